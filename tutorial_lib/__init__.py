@@ -1,0 +1,26 @@
+"""The library under the lessons: a real PostgreSQL, lessons on it, and a look inside.
+
+    from tutorial_lib import start, explorer
+    lesson = start("01")
+
+Names are imported when they are first used, so that `import tutorial_lib` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tutorial_lib import course, doctor, explorer
+    from tutorial_lib.lesson import Lesson, start
+
+__all__ = ["Lesson", "course", "doctor", "explorer", "start"]
+_HOMES = {"Lesson": "lesson", "start": "lesson"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_HOMES.get(name, name)}")
+    return getattr(module, name) if name in _HOMES else module

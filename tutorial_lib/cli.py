@@ -1,0 +1,200 @@
+"""The `tutorial` command. What a command needs is imported when it is run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tutorial_lib.errors import TutorialError
+
+app = typer.Typer(
+    help="Database setup and migrations, hands-on. Begin with: python3 start.py",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would print local variables, passwords among them
+    rich_markup_mode=None,
+)
+db = typer.Typer(help="The kit's own PostgreSQL.", no_args_is_help=True)
+app.add_typer(db, name="db")
+
+out = Console(soft_wrap=True, highlight=False)
+Numbers = Annotated[list[str] | None, typer.Argument(help="Lessons, as 01; none means all.")]
+
+
+def main() -> None:
+    """Run the command; a problem that the reader can mend is one paragraph and exit code 1."""
+    try:
+        app()
+    except TutorialError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(str(error), markup=False)
+        sys.exit(1)
+
+
+@app.command()
+def lab(
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    port: Annotated[int | None, typer.Option(help="A port; by default 8888 or a free one.")] = None,
+) -> None:
+    """Start PostgreSQL and open JupyterLab at lesson 00.
+
+    Example: python3 start.py lab --no-browser
+    """
+    from tutorial_lib import jupyter, servers
+    from tutorial_lib.config import read_settings
+    from tutorial_lib.course import lesson_path
+    from tutorial_lib.editions import copy_for_learner
+
+    settings = read_settings()
+    server = servers.find(settings)
+    out.print(f"PostgreSQL {server.release} answers at {server.place}. {server.why}")
+    folder = copy_for_learner(settings)
+    out.print(f"Your notebooks are in {folder}")
+    notebook = f"notebooks/{lesson_path('00').name}"
+    code = jupyter.serve(
+        settings.workspace,
+        notebook,
+        settings.data / "jupyter",
+        browser=browser,
+        port=port,
+        ready=_lab_is_ready,
+    )
+    out.print("JupyterLab has ended. PostgreSQL goes on; to stop it: python3 start.py db stop")
+    raise typer.Exit(code)
+
+
+def _lab_is_ready(address: str) -> None:
+    out.print(f"JupyterLab is ready: {address}\nTo end it, press Ctrl-C here.")
+
+
+@app.command()
+def doctor() -> None:
+    """Look at all that a lesson needs, and say how to mend what is wrong.
+
+    Example: python3 start.py doctor
+    """
+    from rich.table import Table
+
+    from tutorial_lib.doctor import examine
+
+    lines = list(examine())
+    table = Table("", "what", "found", "what to do", show_lines=False)
+    for line in lines:
+        table.add_row("ok" if line.good else "BAD", line.topic, line.found, line.mend)
+    Console(highlight=False).print(table)
+    raise typer.Exit(0 if all(line.good for line in lines) else 1)
+
+
+@app.command()
+def verify(numbers: Numbers = None) -> None:
+    """Run the reference notebooks strictly, on a server of their own.
+
+    Example: python3 start.py verify 01
+    """
+    from tutorial_lib.config import ROOT
+    from tutorial_lib.course import lesson_path, lessons
+
+    paths = [lesson_path(number) for number in numbers or lessons()]
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(ROOT), *map(str, paths)]
+    raise typer.Exit(subprocess.run(command, cwd=ROOT).returncode)
+
+
+@app.command()
+def refresh(numbers: Numbers = None) -> None:
+    """Run the reference notebooks and write their outputs into them.
+
+    Example: python3 start.py refresh 01
+    """
+    from tutorial_lib import editions
+    from tutorial_lib.course import lessons
+
+    for number in numbers or lessons():
+        out.print(f"{number}: running ...")
+        changed = editions.refresh(number)
+        out.print(f"{number}: {'outputs written' if changed else 'nothing has changed'}")
+
+
+@db.command("start")
+def db_start() -> None:
+    """Start PostgreSQL, if it does not run.
+
+    Example: python3 start.py db start
+    """
+    from tutorial_lib import servers
+
+    server = servers.find()
+    out.print(f"PostgreSQL {server.release} ({server.origin}) answers at {server.place}.")
+
+
+@db.command("stop")
+def db_stop() -> None:
+    """Stop the kit's own PostgreSQL; the data stays.
+
+    Example: python3 start.py db stop
+    """
+    from tutorial_lib import servers
+
+    out.print("PostgreSQL is stopped." if servers.stop() else "It was not running.")
+
+
+@db.command("status")
+def db_status() -> None:
+    """Say which server is used, why, whether it runs, and where its data lies.
+
+    Example: python3 start.py db status
+    """
+    from tutorial_lib import servers
+    from tutorial_lib.config import read_settings
+
+    settings = read_settings()
+    origin = servers.origin_of(settings)
+    server = servers.running(settings)
+    if server:
+        out.print(f"PostgreSQL {server.release} ({origin}) answers at {server.place}.")
+        out.print(server.why)
+    else:
+        out.print(f"PostgreSQL ({origin}) does not run. To start it: python3 start.py db start")
+    if origin == "embedded":
+        out.print(f"Its folder is {settings.server_home}")
+
+
+@db.command("url")
+def db_url(
+    database: Annotated[str | None, typer.Argument(help="A database; else the default.")] = None,
+    show_password: Annotated[bool, typer.Option(help="Print the password as well.")] = False,
+) -> None:
+    """Print the server's address; the password as *** unless it is asked for.
+
+    Example: python3 start.py db url --show-password
+    """
+    from tutorial_lib import servers
+
+    url = servers.find().url
+    url = url.set(database=database) if database else url
+    out.print(url.render_as_string(hide_password=not show_password), markup=False)
+
+
+@db.command("psql")
+def db_psql(
+    database: Annotated[str | None, typer.Argument(help="A database; else the default.")] = None,
+) -> None:
+    """Open psql, PostgreSQL's own client, on a database.
+
+    Example: python3 start.py db psql tutorial_lesson_01
+    """
+    from tutorial_lib import servers
+    from tutorial_lib.servers.binaries import psql
+
+    url = servers.find().url
+    variables = {
+        "PGHOST": url.host or str(url.query.get("host", "")),
+        "PGPORT": str(url.port or 5432),
+        "PGUSER": url.username or "",
+        "PGPASSWORD": str(url.password or ""),
+        "PGDATABASE": database or url.database or "",
+    }
+    raise typer.Exit(subprocess.run([psql()], env={**os.environ, **variables}).returncode)

@@ -1,0 +1,142 @@
+"""Make, clone and drop databases; only those that the kit made are ever dropped.
+
+What the kit made is told by a mark in the database's comment. Databases are made under a
+temporary name, marked, then renamed, so that none of ours is ever without its mark.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.sql import SQL, Composed, Identifier, Literal
+from sqlalchemy import URL
+
+from tutorial_lib.config import APP
+from tutorial_lib.errors import LessonError
+from tutorial_lib.servers.server import Server, admin
+
+PREFIX = "tutorial_"
+FRESH = f"{PREFIX}new_"
+# One number for all processes of the kit, for PostgreSQL's advisory lock.
+LOCK = 0x7475746F
+
+
+@contextmanager
+def building(server: Server) -> Iterator[Connection]:
+    """An administrative connection under the kit's lock: one builder at a time."""
+    with admin(server.url) as connection:
+        _run(connection, SQL("SELECT pg_advisory_lock({})").format(Literal(LOCK)))
+        yield connection  # closing the connection gives the lock back
+
+
+def ensure_template(
+    connection: Connection, server: Server, name: str, label: str, build: Callable[[URL], None]
+) -> None:
+    """Make the template database `name` with `build`, unless it is there.
+
+    Other templates with the same label are stale ones, and are dropped. Call it inside
+    `building()`.
+    """
+    if mark_of(connection, name) is not None:
+        return
+    _clear(connection, label)
+    fresh = _create(connection, server, label)
+    build(server.url.set(database=fresh))
+    _run(connection, SQL("ALTER DATABASE {} RENAME TO {}").format(*map(Identifier, (fresh, name))))
+    _allow_connections(connection, name, False)
+
+
+def clone(connection: Connection, template: str, name: str, label: str) -> None:
+    """Make the database `name` as a copy of a template, replacing one of ours."""
+    drop(connection, name)
+    fresh = FRESH + secrets.token_hex(4)
+    _run(connection, SQL("CREATE DATABASE {} TEMPLATE {}").format(*_names(fresh, template)))
+    _mark(connection, fresh, label)
+    _run(connection, SQL("ALTER DATABASE {} RENAME TO {}").format(*_names(fresh, name)))
+
+
+def drop(connection: Connection, name: str) -> bool:
+    """Drop a database that the kit made, cutting its connections; False if there is none.
+
+    Raises LessonError for a database that does not carry the kit's mark.
+    """
+    mark = mark_of(connection, name)
+    if mark is None:
+        return False
+    if not mark.startswith(f"{APP}:"):
+        raise LessonError(
+            f"There is a database {name} that the kit did not make.",
+            "It does not carry the kit's mark in its comment, so it is left alone.",
+            "Rename or drop it yourself if nobody needs it, then start the lesson again.",
+        )
+    _run(connection, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    return True
+
+
+def mark_of(connection: Connection, name: str) -> str | None:
+    """The comment of a database, "" when it has none; None when there is no database."""
+    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(query, [name])
+        row = cursor.fetchone()
+    return None if row is None else row[0] or ""
+
+
+def made_by_the_kit(connection: Connection, label: str = "") -> list[str]:
+    """The names of all databases that carry the kit's mark, and this label if given."""
+    query = (
+        "SELECT datname FROM pg_database "
+        "WHERE starts_with(shobj_description(oid, 'pg_database'), %s) ORDER BY datname"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, [f"{APP}: {label}"])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _create(connection: Connection, server: Server, label: str) -> str:
+    """An empty database under a temporary name, sorting and reading alike everywhere."""
+    fresh = FRESH + secrets.token_hex(4)
+    builtin = " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"  # since PostgreSQL 17
+    locale = SQL(builtin if server.version >= 170000 else "")
+    statement = SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'{}")
+    _run(connection, statement.format(Identifier(fresh), locale))
+    _mark(connection, fresh, label)
+    return fresh
+
+
+def _clear(connection: Connection, label: str) -> None:
+    """Drop stale templates of this label, and what a killed builder left behind."""
+    left = [name for name in made_by_the_kit(connection) if name.startswith(FRESH)]
+    for name in (*made_by_the_kit(connection, label), *left):
+        drop(connection, name)
+
+
+def _mark(connection: Connection, name: str, label: str) -> None:
+    statement = SQL("COMMENT ON DATABASE {} IS {}")
+    _run(connection, statement.format(Identifier(name), Literal(f"{APP}: {label}")))
+
+
+def _allow_connections(connection: Connection, name: str, allowed: bool) -> None:
+    statement = SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    _run(connection, statement.format(Identifier(name), Literal(allowed)))
+
+
+def _names(*names: str) -> list[Identifier]:
+    return [Identifier(name) for name in names]
+
+
+def _run(connection: Connection, statement: Composed | SQL) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    except psycopg2.errors.InsufficientPrivilege:
+        raise LessonError(
+            f"The user {connection.info.user} may not create databases on this server.",
+            "Each lesson has a database of its own.",
+            f"Let an administrator run: ALTER ROLE {connection.info.user} CREATEDB; "
+            "or take DATABASE_* out, and the kit starts a server of its own.",
+        ) from None

@@ -1,0 +1,162 @@
+"""Look at everything a lesson needs, and say for each bad line how to mend it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from tutorial_lib import servers
+from tutorial_lib.config import ROOT, Settings, read_settings
+from tutorial_lib.display import Card
+from tutorial_lib.errors import TutorialError
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+ENOUGH = 500  # megabytes for a few lessons' databases
+AGAIN = "Run start.py again; it installs what is pinned."
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table: what was looked at, what was found, and what mends it."""
+
+    topic: str
+    found: str
+    mend: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.mend
+
+
+@dataclass(frozen=True, repr=False)
+class Report(Card):
+    """The same for a cell: `ok`, or what to do, for each topic that a lesson needs."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def rows(self) -> Mapping[str, str]:
+        """What is shown, in order."""
+        return {line.topic: line.mend or "ok" for line in self.lines}
+
+
+def examine() -> Iterator[Line]:
+    """All lines, one after the other; a part that fails becomes a bad line."""
+    for part in (*NEEDED, _docker):
+        yield from _guarded(part)
+
+
+def report() -> Report:
+    """Look at what a lesson needs, for a cell of a notebook."""
+    return Report(tuple(line for part in NEEDED for line in _guarded(part)))
+
+
+def _guarded(part: Callable[[], Iterator[Line]]) -> Iterator[Line]:
+    try:
+        yield from part()
+    except TutorialError as error:
+        yield Line(part.__name__.strip("_"), f"{error.what} {error.why}".strip(), error.do)
+
+
+def _python() -> Iterator[Line]:
+    found = f"{sys.version.split()[0]} at {sys.executable}"
+    fits = OLDEST <= sys.version_info[:2] <= NEWEST
+    yield Line("Python", found, "" if fits else "Use Python 3.11, 3.12 or 3.13.")
+
+
+def _kernel() -> Iterator[Line]:
+    from tutorial_lib.jupyter import kernel_interpreter
+
+    kernel = kernel_interpreter()
+    # Compared as they are: two environments may share one real interpreter.
+    same = os.path.normcase(kernel) == os.path.normcase(sys.executable)
+    found = "the same as above" if same else kernel
+    yield Line("notebook kernel", found, "" if same else "Start JupyterLab with start.py.")
+
+
+def _packages() -> Iterator[Line]:
+    wrong = [line for line in map(_pinned, pins(ROOT / "constraints.txt")) if line]
+    if wrong:
+        yield from wrong
+    else:
+        yield Line("packages", "all as pinned in constraints.txt")
+
+
+def pins(path: Path) -> Iterator[Requirement]:
+    """The pinned packages of constraints.txt that this machine needs."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = re.split(r"(?:^|\s)#", line)[0].strip()
+        if text:
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate():
+                yield requirement
+
+
+def _pinned(pin: Requirement) -> Line | None:
+    """A bad line for a package that is here in another version; those not here may be extras."""
+    try:
+        found = version(pin.name)
+    except PackageNotFoundError:
+        needed = pin.name in REQUIRED
+        return Line(pin.name, "not installed", AGAIN) if needed else None
+    if pin.specifier.contains(found, prereleases=True):
+        return None
+    return Line(pin.name, f"{found}, but {pin.specifier} is pinned", AGAIN)
+
+
+REQUIRED = ("jupyterlab", "sqlalchemy", "psycopg2-binary", "alembic", "passlib", "argon2-cffi")
+
+
+def _alembic() -> Iterator[Line]:
+    """A folder alembic/ with __init__.py would hide the library of that name."""
+    extra = ROOT / "alembic" / "__init__.py"
+    mend = "Delete it: it hides the library alembic." if extra.exists() else ""
+    yield Line("folder alembic/", "has an __init__.py" if mend else "without __init__.py", mend)
+
+
+def _folders() -> Iterator[Line]:
+    settings = read_settings()
+    for topic, folder in (("workspace", settings.workspace), ("data folder", settings.data)):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(there).free // 1_000_000
+        mend = ""
+        if not os.access(there, os.W_OK):
+            mend = f"Make it writable, or set {_variable(topic)} to another folder."
+        elif free < ENOUGH:
+            mend = f"Make room, or set {_variable(topic)} to a folder on another disk."
+        yield Line(topic, f"{folder}, {free // 1000} GB free", mend)
+
+
+def _variable(topic: str) -> str:
+    return "TUTORIAL_WORKSPACE" if topic == "workspace" else "TUTORIAL_DATA"
+
+
+def _server() -> Iterator[Line]:
+    settings = read_settings()
+    server = servers.find(settings)
+    yield Line("server", f"PostgreSQL {server.release}, {server.origin}, at {server.place}")
+    yield Line("why this server", server.why, _consent(settings))
+
+
+def _consent(settings: Settings) -> str:
+    if settings.url is None or settings.postgres:
+        return ""
+    return "Lessons need TUTORIAL_POSTGRES=own to use it, or =embedded to use the kit's."
+
+
+NEEDED = (_python, _kernel, _packages, _alembic, _folders, _server)
+
+
+def _docker() -> Iterator[Line]:
+    from tutorial_lib.servers.container import docker_state
+
+    yield Line("Docker (not needed)", docker_state())

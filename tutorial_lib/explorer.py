@@ -1,0 +1,186 @@
+"""The Database Explorer of the kit: who answers, which tables there are, what they hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, Connection, Engine, func, inspect, select, table, text
+
+from tutorial_lib.config import read_settings
+from tutorial_lib.display import Card
+from tutorial_lib.errors import TutorialError
+from tutorial_lib.servers import private
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, repr=False)
+class Answer(Card):
+    """Who answered a connection test.
+
+    origin   whose server it is: embedded, own, or somewhere else
+    latency  milliseconds from a question to its answer, median of five
+    """
+
+    version: str
+    origin: str
+    host: str
+    port: int
+    user: str
+    database: str
+    latency: float
+
+    @property
+    def rows(self) -> Mapping[str, str]:
+        """What is shown, in order."""
+        return {
+            "answered by": f"PostgreSQL {self.version}",
+            "origin": self.origin,
+            "host": self.host,
+            "port": str(self.port),
+            "user": self.user,
+            "database": self.database,
+            "latency": f"{self.latency:.1f} ms",
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class Doors(Card):
+    """How to open the same database in another tool."""
+
+    url: URL
+
+    @property
+    def rows(self) -> Mapping[str, str]:
+        """What is shown, in order; the password is asked for in a terminal."""
+        return {
+            "psql": f"python3 start.py db psql {self.url.database}",
+            "DataGrip, PyCharm, DBeaver": "new data source, PostgreSQL, with:",
+            "host": str(self.url.host),
+            "port": str(self.url.port),
+            "user": str(self.url.username),
+            "database": str(self.url.database),
+            "password": "the last part of: python3 start.py db url --show-password",
+        }
+
+
+def test_connection(engine: Engine) -> Answer:
+    """Ask the server who it is.
+
+    Raises sqlalchemy.exc.OperationalError when nobody answers or lets us in.
+    """
+    with engine.connect() as connection:
+        version = connection.scalar(text("SHOW server_version"))
+        user, database = connection.execute(text("SELECT current_user, current_database()")).one()
+        latency = median(_one_answer(connection) for _ in range(5))
+    return Answer(
+        version=str(version).split()[0],
+        origin=_origin(engine.url),
+        host=str(engine.url.host or engine.url.query.get("host", "a local socket")),
+        port=engine.url.port or 5432,
+        user=user,
+        database=database,
+        latency=latency * 1000,
+    )
+
+
+test_connection.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test
+
+
+def tables(engine: Engine, schema: str = "public") -> DataFrame:
+    """The tables of a schema, by name: how many columns, how many rows (counted)."""
+    import pandas as pd
+
+    with engine.connect() as connection:
+        inspector = inspect(connection)
+        found = [
+            (name, len(inspector.get_columns(name, schema)), _rows(connection, name, schema))
+            for name in sorted(inspector.get_table_names(schema))
+        ]
+    return pd.DataFrame(found, columns=["table", "columns", "rows"])
+
+
+def columns(engine: Engine, name: str, schema: str = "public") -> DataFrame:
+    """The columns of a table in their order: type, NULL allowed or not, default, key.
+
+    Raises TutorialError, which lists the tables there are, for an unknown name.
+    """
+    import pandas as pd
+
+    with engine.connect() as connection:
+        inspector = inspect(connection)
+        _known(inspector.get_table_names(schema), name)
+        keys = _keys(inspector, name, schema)
+        found = [
+            (
+                column["name"],
+                str(column["type"]).lower(),
+                "yes" if column["nullable"] else "no",
+                column["default"] or "",
+                ", ".join(keys.get(column["name"], [])),
+            )
+            for column in inspector.get_columns(name, schema)
+        ]
+    return pd.DataFrame(found, columns=["column", "type", "null", "default", "key"])
+
+
+def open_with(engine: Engine) -> Doors:
+    """How to open the engine's database in psql, DataGrip or another explorer."""
+    return Doors(engine.url)
+
+
+def _one_answer(connection: Connection) -> float:
+    begun = time.perf_counter()
+    connection.scalar(text("SELECT 1"))
+    return time.perf_counter() - begun
+
+
+def _origin(url: URL) -> str:
+    """Whose server stands at this address."""
+    settings = read_settings()
+    state = private.load(settings.server_home / "server.json")
+    if state and (state.url.host, state.port) == (url.host, url.port):
+        return "embedded"
+    own = settings.url
+    if own and (own.host, own.port) == (url.host, url.port):
+        return "own"
+    return "container" if settings.postgres == "container" else "another server"
+
+
+def _rows(connection: Connection, name: str, schema: str) -> int:
+    return int(connection.scalar(select(func.count()).select_from(table(name, schema=schema))) or 0)
+
+
+def _keys(inspector: Any, name: str, schema: str) -> dict[str, list[str]]:
+    """For each column, the keys it takes part in, in words."""
+    keys: dict[str, list[str]] = {}
+    for column in inspector.get_pk_constraint(name, schema)["constrained_columns"]:
+        keys.setdefault(column, []).append("primary key")
+    for index in inspector.get_indexes(name, schema):
+        if index["unique"]:
+            for column in index.get("expressions", index["column_names"]):
+                keys.setdefault(_plain(column), []).append(f"unique ({column})")
+    for foreign in inspector.get_foreign_keys(name, schema):
+        target = f"{foreign['referred_table']}.{', '.join(foreign['referred_columns'])}"
+        for column in foreign["constrained_columns"]:
+            keys.setdefault(column, []).append(f"refers to {target}")
+    return keys
+
+
+def _plain(expression: str) -> str:
+    """The column that an indexed expression is about: `email` of `lower(email::text)`."""
+    return expression.rsplit("(", 1)[-1].split(")")[0].split("::")[0].strip('"')
+
+
+def _known(names: list[str], name: str) -> None:
+    if name not in names:
+        raise TutorialError(
+            f"There is no table {name!r}.",
+            f"The tables are: {', '.join(sorted(names)) or 'none'}.",
+            "Look at explorer.tables(engine), or run the migration that makes it.",
+        )

@@ -1,0 +1,128 @@
+"""JupyterLab for learners: this interpreter, no news prompt, no call to the outside."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+LAB_SETTINGS = Path(__file__).parent / "lab_settings"
+USUAL_PORT = 8888
+
+
+def jupyter_environment(folder: Path) -> dict[str, str]:
+    """Make `folder` for Jupyter's and IPython's own files; the variables that name it.
+
+    A kernel that somebody registered in the user's home would otherwise win over the one
+    of this environment, and the lessons would run on another Python.
+    """
+    profile = folder / "ipython" / "profile_default"
+    profile.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Kernels warn of unencrypted TCP; theirs is 127.0.0.1, and their messages are signed.
+    (profile / "ipython_kernel_config.py").write_text('c.IPKernelApp.log_level = "ERROR"\n')
+    parts = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
+    return {
+        **{f"JUPYTER_{part}_DIR": str(folder / name) for part, name in parts.items()},
+        "IPYTHONDIR": str(folder / "ipython"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+    }
+
+
+def kernel_interpreter() -> str:
+    """The Python that a notebook's kernel runs on; a path."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    argv = KernelSpecManager().get_kernel_spec("python3").argv
+    return sys.executable if argv[0] in ("python", "python3") else argv[0]
+
+
+def serve(
+    root: Path,
+    notebook: str,
+    folder: Path,
+    *,
+    browser: bool,
+    port: int | None,
+    ready: Callable[[str], None],
+) -> int:
+    """Run JupyterLab on the folder `root` until it is stopped, and give its exit code.
+
+    `ready` is called with the address, its token included, as soon as it answers.
+    """
+    port = port or _port()
+    token = secrets.token_urlsafe(24)
+    address = f"http://127.0.0.1:{port}/lab/tree/{notebook}?token={token}"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *_options(root, notebook, port, browser)],
+        env={**_environment(folder), "JUPYTER_TOKEN": token},
+    )
+    threading.Thread(target=_announce, args=(server, address, ready), daemon=True).start()
+    return _wait(server)
+
+
+def _options(root: Path, notebook: str, port: int, browser: bool) -> list[str]:
+    options = [
+        f"--ServerApp.root_dir={root}",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        "--ServerApp.answer_yes=True",
+        "--ServerApp.log_level=WARN",
+        f"--LabApp.app_settings_dir={LAB_SETTINGS}",
+        f"--LabApp.default_url=/lab/tree/{notebook}",
+        # Nothing is asked of the network: no news, no update check, no catalogue.
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]
+    if not browser:
+        options.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--allow-root")
+    return options
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Put this environment's programs first on PATH, so that a terminal there finds alembic."""
+    kept = {key: value for key, value in os.environ.items() if key != "JUPYTER_PATH"}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**kept, **jupyter_environment(folder), "PATH": path}
+
+
+def _port() -> int:
+    """Jupyter's usual port, or a free one."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", USUAL_PORT))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _announce(server: subprocess.Popen[bytes], address: str, ready: Callable[[str], None]) -> None:
+    while server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()  # noqa: S310  # http, made above
+        except urllib.error.HTTPError:
+            pass
+        except OSError:
+            time.sleep(0.05)
+            continue
+        return ready(address)
+
+
+def _wait(server: subprocess.Popen[bytes]) -> int:
+    """Wait for its end; Ctrl-C reaches it as well, and it closes its kernels."""
+    while True:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            continue

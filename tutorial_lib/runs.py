@@ -1,0 +1,107 @@
+"""Reference runs: a server and workspaces of their own, away from any learner's.
+
+pytest, `verify` and `refresh` run inside one. It lies in the kit's data folder; what a
+killed run leaves there is cleared by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tutorial_lib import databases
+from tutorial_lib.config import Settings, read_settings
+from tutorial_lib.jupyter import jupyter_environment
+from tutorial_lib.servers import find
+from tutorial_lib.servers.embedded import EmbeddedServer
+from tutorial_lib.servers.server import admin
+
+OWNER = "owner.json"
+
+
+@contextmanager
+def reference_run() -> Iterator[Path]:
+    """Point this process and its children at a run of their own; clear it up at the end.
+
+    DATABASE_* is used only after TUTORIAL_POSTGRES=own; else the run has its own embedded
+    server, whatever the shell exports.
+    """
+    settings = read_settings()
+    sweep(settings.data)
+    folder = settings.data / "runs" / f"{os.getpid()}-{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o700, parents=True)
+    _sign(folder)
+    before = dict(os.environ)
+    os.environ.update(_environment(folder, settings))
+    os.environ.pop("JUPYTER_PATH", None)
+    try:
+        yield folder
+    finally:
+        _clear(folder, read_settings())
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def use_workspace(name: str) -> None:
+    """Inside a run, give what comes next a workspace of its own; each notebook has one."""
+    workspace = Path(os.environ["TUTORIAL_WORKSPACE"])
+    os.environ["TUTORIAL_WORKSPACE"] = str(workspace.with_name(name))
+
+
+def sweep(data: Path) -> None:
+    """Stop and delete what runs have left whose process is gone."""
+    for folder in (data / "runs").glob("*"):
+        if not _alive(folder):
+            EmbeddedServer(folder / "server").remove()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(folder: Path, settings: Settings) -> dict[str, str]:
+    return {
+        "TUTORIAL_DATA": str(settings.data),
+        "TUTORIAL_WORKSPACE": str(folder / "workspaces" / "default"),
+        "TUTORIAL_SERVER_HOME": str(folder / "server"),
+        "TUTORIAL_POSTGRES": settings.postgres or "embedded",
+        **jupyter_environment(folder / "jupyter"),
+    }
+
+
+def _clear(folder: Path, settings: Settings) -> None:
+    if settings.postgres == "own":
+        _drop_databases(folder, settings)
+    EmbeddedServer(folder / "server").remove()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _drop_databases(folder: Path, settings: Settings) -> None:
+    """On a server that stays, drop the databases of this run's workspaces."""
+    server = find(settings)
+    for workspace in (folder / "workspaces").glob("*"):
+        os.environ["TUTORIAL_WORKSPACE"] = str(workspace)
+        key = read_settings().key
+        with admin(server.url) as connection:
+            for name in databases.made_by_the_kit(connection):
+                if (databases.mark_of(connection, name) or "").endswith(f"workspace {key}"):
+                    databases.drop(connection, name)
+
+
+def _sign(folder: Path) -> None:
+    me = psutil.Process()
+    owner = {"pid": me.pid, "started": me.create_time()}
+    (folder / OWNER).write_text(json.dumps(owner), encoding="utf-8")
+
+
+def _alive(folder: Path) -> bool:
+    """Whether the process that owns a run still lives; numbers are used again, times not."""
+    try:
+        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        return bool(abs(psutil.Process(owner["pid"]).create_time() - owner["started"]) < 1)
+    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        return False

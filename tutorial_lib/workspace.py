@@ -1,0 +1,119 @@
+"""The folders of a workspace: a lesson's project, what was kept, and who has it open."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tutorial_lib.errors import LessonError
+from tutorial_lib.servers.private import write_private
+
+ADDRESS = ".lesson.json"
+
+# Locks that this process holds, for as long as it lives. A restarted kernel is a new one.
+_held: dict[Path, FileLock] = {}
+
+
+def claim(workspace: Path, number: str) -> None:
+    """Take lesson `number` for this process; taking it again is fine.
+
+    Raises LessonError when another live process, such as a second kernel, has it.
+    """
+    path = _folder(workspace / "open") / number
+    lock = _held.get(path) or FileLock(path.with_suffix(".lock"), blocking=False)
+    try:
+        if not lock.is_locked:
+            lock.acquire()
+    except Timeout:
+        raise LessonError(
+            f"Lesson {number} is open in another kernel{_holder(path)}.",
+            "Two kernels would pull the same database from under each other.",
+            "Go on there; or shut that kernel down (in JupyterLab: Kernel, Shut Down All "
+            "Kernels), then run this cell again.",
+        ) from None
+    _held[path] = lock
+    path.with_suffix(".pid").write_text(str(os.getpid()))
+
+
+def release(workspace: Path, number: str) -> None:
+    """Give a lesson back before the process ends."""
+    lock = _held.pop(workspace / "open" / number, None)
+    if lock:
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        return f" (process {int(path.with_suffix('.pid').read_text())})"
+    except (OSError, ValueError):
+        return ""
+
+
+def project_folder(workspace: Path, number: str) -> Path:
+    """Where the project of a lesson lies."""
+    return workspace / "projects" / number
+
+
+def fresh_project(workspace: Path, number: str) -> Path:
+    """An empty project folder; one that holds somebody's work moves to `kept/`."""
+    project = project_folder(workspace, number)
+    if project.exists() and _has_work(project):
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        kept = _folder(workspace / "kept")
+        names = (f"{number}-{stamp}{extra}" for extra in ("", *(f"-{n}" for n in range(2, 100))))
+        try:
+            project.rename(next(kept / name for name in names if not (kept / name).exists()))
+        except OSError as error:
+            raise _unusable(project, error) from None
+    return _folder(project)
+
+
+def _has_work(project: Path) -> bool:
+    return any(path.name != ADDRESS for path in project.iterdir())
+
+
+def write_address(project: Path, address: dict[str, Any]) -> None:
+    """Note which database belongs to a project, in a private file without a password."""
+    try:
+        write_private(project / ADDRESS, json.dumps(address, indent=1))
+    except OSError as error:
+        raise _unusable(project, error) from None
+
+
+def read_address(folder: Path) -> dict[str, Any]:
+    """The note of the project that `folder` is in, or is.
+
+    Raises LessonError outside a lesson's project.
+    """
+    for place in (folder, *folder.parents):
+        if (place / ADDRESS).is_file():
+            read: dict[str, Any] = json.loads((place / ADDRESS).read_text(encoding="utf-8"))
+            return read
+    raise LessonError(
+        f"{folder} is not in a lesson's project.",
+        f"A project holds the file {ADDRESS}, which says which database is its own.",
+        "Go to a folder under workspace/projects, or start a lesson first.",
+    )
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    if not os.access(path, os.W_OK):
+        raise _unusable(path, OSError(None, "it is read-only"))
+    return path
+
+
+def _unusable(path: Path, error: OSError) -> LessonError:
+    return LessonError(
+        f"The folder {path} cannot be used: {error.strerror or error}.",
+        "The workspace keeps your notebooks and projects there.",
+        "Make room or make it writable, or name another folder in TUTORIAL_WORKSPACE.",
+    )
