@@ -157,6 +157,6 @@ NEEDED = (_python, _kernel, _packages, _alembic, _folders, _server)
 
 
 def _docker() -> Iterator[Line]:
-    from tutorial_lib.servers.container import docker_state
+    from tutorial_lib.servers.docker import docker_state
 
     yield Line("Docker (not needed)", docker_state())
