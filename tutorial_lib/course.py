@@ -64,8 +64,11 @@ class CourseMap:
             f'<td style="text-align: left">{html.escape(e.question)}</td></tr>'
             for e in self.entries
         )
-        head = '<tr><th scope="col">lesson</th><th scope="col">title</th>'
-        return f'<table><thead>{head}<th scope="col">question</th></tr></thead>{rows}</table>'
+        head = "".join(
+            f'<th scope="col" style="text-align: left">{title}</th>'
+            for title in ("lesson", "title", "question")
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def course_map() -> CourseMap:

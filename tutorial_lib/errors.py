@@ -18,8 +18,9 @@ class TutorialError(Exception):
         super().__init__(" ".join(part for part in (what, why, do) if part))
 
     def _render_traceback_(self) -> list[str]:
-        """Give IPython the lines of the red box: the paragraph and nothing else."""
-        return [f"{type(self).__name__}: {self}"]
+        """Give IPython the lines of the red box: the three sentences, and no stack."""
+        first, *more = (part for part in (self.what, self.why, self.do) if part)
+        return [f"{type(self).__name__}: {first}", *more]
 
 
 class SettingsError(TutorialError):

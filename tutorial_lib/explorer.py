@@ -92,8 +92,11 @@ def test_connection(engine: Engine) -> Answer:
 test_connection.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test
 
 
-def tables(engine: Engine, schema: str = "public") -> DataFrame:
-    """The tables of a schema, by name: how many columns, how many rows (counted)."""
+def tables(engine: Engine, schema: str | None = None) -> DataFrame:
+    """The tables by name: how many columns, how many rows (counted).
+
+    Of the schema in which new tables are made, usually `public`, unless one is named.
+    """
     import pandas as pd
 
     with engine.connect() as connection:
@@ -105,7 +108,7 @@ def tables(engine: Engine, schema: str = "public") -> DataFrame:
     return pd.DataFrame(found, columns=["table", "columns", "rows"])
 
 
-def columns(engine: Engine, name: str, schema: str = "public") -> DataFrame:
+def columns(engine: Engine, name: str, schema: str | None = None) -> DataFrame:
     """The columns of a table in their order: type, NULL allowed or not, default, key.
 
     Raises TutorialError, which lists the tables there are, for an unknown name.
@@ -152,11 +155,11 @@ def _origin(url: URL) -> str:
     return "container" if settings.postgres == "container" else "another server"
 
 
-def _rows(connection: Connection, name: str, schema: str) -> int:
+def _rows(connection: Connection, name: str, schema: str | None) -> int:
     return int(connection.scalar(select(func.count()).select_from(table(name, schema=schema))) or 0)
 
 
-def _keys(inspector: Any, name: str, schema: str) -> dict[str, list[str]]:
+def _keys(inspector: Any, name: str, schema: str | None) -> dict[str, list[str]]:
     """For each column, the keys it takes part in, in words."""
     keys: dict[str, list[str]] = {}
     for column in inspector.get_pk_constraint(name, schema)["constrained_columns"]:

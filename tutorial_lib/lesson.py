@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -90,15 +91,29 @@ def project_url(folder: Path | None = None) -> URL:
     address = workspace.read_address((folder or Path.cwd()).resolve())
     settings = read_settings({**os.environ, **address["settings"]})
     server = servers.find(settings)
-    if [server.origin, server.place] == [address["origin"], address["place"]]:
-        return server.url.set(database=address["database"])
-    if server.origin == address["origin"] == "embedded":  # it may come back on another port
+    same = [server.origin, server.place] == [address["origin"], address["place"]]
+    # The kit's own servers may come back on another port.
+    if same or server.origin == address["origin"] != "own":
         return server.url.set(database=address["database"])
     raise LessonError(
         f"This project belongs to the {address['origin']} server at {address['place']}.",
         f"Found instead: the {server.origin} server at {server.place}.",
         "Set DATABASE_* and TUTORIAL_POSTGRES as they were when the lesson was started.",
     )
+
+
+class _CutConnections(logging.Filter):
+    """Keep quiet about connections that a reset has cut.
+
+    A connection that a learner left open is noticed later, when Python clears it away;
+    the pool then writes a long traceback into whatever cell runs at that moment.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Exception during reset" not in record.getMessage()
+
+
+logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_CutConnections())
 
 
 def _begin(settings: Settings, server: Server, key: str) -> Lesson:
