@@ -21,7 +21,6 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed"  # written last; holds what the environment was made from
-SOURCES = ("pyproject.toml", "constraints.txt")
 DEV = "[dev]"
 VERSIONS = ((3, 13), (3, 12), (3, 11))
 
@@ -70,7 +69,10 @@ def python() -> Path:
 
 def wanted() -> str:
     """What the environment should be made from, in one line."""
-    text = b"".join((ROOT / name).read_bytes() for name in SOURCES)
+    import tomllib  # it came with Python 3.11
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = repr(project).encode() + (ROOT / "constraints.txt").read_bytes()
     return f"{sys.version.split()[0]} {ROOT} {hashlib.sha256(text).hexdigest()}"
 
 

@@ -132,7 +132,7 @@ def db_start() -> None:
 
 @db.command("stop")
 def db_stop() -> None:
-    """Stop the kit's own PostgreSQL; the data stays.
+    """Stop the kit's own PostgreSQL: the embedded one keeps its data, a container goes with it.
 
     Example: python3 start.py db stop
     """

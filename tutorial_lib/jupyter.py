@@ -75,11 +75,12 @@ def _options(root: Path, notebook: str, port: int, browser: bool) -> list[str]:
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         "--ServerApp.answer_yes=True",
-        "--ServerApp.log_level=WARN",
+        "--ServerApp.log_level=ERROR",
+        "--LabApp.log_level=ERROR",
         f"--LabApp.app_settings_dir={LAB_SETTINGS}",
         f"--LabApp.default_url=/lab/tree/{notebook}",
         # Nothing is asked of the network: no news, no update check, no catalogue.
-        "--LabApp.news_url=",
+        "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
