@@ -83,3 +83,10 @@ def test_in_a_cell_it_says_ok_or_what_to_do(own: URL, monkeypatch: pytest.Monkey
     assert set(doctor.report().rows.values()) == {"ok"}
     monkeypatch.delenv("TUTORIAL_POSTGRES")
     assert doctor.report().rows["why this server"].startswith("Lessons need")
+
+
+def test_settings_that_cannot_be_read_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_HOST", "db.example")
+    wrong = [found for found in doctor.examine() if not found.good]
+    assert [found.topic for found in wrong] == ["settings"]
+    assert wrong[0].found.startswith("DATABASE_HOST is set, but DATABASE_PORT")

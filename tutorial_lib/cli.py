@@ -29,7 +29,7 @@ Numbers = Annotated[list[str] | None, typer.Argument(help="Lessons, as 01; none 
 def main() -> None:
     """Run the command; a problem that the reader can mend is one paragraph and exit code 1."""
     try:
-        app()
+        app(prog_name="tutorial")
     except TutorialError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(str(error), markup=False)
         sys.exit(1)
@@ -82,7 +82,9 @@ def doctor() -> None:
     from tutorial_lib.doctor import examine
 
     lines = list(examine())
-    table = Table("", "what", "found", "what to do", show_lines=False)
+    table = Table("", "what")
+    table.add_column("found", overflow="fold")
+    table.add_column("what to do", overflow="fold")
     for line in lines:
         table.add_row("ok" if line.good else "BAD", line.topic, line.found, line.mend)
     Console(highlight=False).print(table)

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -51,20 +52,29 @@ class Report(Card):
 
 def examine() -> Iterator[Line]:
     """All lines, one after the other; a part that fails becomes a bad line."""
-    for part in (*NEEDED, _docker):
-        yield from _guarded(part)
+    yield from _needed()
+    yield from _docker()
 
 
 def report() -> Report:
     """Look at what a lesson needs, for a cell of a notebook."""
-    return Report(tuple(line for part in NEEDED for line in _guarded(part)))
+    return Report(tuple(_needed()))
 
 
-def _guarded(part: Callable[[], Iterator[Line]]) -> Iterator[Line]:
+def _needed() -> Iterator[Line]:
+    yield from _python()
+    yield from _kernel()
+    yield from _packages()
+    yield from _alembic()
+    yield from _guarded("settings", _places)
+
+
+def _guarded(topic: str, part: Callable[[], Iterator[Line]]) -> Iterator[Line]:
+    """The lines of a part; a problem that it raises is a bad line."""
     try:
         yield from part()
     except TutorialError as error:
-        yield Line(part.__name__.strip("_"), f"{error.what} {error.why}".strip(), error.do)
+        yield Line(topic, f"{error.what} {error.why}".strip(), error.do)
 
 
 def _python() -> Iterator[Line]:
@@ -123,8 +133,13 @@ def _alembic() -> Iterator[Line]:
     yield Line("folder alembic/", "has an __init__.py" if mend else "without __init__.py", mend)
 
 
-def _folders() -> Iterator[Line]:
+def _places() -> Iterator[Line]:
     settings = read_settings()
+    yield from _folders(settings)
+    yield from _guarded("server", partial(_server, settings))
+
+
+def _folders(settings: Settings) -> Iterator[Line]:
     for topic, folder in (("workspace", settings.workspace), ("data folder", settings.data)):
         there = next(path for path in (folder, *folder.parents) if path.exists())
         free = shutil.disk_usage(there).free // 1_000_000
@@ -140,8 +155,7 @@ def _variable(topic: str) -> str:
     return "TUTORIAL_WORKSPACE" if topic == "workspace" else "TUTORIAL_DATA"
 
 
-def _server() -> Iterator[Line]:
-    settings = read_settings()
+def _server(settings: Settings) -> Iterator[Line]:
     server = servers.find(settings)
     yield Line("server", f"PostgreSQL {server.release}, {server.origin}, at {server.place}")
     yield Line("why this server", server.why, _consent(settings))
@@ -151,9 +165,6 @@ def _consent(settings: Settings) -> str:
     if settings.url is None or settings.postgres:
         return ""
     return "Lessons need TUTORIAL_POSTGRES=own to use it, or =embedded to use the kit's."
-
-
-NEEDED = (_python, _kernel, _packages, _alembic, _folders, _server)
 
 
 def _docker() -> Iterator[Line]:
