@@ -166,17 +166,18 @@ def failed(code: int) -> NoReturn:
 
 
 def run(*words: str) -> int:
-    """Run the environment's Python and give its exit code."""
-    environment = {
-        **os.environ,
-        "PATH": str(python().parent) + os.pathsep + os.environ.get("PATH", ""),
-    }
+    """Become the environment's Python; on Windows, run it and give its exit code."""
+    path = str(python().parent) + os.pathsep + os.environ.get("PATH", "")
+    environment = {**os.environ, "PATH": path}
     environment.pop("PYTHONHOME", None)
-    process = subprocess.Popen([str(python()), *words], cwd=str(ROOT), env=environment)
+    os.chdir(str(ROOT))
+    if os.name != "nt":  # so that signals and the exit code are its own
+        os.execve(str(python()), [str(python()), *words], environment)  # noqa: S606
+    process = subprocess.Popen([str(python()), *words], env=environment)
     while True:
         try:
             return process.wait()
-        except KeyboardInterrupt:  # it reaches the other process as well, which ends in its own way
+        except KeyboardInterrupt:  # it reaches the other process as well, which ends by itself
             continue
 
 

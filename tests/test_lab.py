@@ -113,6 +113,22 @@ def test_a_kernel_registered_in_the_users_home_does_not_win(
     assert Path(kernel_interpreter()) == Path(sys.executable)
 
 
+def test_ending_the_command_ends_it(lab: Lab) -> None:
+    second = subprocess.Popen(
+        [str(Path(sys.executable).with_name("tutorial")), "lab", "--no-browser"],
+        env={**os.environ, "TUTORIAL_WORKSPACE": str(lab.workspace)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert second.stdout is not None
+    while "To end it" not in second.stdout.readline():
+        pass
+    children = psutil.Process(second.pid).children()
+    second.terminate()
+    second.communicate(timeout=20)
+    assert [child for child in children if child.is_running()] == []
+
+
 def test_ctrl_c_ends_it_and_leaves_postgresql_running(lab: Lab) -> None:
     port = re.findall(r"127\.0\.0\.1:(\d+)\.", lab.said)[0]
     _end(lab.process)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -64,6 +65,8 @@ def serve(
         [sys.executable, "-m", "jupyterlab", *_options(root, notebook, port, browser)],
         env={**_environment(folder), "JUPYTER_TOKEN": token},
     )
+    # Whoever ends this process means JupyterLab.
+    signal.signal(signal.SIGTERM, lambda number, frame: server.terminate())
     threading.Thread(target=_announce, args=(server, address, ready), daemon=True).start()
     return _wait(server)
 
