@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 from tutorial_lib import explorer
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import TutorialError
+from tutorial_lib.explorer.look import Answer
 from tutorial_lib.servers.server import Server
 
 TABLES = """
@@ -104,6 +105,6 @@ def test_the_doors_to_other_tools_show_no_password(engine: Engine) -> None:
 
 
 def test_what_a_server_says_is_escaped_in_html() -> None:
-    answer = explorer.Answer("18", "own", "h", 1, "<b>user</b>", "a & b", 0.1)
+    answer = Answer("18", "own", "h", 1, "<b>user</b>", "a & b", 0.1)
     assert "&lt;b&gt;user&lt;/b&gt;" in answer._repr_html_()
     assert "a &amp; b" in answer._repr_html_()

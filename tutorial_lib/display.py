@@ -6,6 +6,30 @@ import html
 from collections.abc import Mapping
 
 
+class Picture:
+    """Something that JupyterLab draws with mermaid, with the same in words and as HTML.
+
+    Two outputs: the drawing, for which editors without mermaid show the words, and the HTML
+    form, folded up. In one output JupyterLab would prefer the HTML to the drawing.
+    """
+
+    def mermaid(self) -> str:
+        """The drawing, or nothing when there is nothing to draw."""
+        raise NotImplementedError
+
+    def html(self) -> str:
+        """The same as HTML."""
+        raise NotImplementedError
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        drawing = {"text/vnd.mermaid": self.mermaid()} if self.mermaid() else {}
+        display({**drawing, "text/plain": repr(self)}, raw=True)
+        folded = f"<details><summary>The same without a drawing</summary>{self.html()}</details>"
+        display({"text/html": folded, "text/plain": "(the same as HTML)"}, raw=True)
+
+
 class Card:
     """Something with `rows`, label and value, that a beginner can read in a cell."""
 

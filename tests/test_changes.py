@@ -1,0 +1,159 @@
+"""Seeing it change: snapshots, the entity diagram, and the revision graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from tutorial_lib import explorer
+from tutorial_lib.config import ROOT
+from tutorial_lib.errors import TutorialError
+
+TABLES = """
+CREATE TABLE users (
+    id serial PRIMARY KEY,
+    email varchar(255) NOT NULL UNIQUE,
+    born timestamp with time zone DEFAULT now()
+);
+CREATE INDEX ix_lower ON users (lower(email));
+CREATE TYPE state AS ENUM ('open', 'paid');
+CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users (id));
+INSERT INTO users (email) VALUES ('a@x.io');
+"""
+
+
+def run(engine: Engine, statements: str) -> None:
+    """Run SQL and commit it."""
+    with engine.begin() as connection:
+        connection.execute(text(statements))
+
+
+def told(engine: Engine, statements: str) -> list[str]:
+    """What the explorer says that some SQL has changed, its columns separated by one space."""
+    before = explorer.snapshot(engine)
+    run(engine, statements)
+    changes = explorer.changes(before, explorer.snapshot(engine))
+    return [" ".join(line.split()) for line in repr(changes).splitlines()]
+
+
+def test_everything_new_is_told_in_order(engine: Engine) -> None:
+    assert told(engine, TABLES) == [
+        "+ added table orders",
+        "+ added table users",
+        "+ added column orders.id integer, not null",
+        "+ added column orders.user_id integer",
+        "+ added column users.id integer, not null, default nextval('users_id_seq'::regclass)",
+        "+ added column users.email character varying(255), not null",
+        "+ added column users.born timestamp with time zone, default now()",
+        "+ added constraint orders.orders_pkey PRIMARY KEY (id)",
+        "+ added constraint orders.orders_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id)",
+        "+ added constraint users.users_email_key UNIQUE (email)",
+        "+ added constraint users.users_pkey PRIMARY KEY (id)",
+        "+ added index users.ix_lower btree (lower((email)::text))",
+        "+ added sequence users_id_seq",
+        "+ added type state",
+        "~ changed rows users 0 before, 1 after",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "line"),
+    [
+        ("DROP INDEX ix_lower", "- removed index users.ix_lower btree (lower((email)::text))"),
+        (
+            "ALTER TABLE users ALTER email TYPE text",
+            "~ changed column users.email character varying(255), not null before, "
+            "text, not null after",
+        ),
+        (
+            "ALTER TABLE users ALTER born SET NOT NULL",
+            "~ changed column users.born timestamp with time zone, default now() before, "
+            "timestamp with time zone, not null, default now() after",
+        ),
+        ("DELETE FROM users", "~ changed rows users 1 before, 0 after"),
+        ("ALTER TABLE orders DROP user_id", "- removed column orders.user_id integer"),
+    ],
+)
+def test_a_single_change_is_told(engine: Engine, statement: str, line: str) -> None:
+    run(engine, TABLES)
+    assert line in told(engine, statement)
+
+
+def test_nothing_changed_is_told(engine: Engine) -> None:
+    assert told(engine, "SELECT 1") == ["Nothing has changed."]
+
+
+def test_colour_is_never_the_only_mark(engine: Engine) -> None:
+    before = explorer.snapshot(engine)
+    run(engine, TABLES)
+    changes = explorer.changes(before, explorer.snapshot(engine))
+    assert changes._repr_html_().count("+ added") == len(changes) - 1
+    assert "~ changed" in changes._repr_html_()
+
+
+def test_a_snapshot_says_in_short_what_there_is(engine: Engine) -> None:
+    assert repr(explorer.snapshot(engine)) == "Snapshot(an empty database)"
+    run(engine, "CREATE TABLE t (id int)")
+    assert repr(explorer.snapshot(engine)) == "Snapshot(1 table, 1 column)"
+
+
+def test_the_diagram_says_the_same_in_words_and_as_a_drawing(engine: Engine) -> None:
+    run(engine, TABLES)
+    diagram = explorer.diagram(engine)
+    assert repr(diagram).splitlines() == [
+        "table orders",
+        "    id       integer  primary key",
+        "    user_id  integer  refers to users.id",
+        "table users",
+        "    id     integer  primary key",
+        "    email  varchar(255)",
+        "    born   timestamp with time zone",
+    ]
+    assert diagram.mermaid().splitlines()[-3:] == [
+        "        timestamp_with_time_zone born",
+        "    }",
+        '    "users" ||--o{ "orders" : "user_id"',
+    ]
+    assert "refers to users.id" in diagram.html()
+
+
+def test_an_empty_database_has_no_diagram(engine: Engine) -> None:
+    diagram = explorer.diagram(engine)
+    assert (repr(diagram), diagram.mermaid()) == ("There are no tables.", "")
+
+
+def test_in_a_cell_a_picture_comes_with_its_words_and_a_form_without_drawing(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    run(engine, TABLES)
+    explorer.diagram(engine)._ipython_display_()
+    drawing, form = shown
+    assert set(drawing) == {"text/vnd.mermaid", "text/plain"}
+    assert form["text/html"].startswith("<details><summary>The same without a drawing</summary>")
+
+
+def test_the_revisions_are_drawn_with_head_and_current(engine: Engine) -> None:
+    history = explorer.revisions(engine, ROOT)
+    assert repr(history).splitlines() == [
+        "base (current)",
+        "  base -> 0001 users",
+        "  0001 -> 0002 orders and carts (head)",
+    ]
+    run(engine, "CREATE TABLE alembic_version (version_num varchar(32)); "
+                "INSERT INTO alembic_version VALUES ('0001')")  # fmt: skip
+    history = explorer.revisions(engine, ROOT)
+    assert "  base -> 0001 users (current)" in repr(history)
+    assert "style r0001 stroke-width:4px" in history.mermaid()
+
+
+def test_without_a_project_there_are_no_revisions(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(TutorialError) as caught:
+        explorer.revisions(engine, tmp_path / "shop")
+    assert str(caught.value) == (
+        "There is no alembic.ini in shop. It tells where the revisions are. "
+        "Run: %alembic init alembic"
+    )

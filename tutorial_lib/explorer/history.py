@@ -1,0 +1,117 @@
+"""The revisions of a project: their order, the head, and where the database stands."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from tutorial_lib.display import Picture
+from tutorial_lib.errors import TutorialError
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision file: its id, its message, the ids it comes after, and its marks."""
+
+    id: str
+    message: str
+    after: tuple[str, ...]
+    head: bool
+    current: bool
+
+    @property
+    def marks(self) -> str:
+        """`head`, `current`, both, or nothing."""
+        return ", ".join(word for word in ("head", "current") if getattr(self, word))
+
+    @property
+    def label(self) -> str:
+        """Id, message and marks in one line."""
+        marks = f" ({self.marks})" if self.marks else ""
+        return f"{self.id} {self.message}{marks}"
+
+
+@dataclass(frozen=True, repr=False)
+class History(Picture):
+    """The revisions from the oldest to the newest, and whether the database is at none."""
+
+    revisions: tuple[Revision, ...]
+    at_base: bool
+
+    @property
+    def base(self) -> str:
+        """The beginning, before any revision."""
+        return "base (current)" if self.at_base else "base"
+
+    def __repr__(self) -> str:
+        return "\n".join([self.base, *(f"  {line}" for line in self._lines())])
+
+    def _lines(self) -> Iterator[str]:
+        for revision in self.revisions:
+            yield f"{' and '.join(revision.after) or 'base'} -> {revision.label}"
+
+    def mermaid(self) -> str:
+        """A graph from the base to the heads; the current revision has a thick border."""
+        lines = ["flowchart LR", "    accTitle: The revisions of this project"]
+        lines.append(f'    base(["{self.base}"])')
+        for revision in self.revisions:
+            marks = f"<br>{revision.marks}" if revision.marks else ""
+            name = f"{revision.id}<br>{revision.message}{marks}".replace('"', "'")
+            lines.append(f'    r{revision.id}["{name}"]')
+            lines += [f"    {_node(one)} --> r{revision.id}" for one in revision.after or ("",)]
+            if revision.current:
+                lines.append(f"    style r{revision.id} stroke-width:4px")
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        """A numbered list."""
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in self._lines())
+        return f"<p>{self.base}</p><ol>{items}</ol>"
+
+
+def revisions(engine: Engine, project: Path | None = None) -> History:
+    """The revisions in a project's folder, and which of them the database is at.
+
+    project  the folder that holds alembic.ini; the working directory unless it is given
+
+    Raises TutorialError when there is no alembic.ini.
+    """
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    folder = project or Path.cwd()
+    if not (folder / "alembic.ini").is_file():
+        raise TutorialError(
+            f"There is no alembic.ini in {folder.name}.",
+            "It tells where the revisions are.",
+            "Run: %alembic init alembic",
+        )
+    script = ScriptDirectory.from_config(Config(folder / "alembic.ini"))
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_heads()
+    found = [
+        Revision(
+            id=one.revision,
+            message=one.doc or "",
+            after=_ids(one.down_revision),
+            head=one.is_head,
+            current=one.revision in current,
+        )
+        for one in script.walk_revisions()
+    ]
+    return History(tuple(reversed(found)), at_base=not current)
+
+
+def _ids(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
+
+
+def _node(revision: str) -> str:
+    return f"r{revision}" if revision else "base"

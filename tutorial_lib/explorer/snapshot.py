@@ -1,0 +1,149 @@
+"""The database at one moment, and what changed between two."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, func, select, table, text
+
+# One row for each thing in the schema where new tables are made: kind, name, description.
+# NOT NULL is told with its column; PostgreSQL 18 lists it among the constraints as well.
+THINGS = """
+WITH t AS (
+    SELECT oid, relname FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+)
+SELECT 'table' AS kind, t.relname AS name, '' AS description, 0 AS place, t.relname AS home FROM t
+UNION ALL
+SELECT 'column', t.relname || '.' || a.attname,
+       format_type(a.atttypid, a.atttypmod)
+       || CASE WHEN a.attnotnull THEN ', not null' ELSE '' END
+       || coalesce(', default ' || pg_get_expr(d.adbin, d.adrelid), ''), a.attnum, t.relname
+FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+       LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+UNION ALL
+SELECT 'constraint', t.relname || '.' || c.conname, pg_get_constraintdef(c.oid), 0, t.relname
+FROM t JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype <> 'n'
+UNION ALL
+SELECT 'index', t.relname || '.' || i.relname,
+       CASE WHEN x.indisunique THEN 'unique ' ELSE '' END
+       || substring(pg_get_indexdef(i.oid) FROM 'USING (.*)'), 0, t.relname
+FROM t JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class i ON i.oid = x.indexrelid
+WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.oid AND c.conrelid = t.oid)
+UNION ALL
+SELECT 'sequence', relname, '', 0, '' FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S'
+UNION ALL
+SELECT 'type', typname, '', 0, '' FROM pg_type
+WHERE typnamespace = current_schema()::regnamespace AND typtype IN ('e', 'd')
+ORDER BY home, place, name
+"""
+KINDS = ("table", "column", "constraint", "index", "sequence", "type", "rows")
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All things in a schema at one moment, kind and name to description."""
+
+    things: Mapping[Key, str]
+
+    def __repr__(self) -> str:
+        counts = {kind: sum(key[0] == kind for key in self.things) for kind in KINDS[:-1]}
+        told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+        return f"Snapshot({told or 'an empty database'})"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was added, removed or changed."""
+
+    what: str
+    kind: str
+    name: str
+    detail: str
+
+    @property
+    def sign(self) -> str:
+        """The sign of a diff, beside the word: colour is never the only mark."""
+        return {"added": "+", "removed": "-", "changed": "~"}[self.what]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed between two moments, in the order table, column, constraint, ..., rows."""
+
+    all: tuple[Change, ...]
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def __repr__(self) -> str:
+        if not self.all:
+            return "Nothing has changed."
+        kind, name = (
+            max(len(part) for part in column)
+            for column in zip(*((c.kind, c.name) for c in self.all), strict=True)
+        )
+        lines = (
+            f"{c.sign} {c.what:<8} {c.kind:<{kind}}  {c.name:<{name}}  {c.detail}" for c in self.all
+        )
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        if not self.all:
+            return "<p>Nothing has changed.</p>"
+        head = "".join(
+            f'<th scope="col" style="text-align: left">{title}</th>'
+            for title in ("change", "kind", "name", "detail")
+        )
+        rows = "".join(_row(change) for change in self.all)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def snapshot(engine: Engine) -> Snapshot:
+    """All that is in the database now: tables, columns, constraints, indexes, rows counted."""
+    with engine.connect() as connection:
+        found = connection.execute(text(THINGS))
+        things = {(row.kind, row.name): row.description for row in found}
+        names = sorted(name for kind, name in things if kind == "table")
+        return Snapshot({**things, **{("rows", n): _count(connection, n) for n in names}})
+
+
+def changes(before: Snapshot, after: Snapshot) -> Changes:
+    """What has changed from one moment to another."""
+    return Changes(tuple(_compare(before.things, after.things)))
+
+
+def _compare(before: Mapping[Key, str], after: Mapping[Key, str]) -> Iterator[Change]:
+    # The order within a kind is that of the snapshots: columns as they stand in their table.
+    for kind, name in sorted({**after, **before}, key=lambda key: KINDS.index(key[0])):
+        old, new = before.get((kind, name)), after.get((kind, name))
+        if kind == "rows":
+            if (old or "0") != (new or "0"):
+                yield Change("changed", kind, name, f"{old or 0} before, {new or 0} after")
+        elif old is None:
+            yield Change("added", kind, name, new or "")
+        elif new is None:
+            yield Change("removed", kind, name, old)
+        elif old != new:
+            yield Change("changed", kind, name, f"{old} before, {new} after")
+
+
+def _count(connection: Connection, name: str) -> str:
+    return str(connection.scalar(select(func.count()).select_from(table(name))))
+
+
+COLOURS = {"added": "#2e7d32", "removed": "#c62828", "changed": "#b26a00"}
+
+
+def _row(change: Change) -> str:
+    cells = "".join(
+        f'<td style="text-align: left">{html.escape(part)}</td>'
+        for part in (change.kind, change.name, change.detail)
+    )
+    border = f"border-left: 4px solid {COLOURS[change.what]}"
+    style = f"text-align: left; white-space: nowrap; {border}"
+    return f'<tr><th scope="row" style="{style}">{change.sign} {change.what}</th>{cells}</tr>'
