@@ -9,7 +9,7 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import URL, TypeDecorator, pool
 
-from tutorial_lib import models, servers
+from tutorial_lib import models, orders, servers
 from tutorial_lib.config import DRIVER, read_settings
 from tutorial_lib.db import Base, make_engine
 from tutorial_lib.errors import TutorialError
@@ -22,7 +22,7 @@ if config.config_file_name is not None:
 
 # Importing the models registers their tables here; without it, autogenerate sees none.
 target_metadata = Base.metadata
-assert models.User.__tablename__ in target_metadata.tables
+assert {models.User.__tablename__, orders.Order.__tablename__} <= set(target_metadata.tables)
 
 # A migration that cannot get its lock gives up, rather than make all others wait behind it.
 LOCK_TIMEOUT = "5s"
