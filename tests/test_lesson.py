@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, inspect, text
+from sqlalchemy import URL, create_engine, inspect, text
 
 from tutorial_lib import databases, lesson
 from tutorial_lib.config import read_settings
 from tutorial_lib.errors import LessonError
-from tutorial_lib.lesson import project_url, start
+from tutorial_lib.lesson import start
+from tutorial_lib.project import project_url
 from tutorial_lib.servers.server import Server, admin
 
 SECOND_KERNEL = """
@@ -204,7 +205,7 @@ def test_a_project_finds_its_address_whatever_the_shell_exports(workspace: Path,
     code = (
         f"import os; os.environ['DATABASE_URL'] = {url.render_as_string(hide_password=False)!r}\n"
         "os.environ.pop('TUTORIAL_WORKSPACE'); os.environ.pop('TUTORIAL_POSTGRES')\n"
-        "from tutorial_lib.lesson import project_url; print(project_url().database)"
+        "from tutorial_lib import project_url; print(project_url().database)"
     )
     assert run(code).strip() == begun.url.database
 
@@ -233,3 +234,11 @@ def test_a_lesson_shows_where_it_is_and_no_password(workspace: Path) -> None:
 def test_a_lesson_never_reaches_into_the_environment(workspace: Path) -> None:
     start("01")
     assert not [name for name in os.environ if name.startswith("DATABASE_")]
+
+
+def test_every_session_in_a_lesson_gives_up_waiting_and_reads_utc(workspace: Path) -> None:
+    plain = create_engine(start("01").url)
+    with plain.connect() as connection:
+        assert connection.scalar(text("SHOW lock_timeout")) == "2s"
+        assert connection.scalar(text("SHOW timezone")) == "UTC"
+    plain.dispose()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from sqlalchemy import text
 from traitlets.config import Config
 
 from tutorial_lib.errors import AlembicError
@@ -19,7 +21,7 @@ ENV = """
 from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import MetaData, create_engine, pool
-from tutorial_lib.lesson import project_url
+from tutorial_lib import project_url
 fileConfig(context.config.config_file_name)
 with create_engine(project_url(), poolclass=pool.NullPool).connect() as connection:
     context.configure(connection=connection, target_metadata=MetaData())
@@ -45,6 +47,15 @@ def shell(project: Path) -> InteractiveShell:
     return shell
 
 
+def revise(project: Path, statement: str) -> None:
+    """Write revision 0001, whose upgrade runs one statement, and whose downgrade a lock."""
+    assert "0001_one.py" in run_alembic('revision -m "one" --rev-id 0001', project)
+    path = project / "alembic" / "versions" / "0001_one.py"
+    up, down = path.read_text().split("def downgrade")
+    down = down.replace("pass", "op.execute('LOCK TABLE alembic_version')")
+    path.write_text(up.replace("pass", statement) + "def downgrade" + down)
+
+
 def test_it_prints_what_the_command_prints_with_paths_from_the_project(workspace: Path) -> None:
     output = run_alembic("init alembic", start("01").project)
     assert output.splitlines()[0] == "Creating directory alembic ...  done"
@@ -52,13 +63,7 @@ def test_it_prints_what_the_command_prints_with_paths_from_the_project(workspace
 
 
 def test_it_shows_the_log_in_its_place_and_sees_files_as_they_are(project: Path) -> None:
-    assert "Generating alembic/versions/0001_one.py" in run_alembic(
-        'revision -m "one" --rev-id 0001', project
-    )
-    revision = project / "alembic" / "versions" / "0001_one.py"
-    revision.write_text(
-        revision.read_text().replace("pass", "op.execute('CREATE TABLE one ()')", 1)
-    )
+    revise(project, "op.execute('CREATE TABLE one ()')")
     assert "Running upgrade  -> 0001, one" in run_alembic("upgrade head", project)
     assert run_alembic("current", project).splitlines()[-1] == "0001 (head)"
 
@@ -76,10 +81,43 @@ def test_a_failure_raises_after_its_output(
     assert "Can't locate revision" in capsys.readouterr().out
 
 
+def test_a_session_left_open_is_named_with_what_ends_it(project: Path) -> None:
+    lesson = start("01", resume=True)
+    revise(project, "op.execute('CREATE TABLE one ()')")
+    run_alembic("upgrade head", project)
+    with lesson.engine.connect() as left_open:
+        pid = left_open.scalar(text("SELECT pg_backend_pid()"))
+        left_open.execute(text("SELECT * FROM alembic_version WHERE 'secret' <> ''"))
+        with pytest.raises(AlembicError) as caught:
+            run_alembic("downgrade base", project)
+    assert str(caught.value) == (
+        "alembic downgrade base gave up waiting for a lock; nothing was changed. "
+        f"A transaction is open: session {pid}, whose last statement began with "
+        "'SELECT * FROM alembic_version WHERE'. Leave the `with` block of that session or call "
+        f"its close(), then run this again; or end it with: SELECT pg_terminate_backend({pid})."
+    )
+
+
 def test_a_broken_env_py_raises_with_its_last_line(project: Path) -> None:
     (project / "alembic" / "env.py").write_text("import nothing_of_that_name")
     with pytest.raises(AlembicError, match="No module named 'nothing_of_that_name'"):
         run_alembic("current", project)
+
+
+def test_a_traceback_shows_the_frames_of_the_project_and_the_error(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revise(project, "op.execute('CREATE TABLE alembic_version ()')")
+    with pytest.raises(AlembicError) as caught:
+        run_alembic("upgrade head", project)
+    assert (
+        "It says: sqlalchemy.exc.ProgrammingError: (psycopg2.errors.DuplicateTable) relation"
+        in str(caught.value)
+    )
+    shown = capsys.readouterr().out
+    files = re.findall(r'File "(.*?)"', shown)
+    assert files[-1] == "alembic/versions/0001_one.py"
+    assert not any(Path(file).is_absolute() for file in files)
 
 
 def test_an_open_quotation_mark_is_told(workspace: Path) -> None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tutorial_lib import course, doctor, explorer
     from tutorial_lib.lesson import Lesson, start
+    from tutorial_lib.project import project_url
 
-__all__ = ["Lesson", "course", "doctor", "explorer", "start"]
-_HOMES = {"Lesson": "lesson", "start": "lesson"}
+__all__ = ["Lesson", "course", "doctor", "explorer", "project_url", "start"]
+_HOMES = {"Lesson": "lesson", "start": "lesson", "project_url": "project"}
 
 
 def __getattr__(name: str) -> object:

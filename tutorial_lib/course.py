@@ -76,6 +76,22 @@ def course_map() -> CourseMap:
     return CourseMap(tuple(entry(path) for path in lessons().values()))
 
 
+def navigation(path: Path) -> str:
+    """The links at the end of a lesson: the one before, the map, the one after."""
+    entries = course_map().entries
+    here = next(place for place, entry in enumerate(entries) if entry.file == path.name)
+    parts = ["[Map of the course](00_start_here.ipynb)"] if here else []
+    if here:
+        parts.insert(0, f"Back: {_link(entries[here - 1])}")
+    if here + 1 < len(entries):
+        parts.append(f"Next: {_link(entries[here + 1])}")
+    return " | ".join(parts)
+
+
+def _link(entry: Entry) -> str:
+    return f"[{entry.number} · {entry.title}]({entry.file})"
+
+
 def entry(path: Path) -> Entry:
     """A lesson's title and question: the heading and first paragraph of its notebook."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]

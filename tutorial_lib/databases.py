@@ -7,7 +7,7 @@ temporary name, marked, then renamed, so that none of ours is ever without its m
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg2
@@ -59,6 +59,13 @@ def clone(connection: Connection, template: str, name: str, label: str) -> None:
     _run(connection, SQL("ALTER DATABASE {} RENAME TO {}").format(*_names(fresh, name)))
 
 
+def configure(connection: Connection, name: str, defaults: Mapping[str, str]) -> None:
+    """Set what every new session in a database begins with."""
+    for setting, value in defaults.items():
+        statement = SQL("ALTER DATABASE {} SET {} = {}")
+        _run(connection, statement.format(*_names(name, setting), Literal(value)))
+
+
 def drop(connection: Connection, name: str) -> bool:
     """Drop a database that the kit made, cutting its connections; False if there is none.
 
@@ -86,14 +93,15 @@ def mark_of(connection: Connection, name: str) -> str | None:
     return None if row is None else row[0] or ""
 
 
-def made_by_the_kit(connection: Connection, label: str = "") -> list[str]:
-    """The names of all databases that carry the kit's mark, and this label if given."""
+def made_by_the_kit(connection: Connection) -> list[str]:
+    """The names of all databases that carry the kit's mark and are this user's to drop."""
     query = (
         "SELECT datname FROM pg_database "
-        "WHERE starts_with(shobj_description(oid, 'pg_database'), %s) ORDER BY datname"
+        "WHERE starts_with(shobj_description(oid, 'pg_database'), %s) "
+        "AND pg_has_role(datdba, 'MEMBER') ORDER BY datname"
     )
     with connection.cursor() as cursor:
-        cursor.execute(query, [f"{APP}: {label}"])
+        cursor.execute(query, [f"{APP}: "])
         return [name for (name,) in cursor.fetchall()]
 
 
@@ -110,9 +118,9 @@ def _create(connection: Connection, server: Server, label: str) -> str:
 
 def _clear(connection: Connection, label: str) -> None:
     """Drop stale templates of this label, and what a killed builder left behind."""
-    left = [name for name in made_by_the_kit(connection) if name.startswith(FRESH)]
-    for name in (*made_by_the_kit(connection, label), *left):
-        drop(connection, name)
+    for name in made_by_the_kit(connection):
+        if name.startswith(FRESH) or mark_of(connection, name) == f"{APP}: {label}":
+            drop(connection, name)
 
 
 def _mark(connection: Connection, name: str, label: str) -> None:

@@ -33,6 +33,7 @@ def jupyter_environment(folder: Path) -> dict[str, str]:
     return {
         **{f"JUPYTER_{part}_DIR": str(folder / name) for part, name in parts.items()},
         "IPYTHONDIR": str(folder / "ipython"),
+        "MPLCONFIGDIR": str(folder / "matplotlib"),
         "JUPYTER_PREFER_ENV_PATH": "1",
     }
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
-from tutorial_lib import databases, servers, workspace
-from tutorial_lib.config import Settings, read_settings, short_hash
+from tutorial_lib import databases, freshness, servers, workspace
+from tutorial_lib.config import Settings, read_settings
 from tutorial_lib.course import lesson_path
 from tutorial_lib.db import make_engine
 from tutorial_lib.display import Card
 from tutorial_lib.errors import LessonError
+from tutorial_lib.migrations import register, run_alembic
+from tutorial_lib.project import write_note
 from tutorial_lib.servers.server import Server, admin
+from tutorial_lib.starts import Start, start_of
 
-# What a template is made from; a change of it makes the old templates stale.
-EMPTY = "an empty database"
+# For every session in a lesson's database, whoever opens it: time reads the same everywhere,
+# and a statement that waits for a lock gives up, rather than let the notebook hang.
+DEFAULTS = {"timezone": "UTC", "lock_timeout": "2s"}
 
 _started: dict[str, Lesson] = {}
 
@@ -42,8 +47,8 @@ class Lesson(Card):
 
     @cached_property
     def engine(self) -> Engine:
-        """An engine for the lesson's database: time in UTC, no parameters in its errors."""
-        return make_engine(self.url, connect_args={"options": "-c timezone=UTC"})
+        """An engine for the lesson's database, with no parameters in its errors."""
+        return make_engine(self.url)
 
     @property
     def rows(self) -> dict[str, str]:
@@ -77,29 +82,9 @@ def start(number: str | int, *, resume: bool = False) -> Lesson:
         _started.pop(key).engine.dispose()
     lesson = (_attach if resume else _begin)(settings, server, key)
     os.chdir(lesson.project)
-    _load_magic(lesson)
+    _prepare_kernel(lesson)
     _started[key] = lesson
     return lesson
-
-
-def project_url(folder: Path | None = None) -> URL:
-    """The address of the database that belongs to the project of this folder.
-
-    Raises LessonError outside a project, or when the server found now is not the one on
-    which the lesson was started.
-    """
-    address = workspace.read_address((folder or Path.cwd()).resolve())
-    settings = read_settings({**os.environ, **address["settings"]})
-    server = servers.find(settings)
-    same = [server.origin, server.place] == [address["origin"], address["place"]]
-    # The kit's own servers may come back on another port.
-    if same or server.origin == address["origin"] != "own":
-        return server.url.set(database=address["database"])
-    raise LessonError(
-        f"This project belongs to the {address['origin']} server at {address['place']}.",
-        f"Found instead: the {server.origin} server at {server.place}.",
-        "Set DATABASE_* and TUTORIAL_POSTGRES as they were when the lesson was started.",
-    )
 
 
 class _CutConnections(logging.Filter):
@@ -119,13 +104,21 @@ logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_CutConnections())
 def _begin(settings: Settings, server: Server, key: str) -> Lesson:
     name = database_name(settings, server, key)
     label = f"lesson {key} of workspace {settings.key}"
-    template = f"{databases.PREFIX}start_{key}_{_fingerprint(server)}{_suffix(settings, server)}"
+    begin = start_of(key)
+    template = f"{databases.PREFIX}start_{key}_{begin.fingerprint}{_suffix(settings, server)}"
     with databases.building(server) as connection:
-        start_label = f"start of {label}"
-        databases.ensure_template(connection, server, template, start_label, _build_empty)
+        databases.ensure_template(
+            connection,
+            server,
+            template,
+            f"start of {label}",
+            partial(_build, settings, server, begin),
+        )
         databases.clone(connection, template, name, label)
+        databases.configure(connection, name, DEFAULTS)
     project = workspace.fresh_project(settings.workspace, key)
-    _note(settings, server, name, project)
+    begin.lay(project)
+    write_note(settings, server, name, project)
     return Lesson(key, server, server.url.set(database=name), project)
 
 
@@ -140,7 +133,7 @@ def _attach(settings: Settings, server: Server, key: str) -> Lesson:
             f"Its {'project folder' if exists else 'database'} does not exist.",
             f'Run start("{key}") to begin it.',
         )
-    _note(settings, server, name, project)
+    write_note(settings, server, name, project)
     return Lesson(key, server, server.url.set(database=name), project, resumed=True)
 
 
@@ -154,26 +147,15 @@ def _suffix(settings: Settings, server: Server) -> str:
     return settings.suffix if server.origin == "embedded" else f"_{settings.key}"
 
 
-def _fingerprint(server: Server) -> str:
-    return short_hash(f"{EMPTY} {server.version // 10000}")
-
-
-def _build_empty(url: URL) -> None:
-    """The lessons before the first migration begin with an empty database."""
-
-
-def _note(settings: Settings, server: Server, name: str, project: Path) -> None:
-    address = {
-        "database": name,
-        "origin": server.origin,
-        "place": server.place,
-        "settings": {
-            "TUTORIAL_WORKSPACE": str(settings.workspace),
-            "TUTORIAL_SERVER_HOME": str(settings.server_home),
-            "TUTORIAL_POSTGRES": server.origin,
-        },
-    }
-    workspace.write_address(project, address)
+def _build(settings: Settings, server: Server, begin: Start, url: URL) -> None:
+    """Bring an empty database to the beginning of a lesson, with the project's own Alembic."""
+    if not begin.commands:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        begin.lay(Path(folder))
+        write_note(settings, server, str(url.database), Path(folder))
+        for command in begin.commands:
+            run_alembic(command, Path(folder))
 
 
 def _consent(settings: Settings) -> None:
@@ -189,11 +171,11 @@ def _consent(settings: Settings) -> None:
     )
 
 
-def _load_magic(lesson: Lesson) -> None:
+def _prepare_kernel(lesson: Lesson) -> None:
+    """In a notebook: `%alembic`, and imports that see a project's files as they are now."""
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
     if shell is not None:
-        from tutorial_lib.migrations import register
-
         register(shell, lesson.project)
+        freshness.watch(shell, lesson.project.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutorial_lib.errors import AlembicError
+from tutorial_lib.project import project_url
+from tutorial_lib.servers.server import admin
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -24,7 +27,7 @@ def run_alembic(line: str, project: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-c", MAIN, *_words(line)],
         cwd=project,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, **ENVIRONMENT},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -35,23 +38,45 @@ def run_alembic(line: str, project: Path) -> str:
     if done.returncode == 0:
         return output
     print(output, end="")
-    raise AlembicError(
-        f"alembic {line.strip()} ended with exit code {done.returncode}.",
-        f"It says: {_last_word(output)}." if output.strip() else "It says nothing.",
-        "All that it printed stands above.",
-    )
+    raise _failed(line, done.returncode, output, project)
 
 
+ENVIRONMENT = {
+    "PYTHONUNBUFFERED": "1",  # so that the log stands where it belongs among the rest
+    "PYTHONIOENCODING": "utf-8",
+    "PYTHONDONTWRITEBYTECODE": "1",  # a compiled file can hide a quick edit
+}
 # As the console script does it. `python -m alembic` would put the project, with its own
 # folder called alembic, in front of the library.
 MAIN = "import sys; sys.path.pop(0); from alembic.config import main; main(prog='alembic')"
 
 
 def tidy(output: str, project: Path) -> str:
-    """The same output with paths told from the project's folder on."""
+    """The same output with paths told from the project's folder on, and short tracebacks."""
     for folder in {str(project), str(project.resolve())}:
         output = output.replace(folder + os.sep, "").replace(folder, ".")
-    return output
+    before, traceback, _ = output.partition(TRACEBACK)
+    if not traceback:
+        return output
+    return before + traceback + _own_frames(output.rpartition(TRACEBACK)[2])
+
+
+TRACEBACK = "Traceback (most recent call last):\n"
+MARKS = re.compile(r"^ +[~^]+\n", re.M)  # each version of Python sets them elsewhere
+FRAME = re.compile(r'  File "(?P<file>[^"]+)", line \d+, in .*\n(?:    .*\n)*')
+
+
+def _own_frames(traceback: str) -> str:
+    """The frames in the project's files and the error itself, of the last traceback."""
+    traceback = MARKS.sub("", traceback)
+    frames = [m.group() for m in FRAME.finditer(traceback) if _in_project(m["file"])]
+    error = FRAME.sub("", traceback)
+    lines = [line for line in error.splitlines() if not line.startswith("(Background on")]
+    return "".join(frames) + "\n".join(lines).rstrip() + "\n"
+
+
+def _in_project(file: str) -> bool:
+    return not (file.startswith("<") or Path(file).is_absolute())
 
 
 def register(shell: InteractiveShell, project: Path) -> None:
@@ -66,6 +91,39 @@ def register(shell: InteractiveShell, project: Path) -> None:
     shell.register_magic_function(alembic, magic_kind="line", magic_name="alembic")  # type: ignore[call-arg, arg-type]
 
 
+def _failed(line: str, code: int, output: str, project: Path) -> AlembicError:
+    if "due to lock timeout" in output:
+        return _blocked(line, project)
+    return AlembicError(
+        f"alembic {line.strip()} ended with exit code {code}.",
+        f"It says: {_last_word(output)}." if output.strip() else "It says nothing.",
+        "All that it printed stands above.",
+    )
+
+
+def _blocked(line: str, project: Path) -> AlembicError:
+    """Name the sessions that keep a migration from its lock, and how to end them."""
+    with admin(project_url(project)) as connection, connection.cursor() as cursor:
+        cursor.execute(OPEN_TRANSACTIONS)
+        found = cursor.fetchall()
+    told = [f"session {pid}, whose last statement began with {text!r}" for pid, text in found]
+    ending = " or ".join(f"SELECT pg_terminate_backend({pid})" for pid, _ in found)
+    return AlembicError(
+        f"alembic {line.strip()} gave up waiting for a lock; nothing was changed.",
+        f"A transaction is open: {'; '.join(told) or 'it has ended meanwhile'}.",
+        "Leave the `with` block of that session or call its close(), then run this again"
+        + (f"; or end it with: {ending}." if ending else "."),
+    )
+
+
+# The beginning of the statement only, up to its first value: values are nobody's business.
+OPEN_TRANSACTIONS = """
+SELECT pid, trim(split_part(left(query, 40), '''', 1)) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+ORDER BY xact_start
+"""
+
+
 def _words(line: str) -> list[str]:
     try:
         return shlex.split(line)
@@ -78,7 +136,9 @@ def _words(line: str) -> list[str]:
 
 
 def _last_word(output: str) -> str:
-    """The line that says what went wrong; the last one that is not indented."""
-    lines = [line for line in output.splitlines() if line.strip() and not line[0].isspace()]
-    failed = [line for line in lines if line.startswith("FAILED:")]
-    return (failed or lines or output.splitlines())[-1].strip().rstrip(".")
+    """The line that says what went wrong: Alembic's verdict, the error, or the last line."""
+    told = output.rpartition(TRACEBACK)[2].splitlines() if TRACEBACK in output else []
+    lines = [line for line in output.splitlines() if line.strip()]
+    failed = [line for line in lines if line.startswith("FAILED:")][-1:]
+    error = [line for line in told if line.strip() and not line[0].isspace()][:1]
+    return (failed or error or lines[-1:])[0].strip().rstrip(".")

@@ -1,0 +1,100 @@
+"""How each lesson begins: with the project and the database that the one before has left.
+
+`notebooks/starts/NN/` holds what lesson NN-1 added to the project, and the Alembic commands
+that bring an empty database to where it left it. `tutorial refresh` writes both; a test
+holds them equal to what the lesson leaves now.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine, inspect, text
+
+from tutorial_lib.config import short_hash
+from tutorial_lib.course import NOTEBOOKS, lessons
+from tutorial_lib.masks import mask
+from tutorial_lib.workspace import ADDRESS
+
+STARTS = NOTEBOOKS / "starts"
+IGNORED = ("__pycache__", ADDRESS)
+
+
+@dataclass(frozen=True)
+class Start:
+    """The beginning of a lesson.
+
+    files     path in the project to text
+    commands  what brings an empty database there, as after `alembic`
+    """
+
+    files: dict[str, str]
+    commands: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight characters that change when anything of it does."""
+        return short_hash(json.dumps([sorted(self.files.items()), self.commands]))
+
+    def lay(self, project: Path) -> None:
+        """Write the files into a project's folder."""
+        for name, content in self.files.items():
+            path = project / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8", newline="\n")
+        if "alembic/env.py" in self.files:  # Git keeps no empty folder, Alembic wants this one
+            (project / "alembic" / "versions").mkdir(exist_ok=True)
+
+
+def start_of(number: str) -> Start:
+    """The beginning of lesson `number`; the first lessons begin with nothing."""
+    files: dict[str, str] = {}
+    commands: tuple[str, ...] = ()
+    for earlier in lessons():
+        if earlier <= number and (STARTS / earlier).is_dir():
+            files |= read_project(STARTS / earlier / "project")
+            commands = tuple(json.loads((STARTS / earlier / "alembic.json").read_text("utf-8")))
+    return Start(files, commands)
+
+
+def end_of(project: Path, engine: Engine) -> Start:
+    """Where a lesson has left its project and its database."""
+    return Start(read_project(project), _commands(engine))
+
+
+def read_project(project: Path) -> dict[str, str]:
+    """The files of a project, masked, but for what Python and the kit keep there."""
+    paths = (path for path in sorted(project.rglob("*")) if path.is_file())
+    return {
+        path.relative_to(project).as_posix(): mask(path.read_text(encoding="utf-8"))
+        for path in paths
+        if not set(path.relative_to(project).parts) & set(IGNORED)
+    }
+
+
+def store(number: str, end: Start) -> bool:
+    """Keep the end of a lesson as the beginning of the next; True when that changed it."""
+    following = f"{int(number) + 1:02}"
+    if following not in lessons() or end == start_of(following):
+        return False
+    folder = STARTS / following
+    shutil.rmtree(folder, ignore_errors=True)
+    begun = start_of(number).files
+    new = {name: content for name, content in end.files.items() if begun.get(name) != content}
+    if new or end.commands != start_of(number).commands:
+        Start(new, ()).lay(folder / "project")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "alembic.json").write_text(json.dumps(end.commands) + "\n", encoding="utf-8")
+    return True
+
+
+def _commands(engine: Engine) -> tuple[str, ...]:
+    """What Alembic has to do with an empty database to bring it where this one is."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return ()
+        heads = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
+    return tuple(f"upgrade {head}" for head in heads) or ("ensure_version",)
