@@ -6,24 +6,27 @@ Notebooks are handled as JSON; nbformat and nbclient are imported only to run on
 from __future__ import annotations
 
 import json
-import re
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tutorial_lib.config import Settings
-from tutorial_lib.course import NOTEBOOKS, lesson_path, lessons
+from tutorial_lib.config import Settings, read_settings
+from tutorial_lib.course import lesson_path, lessons, navigation
+from tutorial_lib.db import make_engine
 from tutorial_lib.errors import NotebookError
+from tutorial_lib.masks import mask
+from tutorial_lib.project import project_url
 from tutorial_lib.runs import reference_run, use_workspace
+from tutorial_lib.starts import end_of, store
+from tutorial_lib.workspace import project_folder
 
-MASKS = NOTEBOOKS / "sanitize.cfg"
 CELL_TIMEOUT = 60  # seconds
 # What is the same on every machine and for every version of Python.
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+NAVIGATION = "navigation"  # the id of the last cell, which is generated
 VOLATILE = ("execution", "ExecuteTime", "collapsed", "scrolled")
 
 
@@ -38,7 +41,7 @@ def copy_for_learner(settings: Settings) -> Path:
         for path in lessons().values():
             target = folder / path.name
             if not target.exists():
-                target.write_text(dump(cleared(load(path))), encoding="utf-8")
+                _write_whole(target, dump(cleared(load(path))))
     except OSError as error:
         raise NotebookError(
             f"The folder {folder} cannot be written: {error.strerror or error}.",
@@ -56,19 +59,22 @@ def cleared(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def refresh(number: str) -> bool:
-    """Run a reference notebook, write its outputs; True when the file changed.
+    """Run a reference notebook; write its outputs and what the next lesson begins with.
 
-    Raises NotebookError when a cell fails that is not meant to; the file then stays as
-    it was.
+    True when that changed a file. Raises NotebookError when a cell fails that is not meant
+    to; everything then stays as it was.
     """
     path = lesson_path(number)
-    before = path.read_text(encoding="utf-8")
+    stored = load(path)
     with reference_run():
         use_workspace(path.stem)
-        fresh = dump(canonical(_executed(path)))
-    if fresh != before:
-        path.write_text(fresh, encoding="utf-8", newline="\n")
-    return fresh != before
+        fresh = _with_navigation(canonical(_executed(path)), path)
+        new_start = _store_end(path.name[:2])
+    text = dump(_with_old_pictures(fresh, stored))
+    if text != path.read_text(encoding="utf-8"):
+        _write_whole(path, text)
+        return True
+    return new_start
 
 
 def canonical(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -79,8 +85,56 @@ def canonical(notebook: dict[str, Any]) -> dict[str, Any]:
         cell["metadata"] = kept
     for count, cell in enumerate(_code(notebook), start=1):
         cell["execution_count"] = count
-        cell["outputs"] = [_masked(output, count) for output in _merged(cell["outputs"])]
+        cell["outputs"] = canonical_outputs(cell["outputs"], count)
     return notebook
+
+
+def canonical_outputs(outputs: list[Any], count: int) -> list[dict[str, Any]]:
+    """The form in which the outputs of the cell with this count are kept."""
+    return [_masked(output, count) for output in _merged(outputs)]
+
+
+def _with_navigation(notebook: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The same notebook, ending in links to its neighbours."""
+    last = {"cell_type": "markdown", "id": NAVIGATION, "metadata": {}}
+    cells = [cell for cell in notebook["cells"] if cell["id"] != NAVIGATION]
+    source = navigation(path).splitlines(keepends=True)
+    return {**notebook, "cells": [*cells, {**last, "source": source}]}
+
+
+def _with_old_pictures(fresh: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+    """Keep the stored picture of a cell in which nothing else changed.
+
+    The picture of a measurement is another one on each run, and says the same.
+    """
+    before = {cell.get("id"): cell for cell in _code(stored)}
+    for cell in _code(fresh):
+        old = before.get(cell["id"])
+        if old and _without_pictures(old) == _without_pictures(cell):
+            cell["outputs"] = old["outputs"]
+    return fresh
+
+
+def _without_pictures(cell: dict[str, Any]) -> str:
+    outputs = [
+        {**output, "data": {k: v for k, v in output["data"].items() if k != "image/png"}}
+        if "data" in output
+        else output
+        for output in cell["outputs"]
+    ]
+    return json.dumps([cell["source"], outputs], sort_keys=True)
+
+
+def _store_end(number: str) -> bool:
+    """Keep where the lesson that has just run left its project and its database."""
+    project = project_folder(read_settings().workspace, number)
+    if not project.is_dir():
+        return False
+    engine = make_engine(project_url(project))
+    try:
+        return store(number, end_of(project, engine))
+    finally:
+        engine.dispose()
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -102,26 +156,6 @@ def dump(notebook: dict[str, Any]) -> str:
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-@cache
-def masks() -> list[tuple[re.Pattern[str], str]]:
-    """The patterns of `sanitize.cfg`, in nbval's format, with what stands for each."""
-    pairs = re.findall(r"^regex: (.*)$\n^replace: (.*)$", MASKS.read_text("utf-8"), re.M)
-    return [(re.compile(regex), replace) for regex, replace in pairs]
-
-
-def mask(value: Any) -> Any:
-    """The same text, or list or dictionary of texts, with what varies replaced."""
-    if isinstance(value, str):
-        for regex, replace in masks():
-            value = regex.sub(replace, value)
-        return value
-    if isinstance(value, list):
-        return [mask(item) for item in value]
-    if isinstance(value, dict):
-        return {key: mask(item) for key, item in value.items()}
-    return value
-
-
 def quick_nbformat() -> None:
     """Let nbformat be imported without a grammar that costs 1.7 seconds to build.
 
@@ -136,29 +170,38 @@ def _executed(path: Path) -> dict[str, Any]:
     import nbclient
     import nbformat
 
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.execution_count, cell.outputs = None, []
+    load(path)  # for its message, when it is no notebook
+    notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))  # gives cells their ids
+    cleared(notebook)
     client = nbclient.NotebookClient(
-        notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name=METADATA["kernelspec"]["name"],
+        resources={"metadata": {"path": str(path.parent)}},
     )
     try:
         client.execute()
-    except (nbclient.exceptions.CellExecutionError, nbclient.exceptions.DeadKernelError) as error:
+    except (nbclient.exceptions.CellControlSignal, RuntimeError) as error:
         raise _failed(path, notebook, error) from None
     executed: dict[str, Any] = json.loads(nbformat.writes(notebook, version=4))
     return executed
 
 
-def _failed(path: Path, notebook: Any, error: Exception) -> NotebookError:
+def _failed(path: Path, notebook: Any, error: Any) -> NotebookError:
     ran = [cell for cell in _code(notebook) if cell["execution_count"] or cell["outputs"]]
-    last = str(error).strip().splitlines()[-1:]
+    said = f"{error.ename}: {error.evalue}" if hasattr(error, "ename") else str(error)
     return NotebookError(
-        f"{path.name} fails in cell {len(ran)}.",
-        f"It says: {mask(''.join(last))}",
+        f"{path.name} fails in cell {len(ran)}." if ran else f"{path.name} cannot be run.",
+        f"It says: {mask(said.strip().splitlines()[0]).rstrip('.')}.",
         "Nothing was written. Mend the cell, then run: python3 start.py refresh " + path.name[:2],
     )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write all of a file or nothing, so that no half of one is taken for somebody's work."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    part.replace(path)
 
 
 def _code(notebook: dict[str, Any]) -> list[dict[str, Any]]:
@@ -168,15 +211,13 @@ def _code(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 def _merged(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Pieces of one stream as one output: how a text was cut depends on timing."""
     merged: list[dict[str, Any]] = []
-    streams: dict[str, dict[str, Any]] = {}
     for output in outputs:
-        name = output.get("name")
-        if name in streams:
-            streams[name]["text"] += "".join(output["text"])
-            continue
-        if name:
-            output = streams[name] = {**output, "text": "".join(output["text"])}
-        merged.append(output)
+        if "name" in output and merged and merged[-1].get("name") == output["name"]:
+            merged[-1]["text"] += "".join(output["text"])
+        elif "name" in output:
+            merged.append({**output, "text": "".join(output["text"])})
+        else:
+            merged.append(output)
     return merged
 
 

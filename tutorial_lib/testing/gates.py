@@ -6,7 +6,6 @@ shell command, an unknown magic: each passes there, and is refused here.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,16 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from tutorial_lib.editions import load
+from tutorial_lib.errors import NotebookError
+from tutorial_lib.testing.commands import Found, commands
 
-MAGICS = {"alembic", "xmode", "writefile"}
 TAGS = {"raises-exception"}
 FORMAT = (4, 5)
-ABSOLUTE = re.compile(
-    r"(?<![\w.~:/-])/(?:home|root|Users|tmp|var|opt|mnt|usr|private|srv|work)/[\w.-]+"
-    r"|\b[A-Za-z]:\\{1,2}\w"
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+PLACES = (
+    *("home", "root", "Users", "Volumes", "Library", "tmp", "var", "opt", "mnt", "media", "usr"),
+    *("private", "srv", "run", "work", "workspace", "workspaces", "builds", "nix"),
 )
-PASSWORD_IN_URL = re.compile(r"://[^\s:/@]+:(?!\*\*\*@|None@)[^\s@]+@")
-MARKERS = re.compile(r"^\s*#+\s*(?:NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)\s*$", re.M)
+ABSOLUTE = re.compile(
+    rf"(?:(?<![\w.~/])|(?<=file://))/(?:{'|'.join(PLACES)})/[\w.-]+"
+    r"|\b[A-Za-z]:(?:\\{1,2}|/(?!/))\w[\w.-]*"
+    r"|(?<!\w)~[/\\](?:[\w.-]+[/\\])*[\w.-]+\.py\b"
+)
+PASSWORD_IN_URL = re.compile(r"://[^\s:/@]*:(?!\*\*\*@|None@)[^\s@]+@")
+MARKER = re.compile(r"#+\s*(?:NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)")
 
 
 @dataclass(frozen=True)
@@ -42,27 +48,62 @@ class Finding:
 def check(path: Path) -> list[Finding]:
     """All that is wrong with a reference notebook; an empty list lets it pass."""
     notebook = load(path)
+    malformed = list(_malformed(notebook, path))
+    if malformed:
+        return malformed
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    refresh = f"Run: python3 start.py refresh {path.name[:2]}"
+    refresh = _refresh(path)
     findings = list(_notebook_findings(notebook, cells, refresh))
     for number, cell in enumerate(cells, start=1):
-        for gate in (_never_run, _hidden, _commands, _outputs, _private):
-            findings += [Finding(number, *found) for found in gate(cell, number, refresh)]
+        for gate in (_never_run, _hidden, commands, _outputs, _private):
+            found = dict.fromkeys(gate(cell, number, refresh))
+            findings += [Finding(number, *pair) for pair in found]
     return findings
 
 
-Found = Iterator[tuple[str, str]]
+def malformed(path: Path) -> bool:
+    """Whether a file is no notebook, or one whose cells cannot be run."""
+    try:
+        return any(_malformed(load(path), path))
+    except NotebookError:
+        return True
+
+
 Gate = Callable[[dict[str, Any], int, str], Found]
+
+
+def _malformed(notebook: dict[str, Any], path: Path) -> Iterator[Finding]:
+    """What the format's own schema says is wrong."""
+    from nbformat.validator import iter_validate
+
+    back = f"Get it back with: git checkout notebooks/{path.name}"
+    form = notebook.get("nbformat"), notebook.get("nbformat_minor")
+    if form[0] != FORMAT[0] or not isinstance(form[1], int):
+        yield Finding(None, f"Its format is {form[0]}.{form[1]}, not 4.5.", back)
+    elif form < FORMAT:
+        yield Finding(None, "It has an old format, without cell ids.", _refresh(path))
+    else:
+        for error in iter_validate(notebook):
+            place = ".".join(map(str, error.absolute_path))
+            said = error.message if len(error.message) < 80 else "what stands there is not valid"
+            yield Finding(None, f"It is no notebook: at {place or 'the top'}, {said}.", back)
+        ids = [cell.get("id") for cell in notebook["cells"]]
+        if len(set(ids)) < len(ids):
+            yield Finding(None, "Two of its cells have the same id.", _refresh(path))
+
+
+def _refresh(path: Path) -> str:
+    return f"Run: python3 start.py refresh {path.name[:2]}"
 
 
 def _notebook_findings(
     notebook: dict[str, Any], cells: list[dict[str, Any]], refresh: str
 ) -> Iterator[Finding]:
-    if (notebook.get("nbformat"), notebook.get("nbformat_minor")) < FORMAT:
-        yield Finding(None, "The notebook has an old format, without cell ids.", refresh)
+    if any(cell["cell_type"] == "raw" for cell in notebook["cells"]):
+        yield Finding(None, "A raw cell is neither run nor text.", "Make it code or Markdown.")
     if not cells:
         yield Finding(None, "There is no code cell, so a run proves nothing.", "Add one.")
-    kernel = notebook.get("metadata", {}).get("kernelspec", {}).get("name")
+    kernel = notebook["metadata"].get("kernelspec", {}).get("name")
     if kernel != "python3":
         yield Finding(None, f"It asks for the kernel {kernel!r}, not 'python3'.", refresh)
     if cells and not any(cell["outputs"] for cell in cells):
@@ -83,23 +124,8 @@ def _hidden(cell: dict[str, Any], number: int, refresh: str) -> Found:
     tags = set(cell["metadata"].get("tags", []))
     for tag in sorted(tags - TAGS):
         yield f"It has the tag {tag!r}, with which it may not be run or compared.", "Remove it."
-    if MARKERS.search(_source(cell)):
+    if any(MARKER.fullmatch(line.strip()) for line in _source(cell).splitlines()):
         yield "A comment in it tells nbval to skip or ignore it.", "Remove the comment."
-
-
-def _commands(cell: dict[str, Any], number: int, refresh: str) -> Found:
-    """Shell commands, whose failure nobody sees, and magics that the kit does not know."""
-    for kind, name in _ipython_calls(_source(cell)):
-        if kind == "magic" and name not in MAGICS:
-            yield (
-                f"The magic %{name} is not one of the course's; an unknown one passes unseen.",
-                f"Use one of: {', '.join('%' + magic for magic in sorted(MAGICS))}.",
-            )
-        elif kind == "shell":
-            yield (
-                f"The shell command {name!r} may fail unseen.",
-                "Use %alembic, or Python, which raise.",
-            )
 
 
 def _outputs(cell: dict[str, Any], number: int, refresh: str) -> Found:
@@ -108,7 +134,7 @@ def _outputs(cell: dict[str, Any], number: int, refresh: str) -> Found:
     if errors and not raising:
         yield (
             f"It ends in {errors[0]['ename']}, which is not announced.",
-            ("Mend it, or tag it raises-exception if the error is the lesson."),
+            "Mend it, or tag it raises-exception if the error is the lesson.",
         )
     if raising and not errors:
         yield "It is tagged raises-exception, but raises none.", f"Remove the tag. {refresh}"
@@ -130,37 +156,11 @@ def _source(cell: dict[str, Any]) -> str:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in an output, whatever its mime type; a list of lines counts as one."""
+    """Every text in an output, whatever its type, without its colours."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-        yield "".join(value)
-    elif isinstance(value, (list, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
+        yield COLOUR.sub("", value)
+    elif isinstance(value, dict):
+        yield from _texts([*value, *value.values()])
+    elif isinstance(value, list):
+        for item in value:
             yield from _texts(item)
-
-
-def _ipython_calls(source: str) -> Iterator[tuple[str, str]]:
-    """The magics and shell commands of a cell, as IPython itself reads them."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(source))
-    except SyntaxError:
-        return  # it is the lesson, or it fails when it is run
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            yield from _ipython_call(node.func.attr, node.args)
-
-
-def _ipython_call(method: str, arguments: list[ast.expr]) -> Iterator[tuple[str, str]]:
-    """What a call that IPython wrote is: a magic, a shell command, or neither."""
-    first = arguments[0] if arguments else None
-    name = str(first.value) if isinstance(first, ast.Constant) else ""
-    if method in ("run_line_magic", "run_cell_magic"):
-        yield "shell" if name in SHELL_MAGICS else "magic", name
-    elif method in ("system", "getoutput"):
-        yield "shell", name
-
-
-SHELL_MAGICS = {"bash", "sh", "script", "system", "sx", "cmd", "!", "perl", "ruby"}

@@ -1,0 +1,111 @@
+"""A pytest plugin: each lesson ends where the next one begins.
+
+The test comes after the notebook's cells, and looks at what they have left.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbval.plugin import IPyNbCell
+
+from tutorial_lib import explorer
+from tutorial_lib.config import read_settings
+from tutorial_lib.course import lessons
+from tutorial_lib.db import make_engine
+from tutorial_lib.errors import NotebookError
+from tutorial_lib.explorer.snapshot import Changes
+from tutorial_lib.lesson import start
+from tutorial_lib.project import project_url
+from tutorial_lib.runs import use_workspace
+from tutorial_lib.starts import Start, end_of, start_of
+from tutorial_lib.workspace import project_folder
+
+
+class LeadsFile(pytest.File):
+    """The end of one lesson, as one test after its cells."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Give the one test."""
+        yield LeadsItem.from_parent(self, name="leads to the next lesson")
+
+
+class LeadsItem(pytest.Item):
+    """Compare what a lesson has left with what the next one begins with."""
+
+    def runtest(self) -> None:
+        """Raise when files, revision or schema differ."""
+        self._skip_unless_all_ran()
+        number = self.path.name[:2]
+        use_workspace(self.path.stem)
+        project = project_folder(read_settings().workspace, number)
+        engine = make_engine(project_url(project))
+        differ = _differences(end_of(project, engine), start_of(_next(number)))
+        changes = explorer.changes(explorer.snapshot(engine), _snapshot(_next(number)))
+        engine.dispose()
+        if differ or changes:
+            raise _moved(number, differ, changes)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        """The paragraph, without a stack trace."""
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where it stands in the report."""
+        return self.path, 0, f"{self.path.name}: leads to the next lesson"
+
+    def _skip_unless_all_ran(self) -> None:
+        cells = [
+            item
+            for item in self.session.items
+            if isinstance(item, IPyNbCell) and item.path == self.path
+        ]
+        if not cells:
+            pytest.skip("its cells were not selected")
+        if cells[0].parent.failed:
+            pytest.skip(f"not run, because {cells[0].parent.failed} failed")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> LeadsFile | None:
+    """After the cells of every lesson that another one follows."""
+    if parent.config.option.nbval and _next(file_path.name[:2]) and file_path in lessons().values():
+        collected: LeadsFile = LeadsFile.from_parent(parent, path=file_path)
+        return collected
+    return None
+
+
+def _next(number: str) -> str:
+    """The number of the lesson after this one, or nothing."""
+    after = [each for each in lessons() if each > number]
+    return after[0] if after and number in lessons() else ""
+
+
+def _differences(end: Start, begin: Start) -> list[str]:
+    files = {**end.files, **begin.files}
+    found = [name for name in files if end.files.get(name) != begin.files.get(name)]
+    return found + (["the database's revision"] if end.commands != begin.commands else [])
+
+
+def _snapshot(number: str) -> explorer.Snapshot:
+    """The database that a lesson begins with."""
+    here = Path.cwd()
+    try:
+        lesson = start(number)
+        return explorer.snapshot(lesson.engine)
+    finally:
+        lesson.engine.dispose()
+        os.chdir(here)
+
+
+def _moved(number: str, differ: list[str], changes: Changes) -> NotebookError:
+    told = "; ".join([*differ, *(f"{c.sign} {c.kind} {c.name}" for c in changes.all)])
+    return NotebookError(
+        f"Lesson {number} does not end where lesson {_next(number)} begins.",
+        f"They differ in: {told}.",
+        f"If the lesson is right, run: python3 start.py refresh {number}",
+    )
