@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
 from tutorial_lib import databases
 from tutorial_lib.config import Settings, read_settings
 from tutorial_lib.jupyter import jupyter_environment
-from tutorial_lib.servers import find
+from tutorial_lib.servers import find, stop
+from tutorial_lib.servers.cluster import THROWAWAY
 from tutorial_lib.servers.embedded import EmbeddedServer
 from tutorial_lib.servers.server import admin
 
@@ -34,17 +36,16 @@ def reference_run() -> Iterator[Path]:
     server, whatever the shell exports.
     """
     settings = read_settings()
-    sweep(settings.data)
-    folder = settings.data / "runs" / f"{os.getpid()}-{secrets.token_hex(4)}"
-    folder.mkdir(mode=0o700, parents=True)
-    _sign(folder)
+    folder = _new_folder(settings.data)
     before = dict(os.environ)
     os.environ.update(_environment(folder, settings))
     os.environ.pop("JUPYTER_PATH", None)
     try:
-        yield folder
+        try:
+            yield folder
+        finally:
+            _clear(folder, read_settings())
     finally:
-        _clear(folder, read_settings())
         os.environ.clear()
         os.environ.update(before)
 
@@ -63,19 +64,36 @@ def sweep(data: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _new_folder(data: Path) -> Path:
+    """The folder of a new run, after what killed runs have left was cleared."""
+    (data / "runs").mkdir(parents=True, exist_ok=True)
+    # One at a time: to another run's sweep, a folder that is not signed yet looks forsaken.
+    with FileLock(data / "runs.lock"):
+        sweep(data)
+        folder = data / "runs" / f"{os.getpid()}-{secrets.token_hex(4)}"
+        folder.mkdir(mode=0o700)
+        _sign(folder)
+    return folder
+
+
 def _environment(folder: Path, settings: Settings) -> dict[str, str]:
     return {
         "TUTORIAL_DATA": str(settings.data),
         "TUTORIAL_WORKSPACE": str(folder / "workspaces" / "default"),
         "TUTORIAL_SERVER_HOME": str(folder / "server"),
         "TUTORIAL_POSTGRES": settings.postgres or "embedded",
+        THROWAWAY: "1",
         **jupyter_environment(folder / "jupyter"),
+        # Shared by all runs: its list of fonts takes seconds to make.
+        "MPLCONFIGDIR": str(settings.data / "jupyter" / "matplotlib"),
     }
 
 
 def _clear(folder: Path, settings: Settings) -> None:
     if settings.postgres == "own":
         _drop_databases(folder, settings)
+    elif settings.postgres == "container":
+        stop(settings)
     EmbeddedServer(folder / "server").remove()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -102,6 +120,9 @@ def _alive(folder: Path) -> bool:
     """Whether the process that owns a run still lives; numbers are used again, times not."""
     try:
         owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
-        return bool(abs(psutil.Process(owner["pid"]).create_time() - owner["started"]) < 1)
-    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        process = psutil.Process(owner["pid"])
+        if process.status() == psutil.STATUS_ZOMBIE:  # dead; nobody has asked how it ended
+            return False
+        return bool(abs(process.create_time() - owner["started"]) < 1)
+    except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
         return False

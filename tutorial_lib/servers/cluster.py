@@ -13,6 +13,7 @@ import psutil
 from tutorial_lib.errors import ServerError
 from tutorial_lib.servers.binaries import Programs, find_programs, wheel_version
 from tutorial_lib.servers.private import DATABASE, HOST, USER, State, write_private
+from tutorial_lib.servers.server import one_sentence
 
 # The same on every machine: how text sorts, what language messages have, what time it is.
 INITDB = (
@@ -38,6 +39,8 @@ CONFIG = {
     "min_wal_size": "16MB",
     "max_wal_size": "128MB",
 }
+# Set for a reference run, whose server is deleted at its end: it need not wait for the disk.
+THROWAWAY = "TUTORIAL_THROWAWAY"
 # What the log says when another attempt, or another port, will do.
 PASSING = (
     "pre-existing shared memory block",
@@ -64,9 +67,9 @@ class Cluster:
         """PostgreSQL's programs, looked for when they are first needed."""
         return self._find_programs()
 
-    @cached_property
+    @property
     def area(self) -> Path:
-        """The folder that PostgreSQL writes to, made when it is first needed."""
+        """The folder that PostgreSQL writes to, made when it is needed."""
         folder = self.programs.area(self.home)
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True)
@@ -116,7 +119,7 @@ class Cluster:
         """
         already = self.log.stat().st_size if self.log.exists() else 0
         arguments = ("start", "-D", self.data, "-l", self.log, "-w", "-t", "60", "-s")
-        done = self.programs.run("pg_ctl", *arguments, "-o", f"-p {port}", pipe=False)
+        done = self.programs.run("pg_ctl", *arguments, "-o", _options(port), pipe=False)
         if done.returncode == 0:
             return True
         said = self.log_tail(already)
@@ -124,7 +127,7 @@ class Cluster:
             return False
         raise ServerError(
             "PostgreSQL refuses to start.",
-            f"The last lines of its log: {said or 'none; the disk may be full'}",
+            one_sentence(f"The last lines of its log: {said or 'none; the disk may be full'}"),
             f"Mend what they name. To begin with an empty server instead, delete {self.home}.",
         )
 
@@ -135,7 +138,7 @@ class Cluster:
         if done.returncode and self.running():
             raise ServerError(
                 "PostgreSQL does not stop.",
-                f"pg_ctl says: {last_lines(done.stdout)}",
+                one_sentence(f"pg_ctl says: {last_lines(done.stdout)}"),
                 f"Its process number is {self.pid()}; end it by hand.",
             )
 
@@ -154,13 +157,11 @@ class Cluster:
     def running(self) -> bool:
         """Whether the postmaster of this cluster lives; removes a stale postmaster.pid.
 
-        After a crash the number may belong to some other program, and PostgreSQL would
-        refuse to start because of it.
+        After a crash the number may belong to some other program, or the file may be
+        empty, and PostgreSQL would refuse to start because of it.
         """
         pid = self.pid()
-        if pid is None:
-            return False
-        if _is_postmaster(pid, self.data):
+        if pid is not None and _is_postmaster(pid, self.data):
             return True
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         return False
@@ -182,13 +183,20 @@ def _is_postmaster(pid: int, data: Path) -> bool:
         return not dead and wanted in map(os.path.normcase, process.cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):  # ours can always be read
         return False
+    except ValueError:  # negative: a single-user PostgreSQL wrote it, and was killed
+        return False
+
+
+def _options(port: int) -> str:
+    """What the postmaster is started with; -F where nothing has to survive a power cut."""
+    return f"-p {port} -F" if os.environ.get(THROWAWAY) else f"-p {port}"
 
 
 def _succeeded(good: bool, output: str) -> None:
     if not good:
         raise ServerError(
             "A new PostgreSQL could not be set up.",
-            f"It says: {last_lines(output)}",
+            one_sentence(f"It says: {last_lines(output)}"),
             "Mend what it names and try again.",
         )
 

@@ -19,7 +19,12 @@ from tutorial_lib.config import Settings
 from tutorial_lib.errors import ServerError
 from tutorial_lib.servers import private
 from tutorial_lib.servers.cluster import Cluster
-from tutorial_lib.servers.server import Server, ask_version, shield_from_libpq_variables
+from tutorial_lib.servers.server import (
+    Server,
+    ask_version,
+    one_sentence,
+    shield_from_libpq_variables,
+)
 
 WHY = "No DATABASE_* is set, so the kit runs its own."
 PATIENCE, LONGEST_WAIT = 30, 120  # seconds
@@ -38,8 +43,10 @@ class EmbeddedServer:
         state = private.load(self._file)
         if state is None:
             return None
+        # Else libpq would take a server that lets everybody in, or hand it the password.
+        proof = state.url.update_query_dict({"require_auth": "scram-sha-256"})
         try:
-            return Server(state.url, "embedded", ask_version(state.url), WHY)
+            return Server(state.url, "embedded", ask_version(proof), WHY)
         except psycopg2.OperationalError:
             return None
 
@@ -82,7 +89,7 @@ class EmbeddedServer:
             time.sleep(0.2)
         raise ServerError(
             "PostgreSQL was started but does not answer.",
-            f"The last lines of its log: {self.cluster.log_tail()}",
+            one_sentence(f"The last lines of its log: {self.cluster.log_tail()}"),
             "Run `tutorial db stop`, then try again.",
         )
 
@@ -105,18 +112,14 @@ class EmbeddedServer:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One process at a time starts or stops this server."""
-        lock = FileLock(self.home / "lock", timeout=LONGEST_WAIT)
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock.acquire()
+            with FileLock(self.home / "lock", timeout=LONGEST_WAIT):
+                yield
         except Timeout:
             raise _busy() from None
-        except OSError as error:
+        except OSError as error:  # now, or when a full disk takes no more
             raise _unusable(self.home, error) from None
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def find(settings: Settings, start: bool = True) -> Server | None:

@@ -7,7 +7,7 @@ from sqlalchemy import URL
 
 from tutorial_lib.config import Settings
 from tutorial_lib.errors import ServerError, SettingsError
-from tutorial_lib.servers.server import Server, ask_version, place, supported
+from tutorial_lib.servers.server import Server, ask_version, one_sentence, place, supported
 
 WHY = "DATABASE_* names it."
 
@@ -41,7 +41,7 @@ def find(settings: Settings) -> Server:
 
 def unreachable(url: URL, error: Exception) -> ServerError:
     """The error for an address that failed, with libpq's own words and no password."""
-    said = " ".join(str(error).split())
+    said = one_sentence(str(error))
     if url.password:
         said = said.replace(str(url.password), "***")
     meaning = next((means for text, means in MEANINGS if text in said), "")

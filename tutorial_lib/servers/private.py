@@ -46,9 +46,10 @@ def load(path: Path) -> State | None:
     """What the file says, or None when there is no readable one."""
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-        return State(int(read["port"]), str(read["password"]))
+        state = State(int(read["port"]), str(read["password"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return state if 0 < state.port < 65536 else None
 
 
 def save(path: Path, state: State) -> State:

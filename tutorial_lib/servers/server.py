@@ -53,15 +53,22 @@ def place(url: URL) -> str:
 def admin(url: URL, timeout: int = 5) -> Iterator[psycopg2.extensions.connection]:
     """A connection outside any transaction, for CREATE and DROP DATABASE; closed after.
 
-    Raises psycopg2.OperationalError when nobody answers within `timeout` seconds.
+    Raises psycopg2.OperationalError when nobody answers within `timeout` seconds, or
+    within the connect_timeout that the address asks for.
     """
     args = url.translate_connect_args(username="user", database="dbname")
-    connection = psycopg2.connect(connect_timeout=timeout, **{**url.query, **args})
+    connection = psycopg2.connect(**{"connect_timeout": timeout, **url.query, **args})
     try:
         connection.autocommit = True
         yield connection
     finally:
         connection.close()
+
+
+def one_sentence(text: str) -> str:
+    """What another program says, on one line that ends like a sentence."""
+    line = " ".join(text.split())
+    return line if line.endswith((".", "?", "!")) else f"{line}."
 
 
 def ask_version(url: URL) -> int:

@@ -1,0 +1,298 @@
+"""Reference runs: on a server and in folders of their own, of which nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from sqlalchemy import URL
+
+from tutorial_lib.config import APP, ROOT, read_settings, short_hash
+from tutorial_lib.runs import sweep
+from tutorial_lib.servers.embedded import EmbeddedServer
+from tutorial_lib.servers.private import free_port
+from tutorial_lib.servers.server import Server, admin
+
+# What the processes here begin with; each is outside the run that this one is in.
+BEGIN = """
+import json, os, sys
+from tutorial_lib import servers
+from tutorial_lib.config import read_settings
+from tutorial_lib.errors import ServerError
+from tutorial_lib.runs import reference_run, use_workspace
+from tutorial_lib.servers.cluster import Cluster
+
+def say(folder, **more):
+    settings = read_settings()
+    paths = {"workspace": settings.workspace, "home": settings.server_home, "folder": folder}
+    print(json.dumps({**{name: str(path) for name, path in paths.items()}, **more}), flush=True)
+"""
+PATHS = ("workspace", "home", "folder")
+# A run with a server, which says what it is like, waits for a word, and ends.
+RUN = """
+with reference_run() as folder:
+    origin, home = servers.find().origin, read_settings().server_home
+    say(folder, origin=origin, pid=Cluster(home).pid() if origin == "embedded" else None)
+    sys.stdin.readline()
+"""
+LESSON = """
+from tutorial_lib.lesson import start
+with reference_run() as folder:
+    lesson = start("01")
+    say(folder, database=lesson.url.database)
+    sys.stdin.readline()
+    os.chdir(os.path.dirname(sys.executable))  # out of the folder, which Windows would keep
+"""
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """The variables of a shell outside any run: a data folder, and somebody else's server."""
+    return shell_in(tmp_path)
+
+
+def shell_in(folder: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TUTORIAL_", "DATABASE_"))}
+    return {
+        **kept,
+        "TUTORIAL_DATA": str(folder / "data"),
+        "TUTORIAL_WORKSPACE": str(folder / "workspace"),
+        "TUTORIAL_POSTGRES": "",  # and so in .env
+        "DATABASE_URL": f"postgresql://other:secret@127.0.0.1:{free_port()}/production",
+    }
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A run that goes on while these tests come and go; `shell` is the shell it began in."""
+    shell = shell_in(tmp_path_factory.mktemp("runs"))
+    with process(shell) as (_, run):
+        yield {**run, "shell": shell}
+
+
+@contextmanager
+def process(shell: dict[str, str], code: str = RUN) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A process that has said something and waits; at the end of the block it goes on."""
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-W", "error", "-c", BEGIN + code]
+    with subprocess.Popen(command, cwd=ROOT, env=shell, **pipes) as process:
+        yield process, json.loads(process.stdout.readline())
+        process.communicate("go on\n", timeout=60)
+    assert process.returncode == 0
+
+
+def output(shell: dict[str, str], code: str) -> str:
+    """What a process prints that goes to its end without waiting."""
+    command = [sys.executable, "-W", "error", "-c", BEGIN + code]
+    return subprocess.check_output(command, cwd=ROOT, env=shell, text=True).strip()
+
+
+def runs(shell: dict[str, str]) -> list[str]:
+    return [path.name for path in Path(shell["TUTORIAL_DATA"], "runs").glob("*")]
+
+
+def lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def names(server: Server) -> set[str]:
+    with admin(server.url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database")
+        return {name for (name,) in cursor.fetchall()}
+
+
+# What is its own
+
+
+def test_a_run_has_a_server_and_a_workspace_of_its_own(run: dict[str, Any]) -> None:
+    folder = Path(run["folder"])
+    assert folder.parent == Path(run["shell"]["TUTORIAL_DATA"], "runs")
+    assert Path(run["home"]) == folder / "server"
+    assert Path(run["workspace"]) == folder / "workspaces" / "default"
+    assert lives(run["pid"])
+
+
+def test_a_server_that_the_shell_names_is_not_used(run: dict[str, Any]) -> None:
+    assert "/production" in run["shell"]["DATABASE_URL"]
+    assert run["origin"] == "embedded"
+
+
+def test_each_notebook_of_a_run_has_a_workspace_of_its_own(shell: dict[str, str]) -> None:
+    code = """
+with reference_run() as folder:
+    for name in "00", "01":
+        use_workspace(name)
+        print(read_settings().workspace.relative_to(folder).as_posix())
+"""
+    assert output(shell, code).split() == ["workspaces/00", "workspaces/01"]
+
+
+def test_a_server_that_is_asked_for_is_used(shell: dict[str, str], own: URL) -> None:
+    with process({**shell, **asking_for(own)}) as (_, run):
+        assert run["origin"] == "own"
+        assert not Path(run["home"]).exists()
+
+
+def asking_for(own: URL) -> dict[str, str]:
+    return {"TUTORIAL_POSTGRES": "own", "DATABASE_URL": own.render_as_string(False)}
+
+
+# What it leaves alone
+
+
+@pytest.fixture
+def learner(shell: dict[str, str]) -> Iterator[EmbeddedServer]:
+    """The server of a learner who has begun to work, and has a lesson of the same number."""
+    home = read_settings(shell).server_home
+    code = 'from tutorial_lib.lesson import start\nstart("01")\nopen("work.py", "w").close()'
+    output({**shell, "TUTORIAL_POSTGRES": "embedded"}, code)
+    yield EmbeddedServer(home)
+    EmbeddedServer(home).remove()
+
+
+def test_a_learners_server_and_workspace_are_left_alone(
+    shell: dict[str, str], learner: EmbeddedServer
+) -> None:
+    def state() -> list[Any]:
+        workspace = Path(shell["TUTORIAL_WORKSPACE"])
+        files = {path: path.stat().st_mtime_ns for path in workspace.rglob("*")}
+        return [learner.cluster.pid(), learner.answer(), names(learner.ensure()), files]
+
+    before = state()
+    with process(shell, LESSON):
+        assert state() == before
+    assert state() == before
+
+
+@pytest.mark.parametrize("body", ["pass", "1 / 0", "sys.exit()"])
+def test_the_environment_comes_back(shell: dict[str, str], body: str) -> None:
+    code = f"""
+before = dict(os.environ)
+try:
+    with reference_run():
+        os.environ["NEW"] = os.environ.pop("PATH")
+        {body}
+except (ZeroDivisionError, SystemExit):
+    pass
+print(dict(os.environ) == before)
+"""
+    assert output(shell, code) == "True"
+
+
+def test_the_environment_comes_back_though_the_server_of_the_run_has_gone(
+    shell: dict[str, str], own: URL
+) -> None:
+    code = """
+before = dict(os.environ)
+try:
+    with reference_run():
+        pass
+except ServerError as error:
+    print(error.what.startswith("The server of DATABASE_*"), dict(os.environ) == before)
+"""
+    gone = asking_for(own.set(port=free_port()))
+    assert output({**shell, **gone}, code) == "True True"
+
+
+def test_two_runs_at_once_do_not_touch_each_other(run: dict[str, Any]) -> None:
+    other = json.loads(output(run["shell"], "with reference_run() as folder: say(folder)"))
+    assert {other[name] for name in PATHS}.isdisjoint(run[name] for name in PATHS)
+    assert runs(run["shell"]) == [Path(run["folder"]).name]
+    assert lives(run["pid"])
+
+
+def test_runs_that_begin_at_once_do_not_sweep_each_other(shell: dict[str, str]) -> None:
+    code = """
+say("ready")
+sys.stdin.readline()
+for _ in range(50):
+    with reference_run() as folder:
+        assert (folder / "owner.json").exists()
+"""
+    with process(shell, code) as (first, _), process(shell, code) as (second, _):
+        for one in (first, second):
+            one.stdin.write("now\\n")
+            one.stdin.flush()
+
+
+# What is left of it
+
+
+def test_nothing_is_left_of_a_run_that_ended(shell: dict[str, str]) -> None:
+    with process(shell) as (_, run):
+        assert lives(run["pid"])
+        assert runs(shell) == [Path(run["folder"]).name]
+    assert runs(shell) == []
+    assert not lives(run["pid"])
+
+
+@pytest.mark.docker
+def test_no_container_is_left_of_a_run_that_ended(shell: dict[str, str]) -> None:
+    name = os.environ.get("TUTORIAL_POSTGRES_IMAGE", "")
+    shell |= {"TUTORIAL_POSTGRES": "container", "TUTORIAL_POSTGRES_IMAGE": name}
+    with process(shell) as (_, run):
+        box = f"{APP}-{short_hash(run['home'])}"
+        assert run["origin"] == "container"
+        assert boxes(box) == [box]
+    assert boxes(box) == []
+
+
+def boxes(name: str) -> list[str]:
+    """The containers of this name, as Docker's own program lists them."""
+    command = ["docker", "ps", "--all", "--format={{.Names}}", f"--filter=name={name}"]
+    return subprocess.check_output(command, text=True).split()
+
+
+def test_nothing_is_left_of_a_run_that_failed(shell: dict[str, str]) -> None:
+    code = """
+try:
+    with reference_run() as folder:
+        raise EOFError
+except EOFError:
+    print(os.listdir(folder.parent))
+"""
+    assert output(shell, code) == "[]"
+
+
+def test_the_next_run_clears_what_a_killed_one_left(shell: dict[str, str]) -> None:
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", BEGIN + RUN]
+    with subprocess.Popen(command, cwd=ROOT, env=shell, **pipes) as killed:
+        run = json.loads(killed.stdout.readline())
+        killed.kill()  # and nobody asks how it ended: it stays in the list of processes
+        assert lives(run["pid"])
+        output(shell, "with reference_run(): pass")
+        assert Path(run["folder"]).name not in runs(shell)
+        assert not lives(run["pid"])
+
+
+@pytest.mark.parametrize("owner", [None, "", "[]", '{"pid": 1}', '{"pid": 1, "started": 1.0}'])
+def test_a_folder_whose_owner_is_unknown_or_gone_is_cleared(
+    tmp_path: Path, owner: str | None
+) -> None:
+    folder = tmp_path / "runs" / "1-forsaken"
+    folder.mkdir(parents=True)
+    if owner is not None:
+        (folder / "owner.json").write_text(owner)
+    sweep(tmp_path)
+    assert not folder.exists()
+
+
+def test_on_a_server_that_stays_the_databases_of_a_run_are_dropped(
+    shell: dict[str, str], own: URL, server: Server
+) -> None:
+    with process({**shell, **asking_for(own)}, LESSON) as (_, run):
+        assert run["database"] in names(server)
+    assert run["database"] not in names(server)
+    assert own.database in names(server)
