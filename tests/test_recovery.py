@@ -76,24 +76,30 @@ def failure(embedded: EmbeddedServer) -> str:
     return str(caught.value)
 
 
-def dead_pid() -> int:
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
 # What a crash leaves
 
 
-@pytest.mark.parametrize("left", ["a dead process", "a process of another program"])
-def test_starts_in_spite_of_a_stale_postmaster_pid(used: EmbeddedServer, left: str) -> None:
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[str]]:
+    """A process that has nothing to do with PostgreSQL; it ends when it reads a line."""
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
+        yield process
+        process.communicate("\n")
+
+
+@pytest.mark.parametrize("state", ["alive", "dead"])
+def test_starts_though_its_old_number_belongs_to_another_process(
+    used: EmbeddedServer, stranger: subprocess.Popen[str], state: str
+) -> None:
     file = used.cluster.data / "postmaster.pid"
     text = file.read_text()
     used.stop()
-    pid = dead_pid() if left == "a dead process" else os.getpid()
-    file.write_text(text.replace(text.splitlines()[0], str(pid), 1))
+    if state == "dead":
+        stranger.communicate("\n")
+    file.write_text(text.replace(text.splitlines()[0], str(stranger.pid), 1))
     assert kept(used.ensure())
+    assert (stranger.poll() is None) == (state == "alive")
 
 
 @pytest.mark.parametrize("text", ["", "-4242\n"], ids=["empty", "of a killed single user"])
@@ -135,9 +141,11 @@ def taken(port: int) -> Iterator[None]:
     with Stranger(("127.0.0.1", port), socketserver.BaseRequestHandler) as other:
         thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield
-        other.shutdown()
-        thread.join()
+        try:
+            yield
+        finally:
+            other.shutdown()
+            thread.join()
 
 
 def test_takes_another_port_when_its_own_was_taken(used: EmbeddedServer) -> None:
