@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -171,11 +172,16 @@ def _consent(settings: Settings) -> None:
     )
 
 
-def _prepare_kernel(lesson: Lesson) -> None:
+def _prepare_kernel(lesson: Lesson | None) -> None:
     """In a notebook: `%alembic`, and imports that see a project's files as they are now."""
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
     if shell is not None:
-        register(shell, lesson.project)
-        freshness.watch(shell, lesson.project.parent)
+        register(shell, lesson.project if lesson else None)
+        if lesson:
+            freshness.watch(shell, lesson.project.parent)
+
+
+if "IPython" in sys.modules:
+    _prepare_kernel(None)  # until a lesson is started, %alembic says that none is

@@ -24,6 +24,12 @@ def run_alembic(line: str, project: Path) -> str:
     The process is a fresh one: it sees models and revisions as the files are now, not as
     this kernel imported them. Raises AlembicError, after its output, when it fails.
     """
+    if not project.is_dir():
+        raise AlembicError(
+            f"The project's folder {project.name} is gone.",
+            "It was deleted or moved while the lesson was open.",
+            f'Run start("{project.name}") to begin the lesson again.',
+        )
     done = subprocess.run(
         [sys.executable, "-c", MAIN, *_words(line)],
         cwd=project,
@@ -79,12 +85,21 @@ def _in_project(file: str) -> bool:
     return not (file.startswith("<") or Path(file).is_absolute())
 
 
-def register(shell: InteractiveShell, project: Path) -> None:
-    """Give a notebook the line magic `%alembic`, which works in `project`."""
+def register(shell: InteractiveShell, project: Path | None) -> None:
+    """Give a notebook the line magic `%alembic`, which works in `project`.
+
+    Without a project it says that no lesson was started.
+    """
     from IPython.core.magic import no_var_expand
 
     def alembic(line: str) -> None:
         """Run Alembic in the lesson's project: `%alembic upgrade head`."""
+        if project is None:
+            raise AlembicError(
+                "No lesson is started in this kernel.",
+                "%alembic works in a lesson's project; a kernel that was restarted has none.",
+                'Run the lesson\'s first cells, or go on with: start("06", resume=True).',
+            )
         print(run_alembic(line, project), end="")
 
     no_var_expand(alembic)  # a message may hold { and $, as it may in a terminal

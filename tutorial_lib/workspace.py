@@ -92,13 +92,24 @@ def read_address(folder: Path) -> dict[str, Any]:
     """
     for place in (folder, *folder.parents):
         if (place / ADDRESS).is_file():
-            read: dict[str, Any] = json.loads((place / ADDRESS).read_text(encoding="utf-8"))
-            return read
+            return _parse(place / ADDRESS)
     raise LessonError(
         f"{folder} is not in a lesson's project.",
         f"A project holds the file {ADDRESS}, which says which database is its own.",
         "Go to a folder under workspace/projects, or start a lesson first.",
     )
+
+
+def _parse(note: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(note.read_text(encoding="utf-8"))
+        return {key: read[key] for key in ("database", "origin", "place", "settings")}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise LessonError(
+            f"The file {note} cannot be read.",
+            "It says which database belongs to this project, and it was changed by hand.",
+            "Start the lesson again; your files in the project are kept.",
+        ) from None
 
 
 def _folder(path: Path) -> Path:
