@@ -97,15 +97,15 @@ def tables(engine: Engine, schema: str | None = None) -> DataFrame:
 
     Of the schema in which new tables are made, usually `public`, unless one is named.
     """
-    import pandas as pd
-
+    pd = _pandas()
     with engine.connect() as connection:
         inspector = inspect(connection)
         found = [
             (name, len(inspector.get_columns(name, schema)), _rows(connection, name, schema))
             for name in sorted(inspector.get_table_names(schema))
         ]
-    return pd.DataFrame(found, columns=["table", "columns", "rows"])
+    frame: DataFrame = pd.DataFrame(found, columns=["table", "columns", "rows"])
+    return frame
 
 
 def columns(engine: Engine, name: str, schema: str | None = None) -> DataFrame:
@@ -113,8 +113,7 @@ def columns(engine: Engine, name: str, schema: str | None = None) -> DataFrame:
 
     Raises TutorialError, which lists the tables there are, for an unknown name.
     """
-    import pandas as pd
-
+    pd = _pandas()
     with engine.connect() as connection:
         inspector = inspect(connection)
         _known(inspector.get_table_names(schema), name)
@@ -122,19 +121,28 @@ def columns(engine: Engine, name: str, schema: str | None = None) -> DataFrame:
         found = [
             (
                 column["name"],
-                str(column["type"]).lower(),
+                column["type"].compile(dialect=engine.dialect).lower(),
                 "yes" if column["nullable"] else "no",
                 column["default"] or "",
                 ", ".join(keys.get(column["name"], [])),
             )
             for column in inspector.get_columns(name, schema)
         ]
-    return pd.DataFrame(found, columns=["column", "type", "null", "default", "key"])
+    frame: DataFrame = pd.DataFrame(found, columns=["column", "type", "null", "default", "key"])
+    return frame
 
 
 def open_with(engine: Engine) -> Doors:
     """How to open the engine's database in psql, DataGrip or another explorer."""
     return Doors(engine.url)
+
+
+def _pandas() -> Any:
+    """pandas, told not to cut a table's columns where it is printed as text."""
+    import pandas as pd
+
+    pd.set_option("display.width", 120, "display.max_columns", 20)
+    return pd
 
 
 def _one_answer(connection: Connection) -> float:
