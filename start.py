@@ -99,6 +99,8 @@ def install() -> None:
         call([uv, "pip", "install", "--python", str(python()), "--compile-bytecode", *packages()])
     else:
         with_pip()
+    say("Getting ready for the first plot ...")
+    call([str(python()), "-c", "from tutorial_lib.jupyter import warm_up; warm_up()"])
     STAMP.write_text(wanted() + extras(), encoding="utf-8")
     say("The environment is ready.")
 

@@ -113,11 +113,13 @@ def refresh(numbers: Numbers = None) -> None:
     """
     from tutorial_lib import editions
     from tutorial_lib.course import lessons
+    from tutorial_lib.runs import reference_run
 
-    for number in numbers or lessons():
-        out.print(f"{number}: running ...")
-        changed = editions.refresh(number)
-        out.print(f"{number}: {'outputs written' if changed else 'nothing has changed'}")
+    with reference_run():
+        for number in numbers or lessons():
+            out.print(f"{number}: running ...")
+            changed = editions.refresh(number)
+            out.print(f"{number}: {'written' if changed else 'nothing has changed'}")
 
 
 @db.command("start")

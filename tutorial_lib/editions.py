@@ -16,7 +16,7 @@ from tutorial_lib.db import make_engine
 from tutorial_lib.errors import NotebookError
 from tutorial_lib.masks import mask
 from tutorial_lib.project import project_url
-from tutorial_lib.runs import reference_run, use_workspace
+from tutorial_lib.runs import use_workspace
 from tutorial_lib.starts import end_of, store
 from tutorial_lib.workspace import project_folder
 
@@ -61,15 +61,14 @@ def cleared(notebook: dict[str, Any]) -> dict[str, Any]:
 def refresh(number: str) -> bool:
     """Run a reference notebook; write its outputs and what the next lesson begins with.
 
-    True when that changed a file. Raises NotebookError when a cell fails that is not meant
-    to; everything then stays as it was.
+    True when that changed a file. Call it inside `reference_run()`. Raises NotebookError
+    when a cell fails that is not meant to; everything then stays as it was.
     """
     path = lesson_path(number)
     stored = load(path)
-    with reference_run():
-        use_workspace(path.stem)
-        fresh = _with_navigation(canonical(_executed(path)), path)
-        new_start = _store_end(path.name[:2])
+    use_workspace(path.stem)
+    fresh = _with_navigation(canonical(_executed(path)), path)
+    new_start = _store_end(path.name[:2])
     text = dump(_with_old_pictures(fresh, stored))
     if text != path.read_text(encoding="utf-8"):
         _write_whole(path, text)
@@ -173,25 +172,26 @@ def _executed(path: Path) -> dict[str, Any]:
     load(path)  # for its message, when it is no notebook
     notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))  # gives cells their ids
     cleared(notebook)
+    started: list[Any] = []
     client = nbclient.NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
         kernel_name=METADATA["kernelspec"]["name"],
         resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=lambda cell, cell_index: started.append(cell),
     )
     try:
         client.execute()
     except (nbclient.exceptions.CellControlSignal, RuntimeError) as error:
-        raise _failed(path, notebook, error) from None
+        raise _failed(path, len(_code({"cells": started})), error) from None
     executed: dict[str, Any] = json.loads(nbformat.writes(notebook, version=4))
     return executed
 
 
-def _failed(path: Path, notebook: Any, error: Any) -> NotebookError:
-    ran = [cell for cell in _code(notebook) if cell["execution_count"] or cell["outputs"]]
+def _failed(path: Path, cell: int, error: Any) -> NotebookError:
     said = f"{error.ename}: {error.evalue}" if hasattr(error, "ename") else str(error)
     return NotebookError(
-        f"{path.name} fails in cell {len(ran)}." if ran else f"{path.name} cannot be run.",
+        f"{path.name} fails in cell {cell}." if cell else f"{path.name} cannot be run.",
         f"It says: {mask(said.strip().splitlines()[0]).rstrip('.')}.",
         "Nothing was written. Mend the cell, then run: python3 start.py refresh " + path.name[:2],
     )

@@ -15,6 +15,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from tutorial_lib.config import read_settings
+
 LAB_SETTINGS = Path(__file__).parent / "lab_settings"
 USUAL_PORT = 8888
 
@@ -36,6 +38,15 @@ def jupyter_environment(folder: Path) -> dict[str, str]:
         "MPLCONFIGDIR": str(folder / "matplotlib"),
         "JUPYTER_PREFER_ENV_PATH": "1",
     }
+
+
+def warm_up() -> None:
+    """Let matplotlib list the fonts of this machine, which takes seconds, once.
+
+    It would do so in the first lesson that draws, and say so on stderr.
+    """
+    os.environ["MPLCONFIGDIR"] = str(read_settings().data / "jupyter" / "matplotlib")
+    import matplotlib.pyplot  # noqa: F401
 
 
 def kernel_interpreter() -> str:
