@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from tutorial_lib.testing import gates
 
 REAL = sorted(course.NOTEBOOKS.glob("*.ipynb"))
 MEND = "Nothing was written. Mend the cell, then run: python3 start.py refresh 01"
+CHART = "{'text/plain': 'a chart', 'image/png': 'iVBORw0K' + secrets.token_hex(4)}"
 
-# Each line, at its end the same with what stands for it.
+# What may stand in an output, and what is kept of it.
 VARYING = {
     "port: 43210": "port: 54321",
     "at 127.0.0.1:43210/shop": "at 127.0.0.1:54321/shop",
@@ -42,18 +44,30 @@ def code(source: str, *outputs: Any, ident: str = "a1", **parts: Any) -> dict[st
 
 
 def notebook(*cells: Any, **changes: Any) -> dict[str, Any]:
-    numbered = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells, start=1)]
+    """A lesson of these cells, below its title."""
+    title = {"cell_type": "markdown", "metadata": {}, "source": "# 01 · Small\n\n**How small?**"}
+    numbered = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate((title, *cells))]
     return {"cells": numbered, "metadata": {}, "nbformat": 4, "nbformat_minor": 5, **changes}
 
 
+def codes(notebook: dict[str, Any]) -> list[Any]:
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
 def stored_outputs(path: Path) -> list[list[Any]]:
-    return [cell["outputs"] for cell in load(path)["cells"]]
+    return [cell["outputs"] for cell in codes(load(path))]
+
+
+def keep_the_workspace(patch: pytest.MonkeyPatch) -> None:
+    """Undo at the end what refresh says to the rest of this run."""
+    patch.setenv("TUTORIAL_WORKSPACE", os.environ["TUTORIAL_WORKSPACE"])
 
 
 @pytest.fixture
 def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The path of the one lesson of a course, which is not written yet."""
     monkeypatch.setattr(course, "NOTEBOOKS", tmp_path)
+    keep_the_workspace(monkeypatch)
     return tmp_path / "01_small.ipynb"
 
 
@@ -75,7 +89,7 @@ def test_copies_every_lesson_without_outputs(settings: Settings) -> None:
 
 def test_a_copy_looks_as_if_it_was_never_run(lesson: Path, settings: Settings) -> None:
     lesson.write_text(dump(notebook(code("1 + 1", printed("2\n")))), encoding="utf-8")
-    (cell,) = load(copy_for_learner(settings) / lesson.name)["cells"]
+    (cell,) = codes(load(copy_for_learner(settings) / lesson.name))
     assert (cell["source"], cell["outputs"], cell["execution_count"]) == ("1 + 1", [], None)
 
 
@@ -140,34 +154,34 @@ def test_cells_count_from_1_in_the_canonical_form() -> None:
     kept = canonical(
         notebook(code("1"), {"cell_type": "markdown", "metadata": {}}, code("2", result))
     )
-    assert [cell.get("execution_count") for cell in kept["cells"]] == [1, None, 2]
-    assert kept["cells"][2]["outputs"][0]["execution_count"] == 2
+    assert [cell["execution_count"] for cell in codes(kept)] == [1, 2]
+    assert codes(kept)[1]["outputs"][0]["execution_count"] == 2
 
 
 def test_what_is_of_one_run_or_one_machine_is_left_out() -> None:
     varying = dict.fromkeys(("execution", "ExecuteTime", "collapsed", "scrolled"), True)
     cell = code("1", metadata={**varying, "tags": ["raises-exception"]})
     kept = canonical(notebook(cell, metadata={"language_info": {"version": "3.11.7"}}))
-    assert kept["cells"][0]["metadata"] == {"tags": ["raises-exception"]}
+    assert codes(kept)[0]["metadata"] == {"tags": ["raises-exception"]}
     assert kept["metadata"] == editions.METADATA
 
 
 def test_pieces_of_one_stream_are_one_output() -> None:
     cell = code("f()", printed("us"), printed("ers\nor"), printed("ders\n"))
-    assert canonical(notebook(cell))["cells"][0]["outputs"] == [
+    assert codes(canonical(notebook(cell)))[0]["outputs"] == [
         {"output_type": "stream", "name": "stdout", "text": ["users\n", "orders\n"]}
     ]
 
 
 def test_what_was_shown_between_two_prints_stays_there() -> None:
     cell = code("f()", printed("before\n"), shown("3"), printed("after\n"))
-    outputs = canonical(notebook(cell))["cells"][0]["outputs"]
+    outputs = codes(canonical(notebook(cell)))[0]["outputs"]
     assert [output.get("text", "3") for output in outputs] == [["before\n"], "3", ["after\n"]]
 
 
 def test_stdout_and_stderr_are_not_mixed() -> None:
     cell = code("f()", printed("one\n"), printed("odd\n", name="stderr"))
-    outputs = canonical(notebook(cell))["cells"][0]["outputs"]
+    outputs = codes(canonical(notebook(cell)))[0]["outputs"]
     assert [(output["name"], output["text"]) for output in outputs] == [
         ("stdout", ["one\n"]),
         ("stderr", ["odd\n"]),
@@ -200,20 +214,23 @@ def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         code("\n".join(lines)),
         code(f"{html}\ntext"),
         code("raise OSError(text)", metadata={"tags": ["raises-exception"]}),
+        code(f"import secrets\ndisplay({CHART}, raw=True)"),
     )
     path.write_text(dump(notebook(*cells)), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(course, "NOTEBOOKS", path.parent)
+        keep_the_workspace(patch)
         assert refresh("01") is True
         yield path
 
 
 def test_refresh_writes_what_the_cells_put_out(refreshed: Path) -> None:
-    silent, text, tables, error = stored_outputs(refreshed)
+    silent, text, tables, error, chart = stored_outputs(refreshed)
     assert silent == []
     assert [output["text"] for output in text] == [["PostgreSQL 18.6 in two pieces\n"]]
     assert [output["output_type"] for output in tables] == ["display_data", "execute_result"]
     assert (error[0]["ename"], error[0]["evalue"]) == ("OSError", "PostgreSQL 18.6")
+    assert sorted(chart[0]["data"]) == ["image/png", "text/plain"]
 
 
 def test_refresh_masks_texts_tables_and_errors(refreshed: Path) -> None:
@@ -224,11 +241,12 @@ def test_refresh_masks_texts_tables_and_errors(refreshed: Path) -> None:
 
 
 def test_refresh_numbers_the_cells(refreshed: Path) -> None:
-    assert [cell["execution_count"] for cell in load(refreshed)["cells"]] == [1, 2, 3, 4]
+    assert [cell["execution_count"] for cell in codes(load(refreshed))] == [1, 2, 3, 4, 5]
     assert stored_outputs(refreshed)[2][1]["execution_count"] == 3
 
 
 def test_a_second_refresh_changes_no_byte(refreshed: Path) -> None:
+    """Not even in the picture, which is another one on each run."""
     first = refreshed.read_bytes()
     assert refresh("01") is False
     assert refreshed.read_bytes() == first
@@ -238,7 +256,8 @@ def test_refresh_mends_what_the_gates_say_it_does(lesson: Path) -> None:
     cell = code("print(2)", execution_count=None)
     old = {"nbformat_minor": 4, "metadata": {"kernelspec": {"name": "gone", "display_name": ""}}}
     broken = notebook(cell, **old)
-    del broken["cells"][0]["id"]
+    for each in broken["cells"]:
+        del each["id"]
     lesson.write_text(dump(broken), encoding="utf-8")
     assert gates.check(lesson) != []
     assert refresh("01") is True

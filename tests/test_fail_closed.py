@@ -122,8 +122,8 @@ DIFFERENT = {
     "afterwards": broken(
         2,
         DIFFERS,
-        code("import threading, time\nthreading.Timer(0.2, print, ['late']).start()"),
-        code("time.sleep(0.5)"),
+        code("import threading, time\nthreading.Timer(1, print, ['late']).start()"),
+        code("time.sleep(2)"),
     ),
 }
 # On Windows a kernel does not see what other programs write.
@@ -294,7 +294,7 @@ def save_the_rest(folder: Path) -> None:
     save(folder, "other_kernel", [FIRST, TAIL], kernel="nowhere")
     late, dies = "print, ['late']", "os._exit, [1]"
     for name, function in ("late_at_the_end", late), ("dies_at_the_end", dies):
-        timer = code(f"import os, threading\nthreading.Timer(0.1, {function}).start()")
+        timer = code(f"import os, threading\nthreading.Timer(0.3, {function}).start()")
         save(folder, name, [TAIL, timer])
 
 

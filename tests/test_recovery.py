@@ -8,6 +8,7 @@ import socketserver
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,6 +115,28 @@ def test_starts_again_at_once_after_its_postmaster_was_killed(used: EmbeddedServ
     killed.kill()
     assert kept(used.ensure())
     assert used.cluster.pid() != killed.pid
+
+
+@posix_only
+def test_waits_for_what_a_killed_postmaster_has_left_running(used: EmbeddedServer) -> None:
+    postmaster = psutil.Process(used.cluster.pid())
+    child = postmaster.children()[0]
+    child.suspend()  # it cannot see that the postmaster is gone, and holds the shared memory
+    postmaster.kill()
+    waker = threading.Thread(target=resume_when_missed, args=(child, used.cluster.log))
+    waker.start()
+    try:
+        assert kept(used.ensure())
+    finally:
+        waker.join()
+
+
+def resume_when_missed(child: psutil.Process, log: Path) -> None:
+    """Let a process go on when PostgreSQL has said that it is in its way."""
+    end = time.monotonic() + 30
+    while "pre-existing shared memory block" not in log.read_text() and time.monotonic() < end:
+        time.sleep(0.01)
+    child.resume()
 
 
 def test_a_half_made_cluster_is_made_anew(embedded: EmbeddedServer) -> None:

@@ -75,7 +75,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     causes: Counter[tuple[str, str]] = Counter()
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2].removeprefix("Skipped: ")
-        if reason.startswith("not run, because "):
+        if reason.startswith("not run, because ") and "::cell " in report.nodeid:
             causes[report.nodeid.partition("::")[0], reason] += 1
     if causes:
         terminalreporter.section("cells that were not run")

@@ -34,7 +34,7 @@ WAIT = "Let the cell that starts it wait until it has ended."
 AT_THE_START = "get_ipython().automagic = False"
 # What threads still print belongs to the notebook, too.
 AT_THE_END = (
-    "[thread.join(0.25) for thread in [thread for thread in __import__('threading').enumerate() "
+    "[thread.join(0.5) for thread in [thread for thread in __import__('threading').enumerate() "
     "if not thread.daemon and thread is not __import__('threading').main_thread()][:4]]"
 )
 
