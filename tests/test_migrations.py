@@ -120,9 +120,9 @@ def test_a_traceback_shows_the_frames_of_the_project_and_the_error(
     assert not any(Path(file).is_absolute() for file in files)
 
 
-def test_an_open_quotation_mark_is_told(workspace: Path) -> None:
+def test_an_open_quotation_mark_is_told(tmp_path: Path) -> None:
     with pytest.raises(AlembicError) as caught:
-        run_alembic('revision -m "one', workspace)
+        run_alembic('revision -m "one', tmp_path)
     assert str(caught.value) == (
         'alembic revision -m "one cannot be read: No closing quotation. '
         "A quotation mark was opened and not closed. "
