@@ -8,6 +8,7 @@ import pytest
 
 from tutorial_lib.config import ROOT, read_settings
 from tutorial_lib.errors import SettingsError
+from tutorial_lib.workspace import identity
 
 PARTS = {
     "DATABASE_HOST": "db.example",
@@ -149,7 +150,24 @@ def test_a_workspace_can_be_moved(tmp_path: Path) -> None:
 
 
 def test_two_workspaces_never_share_database_names(tmp_path: Path) -> None:
-    one, two = (
-        read_settings({"TUTORIAL_WORKSPACE": str(tmp_path / name)}, NOWHERE) for name in "ab"
-    )
-    assert one.suffix != two.suffix
+    assert identity(tmp_path / "a") != identity(tmp_path / "b")
+    assert identity(tmp_path / "a") == identity(tmp_path / "a")
+
+
+def test_a_relative_folder_is_meant_from_the_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_settings({"TUTORIAL_DATA": "data"}, NOWHERE).data == ROOT / "data"
+
+
+@pytest.mark.parametrize("origin", ["embedded", "container"])
+def test_an_address_that_is_not_used_is_not_read(origin: str) -> None:
+    environ = {"DATABASE_URL": "mysql://ann@h/d", "TUTORIAL_POSTGRES": origin}
+    assert read_settings(environ, NOWHERE).url is None
+
+
+@pytest.mark.parametrize("query", ["password=canary", "dbname=other", "host=a&host=b", "user=bob"])
+def test_what_belongs_before_the_question_mark_is_refused_behind_it(query: str) -> None:
+    message = refused({"DATABASE_URL": f"postgresql://ann@h/d?{query}"})
+    assert message.startswith("DATABASE_URL holds user, password, port or database")

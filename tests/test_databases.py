@@ -175,7 +175,7 @@ def test_templates_of_other_labels_stay(server: Server, label: str, other: str) 
 
 
 def test_what_a_killed_builder_left_is_dropped_by_the_next(server: Server, label: str) -> None:
-    command = [sys.executable, "-c", KILLED, fresh_name(), label + " of another"]
+    command = [sys.executable, "-c", KILLED, fresh_name(), f"another of {label}"]
     killed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     left = killed.stdout.strip()
     assert killed.returncode != 0

@@ -17,6 +17,7 @@ from tutorial_lib.errors import LessonError
 from tutorial_lib.lesson import start
 from tutorial_lib.project import project_url
 from tutorial_lib.servers.server import Server, admin
+from tutorial_lib.workspace import identity
 
 SECOND_KERNEL = """
 from tutorial_lib import start
@@ -155,7 +156,7 @@ def test_an_own_server_needs_consent(
 def test_with_consent_an_own_server_is_used(workspace: Path, own: URL) -> None:
     begun = start("01")
     assert begun.server.origin == "own"
-    assert begun.url.database == f"tutorial_lesson_01_{read_settings().key}"
+    assert begun.url.database == f"tutorial_lesson_01_{identity(workspace)}"
 
 
 def test_an_own_server_without_the_right_to_make_databases_is_told(

@@ -1,4 +1,4 @@
-"""Settings: which server, which workspace, which data folder; read once and frozen."""
+"""Settings: which server, which workspace, which data folder; checked and frozen."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ PARTS = (
     *("DATABASE_HOST", "DATABASE_PORT", "DATABASE_USERNAME"),
     *("DATABASE_PASSWORD", "DATABASE_NAME"),
 )
+# What belongs before the ?; behind it, it would be shown, or win over what stands before.
+ELSEWHERE = {"user", "password", "dbname", "port", "service", "passfile"}
 URL_FORM = "postgresql+psycopg2://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
@@ -31,6 +33,7 @@ class Settings:
 
     url          the server that DATABASE_* names, or None when nothing is set
     postgres     the origin asked for by TUTORIAL_POSTGRES, or None
+    image        the container image that TUTORIAL_POSTGRES_IMAGE names, or None
     workspace    the folder of a learner's notebooks, projects and progress
     data         the kit's own data folder, outside the clone
     server_home  the folder of the embedded server, inside `data`
@@ -38,20 +41,15 @@ class Settings:
 
     url: URL | None
     postgres: str | None
+    image: str | None
     workspace: Path
     data: Path
     server_home: Path
 
     @property
-    def key(self) -> str:
-        """Eight characters that tell this workspace's databases from another's."""
-        return short_hash(str(self.workspace))
-
-    @property
-    def suffix(self) -> str:
-        """What database names end in: nothing for a learner on the clone's own server."""
-        alone = self.workspace == ROOT / "workspace" and self.postgres != "own"
-        return "" if alone else f"_{self.key}"
+    def alone(self) -> bool:
+        """Whether no other workspace can share the embedded server: it is the clone's."""
+        return self.workspace == ROOT / "workspace"
 
 
 def short_hash(text: str) -> str:
@@ -68,11 +66,14 @@ def read_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     shell = dict(os.environ if environ is None else environ)
     file = _read_dotenv(ROOT / ".env" if dotenv is None else dotenv)
     both = {**file, **shell}
-    data = _folder(both.get("TUTORIAL_DATA")) or user_data_path(APP, appauthor=False)
+    data = _folder(both.get("TUTORIAL_DATA")) or user_data_path(APP, appauthor=False).resolve()
+    postgres = _origin(both.get("TUTORIAL_POSTGRES"))
     home = _folder(both.get("TUTORIAL_SERVER_HOME"))
     return Settings(
-        url=_database_url(shell, file),
-        postgres=_origin(both.get("TUTORIAL_POSTGRES")),
+        # What is not used is not read: a shell's DATABASE_URL may be for another program.
+        url=None if postgres in ("embedded", "container") else _database_url(shell, file),
+        postgres=postgres,
+        image=both.get("TUTORIAL_POSTGRES_IMAGE") or None,
         workspace=_folder(both.get("TUTORIAL_WORKSPACE")) or ROOT / "workspace",
         data=data,
         server_home=home or data / "servers" / short_hash(str(ROOT)),
@@ -88,7 +89,8 @@ def _read_dotenv(path: Path) -> dict[str, str]:
 
 
 def _folder(value: str | None) -> Path | None:
-    return Path(value).expanduser().resolve() if value else None
+    """A folder; a relative one is meant from the clone, wherever a lesson works now."""
+    return (ROOT / Path(value).expanduser()).resolve() if value else None
 
 
 def _origin(value: str | None) -> str | None:
@@ -163,6 +165,8 @@ def check_url(text: str) -> URL:
         raise _bad_url("has an @ too many")
     if not url.database:
         raise _bad_url("names no database")
+    if ELSEWHERE & set(url.query) or not all(isinstance(v, str) for v in url.query.values()):
+        raise _bad_url("holds user, password, port or database, or several hosts, after the ?")
     return url.set(drivername=DRIVER)
 
 

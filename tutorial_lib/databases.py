@@ -109,7 +109,7 @@ def _create(connection: Connection, server: Server, label: str) -> str:
     """An empty database under a temporary name, sorting and reading alike everywhere."""
     fresh = FRESH + secrets.token_hex(4)
     builtin = " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"  # since PostgreSQL 17
-    locale = SQL(builtin if server.version >= 170000 else "")
+    locale = SQL(builtin if server.version >= 170000 else " LOCALE_PROVIDER libc")
     statement = SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'{}")
     _run(connection, statement.format(Identifier(fresh), locale))
     _mark(connection, fresh, label)
@@ -117,9 +117,16 @@ def _create(connection: Connection, server: Server, label: str) -> str:
 
 
 def _clear(connection: Connection, label: str) -> None:
-    """Drop stale templates of this label, and what a killed builder left behind."""
+    """Drop stale templates of this label, and what a killed builder of its workspace left.
+
+    Nobody else's: an advisory lock holds within one database, and another workspace may have
+    come to this server through another one.
+    """
+    workspace = label.rpartition(" of ")[2]
     for name in made_by_the_kit(connection):
-        if name.startswith(FRESH) or mark_of(connection, name) == f"{APP}: {label}":
+        mark = mark_of(connection, name) or ""
+        left = name.startswith(FRESH) and mark.endswith(workspace)
+        if left or mark == f"{APP}: {label}":
             drop(connection, name)
 
 
@@ -141,10 +148,25 @@ def _run(connection: Connection, statement: Composed | SQL) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute(statement)
-    except psycopg2.errors.InsufficientPrivilege:
-        raise LessonError(
-            f"The user {connection.info.user} may not create databases on this server.",
-            "Each lesson has a database of its own.",
-            f"Let an administrator run: ALTER ROLE {connection.info.user} CREATEDB; "
-            "or take DATABASE_* out, and the kit starts a server of its own.",
-        ) from None
+    except psycopg2.errors.InsufficientPrivilege as error:
+        raise _refused(connection, error) from None
+
+
+def _refused(connection: Connection, error: Exception) -> LessonError:
+    """What a missing right means: it is CREATEDB, or a database is somebody else's."""
+    user = connection.info.user
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")
+        (may_create,) = cursor.fetchone() or (False,)
+    if may_create:
+        return LessonError(
+            f"The server refuses the user {user}: {str(error).splitlines()[0]}.",
+            "The lesson's database was made by another user, or another user works in it.",
+            "Use that user in DATABASE_*, or let that user drop the database.",
+        )
+    return LessonError(
+        f"The user {user} may not create databases on this server.",
+        "Each lesson has a database of its own.",
+        f"Let an administrator run: ALTER ROLE {user} CREATEDB; "
+        "or take DATABASE_* out, and the kit starts a server of its own.",
+    )

@@ -104,7 +104,11 @@ logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_CutConnections())
 
 def _begin(settings: Settings, server: Server, key: str) -> Lesson:
     name = database_name(settings, server, key)
-    label = f"lesson {key} of workspace {settings.key}"
+    label = f"lesson {key} of workspace {workspace.identity(settings.workspace)}"
+    # The folder first: if it cannot be moved, nothing has been lost. And no system should
+    # have to move the folder that this process stands in.
+    os.chdir(settings.workspace)
+    project = workspace.fresh_project(settings.workspace, key)
     begin = start_of(key)
     template = f"{databases.PREFIX}start_{key}_{begin.fingerprint}{_suffix(settings, server)}"
     with databases.building(server) as connection:
@@ -117,7 +121,6 @@ def _begin(settings: Settings, server: Server, key: str) -> Lesson:
         )
         databases.clone(connection, template, name, label)
         databases.configure(connection, name, DEFAULTS)
-    project = workspace.fresh_project(settings.workspace, key)
     begin.lay(project)
     write_note(settings, server, name, project)
     return Lesson(key, server, server.url.set(database=name), project)
@@ -145,7 +148,8 @@ def database_name(settings: Settings, server: Server, key: str) -> str:
 
 def _suffix(settings: Settings, server: Server) -> str:
     """Nothing for a learner on the clone's own server; elsewhere what tells us apart."""
-    return settings.suffix if server.origin == "embedded" else f"_{settings.key}"
+    alone = server.origin == "embedded" and settings.alone
+    return "" if alone else f"_{workspace.identity(settings.workspace)}"
 
 
 def _build(settings: Settings, server: Server, begin: Start, url: URL) -> None:

@@ -24,6 +24,7 @@ from tutorial_lib.servers import find, stop
 from tutorial_lib.servers.cluster import THROWAWAY
 from tutorial_lib.servers.embedded import EmbeddedServer
 from tutorial_lib.servers.server import admin
+from tutorial_lib.workspace import identity
 
 OWNER = "owner.json"
 
@@ -35,7 +36,8 @@ def reference_run() -> Iterator[Path]:
     DATABASE_* is used only after TUTORIAL_POSTGRES=own; else the run has its own embedded
     server, whatever the shell exports.
     """
-    settings = read_settings()
+    origin = os.environ.get("TUTORIAL_POSTGRES") or "embedded"
+    settings = read_settings({**os.environ, "TUTORIAL_POSTGRES": origin})
     folder = _new_folder(settings.data)
     before = dict(os.environ)
     os.environ.update(_environment(folder, settings))
@@ -90,20 +92,21 @@ def _environment(folder: Path, settings: Settings) -> dict[str, str]:
 
 
 def _clear(folder: Path, settings: Settings) -> None:
-    if settings.postgres == "own":
-        _drop_databases(folder, settings)
-    elif settings.postgres == "container":
-        stop(settings)
-    EmbeddedServer(folder / "server").remove()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        if settings.postgres == "own":
+            _drop_databases(folder, settings)
+        elif settings.postgres == "container":
+            stop(settings)
+    finally:
+        EmbeddedServer(folder / "server").remove()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _drop_databases(folder: Path, settings: Settings) -> None:
     """On a server that stays, drop the databases of this run's workspaces."""
     server = find(settings)
     for workspace in (folder / "workspaces").glob("*"):
-        os.environ["TUTORIAL_WORKSPACE"] = str(workspace)
-        key = read_settings().key
+        key = identity(workspace)
         with admin(server.url) as connection:
             for name in databases.made_by_the_kit(connection):
                 if (databases.mark_of(connection, name) or "").endswith(f"workspace {key}"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +42,15 @@ def claim(workspace: Path, number: str) -> None:
     path.with_suffix(".pid").write_text(str(os.getpid()))
 
 
-def release(workspace: Path, number: str) -> None:
-    """Give a lesson back before the process ends."""
-    lock = _held.pop(workspace / "open" / number, None)
-    if lock:
-        lock.release()
+def identity(workspace: Path) -> str:
+    """Eight characters that no other workspace has, on this machine or another.
+
+    Two learners whose clones lie at the same path may share a server of their school's.
+    """
+    path = _folder(workspace) / ".id"
+    with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+        file.write(secrets.token_hex(4))
+    return path.read_text(encoding="utf-8")
 
 
 def _holder(path: Path) -> str:
