@@ -46,7 +46,7 @@ def another_python() -> int:
             ["py", f"-{major}.{minor}"],
         ):
             if shutil.which(command[0]) and works(command, (major, minor)):
-                return subprocess.call([*command, str(ROOT / "start.py"), *sys.argv[1:]])
+                return wait([*command, str(ROOT / "start.py"), *sys.argv[1:]])
     stop(
         "This is Python {}.{}; the course needs 3.11, 3.12 or 3.13.".format(*sys.version_info[:2]),
         "Install one of them, then run it with this file, for instance: python3.13 start.py",
@@ -91,8 +91,7 @@ def install() -> None:
             "uv" if uv else "pip"
         )
     )
-    if VENV.exists():
-        shutil.rmtree(VENV)
+    clear()
     if uv:
         call([uv, "venv", "--quiet", "--python", sys.executable, str(VENV)])
         # Without compiled files every import of the first hour would be four times slower.
@@ -100,9 +99,24 @@ def install() -> None:
     else:
         with_pip()
     say("Getting ready for the first plot ...")
-    call([str(python()), "-c", "from tutorial_lib.jupyter import warm_up; warm_up()"])
+    fonts = "from tutorial_lib.jupyter import warm_up; warm_up()"
+    subprocess.call(  # it may fail: then the first plot takes longer
+        [str(python()), "-c", fonts], cwd=str(ROOT), stderr=subprocess.DEVNULL
+    )
     STAMP.write_text(wanted() + extras(), encoding="utf-8")
     say("The environment is ready.")
+
+
+def clear() -> None:
+    """Delete an old environment; on Windows a program that runs from it forbids that."""
+    try:
+        if VENV.exists():
+            shutil.rmtree(VENV)
+    except OSError as error:
+        stop(
+            f"The folder .venv is in use: {error.strerror}.",
+            "End JupyterLab, run: python start.py db stop. Then run start.py again.",
+        )
 
 
 def with_pip() -> None:
@@ -175,11 +189,16 @@ def run(*words: str) -> int:
     os.chdir(str(ROOT))
     if os.name != "nt":  # so that signals and the exit code are its own
         os.execve(str(python()), [str(python()), *words], environment)  # noqa: S606
-    process = subprocess.Popen([str(python()), *words], env=environment)
+    return wait([str(python()), *words], env=environment)
+
+
+def wait(command: list, **options: object) -> int:
+    """Run a command to its end; Ctrl-C reaches it as well, and it ends in its own way."""
+    process = subprocess.Popen(command, **options)
     while True:
         try:
             return process.wait()
-        except KeyboardInterrupt:  # it reaches the other process as well, which ends by itself
+        except KeyboardInterrupt:
             continue
 
 
@@ -190,7 +209,12 @@ def one_at_a_time() -> Iterator:
         if os.name == "nt":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+            while True:  # it gives up after ten seconds; an installation takes longer
+                try:
+                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+                    break
+                except OSError:
+                    continue
         else:
             import fcntl
 

@@ -32,7 +32,7 @@ def test_a_package_in_another_version_is_told() -> None:
 def test_a_package_that_is_missing_is_told_when_it_is_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(doctor, "REQUIRED", ("no-such-package",))
+    monkeypatch.setattr(doctor, "_required", lambda: {"no-such-package"})
     wrong = doctor._pinned(Requirement("no-such-package==1"))
     assert wrong == doctor.Line("no-such-package", "not installed", doctor.AGAIN)
 
@@ -87,6 +87,7 @@ def test_in_a_cell_it_says_ok_or_what_to_do(own: URL, monkeypatch: pytest.Monkey
 
 def test_settings_that_cannot_be_read_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_HOST", "db.example")
+    monkeypatch.delenv("TUTORIAL_POSTGRES")
     wrong = [found for found in doctor.examine() if not found.good]
     assert [found.topic for found in wrong] == ["settings"]
     assert wrong[0].found.startswith("DATABASE_HOST is set, but DATABASE_PORT")

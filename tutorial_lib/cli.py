@@ -22,7 +22,7 @@ app = typer.Typer(
 db = typer.Typer(help="The kit's own PostgreSQL.", no_args_is_help=True)
 app.add_typer(db, name="db")
 
-out = Console(soft_wrap=True, highlight=False)
+out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 Numbers = Annotated[list[str] | None, typer.Argument(help="Lessons, as 01; none means all.")]
 
 
@@ -63,7 +63,8 @@ def lab(
         port=port,
         ready=_lab_is_ready,
     )
-    out.print("JupyterLab has ended. PostgreSQL goes on; to stop it: python3 start.py db stop")
+    if server.origin == "embedded":
+        out.print("JupyterLab has ended. PostgreSQL goes on; to stop it: python3 start.py db stop")
     raise typer.Exit(code)
 
 
@@ -77,6 +78,7 @@ def doctor() -> None:
 
     Example: python3 start.py doctor
     """
+    from rich.markup import escape
     from rich.table import Table
 
     from tutorial_lib.doctor import examine
@@ -86,7 +88,8 @@ def doctor() -> None:
     table.add_column("found", overflow="fold")
     table.add_column("what to do", overflow="fold")
     for line in lines:
-        table.add_row("ok" if line.good else "BAD", line.topic, line.found, line.mend)
+        cells = map(escape, (line.topic, line.found, line.mend))  # a path may hold [ and ]
+        table.add_row("ok" if line.good else "BAD", *cells)
     Console(highlight=False).print(table)
     raise typer.Exit(0 if all(line.good for line in lines) else 1)
 
@@ -99,10 +102,11 @@ def verify(numbers: Numbers = None) -> None:
     """
     from tutorial_lib.config import ROOT
     from tutorial_lib.course import lesson_path, lessons
+    from tutorial_lib.jupyter import wait
 
     paths = [lesson_path(number) for number in numbers or lessons()]
     command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(ROOT), *map(str, paths)]
-    raise typer.Exit(subprocess.run(command, cwd=ROOT).returncode)
+    raise typer.Exit(wait(subprocess.Popen(command, cwd=ROOT)))
 
 
 @app.command()
@@ -171,15 +175,16 @@ def db_url(
     database: Annotated[str | None, typer.Argument(help="A database; else the default.")] = None,
     show_password: Annotated[bool, typer.Option(help="Print the password as well.")] = False,
 ) -> None:
-    """Print the server's address; the password as *** unless it is asked for.
+    """Print the address for other database tools; the password as *** unless it is asked for.
 
     Example: python3 start.py db url --show-password
     """
     from tutorial_lib import servers
 
     url = servers.find().url
-    url = url.set(database=database) if database else url
-    out.print(url.render_as_string(hide_password=not show_password), markup=False)
+    # The driver's name in it is SQLAlchemy's; psql and other tools know the plain scheme.
+    url = url.set(drivername="postgresql", database=database or url.database)
+    out.print(url.render_as_string(hide_password=not show_password))
 
 
 @db.command("psql")
@@ -190,15 +195,17 @@ def db_psql(
 
     Example: python3 start.py db psql tutorial_lesson_01
     """
+    from psycopg2.extensions import make_dsn
+
     from tutorial_lib import servers
+    from tutorial_lib.jupyter import wait
     from tutorial_lib.servers.binaries import psql
 
     url = servers.find().url
-    variables = {
-        "PGHOST": url.host or str(url.query.get("host", "")),
-        "PGPORT": str(url.port or 5432),
-        "PGUSER": url.username or "",
-        "PGPASSWORD": str(url.password or ""),
-        "PGDATABASE": database or url.database or "",
-    }
-    raise typer.Exit(subprocess.run([psql()], env={**os.environ, **variables}).returncode)
+    url = url.set(database=database or url.database)
+    arguments = {**url.query, **url.translate_connect_args(username="user", database="dbname")}
+    # The password goes by the environment: everybody can read a command line.
+    password = {"PGPASSWORD": str(arguments.pop("password", ""))}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    process = subprocess.Popen([psql(), make_dsn(**arguments)], env={**clean, **password})
+    raise typer.Exit(wait(process))

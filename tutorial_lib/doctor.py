@@ -8,20 +8,20 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from tutorial_lib import servers
-from tutorial_lib.config import ROOT, Settings, read_settings
+from tutorial_lib.config import APP, ROOT, Settings, read_settings
 from tutorial_lib.display import Card
 from tutorial_lib.errors import TutorialError
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 ENOUGH = 500  # megabytes for a few lessons' databases
-AGAIN = "Run start.py again; it installs what is pinned."
+AGAIN = "Delete the folder .venv, then run start.py again; it installs what is pinned."
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,9 @@ def report() -> Report:
 
 
 def _needed() -> Iterator[Line]:
-    yield from _python()
-    yield from _kernel()
-    yield from _packages()
-    yield from _alembic()
-    yield from _guarded("settings", _places)
+    parts = {"Python": _python, "notebook kernel": _kernel, "packages": _packages}
+    for topic, part in {**parts, "folder alembic/": _alembic, "settings": _places}.items():
+        yield from _guarded(topic, part)
 
 
 def _guarded(topic: str, part: Callable[[], Iterator[Line]]) -> Iterator[Line]:
@@ -75,6 +73,8 @@ def _guarded(topic: str, part: Callable[[], Iterator[Line]]) -> Iterator[Line]:
         yield from part()
     except TutorialError as error:
         yield Line(topic, f"{error.what} {error.why}".strip(), error.do)
+    except Exception as error:  # the doctor is asked when anything may be broken
+        yield Line(topic, f"{type(error).__name__}: {error}", AGAIN)
 
 
 def _python() -> Iterator[Line]:
@@ -116,14 +116,18 @@ def _pinned(pin: Requirement) -> Line | None:
     try:
         found = version(pin.name)
     except PackageNotFoundError:
-        needed = pin.name in REQUIRED
+        needed = pin.name in _required()
         return Line(pin.name, "not installed", AGAIN) if needed else None
     if pin.specifier.contains(found, prereleases=True):
         return None
     return Line(pin.name, f"{found}, but {pin.specifier} is pinned", AGAIN)
 
 
-REQUIRED = ("jupyterlab", "sqlalchemy", "psycopg2-binary", "alembic", "passlib", "argon2-cffi")
+@cache
+def _required() -> set[str]:
+    """The packages that the kit asks for on this machine; the others may be extras."""
+    asked = map(Requirement, requires(APP) or ())
+    return {one.name for one in asked if not one.marker or one.marker.evaluate({"extra": ""})}
 
 
 def _alembic() -> Iterator[Line]:
@@ -148,7 +152,7 @@ def _folders(settings: Settings) -> Iterator[Line]:
             mend = f"Make it writable, or set {_variable(topic)} to another folder."
         elif free < ENOUGH:
             mend = f"Make room, or set {_variable(topic)} to a folder on another disk."
-        yield Line(topic, f"{folder}, {free // 1000} GB free", mend)
+        yield Line(topic, f"{folder}, {free / 1000:.1f} GB free", mend)
 
 
 def _variable(topic: str) -> str:

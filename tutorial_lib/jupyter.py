@@ -10,12 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tutorial_lib.config import read_settings
+from tutorial_lib.errors import ServerError
 
 LAB_SETTINGS = Path(__file__).parent / "lab_settings"
 USUAL_PORT = 8888
@@ -70,7 +71,7 @@ def serve(
 
     `ready` is called with the address, its token included, as soon as it answers.
     """
-    port = port or _port()
+    port = _free(port) if port else _port()
     token = secrets.token_urlsafe(24)
     address = f"http://127.0.0.1:{port}/lab/tree/{notebook}?token={token}"
     server = subprocess.Popen(
@@ -80,7 +81,7 @@ def serve(
     # Whoever ends this process means JupyterLab.
     signal.signal(signal.SIGTERM, lambda number, frame: server.terminate())
     threading.Thread(target=_announce, args=(server, address, ready), daemon=True).start()
-    return _wait(server)
+    return wait(server)
 
 
 def _options(root: Path, notebook: str, port: int, browser: bool) -> list[str]:
@@ -113,6 +114,18 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**kept, **jupyter_environment(folder), "PATH": path}
 
 
+def _free(port: int) -> int:
+    """The same port, if nobody listens on it."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise ServerError(
+                f"Port {port} is taken.",
+                "Another program listens there, perhaps another JupyterLab.",
+                "Name another port, or none: then a free one is used.",
+            )
+    return port
+
+
 def _port() -> int:
     """Jupyter's usual port, or a free one."""
     with socket.socket() as probe:
@@ -124,21 +137,21 @@ def _port() -> int:
 
 
 def _announce(server: subprocess.Popen[bytes], address: str, ready: Callable[[str], None]) -> None:
+    # No proxy of the shell's stands between us and 127.0.0.1, and no token is needed to ask.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while server.poll() is None:
         try:
-            urllib.request.urlopen(address, timeout=5).close()  # noqa: S310  # http, made above
-        except urllib.error.HTTPError:
-            pass
+            direct.open(address.partition("/lab")[0] + "/api", timeout=5).close()
         except OSError:
             time.sleep(0.05)
             continue
         return ready(address)
 
 
-def _wait(server: subprocess.Popen[bytes]) -> int:
-    """Wait for its end; Ctrl-C reaches it as well, and it closes its kernels."""
+def wait(process: subprocess.Popen[Any]) -> int:
+    """Wait for a process's end; Ctrl-C reaches it as well, and it ends in its own way."""
     while True:
         try:
-            return server.wait()
+            return process.wait()
         except KeyboardInterrupt:
             continue
