@@ -82,11 +82,11 @@ def failure(embedded: EmbeddedServer) -> str:
 
 @pytest.fixture
 def stranger() -> Iterator[subprocess.Popen[str]]:
-    """A process that has nothing to do with PostgreSQL; it ends when it reads a line."""
+    """A process that has nothing to do with PostgreSQL, and waits."""
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
         yield process
-        process.communicate("\n")
+        process.kill()
 
 
 @pytest.mark.parametrize("state", ["alive", "dead"])
@@ -97,7 +97,8 @@ def test_starts_though_its_old_number_belongs_to_another_process(
     text = file.read_text()
     used.stop()
     if state == "dead":
-        stranger.communicate("\n")
+        stranger.kill()
+        stranger.wait()
     file.write_text(text.replace(text.splitlines()[0], str(stranger.pid), 1))
     assert kept(used.ensure())
     assert (stranger.poll() is None) == (state == "alive")
@@ -264,3 +265,4 @@ def test_says_that_the_disk_is_full(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
     reason = os.strerror(errno.EFBIG)
     assert done.stderr.strip() == UNUSABLE.format(folder=tmp_path / "server", reason=reason)
+    EmbeddedServer(tmp_path / "server").remove()

@@ -12,7 +12,7 @@ import psutil
 
 from tutorial_lib.errors import ServerError
 from tutorial_lib.servers.binaries import Programs, find_programs, wheel_version
-from tutorial_lib.servers.private import DATABASE, HOST, USER, State, write_private
+from tutorial_lib.servers.private import HOST, USER, State, write_private
 from tutorial_lib.servers.server import one_sentence
 
 # The same on every machine: how text sorts, what language messages have, what time it is.
@@ -100,16 +100,13 @@ class Cluster:
         finally:
             secret.unlink()
         _succeeded(done.returncode == 0, done.stdout)
-        self._single_user(fresh, f"CREATE DATABASE {DATABASE}")
         fresh.rename(self.data)
 
     def set_password(self, state: State) -> None:
         """Give a stopped cluster, whose private file was lost, the password of a new one."""
-        self._single_user(self.data, f"ALTER ROLE {USER} PASSWORD '{state.password}'")
-
-    def _single_user(self, data: Path, statement: str) -> None:
-        arguments = ("--single", "-D", data, "postgres")
-        done = self.programs.run("postgres", *arguments, stdin=f"{statement}\n")
+        statement = f"ALTER ROLE {USER} PASSWORD '{state.password}'\n"
+        arguments = ("--single", "-D", self.data, "postgres")
+        done = self.programs.run("postgres", *arguments, stdin=statement)
         _succeeded(done.returncode == 0 and "ERROR:" not in done.stdout, done.stdout)
 
     def launch(self, port: int) -> bool:

@@ -7,7 +7,6 @@ nowhere but in the container's own environment, which the kit reads back through
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -109,7 +108,7 @@ def _describe(settings: Settings) -> Any:
     from testcontainers.community.postgres import PostgresContainer
 
     made: Any = PostgresContainer(
-        os.environ.get("TUTORIAL_POSTGRES_IMAGE") or IMAGE,
+        settings.image or IMAGE,
         username="learner",
         password=secrets.token_urlsafe(24),
         dbname="tutorial",
@@ -195,6 +194,6 @@ def _failed(box: Any, what: str) -> ServerError:
         f"The container of the image {box.attrs['Config']['Image']} {what}.",
         f"Its log ends with: {' | '.join(log.splitlines())}." if log else "Its log is empty.",
         "Check that TUTORIAL_POSTGRES_IMAGE names an image of PostgreSQL and that Docker runs "
-        "on this machine; `tutorial db stop` removes a broken container with its databases; "
+        "on this machine; `python3 start.py db stop` removes a broken container and its data; "
         f"or {EMBEDDED}",
     )

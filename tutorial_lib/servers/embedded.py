@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg2
 from filelock import FileLock, Timeout
+from sqlalchemy import URL
 
 from tutorial_lib.config import Settings
 from tutorial_lib.errors import ServerError
@@ -21,6 +22,7 @@ from tutorial_lib.servers import private
 from tutorial_lib.servers.cluster import Cluster
 from tutorial_lib.servers.server import (
     Server,
+    admin,
     ask_version,
     one_sentence,
     shield_from_libpq_variables,
@@ -43,10 +45,8 @@ class EmbeddedServer:
         state = private.load(self._file)
         if state is None:
             return None
-        # Else libpq would take a server that lets everybody in, or hand it the password.
-        proof = state.url.update_query_dict({"require_auth": "scram-sha-256"})
         try:
-            return Server(state.url, "embedded", ask_version(proof), WHY)
+            return Server(state.url, "embedded", ask_version(_proof(state.url)), WHY)
         except psycopg2.OperationalError:
             return None
 
@@ -90,7 +90,7 @@ class EmbeddedServer:
         raise ServerError(
             "PostgreSQL was started but does not answer.",
             one_sentence(f"The last lines of its log: {self.cluster.log_tail()}"),
-            "Run `tutorial db stop`, then try again.",
+            "Run: python3 start.py db stop. Then try again.",
         )
 
     def _attempt(self, state: private.State) -> Server | None:
@@ -98,7 +98,17 @@ class EmbeddedServer:
         if not self.cluster.running():
             state = private.save(self._file, private.with_free_port(state))
             self.cluster.launch(state.port)
+        self._make_database(private.load(self._file) or state)
         return self.answer()
+
+    def _make_database(self, state: private.State) -> None:
+        """The kit's own database, after the first start; later starts find it."""
+        with (
+            suppress(psycopg2.OperationalError, psycopg2.errors.DuplicateDatabase),
+            admin(_proof(state.url).set(database="postgres")) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f"CREATE DATABASE {private.DATABASE}")
 
     def _new_state(self) -> private.State:
         """A new private file; a cluster that outlived its file gets the new password."""
@@ -127,6 +137,14 @@ def find(settings: Settings, start: bool = True) -> Server | None:
     shield_from_libpq_variables()
     server = EmbeddedServer(settings.server_home)
     return server.ensure() if start else server.answer()
+
+
+def _proof(url: URL) -> URL:
+    """The same address, for a server that proves that it knows the password.
+
+    Else libpq would take one that lets everybody in, or hand it the password.
+    """
+    return url.update_query_dict({"require_auth": "scram-sha-256"})
 
 
 def _busy() -> ServerError:
