@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import URL, Engine, MetaData, create_engine
+from sqlalchemy import URL, Engine, MetaData, create_engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 # Constraints get names that can be told beforehand: a migration that drops one needs them.
@@ -68,6 +68,5 @@ def get_db() -> Iterator[Session]:
 
 
 def _options_of(url: URL | str) -> str:
-    query = url.query if isinstance(url, URL) else {}
-    value = query.get("options", "")
+    value = make_url(url).query.get("options", "")
     return value if isinstance(value, str) else " ".join(value)

@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, func, inspect, select, table, text
+from sqlalchemy.exc import CompileError
 
 from tutorial_lib.config import read_settings
 from tutorial_lib.display import Card
@@ -65,7 +66,7 @@ class Doors(Card):
             "port": str(self.url.port),
             "user": str(self.url.username),
             "database": str(self.url.database),
-            "password": "the last part of: python3 start.py db url --show-password",
+            "password": "between learner: and @ in: python3 start.py db url --show-password",
         }
 
 
@@ -121,7 +122,7 @@ def columns(engine: Engine, name: str, schema: str | None = None) -> DataFrame:
         found = [
             (
                 column["name"],
-                column["type"].compile(dialect=engine.dialect).lower(),
+                _type(column["type"], engine),
                 "yes" if column["nullable"] else "no",
                 column["default"] or "",
                 ", ".join(keys.get(column["name"], [])),
@@ -135,6 +136,14 @@ def columns(engine: Engine, name: str, schema: str | None = None) -> DataFrame:
 def open_with(engine: Engine) -> Doors:
     """How to open the engine's database in psql, DataGrip or another explorer."""
     return Doors(engine.url)
+
+
+def _type(kind: Any, engine: Engine) -> str:
+    """A column's type as PostgreSQL writes it; extensions bring some that nobody here knows."""
+    try:
+        return str(kind.compile(dialect=engine.dialect)).lower()
+    except CompileError:
+        return "unknown to SQLAlchemy"
 
 
 def _pandas() -> Any:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from nbval.plugin import IPyNbCell
+from sqlalchemy import Engine
 
 from tutorial_lib import explorer
 from tutorial_lib.config import read_settings
@@ -43,10 +45,9 @@ class LeadsItem(pytest.Item):
         number = self.path.name[:2]
         use_workspace(self.path.stem)
         project = project_folder(read_settings().workspace, number)
-        engine = make_engine(project_url(project))
-        differ = _differences(end_of(project, engine), start_of(_next(number)))
-        changes = explorer.changes(explorer.snapshot(engine), _snapshot(_next(number)))
-        engine.dispose()
+        with closing_pool(make_engine(project_url(project))) as engine:
+            differ = _differences(end_of(project, engine), start_of(_next(number)))
+            changes = explorer.changes(explorer.snapshot(engine), _snapshot(_next(number)))
         if differ or changes:
             raise _moved(number, differ, changes)
 
@@ -79,6 +80,15 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> LeadsFile 
     return None
 
 
+@contextmanager
+def closing_pool(engine: Engine) -> Iterator[Engine]:
+    """Close an engine's connections at the end, also after an error."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def _next(number: str) -> str:
     """The number of the lesson after this one, or nothing."""
     after = [each for each in lessons() if each > number]
@@ -96,9 +106,9 @@ def _snapshot(number: str) -> explorer.Snapshot:
     here = Path.cwd()
     try:
         lesson = start(number)
-        return explorer.snapshot(lesson.engine)
+        with closing_pool(lesson.engine) as engine:
+            return explorer.snapshot(engine)
     finally:
-        lesson.engine.dispose()
         os.chdir(here)
 
 
