@@ -174,14 +174,19 @@ def test_templates_of_other_labels_stay(server: Server, label: str, other: str) 
     assert left == {first, second}
 
 
-def test_what_a_killed_builder_left_is_dropped_by_the_next(server: Server, label: str) -> None:
-    command = [sys.executable, "-c", KILLED, fresh_name(), f"another of {label}"]
+@pytest.mark.parametrize(
+    ("other", "stays"), [("another thing of {}", False), ("{} of another workspace", True)]
+)
+def test_what_a_killed_builder_of_the_same_workspace_left_is_dropped_by_the_next(
+    server: Server, label: str, other: str, stays: bool
+) -> None:
+    command = [sys.executable, "-c", KILLED, fresh_name(), other.format(label)]
     killed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     left = killed.stdout.strip()
     assert killed.returncode != 0
     assert left.startswith("tutorial_new_")
     ensure(server, fresh_name(), label, without_anything)
-    assert left not in names(server)
+    assert (left in names(server)) == stays
 
 
 # Dropping

@@ -65,7 +65,7 @@ def shell_in(folder: Path) -> dict[str, str]:
         "TUTORIAL_DATA": str(folder / "data"),
         "TUTORIAL_WORKSPACE": str(folder / "workspace"),
         "TUTORIAL_POSTGRES": "",  # and so in .env
-        "DATABASE_URL": f"postgresql://other:secret@127.0.0.1:{free_port()}/production",
+        "DATABASE_URL": "mysql://other:secret@127.0.0.1/production",
     }
 
 
@@ -159,11 +159,12 @@ def asking_for(own: URL) -> dict[str, str]:
 @pytest.fixture
 def learner(shell: dict[str, str]) -> Iterator[EmbeddedServer]:
     """The server of a learner who has begun to work, and has a lesson of the same number."""
-    home = read_settings(shell).server_home
+    shell["TUTORIAL_POSTGRES"] = "embedded"
     code = 'from tutorial_lib.lesson import start\nstart("01")\nopen("work.py", "w").close()'
-    output({**shell, "TUTORIAL_POSTGRES": "embedded"}, code)
-    yield EmbeddedServer(home)
-    EmbeddedServer(home).remove()
+    output(shell, code)
+    server = EmbeddedServer(read_settings(shell).server_home)
+    yield server
+    server.remove()
 
 
 def test_a_learners_server_and_workspace_are_left_alone(
