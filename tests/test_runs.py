@@ -220,8 +220,7 @@ def test_two_runs_at_once_do_not_touch_each_other(run: dict[str, Any]) -> None:
 
 def test_runs_that_begin_at_once_do_not_sweep_each_other(shell: dict[str, str]) -> None:
     code = """
-say("ready")
-sys.stdin.readline()
+input("{}\\n")
 for _ in range(30):
     with reference_run() as folder:
         assert (folder / "owner.json").exists()

@@ -76,6 +76,13 @@ def course_map() -> CourseMap:
     return CourseMap(tuple(entry(path) for path in lessons().values()))
 
 
+def following(number: str) -> str:
+    """The number of the lesson after this one; nothing after the last."""
+    known = list(lessons())
+    after = known[known.index(number) + 1 :] if number in known else []
+    return after[0] if after else ""
+
+
 def navigation(path: Path) -> str:
     """The links at the end of a lesson: the one before, the map, the one after."""
     entries = course_map().entries

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect, text
 
 from tutorial_lib.config import short_hash
-from tutorial_lib.course import NOTEBOOKS, lessons
+from tutorial_lib.course import NOTEBOOKS, following, lessons
 from tutorial_lib.masks import mask
 from tutorial_lib.workspace import ADDRESS
 
@@ -77,10 +77,10 @@ def read_project(project: Path) -> dict[str, str]:
 
 def store(number: str, end: Start) -> bool:
     """Keep the end of a lesson as the beginning of the next; True when that changed it."""
-    following = f"{int(number) + 1:02}"
-    if following not in lessons() or end == start_of(following):
+    after = following(number)
+    if not after or end == start_of(after):
         return False
-    folder = STARTS / following
+    folder = STARTS / after
     shutil.rmtree(folder, ignore_errors=True)
     begun = start_of(number).files
     new = {name: content for name, content in end.files.items() if begun.get(name) != content}

@@ -109,19 +109,17 @@ class Cluster:
         done = self.programs.run("postgres", *arguments, stdin=statement)
         _succeeded(done.returncode == 0 and "ERROR:" not in done.stdout, done.stdout)
 
-    def launch(self, port: int) -> bool:
-        """One attempt to start; False when another attempt makes sense.
+    def launch(self, port: int) -> None:
+        """One attempt to start; comes back as well when another attempt makes sense.
 
-        Raises ServerError with the last lines of the log when it does not.
+        Raises ServerError with the last lines of the log when none does.
         """
         already = self.log.stat().st_size if self.log.exists() else 0
         arguments = ("start", "-D", self.data, "-l", self.log, "-w", "-t", "60", "-s")
         done = self.programs.run("pg_ctl", *arguments, "-o", _options(port), pipe=False)
-        if done.returncode == 0:
-            return True
         said = self.log_tail(already)
-        if any(text in said for text in PASSING):
-            return False
+        if done.returncode == 0 or any(text in said for text in PASSING):
+            return
         raise ServerError(
             "PostgreSQL refuses to start.",
             one_sentence(f"The last lines of its log: {said or 'none; the disk may be full'}"),

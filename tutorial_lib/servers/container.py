@@ -19,6 +19,7 @@ from sqlalchemy import URL
 from tutorial_lib.config import APP, DRIVER, Settings, short_hash
 from tutorial_lib.errors import ServerError
 from tutorial_lib.servers.docker import EMBEDDED, engine, says
+from tutorial_lib.servers.private import DATABASE, HOST, USER
 from tutorial_lib.servers.server import (
     Server,
     ask_version,
@@ -109,12 +110,12 @@ def _describe(settings: Settings) -> Any:
 
     made: Any = PostgresContainer(
         settings.image or IMAGE,
-        username="learner",
+        username=USER,
         password=secrets.token_urlsafe(24),
-        dbname="tutorial",
+        dbname=DATABASE,
     )
     # By default a port is open to the whole network. None: any that is free.
-    made.ports = {PORT: ("127.0.0.1", None)}
+    made.ports = {PORT: (HOST, None)}
     made.with_kwargs(labels={APP: _key(settings)}, shm_size=SHARED_MEMORY)
     return made.with_name(f"{APP}-{_key(settings)}")  # which Docker gives only once
 
@@ -176,7 +177,7 @@ def _url(box: Any) -> URL:
         DRIVER,
         username=values["POSTGRES_USER"],
         password=values["POSTGRES_PASSWORD"],
-        host="127.0.0.1",
+        host=HOST,
         port=int(box.ports[PORT][0]["HostPort"]),
         database=values["POSTGRES_DB"],
     )

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from tutorial_lib import explorer
 from tutorial_lib.config import read_settings
-from tutorial_lib.course import lessons
+from tutorial_lib.course import following, lessons
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import NotebookError
 from tutorial_lib.explorer.snapshot import Changes
@@ -46,8 +46,8 @@ class LeadsItem(pytest.Item):
         use_workspace(self.path.stem)
         project = project_folder(read_settings().workspace, number)
         with closing_pool(make_engine(project_url(project))) as engine:
-            differ = _differences(end_of(project, engine), start_of(_next(number)))
-            changes = explorer.changes(explorer.snapshot(engine), _snapshot(_next(number)))
+            differ = _differences(end_of(project, engine), start_of(following(number)))
+            changes = explorer.changes(explorer.snapshot(engine), _snapshot(following(number)))
         if differ or changes:
             raise _moved(number, differ, changes)
 
@@ -74,7 +74,11 @@ class LeadsItem(pytest.Item):
 @pytest.hookimpl(trylast=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> LeadsFile | None:
     """After the cells of every lesson that another one follows."""
-    if parent.config.option.nbval and _next(file_path.name[:2]) and file_path in lessons().values():
+    if (
+        parent.config.option.nbval
+        and following(file_path.name[:2])
+        and file_path in lessons().values()
+    ):
         collected: LeadsFile = LeadsFile.from_parent(parent, path=file_path)
         return collected
     return None
@@ -87,12 +91,6 @@ def closing_pool(engine: Engine) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
-
-
-def _next(number: str) -> str:
-    """The number of the lesson after this one, or nothing."""
-    after = [each for each in lessons() if each > number]
-    return after[0] if after and number in lessons() else ""
 
 
 def _differences(end: Start, begin: Start) -> list[str]:
@@ -115,7 +113,7 @@ def _snapshot(number: str) -> explorer.Snapshot:
 def _moved(number: str, differ: list[str], changes: Changes) -> NotebookError:
     told = "; ".join([*differ, *(f"{c.sign} {c.kind} {c.name}" for c in changes.all)])
     return NotebookError(
-        f"Lesson {number} does not end where lesson {_next(number)} begins.",
+        f"Lesson {number} does not end where lesson {following(number)} begins.",
         f"They differ in: {told}.",
         f"If the lesson is right, run: python3 start.py refresh {number}",
     )
