@@ -377,7 +377,7 @@ def test_refuses_what_was_written_to_stderr(tmp_path: Path) -> None:
     [
         ("/home/ann/clone/models.py", "/home/ann"),
         ("wrote /tmp/x.", "/tmp/x."),
-        ("'/work/main'", "/work/main"),
+        ("'/srv/main'", "/srv/main"),
         ("file:///root/.pgpass", "/root/.pgpass"),
         ("PATH=/bin:/usr/local/bin", "/usr/local"),
         ("/workspaces/kit/notebooks", "/workspaces/kit"),

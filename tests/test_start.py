@@ -16,13 +16,16 @@ from tutorial_lib.config import ROOT
 
 
 @pytest.fixture
-def start() -> types.ModuleType:
-    """start.py as a module of its own."""
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """start.py as a module of its own, which knows no environment but one of this test's."""
     spec = importlib.util.spec_from_file_location("start", ROOT / "start.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(module, "STAMP", tmp_path / ".venv" / "installed")
+    monkeypatch.delenv("TUTORIAL_DEV", raising=False)
     return module
 
 
@@ -108,24 +111,28 @@ def test_another_list_of_requirements_installs_again(
     assert start.wanted() != before
 
 
-def test_an_unfinished_environment_counts_as_none(
-    start: types.ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(start, "VENV", tmp_path)
-    monkeypatch.setattr(start, "STAMP", tmp_path / "installed")
-    (tmp_path / "installed").write_text(start.wanted())
+def test_an_unfinished_environment_counts_as_none(start: types.ModuleType) -> None:
+    start.VENV.mkdir()
+    start.STAMP.write_text(start.wanted())
     assert start.stamp() == ""
 
 
 def test_a_failed_installation_says_so_and_leaves_no_stamp(
-    start: types.ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start: types.ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(start, "STAMP", tmp_path / ".venv" / "installed")
     monkeypatch.setattr(start.shutil, "which", lambda name: sys.executable)
     with pytest.raises(SystemExit, match=r"The installation failed with exit code \d+"):
         start.install()
-    assert not (tmp_path / ".venv" / "installed").exists()
+    assert not start.STAMP.exists()
+
+
+def test_the_tools_of_a_developer_stay_when_they_are_not_asked_for(
+    start: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "stamp", lambda: start.wanted() + start.DEV)
+    monkeypatch.setattr(start, "install", lambda: pytest.fail("it installed again"))
+    monkeypatch.setattr(start, "run", lambda *words: 0)
+    assert start.main() == 0
 
 
 def test_words_go_to_pytest_or_to_the_command(
