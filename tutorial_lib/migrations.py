@@ -50,6 +50,7 @@ def run_alembic(line: str, project: Path) -> str:
 ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",  # so that the log stands where it belongs among the rest
     "PYTHONIOENCODING": "utf-8",
+    "PYTHON_COLORS": "0",  # a notebook's kernel asks for colours, which Python 3.13 gives
     "PYTHONDONTWRITEBYTECODE": "1",  # a compiled file can hide a quick edit
 }
 # As the console script does it. `python -m alembic` would put the project, with its own
