@@ -76,7 +76,12 @@ FRAME = re.compile(r'  File "(?P<file>[^"]+)", line \d+, in .*\n(?:    .*\n)*')
 def _own_frames(traceback: str) -> str:
     """The frames in the project's files and the error itself, of the last traceback."""
     traceback = MARKS.sub("", traceback)
-    frames = [m.group() for m in FRAME.finditer(traceback) if _in_project(m["file"])]
+    # Where and the first line of what: Python 3.13 shows all lines of a statement.
+    frames = [
+        "".join(found.group().splitlines(keepends=True)[:2])
+        for found in FRAME.finditer(traceback)
+        if _in_project(found["file"])
+    ]
     error = FRAME.sub("", traceback)
     lines = [line for line in error.splitlines() if not line.startswith("(Background on")]
     return "".join(frames) + "\n".join(lines).rstrip() + "\n"
