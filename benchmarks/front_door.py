@@ -161,7 +161,7 @@ def measure_servers(docker: bool) -> None:
     if docker:
         from tutorial_lib.servers import container
 
-        settings = read_settings({"TUTORIAL_SERVER_HOME": str(home.with_name("box"))})
+        settings = read_settings({**os.environ, "TUTORIAL_SERVER_HOME": str(home.with_name("box"))})
         actions["container, first start"] = lambda: container.find(settings)
         actions["container, attach"] = lambda: container.find(settings)
         actions["container, removed"] = lambda: container.stop(settings)

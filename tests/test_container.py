@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def settings(folder: Path) -> Settings:
-    return read_settings({"TUTORIAL_DATA": str(folder)}, folder / "no.env")
+    image = os.environ.get("TUTORIAL_POSTGRES_IMAGE", "")
+    environ = {"TUTORIAL_DATA": str(folder), "TUTORIAL_POSTGRES_IMAGE": image}
+    return read_settings(environ, folder / "no.env")
 
 
 @pytest.fixture
@@ -172,7 +175,7 @@ def ours(settings: Settings) -> Iterator[Settings]:
 
 
 @pytest.fixture
-def image_that_runs(docker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+def image_that_runs(docker: Any) -> Iterator[Callable[[str], str]]:
     """Ask for an image like the usual one, but with a script in PostgreSQL's place."""
     made = []
 
@@ -181,7 +184,6 @@ def image_that_runs(docker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
         name = f"tutorial-test-{box.short_id}"
         made.append(box.commit(name, conf={"Entrypoint": ["sh", "-c", script]}))
         box.remove(v=True)
-        monkeypatch.setenv("TUTORIAL_POSTGRES_IMAGE", name)
         return name
 
     yield make
@@ -218,7 +220,6 @@ def answer(process: subprocess.Popen[str]) -> str:
     return text.strip()
 
 
-@pytest.mark.docker
 @needs_engine
 def test_starts_a_postgresql_that_answers(ours: Settings) -> None:
     server = found(container.find(ours))
@@ -230,7 +231,6 @@ def test_starts_a_postgresql_that_answers(ours: Settings) -> None:
     assert server.why == "TUTORIAL_POSTGRES=container asks for it."
 
 
-@pytest.mark.docker
 @needs_engine
 def test_a_second_process_uses_the_first_ones_container(ours: Settings, docker: Any) -> None:
     place = answer(asker(ours))  # that process has ended by now
@@ -238,7 +238,6 @@ def test_a_second_process_uses_the_first_ones_container(ours: Settings, docker: 
     assert len(boxes(docker, ours)) == 1
 
 
-@pytest.mark.docker
 @needs_engine
 def test_two_askers_at_once_get_one_container(ours: Settings, docker: Any) -> None:
     first, second = asker(ours), asker(ours)
@@ -246,7 +245,6 @@ def test_two_askers_at_once_get_one_container(ours: Settings, docker: Any) -> No
     assert len(boxes(docker, ours)) == 1
 
 
-@pytest.mark.docker
 @needs_engine
 def test_listens_on_this_machine_only(ours: Settings, docker: Any) -> None:
     port = found(container.find(ours)).url.port
@@ -257,7 +255,6 @@ def test_listens_on_this_machine_only(ours: Settings, docker: Any) -> None:
         socket.create_connection((outside, port), timeout=2)
 
 
-@pytest.mark.docker
 @needs_engine
 def test_no_reaper_knows_the_container(ours: Settings, docker: Any) -> None:
     from testcontainers.core.config import testcontainers_config
@@ -268,7 +265,6 @@ def test_no_reaper_knows_the_container(ours: Settings, docker: Any) -> None:
     assert not testcontainers_config.ryuk_disabled  # for other containers of this process
 
 
-@pytest.mark.docker
 @needs_engine
 def test_finds_without_starting(ours: Settings, docker: Any) -> None:
     assert container.find(ours, start=False) is None
@@ -278,7 +274,6 @@ def test_finds_without_starting(ours: Settings, docker: Any) -> None:
     assert container.find(ours, start=False) is None
 
 
-@pytest.mark.docker
 @needs_engine
 def test_a_stopped_container_starts_again_with_its_data(ours: Settings, docker: Any) -> None:
     with admin(found(container.find(ours)).url) as connection, connection.cursor() as cursor:
@@ -288,7 +283,6 @@ def test_a_stopped_container_starts_again_with_its_data(ours: Settings, docker: 
         assert connection.info.dbname == "kept"
 
 
-@pytest.mark.docker
 @needs_engine
 def test_a_paused_container_goes_on(ours: Settings, docker: Any) -> None:
     server = container.find(ours)
@@ -296,7 +290,6 @@ def test_a_paused_container_goes_on(ours: Settings, docker: Any) -> None:
     assert container.find(ours) == server
 
 
-@pytest.mark.docker
 @needs_engine
 def test_stop_leaves_nothing(ours: Settings, docker: Any) -> None:
     container.find(ours)
@@ -307,7 +300,6 @@ def test_stop_leaves_nothing(ours: Settings, docker: Any) -> None:
     assert container.stop(ours) is False
 
 
-@pytest.mark.docker
 @needs_engine
 def test_keeps_its_password_to_itself(ours: Settings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
@@ -320,7 +312,6 @@ def test_keeps_its_password_to_itself(ours: Settings, caplog: pytest.LogCaptureF
     assert not any(password in path.read_text() for path in kept)
 
 
-@pytest.mark.docker
 @needs_engine
 def test_libpq_variables_of_the_shell_do_not_reach_it(
     ours: Settings, monkeypatch: pytest.MonkeyPatch
@@ -329,13 +320,9 @@ def test_libpq_variables_of_the_shell_do_not_reach_it(
     assert container.find(ours)
 
 
-@pytest.mark.docker
 @needs_engine
-def test_says_that_an_image_cannot_be_had(
-    ours: Settings, docker: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TUTORIAL_POSTGRES_IMAGE", "localhost:1/none:1")
-    what, _, rest = failure(ours).partition(" It says: ")
+def test_says_that_an_image_cannot_be_had(ours: Settings, docker: Any) -> None:
+    what, _, rest = failure(replace(ours, image="localhost:1/none:1")).partition(" It says: ")
     said, _, do = rest.partition(". Check ")
     assert what == "Docker has no image localhost:1/none:1 and could not fetch it."
     assert "refused" in said
@@ -346,22 +333,20 @@ def test_says_that_an_image_cannot_be_had(
     assert boxes(docker, ours) == []
 
 
-@pytest.mark.docker
 @needs_engine
 def test_shows_the_log_of_a_container_that_stops_at_once(
     ours: Settings, docker: Any, image_that_runs: Callable[[str], str]
 ) -> None:
     image = image_that_runs("echo one; echo two $POSTGRES_PASSWORD; exit 1")
-    assert failure(ours) == (
+    assert failure(replace(ours, image=image)) == (
         f"The container of the image {image} stopped as soon as it was started. Its log ends "
         "with: one | two ***. Check that TUTORIAL_POSTGRES_IMAGE names an image of PostgreSQL "
-        "and that Docker runs on this machine; `tutorial db stop` removes a broken container "
-        f"with its databases; {EMBEDDED}"
+        "and that Docker runs on this machine; `python3 start.py db stop` removes a broken "
+        f"container and its data; {EMBEDDED}"
     )
     assert boxes(docker, ours) == []
 
 
-@pytest.mark.docker
 @needs_engine
 def test_gives_up_on_a_container_that_never_answers(
     ours: Settings,
@@ -371,27 +356,25 @@ def test_gives_up_on_a_container_that_never_answers(
 ) -> None:
     image = image_that_runs("exec sleep 600")
     monkeypatch.setattr(container, "PATIENCE", 2.0)
-    message = failure(ours)
+    message = failure(replace(ours, image=image))
     assert message.startswith(f"The container of the image {image} did not answer at 127.0.0.1:")
     assert " within 2 seconds. Its log is empty. Check that" in message
     assert boxes(docker, ours) == []
 
 
-@pytest.mark.docker
 @needs_engine
 def test_says_what_docker_refuses(ours: Settings, docker: Any) -> None:
     image = os.environ.get("TUTORIAL_POSTGRES_IMAGE", container.IMAGE)
     name = f"{APP}-{short_hash(str(ours.server_home))}"
     strange = docker.containers.create(image, name=name)  # without the kit's label
     try:
-        message = failure(ours)
+        message = failure(replace(ours, image=image))
     finally:
         strange.remove(v=True)
     assert message.startswith("Docker could not run the container. It says: Conflict. ")
     assert message.endswith(f"See to that and try again, {EMBEDDED}")
 
 
-@pytest.mark.docker
 @needs_engine
 def test_names_the_engine_for_doctor(docker: Any) -> None:
     assert docker_state() == f"running, engine {docker.version()['Version']}"
