@@ -33,8 +33,8 @@ OWNER = "owner.json"
 def reference_run() -> Iterator[Path]:
     """Point this process and its children at a run of their own; clear it up at the end.
 
-    DATABASE_* is used only after TUTORIAL_POSTGRES=own; else the run has its own embedded
-    server, whatever the shell exports.
+    DATABASE_* is used only after TUTORIAL_POSTGRES=own in the environment; else the run has
+    its own embedded server, whatever the shell exports and `.env` says.
     """
     origin = os.environ.get("TUTORIAL_POSTGRES") or "embedded"
     settings = read_settings({**os.environ, "TUTORIAL_POSTGRES": origin})
