@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import socket
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -63,15 +61,11 @@ def settings(folder: Path) -> Settings:
 
 
 @pytest.fixture
-def path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where DOCKER_HOST says that the engine's socket is; nothing is there, nor on PATH."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{folder / 'docker.sock'}")
     monkeypatch.setenv("PATH", str(folder))
-    with warnings.catch_warnings():
-        # The Docker library does not close a socket that could not connect.
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield folder / "docker.sock"
-        gc.collect()
+    return folder / "docker.sock"
 
 
 def leave_a_socket(path: Path) -> None:
