@@ -1,4 +1,4 @@
-"""The two editions of a notebook: a learner's copy, and the reference that `refresh` writes."""
+"""The reference edition of a notebook, as `refresh` writes it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from tutorial_lib import course, editions
-from tutorial_lib.config import Settings, read_settings
-from tutorial_lib.editions import canonical, cleared, copy_for_learner, dump, load, mask, refresh
+from tutorial_lib.editions import canonical, dump, load, mask, refresh
 from tutorial_lib.errors import NotebookError
 from tutorial_lib.testing import gates
 
@@ -69,70 +68,6 @@ def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(course, "NOTEBOOKS", tmp_path)
     keep_the_workspace(monkeypatch)
     return tmp_path / "01_small.ipynb"
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return read_settings({"TUTORIAL_WORKSPACE": str(tmp_path / "workspace")})
-
-
-# Copies for learners
-
-
-def test_copies_every_lesson_without_outputs(settings: Settings) -> None:
-    folder = copy_for_learner(settings)
-    assert folder == settings.workspace / "notebooks"
-    assert sorted(path.name for path in folder.iterdir()) == [path.name for path in REAL]
-    for path in REAL:
-        assert load(folder / path.name) == cleared(load(path))
-
-
-def test_a_copy_looks_as_if_it_was_never_run(lesson: Path, settings: Settings) -> None:
-    lesson.write_text(dump(notebook(code("1 + 1", printed("2\n")))), encoding="utf-8")
-    (cell,) = codes(load(copy_for_learner(settings) / lesson.name))
-    assert (cell["source"], cell["outputs"], cell["execution_count"]) == ("1 + 1", [], None)
-
-
-def test_the_learners_work_is_never_overwritten(lesson: Path, settings: Settings) -> None:
-    lesson.write_text(dump(notebook(code("1 + 1"))), encoding="utf-8")
-    copy = copy_for_learner(settings) / lesson.name
-    copy.write_text("my own work", encoding="utf-8")
-    assert copy_for_learner(settings) == copy.parent
-    assert copy.read_text("utf-8") == "my own work"
-
-
-def test_a_copy_that_was_cut_off_is_made_again(lesson: Path, settings: Settings) -> None:
-    lesson.write_text(dump(notebook(code("1 + 1"))), encoding="utf-8")
-    folder = settings.workspace / "notebooks"
-    folder.mkdir(parents=True)
-    (folder / "01_small.ipynb.part").write_text('{"cells": [', encoding="utf-8")
-    copy_for_learner(settings)
-    assert [path.name for path in folder.iterdir()] == ["01_small.ipynb"]
-
-
-def test_says_what_to_do_when_the_workspace_cannot_be_written(settings: Settings) -> None:
-    settings.workspace.mkdir()
-    folder = settings.workspace / "notebooks"
-    folder.write_text("a file, where a folder should be", encoding="utf-8")
-    with pytest.raises(FileExistsError) as because:
-        folder.mkdir()
-    with pytest.raises(NotebookError) as refused:
-        copy_for_learner(settings)
-    assert str(refused.value) == (
-        f"The folder {folder} cannot be written: {because.value.strerror}. "
-        "Your copies of the notebooks go there. "
-        "Make room or make it writable, or name another folder in TUTORIAL_WORKSPACE."
-    )
-
-
-def test_names_a_reference_notebook_that_is_none(lesson: Path, settings: Settings) -> None:
-    lesson.write_text("<<<<<<< HEAD", encoding="utf-8")
-    with pytest.raises(NotebookError) as refused:
-        copy_for_learner(settings)
-    assert str(refused.value) == (
-        "01_small.ipynb is not a notebook. It cannot be read, or it is not JSON with cells in "
-        "it. Get it back with: git checkout notebooks/01_small.ipynb"
-    )
 
 
 # The canonical form

@@ -13,11 +13,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tutorial_lib import course, doctor, explorer
+    from tutorial_lib.exercises.learner import begin, check, hint, progress, solution
     from tutorial_lib.lesson import Lesson, start
     from tutorial_lib.project import project_url
 
-__all__ = ["Lesson", "course", "doctor", "explorer", "project_url", "start"]
-_HOMES = {"Lesson": "lesson", "start": "lesson", "project_url": "project"}
+__all__ = [
+    "Lesson",
+    "begin",
+    "check",
+    "course",
+    "doctor",
+    "explorer",
+    "hint",
+    "progress",
+    "project_url",
+    "solution",
+    "start",
+]
+_HOMES = {
+    "Lesson": "lesson",
+    "start": "lesson",
+    "project_url": "project",
+    **dict.fromkeys(("begin", "check", "hint", "progress", "solution"), "exercises.learner"),
+}
 
 
 def __getattr__(name: str) -> object:

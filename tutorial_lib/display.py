@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 class Picture:
@@ -49,3 +50,21 @@ class Card:
             for label, value in self.rows.items()
         )
         return f"<table><tbody>{cells}</tbody></table>"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A short text with a title; between them, code, if there is any."""
+
+    title: str
+    text: str
+    code: str = ""
+    after: str = ""
+
+    def __repr__(self) -> str:
+        return "\n\n".join(part for part in (self.title, self.code, self.text, self.after) if part)
+
+    def _repr_html_(self) -> str:
+        title, text, after = map(html.escape, (self.title, self.text, self.after))
+        code = f"<pre><code>{html.escape(self.code)}</code></pre>" if self.code else ""
+        return f"<p><strong>{title}</strong></p>{code}<p>{text}</p>" + (after and f"<p>{after}</p>")

@@ -1,4 +1,4 @@
-"""The two editions of a notebook: the reference edition and the learner's copy.
+"""The reference edition of a notebook: reading it, running it, keeping its outputs.
 
 Notebooks are handled as JSON; nbformat and nbclient are imported only to run one.
 """
@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tutorial_lib.config import Settings, read_settings
-from tutorial_lib.course import lesson_path, lessons, navigation
+from tutorial_lib.config import read_settings
+from tutorial_lib.course import lesson_path, navigation
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import NotebookError
+from tutorial_lib.exercises.cells import with_metadata
 from tutorial_lib.masks import mask
 from tutorial_lib.project import project_url
 from tutorial_lib.runs import use_workspace
@@ -28,27 +29,6 @@ METADATA = {
 }
 NAVIGATION = "navigation"  # the id of the last cell, which is generated
 VOLATILE = ("execution", "ExecuteTime", "collapsed", "scrolled")
-
-
-def copy_for_learner(settings: Settings) -> Path:
-    """Put a copy of every notebook into the workspace, and give the folder.
-
-    A notebook that is there already is the learner's, and stays as it is.
-    """
-    folder = settings.workspace / "notebooks"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in lessons().values():
-            target = folder / path.name
-            if not target.exists():
-                _write_whole(target, dump(cleared(load(path))))
-    except OSError as error:
-        raise NotebookError(
-            f"The folder {folder} cannot be written: {error.strerror or error}.",
-            "Your copies of the notebooks go there.",
-            "Make room or make it writable, or name another folder in TUTORIAL_WORKSPACE.",
-        ) from None
-    return folder
 
 
 def cleared(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -67,11 +47,11 @@ def refresh(number: str) -> bool:
     path = lesson_path(number)
     stored = load(path)
     use_workspace(path.stem)
-    fresh = _with_navigation(canonical(_executed(path)), path)
+    fresh = _with_navigation(with_metadata(canonical(_executed(path)), path.name[:2]), path)
     new_start = _store_end(path.name[:2])
     text = dump(_with_old_pictures(fresh, stored))
     if text != path.read_text(encoding="utf-8"):
-        _write_whole(path, text)
+        write_whole(path, text)
         return True
     return new_start
 
@@ -197,7 +177,7 @@ def _failed(path: Path, cell: int, error: Any) -> NotebookError:
     )
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write all of a file or nothing, so that no half of one is taken for somebody's work."""
     part = path.with_name(f"{path.name}.part")
     part.write_text(text, encoding="utf-8", newline="\n")

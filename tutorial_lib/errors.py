@@ -41,3 +41,7 @@ class AlembicError(TutorialError):
 
 class NotebookError(TutorialError):
     """A notebook of the course is not fit to be published, or did not run."""
+
+
+class ExerciseError(TutorialError):
+    """An exercise is not done yet, or there is none of that number."""

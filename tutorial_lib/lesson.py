@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from tutorial_lib.errors import LessonError
 from tutorial_lib.migrations import register, run_alembic
 from tutorial_lib.project import write_note
 from tutorial_lib.servers.server import Server, admin
-from tutorial_lib.starts import Start, start_of
+from tutorial_lib.starts import Start, has_only, lay, start_of
 
 # For every session in a lesson's database, whoever opens it: time reads the same everywhere,
 # and a statement that waits for a lock gives up, rather than let the notebook hang.
@@ -32,9 +33,9 @@ _started: dict[str, Lesson] = {}
 
 @dataclass(frozen=True, repr=False)
 class Lesson(Card):
-    """A started lesson.
+    """A started lesson, or exercise.
 
-    number   two digits: `01`
+    number   `01`, or `01.1` for an exercise
     server   the PostgreSQL it is on
     url      the address of the lesson's own database; repr and str hide the password
     project  the lesson's own folder, which is the working directory now
@@ -56,7 +57,7 @@ class Lesson(Card):
         """What is shown of it, label and value."""
         state = "continued where you left it" if self.resumed else "at its beginning"
         return {
-            "lesson": f"{self.number}, {state}",
+            "exercise" if "." in self.number else "lesson": f"{self.number}, {state}",
             "database": str(self.url.database),
             "server": f"PostgreSQL {self.server.release}, {self.server.origin}, "
             f"at {self.server.place}",
@@ -74,18 +75,68 @@ def start(number: str | int, *, resume: bool = False) -> Lesson:
     kernel has the lesson open, when there is nothing to resume, or when the database or
     folder cannot be made; SettingsError and ServerError when there is no server.
     """
-    settings = read_settings()
     key = lesson_path(number).name[:2]
+    return open_place(Place(key, key, start_of(key).files), resume=resume)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where somebody works: a database and a project folder, and how both begin.
+
+    key    `06` for a lesson, `06-1` for an exercise of it
+    base   the lesson whose database is taken at its beginning
+    files  what lies in the project, path to text
+    sql    statements that are run in the database then
+    """
+
+    key: str
+    base: str
+    files: Mapping[str, str]
+    sql: str = ""
+
+    @property
+    def number(self) -> str:
+        """As one writes it: `06` or `06.1`."""
+        return self.key.replace("-", ".")
+
+    @property
+    def words(self) -> str:
+        """What it is: `lesson 06`."""
+        return f"{'exercise' if '.' in self.number else 'lesson'} {self.number}"
+
+    @property
+    def command(self) -> str:
+        """What one types to begin it."""
+        return f'{"begin" if "." in self.number else "start"}("{self.number}")'
+
+
+def open_place(place: Place, *, resume: bool = False) -> Lesson:
+    """Begin a place, or go on in it; see `start`."""
+    settings = read_settings()
     _consent(settings)
     server = servers.find(settings)
-    workspace.claim(settings.workspace, key)
-    if key in _started:
-        _started.pop(key).engine.dispose()
-    lesson = (_attach if resume else _begin)(settings, server, key)
+    workspace.claim(settings.workspace, place.key[:2])
+    if place.key in _started:
+        _started.pop(place.key).engine.dispose()
+    lesson = (_attach if resume else _begin)(settings, server, place)
     os.chdir(lesson.project)
     _prepare_kernel(lesson)
-    _started[key] = lesson
+    _started[place.key] = lesson
     return lesson
+
+
+def look_at(place: Place) -> Lesson:
+    """A place that another process has begun, to look at it; nothing is changed.
+
+    Raises LessonError when nobody has.
+    """
+    settings = read_settings()
+    return _attach(settings, servers.find(settings), place)
+
+
+def opened(key: str) -> Lesson | None:
+    """The place that was opened last under this key in this process; None when none was."""
+    return _started.get(key)
 
 
 class _CutConnections(logging.Filter):
@@ -102,15 +153,26 @@ class _CutConnections(logging.Filter):
 logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_CutConnections())
 
 
-def _begin(settings: Settings, server: Server, key: str) -> Lesson:
-    name = database_name(settings, server, key)
-    label = f"lesson {key} of workspace {workspace.identity(settings.workspace)}"
+def _begin(settings: Settings, server: Server, place: Place) -> Lesson:
+    name = database_name(settings, server, place.key)
     # The folder first: if it cannot be moved, nothing has been lost. And no system should
     # have to move the folder that this process stands in.
     os.chdir(settings.workspace)
-    project = workspace.fresh_project(settings.workspace, key)
-    begin = start_of(key)
-    template = f"{databases.PREFIX}start_{key}_{begin.fingerprint}{_suffix(settings, server)}"
+    untouched = partial(has_only, place.files)
+    project = workspace.fresh_project(settings.workspace, place.key, untouched)
+    clone_beginning(settings, server, place.base, name, place.sql)
+    lay(place.files, project)
+    write_note(settings, server, name, project)
+    return Lesson(place.number, server, server.url.set(database=name), project)
+
+
+def clone_beginning(
+    settings: Settings, server: Server, base: str, name: str, sql: str = ""
+) -> None:
+    """Make the database `name` anew, as lesson `base` begins; then run `sql` in it."""
+    label = f"lesson {base} of workspace {workspace.identity(settings.workspace)}"
+    begin = start_of(base)
+    template = f"{databases.PREFIX}start_{base}_{begin.fingerprint}{_suffix(settings, server)}"
     with databases.building(server) as connection:
         databases.ensure_template(
             connection,
@@ -121,29 +183,29 @@ def _begin(settings: Settings, server: Server, key: str) -> Lesson:
         )
         databases.clone(connection, template, name, label)
         databases.configure(connection, name, DEFAULTS)
-    begin.lay(project)
-    write_note(settings, server, name, project)
-    return Lesson(key, server, server.url.set(database=name), project)
+    if sql:
+        with admin(server.url.set(database=name)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
 
 
-def _attach(settings: Settings, server: Server, key: str) -> Lesson:
-    name = database_name(settings, server, key)
-    project = workspace.project_folder(settings.workspace, key)
+def _attach(settings: Settings, server: Server, place: Place) -> Lesson:
+    name = database_name(settings, server, place.key)
+    project = workspace.project_folder(settings.workspace, place.key)
     with admin(server.url) as connection:
         exists = databases.mark_of(connection, name) is not None
     if not exists or not project.is_dir():
         raise LessonError(
-            f"There is nothing of lesson {key} to resume.",
+            f"There is nothing of {place.words} to resume.",
             f"Its {'project folder' if exists else 'database'} does not exist.",
-            f'Run start("{key}") to begin it.',
+            f"Run {place.command} to begin it.",
         )
     write_note(settings, server, name, project)
-    return Lesson(key, server, server.url.set(database=name), project, resumed=True)
+    return Lesson(place.number, server, server.url.set(database=name), project, resumed=True)
 
 
 def database_name(settings: Settings, server: Server, key: str) -> str:
-    """What the database of a lesson is called."""
-    return f"{databases.PREFIX}lesson_{key}{_suffix(settings, server)}"
+    """What the database of a lesson or exercise is called."""
+    return f"{databases.PREFIX}lesson_{key.replace('-', '_')}{_suffix(settings, server)}"
 
 
 def _suffix(settings: Settings, server: Server) -> str:

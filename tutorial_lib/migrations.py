@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
-def run_alembic(line: str, project: Path) -> str:
+def run_alembic(line: str, project: Path, *, echo: bool = True) -> str:
     """Run `alembic LINE` in the folder `project` and return all that it printed.
 
     The process is a fresh one: it sees models and revisions as the files are now, not as
-    this kernel imported them. Raises AlembicError, after its output, when it fails.
+    this kernel imported them. Raises AlembicError when it fails, after its output (`echo`).
     """
     if not project.is_dir():
         raise AlembicError(
@@ -30,8 +30,19 @@ def run_alembic(line: str, project: Path) -> str:
             "It was deleted or moved while the lesson was open.",
             f'Run start("{project.name}") to begin the lesson again.',
         )
+    code, printed = launch(_words(line), project)
+    output = tidy(printed, project)
+    if code == 0:
+        return output
+    if echo:
+        print(output, end="")
+    raise _failed(line, code, output, project)
+
+
+def launch(words: list[str], project: Path) -> tuple[int, str]:
+    """Run Alembic with these words in a process of its own: its exit code and its output."""
     done = subprocess.run(
-        [sys.executable, "-c", MAIN, *_words(line)],
+        [sys.executable, "-c", MAIN, *words],
         cwd=project,
         env={**os.environ, **ENVIRONMENT},
         stdin=subprocess.DEVNULL,
@@ -40,11 +51,7 @@ def run_alembic(line: str, project: Path) -> str:
         encoding="utf-8",
         errors="replace",
     )
-    output = tidy(done.stdout, project)
-    if done.returncode == 0:
-        return output
-    print(output, end="")
-    raise _failed(line, done.returncode, output, project)
+    return done.returncode, done.stdout
 
 
 ENVIRONMENT = {

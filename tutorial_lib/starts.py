@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +42,17 @@ class Start:
 
     def lay(self, project: Path) -> None:
         """Write the files into a project's folder."""
-        for name, content in self.files.items():
-            path = project / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8", newline="\n")
-        if "alembic/env.py" in self.files:  # Git keeps no empty folder, Alembic wants this one
-            (project / "alembic" / "versions").mkdir(exist_ok=True)
+        lay(self.files, project)
+
+
+def lay(files: Mapping[str, str], project: Path) -> None:
+    """Write files, path to text, into a project's folder."""
+    for name, content in files.items():
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8", newline="\n")
+    if "alembic/env.py" in files:  # Git keeps no empty folder, Alembic wants this one
+        (project / "alembic" / "versions").mkdir(exist_ok=True)
 
 
 def start_of(number: str) -> Start:
@@ -67,12 +73,21 @@ def end_of(project: Path, engine: Engine) -> Start:
 
 def read_project(project: Path) -> dict[str, str]:
     """The files of a project, masked, but for what Python and the kit keep there."""
-    paths = (path for path in sorted(project.rglob("*")) if path.is_file())
-    return {
-        path.relative_to(project).as_posix(): mask(path.read_text(encoding="utf-8"))
-        for path in paths
-        if not set(path.relative_to(project).parts) & set(IGNORED)
+    return {name: mask(path.read_text("utf-8", "replace")) for name, path in _files(project)}
+
+
+def has_only(files: Mapping[str, str], project: Path) -> bool:
+    """Whether a project holds these files, byte by byte, and nothing else."""
+    return {name: path.read_bytes() for name, path in _files(project)} == {
+        name: content.encode() for name, content in files.items()
     }
+
+
+def _files(project: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(project.rglob("*")):
+        inside = path.relative_to(project)
+        if path.is_file() and not set(inside.parts) & set(IGNORED):
+            yield inside.as_posix(), path
 
 
 def store(number: str, end: Start) -> bool:

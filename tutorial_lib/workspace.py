@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,10 @@ def project_folder(workspace: Path, number: str) -> Path:
     return workspace / "projects" / number
 
 
-def fresh_project(workspace: Path, number: str) -> Path:
+def fresh_project(workspace: Path, number: str, untouched: Callable[[Path], bool]) -> Path:
     """An empty project folder; one that holds somebody's work moves to `kept/`."""
     project = project_folder(workspace, number)
-    if project.exists() and _has_work(project):
+    if project.exists() and _has_work(project) and not untouched(project):
         stamp = time.strftime("%Y%m%d-%H%M%S")
         kept = _folder(workspace / "kept")
         names = (f"{number}-{stamp}{extra}" for extra in ("", *(f"-{n}" for n in range(2, 100))))

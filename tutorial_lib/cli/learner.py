@@ -1,0 +1,121 @@
+"""Commands for learners: lab, copy, reset, progress, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tutorial_lib.cli.paper import out
+
+
+def lab(
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    port: Annotated[int | None, typer.Option(help="A port; by default 8888 or a free one.")] = None,
+) -> None:
+    """Start PostgreSQL and open JupyterLab at lesson 00.
+
+    Example: python3 start.py lab --no-browser
+    """
+    from tutorial_lib import jupyter, servers
+    from tutorial_lib.config import read_settings
+    from tutorial_lib.copies import copy_for_learner
+    from tutorial_lib.course import lesson_path
+
+    settings = read_settings()
+    server = servers.find(settings)
+    out.print(f"PostgreSQL {server.release} answers at {server.place}. {server.why}")
+    copies = copy_for_learner(settings)
+    for line in (*copies.told, f"Your notebooks are in {copies.folder}"):
+        out.print(line)
+    notebook = f"notebooks/{lesson_path('00').name}"
+    code = jupyter.serve(
+        settings.workspace,
+        notebook,
+        settings.data / "jupyter",
+        browser=browser,
+        port=port,
+        ready=_lab_is_ready,
+    )
+    if server.origin == "embedded":
+        out.print("JupyterLab has ended. PostgreSQL goes on; to stop it: python3 start.py db stop")
+    raise typer.Exit(code)
+
+
+def _lab_is_ready(address: str) -> None:
+    out.print(f"JupyterLab is ready: {address}\nTo end it, press Ctrl-C here.")
+
+
+def doctor() -> None:
+    """Look at all that a lesson needs, and say how to mend what is wrong.
+
+    Example: python3 start.py doctor
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from tutorial_lib.doctor import examine
+
+    lines = list(examine())
+    table = Table("", "what")
+    table.add_column("found", overflow="fold")
+    table.add_column("what to do", overflow="fold")
+    for line in lines:
+        cells = map(escape, (line.topic, line.found, line.mend))  # a path may hold [ and ]
+        table.add_row("ok" if line.good else "BAD", *cells)
+    Console(highlight=False).print(table)
+    raise typer.Exit(0 if all(line.good for line in lines) else 1)
+
+
+def copy() -> None:
+    """Make the copies of the notebooks in the workspace, and bring untouched ones up to date.
+
+    Example: python3 start.py copy
+    """
+    from tutorial_lib.config import read_settings
+    from tutorial_lib.copies import copy_for_learner
+
+    copies = copy_for_learner(read_settings())
+    for line in (*copies.told, f"Your notebooks are in {copies.folder}"):
+        out.print(line)
+
+
+def reset(number: Annotated[str, typer.Argument(help="A lesson, as 06.")]) -> None:
+    """Give a fresh copy of a lesson's notebook; the old one is kept.
+
+    Example: python3 start.py reset 06
+    """
+    from tutorial_lib.config import read_settings
+    from tutorial_lib.copies import reset as reset_copy
+
+    kept = reset_copy(read_settings(), number)
+    out.print(f"Lesson {number} is fresh again.{f' Your old notebook: {kept}' if kept else ''}")
+    out.print("Where it is open in JupyterLab, close it there without saving, and open it again.")
+
+
+def progress(
+    export: Annotated[Path | None, typer.Option(help="Write it into this file.")] = None,
+    take: Annotated[
+        Path | None, typer.Option("--import", help="Join it with this file, an exported one.")
+    ] = None,
+) -> None:
+    """Show which exercises are done, tried and open.
+
+    Example: python3 start.py progress
+    """
+    from tutorial_lib.config import read_settings
+    from tutorial_lib.exercises import records
+    from tutorial_lib.exercises.progress import progress_of
+
+    workspace = read_settings().workspace
+    if take:
+        out.print(f"Joined with {take}: {records.take_in(workspace, take)} exercises.")
+    if export:
+        out.print(f"Written to {export}: {records.export(workspace, export)} exercises.")
+    if not (take or export):
+        out.print(repr(progress_of(workspace)))
+
+
+COMMANDS = (lab, copy, reset, progress, doctor)

@@ -1,0 +1,11 @@
+"""What all commands print on, and the arguments that several take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+Numbers = Annotated[list[str] | None, typer.Argument(help="Lessons, as 01; none means all.")]

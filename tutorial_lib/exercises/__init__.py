@@ -1,0 +1,1 @@
+"""Exercises: a prompt in a notebook, a check that looks at what was done, hints, a solution."""

@@ -1,0 +1,181 @@
+"""A learner's answer, as a check sees it: the code's own replies, the database, the files.
+
+A check runs in two places: in the learner's kernel, and in a process of its own whose verdict
+counts (`tutorial verify --learner`). It asks through an Answer, and so need not know which.
+What it gets from the learner's code is plain data, in both.
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, NullPool, text
+
+from tutorial_lib import databases
+from tutorial_lib.config import Settings, read_settings
+from tutorial_lib.db import make_engine
+from tutorial_lib.errors import AlembicError
+from tutorial_lib.exercises.exercise import Exercise, NotStarted, Outcome, shorten
+from tutorial_lib.lesson import Lesson, clone_beginning, database_name
+from tutorial_lib.migrations import run_alembic
+from tutorial_lib.project import write_note
+from tutorial_lib.servers.server import Server, admin
+from tutorial_lib.starts import read_project
+
+SECONDS = 5  # that one question to the learner's code may take
+LIMITS = "-c lock_timeout=1s -c statement_timeout=4s"
+# A check that may only read leaves everything as it was, sequences too.
+READ_ONLY = f"{LIMITS} -c default_transaction_read_only=on"
+Probe = Callable[..., Any]
+
+
+class Answer(ABC):
+    """What a check may ask. Close it, or use it in `with`.
+
+    exercise  the exercise
+    place     its database and project, begun; None when it has none
+    """
+
+    def __init__(self, exercise: Exercise, place: Lesson | None) -> None:
+        self.exercise = exercise
+        self._place = place
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Answer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    @abstractmethod
+    def ask(self, probe: Probe, *arguments: Any) -> Outcome:
+        """What `probe(names, *arguments)` returns, run where the learner's code is.
+
+        probe      a function at the top of a lesson's module; it gets the learner's names as a
+                   dictionary, uses them, and returns plain data: numbers, texts, lists, ...
+        arguments  plain data, or an Engine from `scratch()`
+
+        An error of the learner's code, or no end within SECONDS, is the Outcome's `error`.
+        """
+
+    @property
+    def place(self) -> Lesson:
+        """Where the exercise was begun; raises NotStarted when it was not."""
+        if self._place is None:
+            raise NotStarted
+        return self._place
+
+    @property
+    def project(self) -> Path:
+        """The exercise's project, as the learner has left it."""
+        return self.place.project
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The files of the project, path to text."""
+        return read_project(self.project)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """An engine for the exercise's database that can only read, and waits for nobody."""
+        return self._opened(self.place.url, READ_ONLY)
+
+    def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query in the exercise's database, as tuples."""
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query), parameters)]
+
+    @cached_property
+    def revisions(self) -> dict[str, Any]:
+        """The revisions of the project, read without running them: id to what it follows."""
+        found = (_assigned(source) for name, source in self.files.items() if _is_revision(name))
+        return {str(names.get("revision")): names.get("down_revision") for names in found}
+
+    def scratch(self) -> Engine:
+        """An engine for a new database at the exercise's beginning, which may be changed.
+
+        It is gone when the answer is closed. One at a time: the next replaces it.
+        """
+        settings, server, name = self._scratch
+        begin = self.exercise.begin
+        assert begin is not None, "an exercise that needs a database has a beginning"
+        clone_beginning(settings, server, begin.lesson, name, begin.sql)
+        self._closing.callback(_dropped, server, name)
+        return self._opened(server.url.set(database=name), LIMITS)
+
+    def alembic(self, *lines: str) -> Outcome:
+        """Run Alembic's commands on a copy of the project and a scratch database.
+
+        The Outcome's value is what the last one printed; its error, what failed. The scratch
+        database is at the exercise's beginning, and `scratch_engine` shows it afterwards.
+        """
+        settings, server, name = self._scratch
+        self.scratch_engine = self.scratch()
+        folder = settings.workspace / "projects" / name
+        for path, content in self.files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(content, encoding="utf-8", newline="\n")
+        self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
+        write_note(settings, server, name, folder)
+        try:
+            said = [run_alembic(line, folder, echo=False) for line in lines]
+        except AlembicError as error:
+            return Outcome(error=shorten(f"{error.what} {error.why}"))
+        return Outcome(said[-1])
+
+    @cached_property
+    def _scratch(self) -> tuple[Settings, Server, str]:
+        settings = read_settings()
+        server = self.place.server
+        return settings, server, database_name(settings, server, f"{self.exercise.slug}-check")
+
+    def _opened(self, url: Any, options: str) -> Engine:
+        engine = make_engine(url, connect_args={"options": options}, poolclass=NullPool)
+        self._closing.callback(engine.dispose)
+        return engine
+
+
+def answered(probe: Probe, names: dict[str, Any], arguments: tuple[Any, ...]) -> Outcome:
+    """What a probe says, as plain data; whatever goes wrong in it is the learner's error."""
+    try:
+        value = probe(names, *arguments)
+    except BaseException as error:  # SystemExit too: an answer must not end the check
+        return Outcome(error=_told(error))
+    try:
+        return Outcome(ast.literal_eval(repr(value)))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return Outcome(error=f"a value of type {type(value).__name__}")
+
+
+def _told(error: BaseException) -> str:
+    first = str(error).strip().splitlines()[:1]
+    return ": ".join([type(error).__name__, *first])
+
+
+def _is_revision(name: str) -> bool:
+    return name.startswith("alembic/versions/") and name.endswith(".py")
+
+
+def _assigned(source: str) -> dict[str, Any]:
+    """The plain values that a file gives to names at its top; nothing when it is no Python."""
+    found: dict[str, Any] = {}
+    with suppress(SyntaxError):
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                with suppress(ValueError):
+                    value = ast.literal_eval(node.value)
+                    found |= {each.id: value for each in targets if isinstance(each, ast.Name)}
+    return found
+
+
+def _dropped(server: Server, name: str) -> None:
+    with admin(server.url) as connection:
+        databases.drop(connection, name)

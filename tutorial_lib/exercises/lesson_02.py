@@ -1,0 +1,268 @@
+"""Exercises of lesson 02: sessions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from tutorial_lib.exercises import lesson_02_answers as answers
+from tutorial_lib.exercises.answer import Answer
+from tutorial_lib.exercises.exercise import Begin, Exercise, Item, Outcome, claim, expect
+
+USERS = """
+CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL);
+INSERT INTO users (name) VALUES ('Ann');
+"""
+CARDS = """
+CREATE TABLE cards (
+    name text PRIMARY KEY, points integer NOT NULL CHECK (points BETWEEN 0 AND 100)
+);
+INSERT INTO cards VALUES ('Ann', 50), ('Ben', 90), ('Cleo', 0);
+"""
+
+
+def _outside(engine: Engine, query: str) -> Outcome:
+    """What another connection sees: plain rows, or why it sees nothing."""
+    try:
+        with engine.connect() as connection:
+            return Outcome([tuple(row) for row in connection.execute(text(query))])
+    except SQLAlchemyError as error:
+        return Outcome(error=str(getattr(error, "orig", None) or error).splitlines()[0])
+
+
+def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> None:
+    for name in users:
+        names["add_user"](engine, name)
+
+
+def _kept_user(answer: Answer) -> Iterator[Item]:
+    engine = answer.scratch()
+    added = [f"{name} {secrets.token_hex(3)}" for name in ("Ben", "Niamh O'Hara")]
+    told = answer.ask(_add, engine, added)
+    if told.error:
+        where = "The last line of the error says what is wrong."
+        if "O'Hara" in told.error or "syntax error" in told.error:
+            where = "A name may hold a quote. Give it as a parameter, :name, as lost_user does."
+        yield claim("add_user runs without an error", False, "no error", told, where)
+        return
+    found = _outside(engine, "SELECT name FROM users ORDER BY id")
+    what = "another connection finds the users that were added, each once"
+    if found.error:
+        yield claim(what, False, "the table users", found, "What has become of the table?")
+        return
+    rows = [name for (name,) in found.value]
+    others = [name for name in rows if name != "Ann"]
+    where = "Closing a session takes back what was not committed, without a word."
+    if len(others) > len(added):
+        where = "How often does the function add the name?"
+    elif others:
+        where = "Which name does the function add: the one that it gets?"
+    yield expect(what, others, added, where)
+    where = "The function adds a row. It must not take any away."
+    yield expect("Ann, who was there before, is there once", rows.count("Ann"), 1, where)
+
+
+def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> list[str]:
+    """What each move is answered with: nothing, or its error."""
+    said = []
+    for giver, taker, points in moves:
+        try:
+            names["move"](engine, giver, taker, points)
+        except Exception as error:  # a refused move may raise whatever it likes
+            said.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        else:
+            said.append("")
+    return said
+
+
+def _both_or_none(answer: Answer) -> Iterator[Item]:
+    engine, some = answer.scratch(), secrets.token_hex(2)
+    points = 16 + secrets.randbelow(9)
+    before = {"giver": 53, "taker": 31, "poor": 15, "any": 22, "rich": 61, "full": 95, "other": 40}
+    cards = {f"{name} {some}": value for name, value in before.items()}
+    with engine.begin() as connection:
+        rows = [{"name": name, "points": value} for name, value in cards.items()]
+        connection.execute(text("INSERT INTO cards VALUES (:name, :points)"), rows)
+    giver, taker, poor, any_one, rich, full, _ = cards
+    moves = [[giver, taker, points], [poor, any_one, points], [rich, full, points]]
+    told = answer.ask(_moves, engine, moves)
+    after = _outside(engine, "SELECT name, points FROM cards")
+    what = "a move that is allowed takes points from one card and adds them to the other"
+    if told.error or told.value[0] or after.error:
+        got = told.error or after.error or told.value[0]
+        yield claim(what, False, "no error", got, "move(engine, giver, taker, points)")
+        return
+    found = dict(after.value)
+    where = "Which card gives, and which one takes? Both statements are needed."
+    if _only(found, (giver, taker)) == _only(cards, (giver, taker)):
+        where = "Closing a session takes back what was not committed, without a word."
+    moved = {giver: cards[giver] - points, taker: cards[taker] + points}
+    yield expect(what, _only(found, moved), moved, where)
+    for kind, pair in (
+        ("the giver has too few points", (poor, any_one)),
+        ("the taker would have more than 100", (rich, full)),
+    ):
+        now, was = _only(found, pair), _only(cards, pair)
+        where = "Was the first statement committed before the second was tried?"
+        if sum(now.values()) == sum(was.values()):
+            where = "Move all points or none. Let the database refuse, and do not bend the number."
+        yield expect(f"when {kind}, both cards are as before", now, was, where)
+    silent = ["the giver has too few", "the taker has too many"]
+    silent = [kind for kind, said in zip(silent, told.value[1:], strict=True) if not said]
+    where = "Did an `except` without `raise` hide it? Let it out: the caller must know."
+    got = f"no error when {' and when '.join(silent)}" if silent else "an error"
+    yield claim("the caller gets the error of a refused move", not silent, "an error", got, where)
+    others = {name: value for name, value in found.items() if some not in name or "other" in name}
+    wanted = {"Ann": 50, "Ben": 90, "Cleo": 0, f"other {some}": 40}
+    where = "Does each UPDATE have a WHERE that fits one card?"
+    yield expect("all other cards are as before", others, wanted, where)
+
+
+def _only(cards: dict[str, int], names: Any) -> dict[str, int]:
+    return {name: cards[name] for name in names if name in cards}
+
+
+class _Bug(Exception):
+    """What goes wrong in an endpoint."""
+
+
+ENDINGS = {
+    "after the request": lambda request: next(request, None),
+    "after an error in the request": lambda request: request.throw(_Bug("a bug")),
+    "when the generator is closed early": lambda request: request.close(),
+}
+
+
+def _requests(names: dict[str, Any]) -> dict[str, Any]:
+    """Three requests that end in different ways; each holds its session beyond its end."""
+    from sqlalchemy.orm import Session
+
+    seen: dict[str, Any] = {"kept": {}, "came": "", "sessions": 0}
+    sessions: list[Session] = []
+    for ending, end in ENDINGS.items():
+        request = names["get_db"]()
+        if not isinstance(request, Generator):
+            return {"returned": type(request).__name__}
+        session = next(request)
+        if not isinstance(session, Session):
+            return {"yielded": type(session).__name__}
+        sessions.append(session)
+        seen = _one_request(seen, ending, end, request, session)
+    return {**seen, "sessions": len({id(session) for session in sessions})}
+
+
+def _one_request(
+    seen: dict[str, Any], ending: str, end: Any, request: Any, session: Any
+) -> dict[str, Any]:
+    from sqlalchemy import event
+
+    commits: list[Any] = []
+    event.listen(session, "after_commit", lambda session: commits.append(session))
+    connection = session.connection()
+    connection.execute(text("SELECT 1"))
+    lent = connection.connection  # held, so that no garbage collector gives it back
+    came = "nothing"
+    try:
+        end(request)
+    except _Bug:
+        came = "the error"
+    except Exception as error:  # another one instead will do, a HTTPException for instance
+        came = "nothing" if isinstance(error, StopIteration) else f"{type(error).__name__}: {error}"
+    finally:
+        kept = lent.is_valid
+        session.close()
+        connection.close()
+    seen["kept"][ending] = kept
+    if "error" in ending:
+        seen |= {"came": came, "committed": bool(commits)}
+    elif came != "nothing":
+        seen["failed"] = came
+    return seen
+
+
+def _gives_back(answer: Answer) -> Iterator[Item]:
+    told = answer.ask(_requests)
+    seen = told.value or {}
+    if told.error or "returned" in seen or "yielded" in seen or "failed" in seen:
+        got = told.error or seen.get("failed") or f"a value of type {next(iter(seen.values()))}"
+        where = "FastAPI takes the session with next(get_db()): the function must `yield` it."
+        if told.error:
+            where = "Run the cells above the answer first. Then read what the error says."
+        if "failed" in seen:
+            where = "What stands after the `yield`?"
+        yield claim("get_db yields a session", False, "a generator of one Session", got, where)
+        return
+    for ending, kept in seen["kept"].items():
+        where = "Which lines run in all cases? Think of `finally`, and of `with`."
+        got = "it is still in use" if kept else "it is back"
+        yield expect(f"the connection is back {ending}", got, "it is back", where)
+    where = "An `except` without `raise` hides the error from FastAPI."
+    came = seen["came"] != "nothing"
+    yield claim("the request's error comes out of get_db", came, "an error", seen["came"], where)
+    done = "a commit" if seen["committed"] else "no commit"
+    where = "`finally` runs after an error, too: only close there. The endpoint commits."
+    yield expect("after an error nothing is committed", done, "no commit", where)
+    where = "Make the session inside of get_db."
+    yield expect("each request has a session of its own", seen["sessions"], 3, where)
+
+
+EXERCISES = (
+    Exercise(
+        "02.1",
+        "The user who was not kept",
+        _kept_user,
+        names=("add_user",),
+        begin=Begin("02", sql=USERS),
+        hints=(
+            "When does another connection see what a session has sent?",
+            "Lesson 02 adds Ann with one line more than Ben. Where does that line stand?",
+            "session.commit(), inside of the `with` block, after session.execute(...)",
+        ),
+        why="A session works in a transaction. Closing it takes back what was not committed, and "
+        "no error says so. The commit belongs after the last statement of the work and before "
+        "the end of the block.",
+        right=answers.ADD_USER_RIGHT,
+        wrong=answers.ADD_USER_WRONG,
+    ),
+    Exercise(
+        "02.2",
+        "Both cards, or none",
+        _both_or_none,
+        names=("move",),
+        begin=Begin("02", sql=CARDS),
+        points=2,
+        hints=(
+            "The second statement fails. What must become of the first?",
+            "Both statements belong into one transaction: one session, and one commit, after both.",
+            "with Session(engine) as session: session.execute(TAKE, ...), session.execute(ADD, "
+            "...), session.commit(). The error of a refused move leaves the block by itself.",
+        ),
+        why="One transaction holds both statements. When one of them fails, the error leaves the "
+        "block before the commit, and closing the session takes the other one back. No `except` "
+        "is needed: the caller gets the error.",
+        right=answers.MOVE_RIGHT,
+        wrong=answers.MOVE_WRONG,
+    ),
+    Exercise(
+        "02.3",
+        "A get_db that always gives back",
+        _gives_back,
+        names=("get_db",),
+        begin=Begin("02"),
+        points=2,
+        hints=(
+            "An endpoint fails. Which lines after the `yield` still run?",
+            "`finally` runs in all cases. So does the end of a `with` block.",
+            "db = SessionLocal(), then try: yield db, and finally: db.close()",
+        ),
+        why="An error in a request comes back into get_db at the `yield`, and skips what stands "
+        "after it. Only `finally`, or the end of a `with`, runs in all cases. An endpoint that "
+        "changes something commits by itself.",
+        right=answers.GET_DB_RIGHT,
+        wrong=answers.GET_DB_WRONG,
+    ),
+)

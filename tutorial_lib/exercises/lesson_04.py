@@ -1,0 +1,241 @@
+"""Exercises of lesson 04: passwords."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from tutorial_lib.exercises import lesson_04_answers as answers
+from tutorial_lib.exercises.answer import Answer
+from tutorial_lib.exercises.exercise import Begin, Exercise, Item, Outcome, claim, expect
+
+
+def _context(*, cheap: bool = False) -> Any:
+    """A passlib context of our own. Loaded when it is needed: not all exercises need it."""
+    from tutorial_lib.hashing import CHEAP, make_context
+
+    return make_context(CHEAP if cheap else {})
+
+
+def _fits(password: str, stored: Any) -> bool:
+    """Whether something that is kept is a hash of this password."""
+    try:
+        return bool(_context().verify(password, stored))
+    except (ValueError, TypeError):
+        return False
+
+
+def _spot(told: Outcome, where: str) -> str:
+    """Where to look; some errors tell it themselves."""
+    if told.error in ("KeyError: 'is_right'", "KeyError: 'sign_in'"):
+        return "the second cell of the answer: run it, too"
+    mixed = "UnknownHash" in told.error or "InvalidHash" in told.error
+    return "the order of the arguments: which is the hash?" if mixed else where
+
+
+def _made(names: dict[str, Any], password: str) -> list[Any]:
+    return [names["make_hash"](password), names["make_hash"](password)]
+
+
+def _told(names: dict[str, Any], typed: str, stored: str) -> Any:
+    return names["is_right"](typed, stored)
+
+
+def _pair(answer: Answer) -> Iterator[Item]:
+    password = f"Blue kite {secrets.token_hex(4)}"
+    made = answer.ask(_made, password)
+    first, second = made.value or (None, None)
+    good = isinstance(first, str) and first.startswith("$argon2")
+    got = made if made.error else first
+    where = "make_hash: which kind of hash, and is it returned?"
+    yield claim("make_hash returns an argon2 hash", good, "$argon2id$...", got, where)
+    if not good:
+        return
+    kept = _context(cheap=True).hash(password)
+    for typed, wanted, which in ((password, True, "the right"), (password[:-1], False, "a wrong")):
+        told = answer.ask(_told, typed, kept)
+        where = _spot(told, "is_right: verify reads salt and costs in the stored hash")
+        yield expect(f"is_right about {which} password and a stored hash", told, wanted, where)
+        if told.error:
+            return
+    where = "the salt: hash takes a new one, unless it is given one"
+    yield claim("a second hash of it differs", first != second, "another salt", second, where)
+    where = "make_hash: what is hashed?"
+    yield claim(
+        "the hash belongs to the password", _fits(password, first), "it does", "it does not", where
+    )
+
+
+ACCOUNTS = """
+CREATE TABLE accounts (email varchar(255) PRIMARY KEY, password varchar(255) NOT NULL);
+INSERT INTO accounts VALUES ('ann@example.com', '$argon2id$v=19$m=19456,t=2,p=1$hdAaQ0jJ2TvnP\
+GesVUrJuQ$e7muj2HpSTGFdvMK1cWq1mKirn136Yk/+R4Y9H9ptUM')
+"""
+ADD = text("INSERT INTO accounts VALUES (:email, :password)")
+
+
+def _entered(names: dict[str, Any], engine: Engine, email: str, typed: str) -> Any:
+    return names["log_in"](engine, email, typed)
+
+
+def _stored(engine: Engine) -> dict[str, str]:
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT email, password FROM accounts"))
+        return {row.email: row.password for row in found}
+
+
+def _log_in(answer: Answer) -> Iterator[Item]:
+    answer.rows("SELECT email FROM accounts")  # the learner's own table is still there
+    engine, old = answer.scratch(), _context(cheap=True)
+    password, ben = f"blue kite {secrets.token_hex(4)}", f"ben{secrets.token_hex(4)}@example.com"
+    with engine.begin() as connection:
+        for email in (ben, "cleo@example.com"):
+            connection.execute(ADD, {"email": email, "password": old.hash(password)})
+    before = _stored(engine)
+
+    told = answer.ask(_entered, engine, ben, password[:-1])
+    where = _spot(told, "log_in: what verify_and_update says first")
+    yield expect("a wrong password is refused", told, False, where)
+    if told.error:
+        return
+    after = _stored(engine)
+    got = "nothing" if after == before else "something in it is new"
+    where = "log_in: the table changes only after a right password"
+    yield claim("it changes nothing in the table", after == before, "nothing", got, where)
+    if after != before:
+        return
+
+    told = answer.ask(_entered, engine, ben, password)
+    where = "log_in: what it returns, and which engine it asks"
+    yield expect("the right password is accepted", told, True, where)
+    if told.error:
+        return
+    last = _stored(engine)
+    new = last.get(ben, "")
+    got = "the old hash" if new == after[ben] else _kind(password, new)
+    good, where = got == TODAY, "log_in: the UPDATE, and whether it is committed"
+    yield claim("now the table has a new hash of it", good, TODAY, got, where)
+    others = {**last, ben: ""} == {**after, ben: ""}
+    got = "they stay" if others else "they were changed, too"
+    yield claim("the other accounts stay", others, "they stay", got, "the WHERE of the UPDATE")
+    if not good:
+        return
+    told = answer.ask(_entered, engine, ben, password)
+    yield expect("the second log-in is accepted, too", told, True, "log_in, when nothing is new")
+    got = "nothing" if _stored(engine) == last else "one more new hash"
+    where = "log_in: is the hash out of date?"
+    yield claim("it changes nothing any more", got == "nothing", "nothing", got, where)
+
+
+TODAY = "a hash of the password, with today's costs"
+
+
+def _kind(password: str, stored: str) -> str:
+    """What is kept in the place of a password's hash."""
+    if not stored.startswith("$argon2"):
+        return f"no argon2 hash: {stored}"
+    if not _fits(password, stored):
+        return "a hash of another password"
+    if _context().needs_update(stored):
+        return f"a hash with other costs, {stored.split('$')[3]}"
+    return TODAY
+
+
+def _signed_up(names: dict[str, Any], *passwords: str) -> list[Any]:
+    return [names["sign_up"](password) for password in passwords]
+
+
+def _signed_in(names: dict[str, Any], typed: str, stored: str) -> Any:
+    return names["sign_in"](typed, stored)
+
+
+FORM = "which form is hashed in sign_up, and which is verified in sign_in?"
+MORE = "what else is changed beside the form?"
+
+
+def _forms(answer: Answer) -> Iterator[Item]:
+    one = unicodedata.normalize("NFC", f" Rosé {secrets.token_hex(3)} Crème")
+    two = unicodedata.normalize("NFD", one)
+    told = answer.ask(_signed_up, one, two)
+    hashes = told.value or []
+    good = bool(hashes) and all(str(each).startswith("$argon2") for each in hashes)
+    got = told if told.error else [str(each) for each in hashes]
+    yield claim("sign_up returns argon2 hashes", good, "['$argon2id$...', ...]", got, "sign_up")
+    if not good:
+        return
+    bare = two.encode("ascii", "ignore").decode()
+    for what, typed, stored, wanted, where in (
+        ("signed up with one character, signed in with two", two, hashes[0], True, FORM),
+        ("signed up with two characters, signed in with one", one, hashes[1], True, FORM),
+        ("signed up and in with two characters", two, hashes[1], True, FORM),
+        ("a letter in place of a capital", one.lower(), hashes[0], False, MORE),
+        ("without the accents", bare, hashes[0], False, MORE),
+        ("without the space in front", one.strip(), hashes[0], False, MORE),
+    ):
+        told = answer.ask(_signed_in, typed, stored)
+        said = f"{what}: {'accepted' if wanted else 'refused'}"
+        yield expect(said, told, wanted, _spot(told, where))
+        if told.error:
+            return
+
+
+EXERCISES = (
+    Exercise(
+        "04.1",
+        "Hash and check",
+        _pair,
+        names=("make_hash", "is_right"),
+        hints=(
+            "Which two methods does a CryptContext have for this?",
+            "hash gives another text each time, so hashing again and comparing does not work. "
+            "Which argument does verify take first?",
+            "pwd_context.hash(password), and pwd_context.verify(typed, stored). Return what "
+            "they give.",
+        ),
+        why="`hash` takes a new salt each time, and writes it and the costs into the text. "
+        "`verify` reads them there, so it can check a hash that was made with other costs.",
+        right=answers.PAIR_RIGHT,
+        wrong=answers.PAIR_WRONG,
+    ),
+    Exercise(
+        "04.2",
+        "A new hash at log-in",
+        _log_in,
+        names=("log_in",),
+        begin=Begin("04", sql=ACCOUNTS),
+        points=2,
+        hints=(
+            "When does the program know the password, so that it can hash it anew?",
+            "pwd_context.verify_and_update(typed, stored) gives two things: whether it is right, "
+            "and a new hash or None.",
+            "Read the stored hash. If verify_and_update gives a new one, UPDATE this account, "
+            "and commit. Return the first of the two.",
+        ),
+        why="Only at log-in the program has the password from which a new hash can be made. "
+        "`verify_and_update` gives one only when the password is right and the old hash is out "
+        "of date. `engine.begin()` commits at the end of its block.",
+        right=answers.LOG_IN_RIGHT,
+        wrong=answers.LOG_IN_WRONG,
+    ),
+    Exercise(
+        "04.3",
+        "One password, two forms",
+        _forms,
+        names=("sign_up", "sign_in"),
+        points=2,
+        hints=(
+            "Where does a password enter the program?",
+            "unicodedata.normalize brings a text into one form. It returns a new text.",
+            'Hash unicodedata.normalize("NFC", password), and verify the same form of typed.',
+        ),
+        why="A hash is made of bytes, and the two forms have different bytes. Brought into one "
+        "form at both entrances, they are the same password. NFC changes no letters: it joins "
+        "a letter and its accent into one character.",
+        right=answers.FORMS_RIGHT,
+        wrong=answers.FORMS_WRONG,
+    ),
+)

@@ -1,0 +1,343 @@
+"""Exercises of lesson 08: query into dataframes."""
+
+from __future__ import annotations
+
+from tutorial_lib.exercises.exercise import Begin, Exercise, Wrong
+from tutorial_lib.exercises.lesson_08_checks import ORDERS, USERS, contacts, orders, search
+
+IMPORTS = """
+from decimal import Decimal
+import pandas as pd
+from sqlalchemy import func, or_, select, text
+from sqlalchemy.orm import Session
+"""
+
+
+def _function(head: str, *lines: str) -> str:
+    """The code of an answer: a function."""
+    return "\n".join([IMPORTS, f"def {head}:", *(f"    {line}" for line in lines), ""])
+
+
+def _contacts(*lines: str) -> str:
+    return _function("contacts(engine)", *lines)
+
+
+def _find(*lines: str) -> str:
+    return _function("find_users(engine, wanted)", *lines)
+
+
+def _read(*lines: str, **options: str) -> str:
+    """Lines that follow after `orders` was read with these options."""
+    given = "".join(f", {name}={value}" for name, value in options.items())
+    query = '"SELECT id, items, amount FROM orders ORDER BY id"'
+    first = f"orders = pd.read_sql(text({query}), engine{given})"
+    return _function("read_orders(engine)", first, *(lines or ["return orders"]))
+
+
+NAMES = 'text("SELECT name, email FROM users ORDER BY name")'
+BOTH = (
+    "SELECT id, name, email FROM users WHERE lower(name) = lower({0}) OR lower(email) = lower({0})"
+)
+BOUND = f'text("{BOTH.format(":wanted")}")'
+DANGER = f'text(f"{BOTH.format(chr(39) + "{wanted}" + chr(39))}")'
+PARAMS = 'params={"wanted": wanted}'
+WHOLE = 'orders["items"] = orders["items"].astype("Int64")'
+
+
+EXERCISES = (
+    Exercise(
+        "08.1",
+        "Names and addresses, in order",
+        contacts,
+        names=("contacts",),
+        begin=Begin("08", sql=USERS),
+        hints=(
+            "Which columns must not come along, and who decides about the order of the rows?",
+            "pd.read_sql takes a SELECT and an engine, or a connection. Lesson 08 does it in "
+            "*Ask for what you need*.",
+            "return pd.read_sql(text(...), engine), with SELECT, two columns, and ORDER BY.",
+        ),
+        why="The SELECT names what it needs, so no password hash leaves the database. Only "
+        "ORDER BY promises an order. An engine in the place of a connection is given back "
+        "what was taken from it.",
+        right=(
+            _contacts(
+                "with engine.connect() as connection:",
+                '    frame = pd.read_sql_table("users", connection, columns=["email", "name"])',
+                'return frame.sort_values("name")[["name", "email"]]',
+            ),
+            _contacts(
+                "from models import User",
+                "return pd.read_sql(select(User.name, User.email).order_by(User.name), engine)",
+            ),
+            _contacts(
+                "with Session(engine) as session:",
+                f"    return pd.DataFrame(session.execute({NAMES}).mappings().all())",
+            ),
+        ),
+        wrong=(
+            Wrong(
+                "all columns",
+                _contacts('return pd.read_sql(text("SELECT * FROM users ORDER BY name"), engine)'),
+                "it has the columns",
+            ),
+            Wrong(
+                "no order",
+                _contacts('return pd.read_sql(text("SELECT name, email FROM users"), engine)'),
+                "in the order of the names",
+            ),
+            Wrong(
+                "by another column",
+                _contacts(f'return pd.read_sql({NAMES[:-2]} DESC"), engine)'),
+                "in the order of the names",
+            ),
+            Wrong(
+                "the names as index",
+                _contacts(f'return pd.read_sql({NAMES}, engine, index_col="name")'),
+                "it has the columns",
+            ),
+            Wrong(
+                "printed", _contacts(f"print(pd.read_sql({NAMES}, engine))"), "returns a DataFrame"
+            ),
+            Wrong(
+                "a list",
+                _contacts(
+                    "with engine.connect() as connection:",
+                    f"    return connection.execute({NAMES}).all()",
+                ),
+                "returns a DataFrame",
+            ),
+            Wrong(
+                "another engine",
+                _contacts(f"return pd.read_sql({NAMES}, exercise.engine)"),
+                "one row for each user",
+            ),
+            Wrong(
+                "the values by hand",
+                _contacts(
+                    'names = ["Ann", "Ben", "Chloé"]',
+                    'emails = [f"{name}@example.com".lower() for name in names]',
+                    'return pd.DataFrame({"name": names, "email": emails})',
+                ),
+                "one row for each user",
+            ),
+            Wrong(
+                "a connection left open",
+                _contacts(f"return pd.read_sql({NAMES}, engine.connect())"),
+                "every connection is given back",
+            ),
+            Wrong(
+                "only the first",
+                _contacts(f'return pd.read_sql({NAMES[:-2]} LIMIT 3"), engine)'),
+                "one row for each user",
+            ),
+            Wrong(
+                "the table dropped",
+                _contacts(
+                    f"frame = pd.read_sql({NAMES}, engine)",
+                    "with engine.begin() as connection:",
+                    '    connection.execute(text("DROP TABLE users"))',
+                    "return frame",
+                ),
+                "the check can look",
+            ),
+        ),
+    ),
+    Exercise(
+        "08.2",
+        "A text from outside",
+        search,
+        names=("find_users",),
+        begin=Begin("08", sql=USERS),
+        points=2,
+        hints=(
+            "The text may hold a quotation mark. What happens to your question then?",
+            "Write a name with a colon in the SELECT, and hand the text over in params. The "
+            "same name may stand there twice.",
+            "WHERE lower(name) = lower(:wanted) OR lower(email) = lower(:wanted)",
+        ),
+        why="A bound value goes to the driver beside the question, so no character in it can "
+        "become part of the SQL. `lower` on both sides makes capitals equal, and `=` has no "
+        "wildcards, which LIKE has.",
+        right=(
+            _find(
+                "from models import User",
+                "columns = (func.lower(User.name), func.lower(User.email))",
+                "found = or_(*(column == func.lower(wanted) for column in columns))",
+                "question = select(User.id, User.name, User.email).where(found)",
+                "return pd.read_sql(question, engine)",
+            ),
+            _find(
+                f'question = "{BOTH.format("%(wanted)s")}"',
+                f"return pd.read_sql(question, engine, {PARAMS})",
+            ),
+            _find(
+                'users = pd.read_sql(text("SELECT id, name, email FROM users"), engine)',
+                'names, emails = users["name"].str.lower(), users["email"].str.lower()',
+                "return users[(names == wanted.lower()) | (emails == wanted.lower())]",
+            ),
+        ),
+        wrong=(
+            Wrong("an f-string", _find(f"return pd.read_sql({DANGER}, engine)"), "holds SQL"),
+            Wrong(
+                "an f-string that commits",
+                _find(
+                    "with engine.begin() as connection:",
+                    f"    return pd.read_sql({DANGER}, connection)",
+                ),
+                "all users are still there",
+            ),
+            Wrong(
+                "quotation marks doubled",
+                _find(
+                    """wanted = wanted.replace("'", "''")""",
+                    f"return pd.read_sql({DANGER}, engine)",
+                ),
+                "quotation marks and : and %",
+            ),
+            Wrong(
+                "only the name",
+                _find(
+                    f'return pd.read_sql({BOUND.partition(" OR")[0]}"), engine, {PARAMS})',
+                ),
+                "finds a user by e-mail",
+            ),
+            Wrong(
+                "capitals matter",
+                _find(
+                    f"return pd.read_sql({BOUND.replace('lower', '')}, engine, {PARAMS})",
+                ),
+                "do not matter",
+            ),
+            Wrong(
+                "ILIKE",
+                _find(
+                    f"return pd.read_sql({BOUND.replace('=', 'ILIKE')}, engine, {PARAMS})",
+                ),
+                "a pattern, finds nobody",
+            ),
+            Wrong(
+                "parts of names",
+                _find(
+                    f"question = {BOUND.replace('=', 'LIKE')}",
+                    """return pd.read_sql(question, engine, params={"wanted": f"%{wanted}%"})""",
+                ),
+                "a pattern, finds nobody",
+            ),
+            Wrong(
+                "AND",
+                _find(f"return pd.read_sql({BOUND.replace('OR', 'AND')}, engine, {PARAMS})"),
+                "finds a user by name",
+            ),
+            Wrong(
+                "all columns",
+                _find(
+                    f"question = {BOUND.replace('id, name, email', '*')}",
+                    f"return pd.read_sql(question, engine, {PARAMS})",
+                ),
+                "it has the columns",
+            ),
+            Wrong(
+                "strange texts turned away",
+                _find(
+                    "if not wanted.replace(' ', '').isalnum() and '@' not in wanted:",
+                    '    wanted = ""',
+                    f"return pd.read_sql({BOUND}, engine, {PARAMS})",
+                ),
+                "quotation marks and : and %",
+            ),
+            Wrong(
+                "a connection left open",
+                _find(
+                    "connection = engine.connect()",
+                    f"return pd.read_sql({BOUND}, connection, {PARAMS})",
+                ),
+                "every connection is given back",
+            ),
+        ),
+    ),
+    Exercise(
+        "08.3",
+        "Exact amounts, whole numbers",
+        orders,
+        names=("read_orders",),
+        begin=Begin("08", sql=ORDERS),
+        points=2,
+        hints=(
+            "Look at the dtypes of what read_sql returns. Which two columns changed their type?",
+            "Lesson 08 has an option for decimals, and a dtype for numbers with a missing one. "
+            "The two options of read_sql together make text of the amounts: look at a value.",
+            'Read with coerce_float=False, then change one column: astype("Int64").',
+        ),
+        why="`coerce_float=False` leaves the Decimals that the driver gives. "
+        "`dtype_backend` would make text of them, so only the column `items` gets a dtype "
+        "with a place for a missing number.",
+        right=(
+            _read(coerce_float="False", dtype='{"items": "Int64"}'),
+            _read(
+                'orders["amount"] = orders["amount"].map(Decimal).astype(object)',
+                "return orders",
+                coerce_float="False",
+                dtype_backend='"numpy_nullable"',
+            ),
+            _function(
+                "read_orders(engine)",
+                "with engine.connect() as connection:",
+                '    question = text("SELECT id, items, amount FROM orders ORDER BY id")',
+                "    rows = connection.execute(question).mappings().all()",
+                "return pd.DataFrame(rows, dtype=object)",
+            ),
+        ),
+        wrong=(
+            Wrong("as usual", _read(), "items are whole numbers"),
+            Wrong("only NULL", _read(dtype_backend='"numpy_nullable"'), "amounts are exact"),
+            Wrong("only decimals", _read(coerce_float="False"), "items are whole numbers"),
+            Wrong(
+                "both options",
+                _read(coerce_float="False", dtype_backend='"numpy_nullable"'),
+                "amounts are exact",
+            ),
+            Wrong(
+                "zero for NULL",
+                _read(
+                    'orders["items"] = orders["items"].fillna(0).astype(int)',
+                    "return orders",
+                    coerce_float="False",
+                ),
+                "items are whole numbers",
+            ),
+            Wrong(
+                "NULL left out",
+                _read('return orders.dropna().astype({"items": int})', coerce_float="False"),
+                "it has every order",
+            ),
+            Wrong(
+                "Decimals made of floats",
+                _read(WHOLE, 'orders["amount"] = orders["amount"].map(Decimal)', "return orders"),
+                "amounts are exact",
+            ),
+            Wrong(
+                "Decimals made of rounded floats",
+                _read(
+                    WHOLE,
+                    'orders["amount"] = [Decimal(str(one)) for one in orders["amount"]]',
+                    "return orders",
+                ),
+                "amounts are exact",
+            ),
+            Wrong(
+                "another order",
+                _read(WHOLE, "return orders[::-1]", coerce_float="False"),
+                "it has every order",
+            ),
+            Wrong(
+                "a connection left open",
+                _read(WHOLE, "return orders", coerce_float="False").replace(
+                    ", engine,", ", engine.connect(),"
+                ),
+                "every connection is given back",
+            ),
+            Wrong("nothing returned", _read(WHOLE, coerce_float="False"), "returns a DataFrame"),
+        ),
+    ),
+)

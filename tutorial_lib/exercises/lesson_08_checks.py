@@ -1,0 +1,241 @@
+"""What the exercises of lesson 08 begin with, and what their checks look at."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from tutorial_lib.exercises.answer import Answer
+from tutorial_lib.exercises.exercise import Item, Outcome, claim, expect
+
+USERS = """
+INSERT INTO users (name, email, password) VALUES
+    ('Ben', 'ben@example.com', 'not a real hash'),
+    ('Ann', 'ann@example.com', 'not a real hash'),
+    ('Chloé', 'chloe@example.com', 'not a real hash');
+"""
+ORDERS = """
+CREATE TABLE orders (id integer PRIMARY KEY, items integer, amount numeric(20, 2) NOT NULL);
+INSERT INTO orders VALUES (1, 2, 19.90), (2, NULL, 5.10), (3, 1, 8.20), (4, 3, 24.70);
+"""
+ARGUMENT = "whether it asks the engine that it is given"
+
+
+def _asked(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
+    """What the learner's function returns for this engine, and whether it gives back all it takes.
+
+    Connections are held here as well: else Python would give them back when it clears up.
+    """
+    from sqlalchemy import event
+
+    taken: list[Any] = []
+    back: list[Any] = []
+
+    def take(_: object, __: object, connection: Any) -> None:
+        taken.append(connection)
+
+    def give(connection: object, _: object) -> None:
+        back.append(connection)
+
+    event.listen(engine, "checkout", take)
+    event.listen(engine, "checkin", give)
+    try:
+        value = names[function](engine, *values)
+        return {**_table(value), "open": len(taken) - len(back)}
+    finally:
+        event.remove(engine, "checkout", take)
+        event.remove(engine, "checkin", give)
+
+
+def _table(value: Any) -> dict[str, Any]:
+    """A DataFrame as plain data; of anything else, what it is."""
+    import pandas as pd
+
+    if not isinstance(value, pd.DataFrame):
+        return {"type": type(value).__name__}
+    rows = [[_plain(cell) for cell in row] for row in zip(*(value[c] for c in value), strict=True)]
+    return {"type": "DataFrame", "columns": [str(name) for name in value], "rows": rows}
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as plain data; what is neither number nor text stays recognizable."""
+    from numbers import Integral
+
+    import pandas as pd
+
+    if cell is None or cell is pd.NA or cell is pd.NaT or cell != cell:  # NaN is not itself
+        return None
+    if isinstance(cell, Integral) and not isinstance(cell, bool):
+        return int(cell)
+    if isinstance(cell, float):
+        return float(cell)
+    if isinstance(cell, str):
+        return str(cell)
+    return cell if isinstance(cell, bool) else repr(cell)
+
+
+def _shape(told: Outcome, columns: list[str]) -> Iterator[Item]:
+    """Whether it is a DataFrame with these columns."""
+    kind = told if told.error else told.value["type"]
+    yield expect("the function returns a DataFrame", kind, "DataFrame", "the line with `return`")
+    if kind == "DataFrame":
+        where = "the columns that the SELECT asks for, and their order"
+        yield expect(
+            "it has the columns that were asked for", told.value["columns"], columns, where
+        )
+
+
+def _given_back(told: Outcome) -> Item:
+    what, where = "every connection is given back", "`with`, or hand read_sql the engine itself"
+    return expect(what, Outcome(told.value["open"]), 0, where)
+
+
+def _add(engine: Engine, statement: str, rows: list[dict[str, Any]]) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(statement), rows)
+
+
+def _all(engine: Engine, query: str) -> list[list[Any]]:
+    with engine.connect() as connection:
+        return [list(row) for row in connection.execute(text(query))]
+
+
+PERSON = "INSERT INTO users (name, email, password) VALUES (:name, :email, 'a hash')"
+
+
+def _people(engine: Engine, *names: str) -> None:
+    """Users whom nobody has seen, with an e-mail each."""
+    token = secrets.token_hex(4)
+    rows = [{"name": name, "email": f"{name[:3]}-{token}@example.com".lower()} for name in names]
+    _add(engine, PERSON, rows)
+
+
+def contacts(answer: Answer) -> Iterator[Item]:
+    """08.1: names and e-mails of all users, in the order of the names."""
+    engine = answer.scratch()
+    token = secrets.token_hex(3)
+    _people(engine, f"Mia {token}", f"Abe {token}", f"Zoe {token}")
+    people = sorted(_all(engine, "SELECT name, email FROM users"))
+    told = answer.ask(_asked, "contacts", engine)
+    shape = list(_shape(told, ["name", "email"]))
+    yield from shape
+    if not all(item.good for item in shape):
+        return
+    rows = told.value["rows"]
+    got = sorted(rows, key=str)
+    where = f"{ARGUMENT}: the check has one with six users"
+    yield expect("it has one row for each user", got, sorted(people, key=str), where)
+    names = [row[0] for row in rows]
+    where = "without ORDER BY the database may choose any order"
+    yield expect("the rows are in the order of the names", names, sorted(names, key=str), where)
+    yield _given_back(told)
+    left = sorted(_all(engine, "SELECT name, email FROM users"))
+    yield claim("the table is as it was", left == people, "no change", "a change", "only read")
+
+
+ATTACKS = (
+    "' OR '1' = '1",
+    "' OR 1 = 1 --",
+    "' UNION SELECT id, password, email FROM users --",
+    "') OR TRUE --",
+    "') UNION SELECT id, password, email FROM users --",
+    "'; DELETE FROM users; COMMIT; --",
+    "'); DELETE FROM users; COMMIT; --",
+    "\\' OR 1 = 1 --",
+)
+PATTERNS = ("%", "_ia%", "a", "")
+COLUMNS = ["id", "name", "email"]
+
+
+def search(answer: Answer) -> Iterator[Item]:
+    """08.2: users are found by a text from outside, which is never read as SQL."""
+    engine = answer.scratch()
+    mia, strange = f"Mia {secrets.token_hex(3)}", "Jo O'Neil \\ :x %s %(y)s 100% \""
+    _people(engine, mia, strange)
+    users = _all(engine, "SELECT id, name, email FROM users ORDER BY id")
+    person = next(row for row in users if row[1] == mia)
+    told = answer.ask(_asked, "find_users", engine, mia)
+    shape = list(_shape(told, COLUMNS))
+    yield from shape
+    if not all(item.good for item in shape):
+        return
+    yield expect("it finds a user by name", _rows(told), [person], ARGUMENT)
+    by_mail = answer.ask(_asked, "find_users", engine, person[2])
+    yield expect("it finds a user by e-mail", _rows(by_mail), [person], "both halves of WHERE")
+    where = "lower() on both sides of each comparison"
+    for which, wanted in (("name", mia.upper()), ("e-mail", str(person[2]).upper())):
+        found = answer.ask(_asked, "find_users", engine, wanted)
+        yield expect(f"capitals in the {which} do not matter", _rows(found), [person], where)
+    found = answer.ask(_asked, "find_users", engine, strange)
+    other = next(row for row in users if row[1] == strange)
+    where = "a bound value, with its name after a colon: any character may be in it"
+    yield expect("it finds a name with quotation marks and : and %", _rows(found), [other], where)
+    where = "a value that is bound is never read as SQL"
+    yield _nobody(answer, engine, ATTACKS, "a text that holds SQL finds nobody", where)
+    where = "= compares whole texts; LIKE and ILIKE read % and _ as wildcards"
+    yield _nobody(answer, engine, PATTERNS, "a part of a name, or a pattern, finds nobody", where)
+    left = _all(engine, "SELECT id, name, email FROM users ORDER BY id")
+    where = "what came after the quotation mark in the text was run as SQL"
+    yield claim("all users are still there", left == users, "no change", "a change", where)
+    yield _given_back(told)
+
+
+def _rows(told: Outcome) -> Any:
+    """The rows of an answer, or its error."""
+    return told if told.error else told.value.get("rows", f"a {told.value['type']}")
+
+
+def _nobody(answer: Answer, engine: Engine, texts: tuple[str, ...], what: str, where: str) -> Item:
+    """The first of the texts that finds somebody, or fails, is the one that is shown."""
+    for wanted in texts:
+        found = _rows(answer.ask(_asked, "find_users", engine, wanted))
+        if found != []:
+            return expect(f"{what}: {wanted}", found, [], where)
+    return expect(what, [], [], where)
+
+
+LARGE = "123456789012345678.91"  # a float has no place for it
+
+
+def orders(answer: Answer) -> Iterator[Item]:
+    """08.3: whole numbers stay whole, and amounts exact."""
+    engine = answer.scratch()
+    rows = [{"id": 6, "items": None, "amount": LARGE}]
+    rows.append(
+        {"id": 5, "items": 2 + secrets.randbelow(90), "amount": f"0.{secrets.choice('1379')}0"}
+    )
+    _add(engine, "INSERT INTO orders VALUES (:id, :items, :amount)", rows)
+    wanted = _all(engine, "SELECT id, items, amount FROM orders ORDER BY id")
+    told = answer.ask(_asked, "read_orders", engine)
+    shape = list(_shape(told, ["id", "items", "amount"]))
+    yield from shape
+    if not all(item.good for item in shape):
+        return
+    ids, items, amounts = _columns(told.value["rows"])
+    yield expect("it has every order, by id", ids, [row[0] for row in wanted], ARGUMENT)
+    where = "the section NULL: a dtype with a place for a missing number"
+    yield expect(
+        "items are whole numbers, and a missing one is missing",
+        items,
+        [row[1] for row in wanted],
+        where,
+    )
+    exact = [repr(row[2]) for row in wanted]
+    where = "the section Decimals; then the type of one value: type(orders['amount'][0])"
+    good = [_decimal(one) for one in amounts] == [row[2] for row in wanted]
+    yield claim("amounts are exact, each a Decimal", good, str(exact), amounts, where)
+    yield _given_back(told)
+
+
+def _columns(rows: list[list[Any]]) -> tuple[list[Any], ...]:
+    return tuple([row[place] for row in rows] for place in range(3))
+
+
+def _decimal(told: Any) -> Decimal | None:
+    """The Decimal that a cell was; nothing when it was none."""
+    name, _, rest = str(told).partition("('")
+    return Decimal(rest.removesuffix("')")) if name == "Decimal" else None

@@ -1,0 +1,44 @@
+"""All exercises of the course: one module a lesson, in order."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from tutorial_lib.errors import ExerciseError
+from tutorial_lib.exercises.exercise import Exercise
+
+
+@cache
+def exercises_of(lesson: str) -> tuple[Exercise, ...]:
+    """The exercises of a lesson, `06`, in order; none for a lesson without any."""
+    if not (Path(__file__).parent / f"lesson_{lesson}.py").is_file():
+        return ()
+    found: tuple[Exercise, ...] = import_module(f"{__package__}.lesson_{lesson}").EXERCISES
+    return found
+
+
+def all_exercises() -> tuple[Exercise, ...]:
+    """The exercises of all lessons, in order."""
+    modules = sorted(Path(__file__).parent.glob("lesson_[0-9][0-9].py"))
+    return tuple(one for module in modules for one in exercises_of(module.stem[-2:]))
+
+
+def find(number: str) -> Exercise:
+    """The exercise with this number, `06.1`.
+
+    Raises ExerciseError, which says which there are, for any other.
+    """
+    text = str(number)
+    near = exercises_of(text[:2])
+    for exercise in near:
+        if exercise.number == text:
+            return exercise
+    known = [exercise.number for exercise in near or all_exercises()]
+    told = f"{', '.join(known)}" if near else f"{known[0]} to {known[-1]}"
+    raise ExerciseError(
+        f"There is no exercise {number!r}.",
+        f"{f'Those of lesson {text[:2]}' if near else 'They'} are {told}.",
+        f'Write its number in quotation marks, for instance "{known[0]}".',
+    )

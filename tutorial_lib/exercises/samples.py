@@ -1,0 +1,23 @@
+"""Answers that people give, written down as the bodies of one function."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from tutorial_lib.exercises.exercise import Wrong
+
+
+def right(start: str, text: str) -> tuple[str, ...]:
+    """Answers that are right: `start`, and what stands below each line `--- title`, indented."""
+    return tuple(_bodies(start, text).values())
+
+
+def wrong(start: str, text: str) -> tuple[Wrong, ...]:
+    """Answers that are not; their titles are `name -> words that the check must say`."""
+    titled = ((*title.split(" -> "), code) for title, code in _bodies(start, text).items())
+    return tuple(Wrong(name, code, says) for name, says, code in titled)
+
+
+def _bodies(start: str, text: str) -> dict[str, str]:
+    parts = [part.partition("\n") for part in f"\n{text.strip()}".split("\n--- ")[1:]]
+    return {title: f"{start}{indent(body, '    ')}\n" for title, _, body in parts}

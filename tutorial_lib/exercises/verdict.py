@@ -1,0 +1,116 @@
+"""The verdict on an answer: not started, not yet, or done, as text and as a box in a cell."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from tutorial_lib.errors import ExerciseError, TutorialError
+from tutorial_lib.exercises.answer import Answer
+from tutorial_lib.exercises.exercise import Exercise, Item, NotStarted, shorten
+from tutorial_lib.exercises.given import any_given
+
+NOT_STARTED, NOT_YET, DONE = "not started", "not yet", "done"
+OPEN = "color: var(--jp-warn-color0, #a65200)"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says of an answer: its state, and each thing it looked at."""
+
+    exercise: Exercise
+    state: str
+    items: tuple[Item, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """One line: the exercise, the state, and how much of it holds."""
+        good = sum(item.good for item in self.items)
+        counted = f": {good} of {len(self.items)} hold" if self.state == NOT_YET else ""
+        return f"{self.exercise.heading}: {self.state}{counted}."
+
+    @property
+    def advice(self) -> str:
+        """What to do next."""
+        number = self.exercise.number
+        if self.state == DONE:
+            return f'To compare with ours: solution("{number}").'
+        if self.state == NOT_STARTED:
+            return (
+                f'Write your answer above, run its cell, then this one. For help: hint("{number}").'
+            )
+        return f'For help: hint("{number}"). To see one that works: solution("{number}").'
+
+    def __repr__(self) -> str:
+        items = [line for item in self.items for line in _lines(item)]
+        return "\n".join([self.summary, *items, self.advice])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(map(_row, self.items))
+        table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
+        summary, advice = html.escape(self.summary), html.escape(self.advice)
+        return f"<p><strong>{summary}</strong></p>{table}<p>{advice}</p>"
+
+    def error(self) -> ExerciseError:
+        """The same as an error, so that no runner takes it for a success."""
+        missing = next((item for item in self.items if not item.good), None)
+        first = f"The first that does not: {missing.what}." if missing else "There is no answer."
+        return ExerciseError(self.summary, first, self.advice)
+
+
+def judge(exercise: Exercise, answer: Answer) -> Verdict:
+    """Look at an answer. Whatever goes wrong in looking is no success."""
+    try:
+        with answer:
+            if exercise.names and not answer.ask(any_given, exercise.names).value:
+                raise NotStarted
+            items = tuple(exercise.check(answer))
+    except NotStarted:
+        return Verdict(exercise, NOT_STARTED)
+    except (SQLAlchemyError, TutorialError, OSError) as error:
+        items = (_unseen(error),)
+    except Exception as error:  # an answer may give what no check has thought of
+        items = (_puzzled(error),)
+    done = bool(items) and all(item.good for item in items)
+    return Verdict(exercise, DONE if done else NOT_YET, items)
+
+
+def _unseen(error: Exception) -> Item:
+    """What the check could not look at: a table that is gone, or one that is locked."""
+    said = shorten(str(getattr(error, "orig", None) or error).splitlines()[0])
+    where = "Begin the exercise again, and run your answer."
+    if "timeout" in said:
+        where = "A session of yours is still open and holds a lock: end its `with`, or close() it."
+    return Item("the check can look at the database", False, "an answer", said, where)
+
+
+def _puzzled(error: Exception) -> Item:
+    said = shorten(f"{type(error).__name__}: {error}")
+    where = "what your code gives: another type, or another form, than the page asks for"
+    return Item("the check understands what your answer gives", False, "what was asked", said, where)
+
+
+def _lines(item: Item) -> list[str]:
+    if item.good:
+        return [f"  [ok]      {item.what}"]
+    details = (("expected", item.expected), ("got", item.got), ("look at", item.where))
+    told = [f"            {label + ':':<9} {text}" for label, text in details if text]
+    return [f"  [not yet] {item.what}", *told]
+
+
+def _row(item: Item) -> str:
+    left = 'style="text-align: left"'
+    state = "ok" if item.good else f'<strong style="{OPEN}">not yet</strong>'
+    details = (("expected", item.expected), ("got", item.got), ("look at", item.where))
+    told = [f"{label}: {_value(label, text)}" for label, text in details if text and not item.good]
+    return (
+        f'<tr><td {left}>{state}</td><th scope="row" {left}>{html.escape(item.what)}</th>'
+        f"<td {left}>{'<br>'.join(told)}</td></tr>"
+    )
+
+
+def _value(label: str, text: str) -> str:
+    escaped = html.escape(text)
+    return escaped if label == "look at" else f"<code>{escaped}</code>"

@@ -1,0 +1,101 @@
+"""Try an answer to an exercise without a notebook: the given cells, the answer, the verdict."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tutorial_lib import freshness
+from tutorial_lib.config import read_settings
+from tutorial_lib.course import lesson_path
+from tutorial_lib.editions import load
+from tutorial_lib.exercises.cells import answer_cells, blanked, grade_id, revealed, source_of
+from tutorial_lib.exercises.exercise import Exercise
+from tutorial_lib.exercises.learner import verdict_on
+from tutorial_lib.exercises.verdict import Verdict
+from tutorial_lib.migrations import run_alembic
+
+BETWEEN = "# %%\n"  # stands between the cells of an answer
+
+
+class Shell:
+    """As much of a notebook's shell as answers use."""
+
+    def run_line_magic(self, name: str, line: str, *_: object) -> None:
+        """`%alembic`; the other line magics of the course change nothing but looks."""
+        if name == "alembic":
+            run_alembic(line, Path.cwd(), echo=False)
+
+    def run_cell_magic(self, name: str, line: str, body: str) -> None:
+        """`%%writefile`."""
+        assert name == "writefile", name
+        words = line.split()
+        with Path(words[-1]).open("a" if "-a" in words else "w", encoding="utf-8") as file:
+            file.write(body)
+
+
+def given(exercise: Exercise) -> str:
+    """What the notebook runs before an answer: the imports, `begin-06-1` and `given-06-1`."""
+    wanted = {f"exercises-{exercise.lesson}-tools"}
+    wanted |= {f"{name}-{exercise.slug}" for name in ("begin", "given")}
+    cells = load(lesson_path(exercise.lesson))["cells"]
+    return BETWEEN.join(source_of(cell) + "\n" for cell in cells if grade_id(cell) in wanted)
+
+
+def reference(exercise: Exercise) -> str:
+    """The answer of the reference notebook, cell by cell."""
+    cells = answer_cells(load(lesson_path(exercise.lesson)), exercise)
+    return BETWEEN.join(revealed(source_of(cell)) + "\n" for cell in cells)
+
+
+def blank(exercise: Exercise) -> str:
+    """What stands in the learner's copy instead."""
+    cells = answer_cells(load(lesson_path(exercise.lesson)), exercise)
+    return BETWEEN.join(blanked(source_of(cell)) + "\n" for cell in cells)
+
+
+def tried(exercise: Exercise, code: str) -> Verdict:
+    """The verdict on an answer. An error that it raises does not end the check, nor us."""
+    with answered(exercise, code) as names:
+        return verdict_on(exercise, names)
+
+
+@contextmanager
+def answered(exercise: Exercise, code: str) -> Iterator[dict[str, Any]]:
+    """The names of a notebook in which an answer was run, while its project is open."""
+    names: dict[str, Any] = {"__name__": "__main__", "get_ipython": Shell}
+    with _own_place():
+        _run(given(exercise), names)
+        with suppress(Exception, SystemExit):
+            _run(code, names)
+        yield names
+
+
+def _run(code: str, names: dict[str, Any]) -> None:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    for cell in code.split(BETWEEN):
+        freshness.forget(read_settings().workspace)
+        source = TransformerManager().transform_cell(cell)
+        # Its own, for this module's annotations are texts, and a notebook's are not.
+        code = compile(source, "<cell>", "exec", dont_inherit=True)
+        exec(code, names)  # noqa: S102  it is ours
+
+
+@contextmanager
+def _own_place() -> Iterator[None]:
+    """Import from the working directory, as a notebook does; come back at the end."""
+    folder, compiled = Path.cwd(), sys.dont_write_bytecode
+    sys.path.insert(0, "")
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        freshness.forget(read_settings().workspace)
+        sys.path.remove("")
+        sys.dont_write_bytecode = compiled
+        os.chdir(folder)
