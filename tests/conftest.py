@@ -16,7 +16,9 @@ from sqlalchemy import URL, Engine
 
 from tutorial_lib import servers
 from tutorial_lib.db import make_engine
+from tutorial_lib.runs import use_workspace
 from tutorial_lib.servers.server import Server, admin
+from tutorial_lib.testing.warm import warm_alembic
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +61,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("TUTORIAL_WORKSPACE", str(tmp_path / "workspace"))
     yield tmp_path / "workspace"
     os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def answers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One workspace for all answers of a module, whose beginnings are made once; a warm Alembic."""
+    before, folder = os.environ["TUTORIAL_WORKSPACE"], Path.cwd()
+    use_workspace(request.path.stem)
+    with warm_alembic():
+        yield
+    os.environ["TUTORIAL_WORKSPACE"] = before
+    os.chdir(folder)

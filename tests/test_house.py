@@ -44,7 +44,8 @@ LAYERS = (
     "explorer",
     "lesson doctor",
     "exercises exercises.exercise exercises.given",
-    "exercises.answer",
+    "exercises.answer exercises.samples",
+    "ANSWERS",
     "EXERCISES",
     "exercises.manifest",
     "exercises.cells exercises.local exercises.verdict exercises.records",
@@ -164,9 +165,11 @@ def test_headings_of_a_lesson_are_in_order(path: Path) -> None:
 
 def test_imports_run_one_way() -> None:
     place = {name: n for n, line in enumerate(LAYERS) for name in line.split()}
-    manifest = place.pop("EXERCISES")  # the lessons' modules: all alike
-    place |= {f"exercises.lesson_{number}": manifest for number in lessons() if number != "00"}
     modules = [path for path in (ROOT / "tutorial_lib").rglob("*.py") if _name(path)]
+    parts, manifest = place.pop("ANSWERS"), place.pop("EXERCISES")  # of all lessons alike
+    for name in map(_name, modules):
+        if re.fullmatch(r"exercises\.lesson_\d\d(\.\w+)?", name):
+            place[name] = parts if name.count(".") > 1 else manifest
     assert {_name(path) for path in modules} == set(place)
     for path in modules:
         for imported in _imports(path) & set(place):

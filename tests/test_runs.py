@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import URL
 
 from tutorial_lib.config import APP, ROOT, read_settings, short_hash
-from tutorial_lib.runs import sweep
+from tutorial_lib.runs import MEMORY, sweep
 from tutorial_lib.servers.cluster import Cluster
 from tutorial_lib.servers.embedded import EmbeddedServer
 from tutorial_lib.servers.private import free_port
@@ -126,7 +126,7 @@ def names(server: Server) -> set[str]:
 def test_a_run_has_a_server_and_a_workspace_of_its_own(run: dict[str, Any]) -> None:
     folder = Path(run["folder"])
     assert folder.parent == Path(run["shell"]["TUTORIAL_DATA"], "runs")
-    assert Path(run["home"]) == folder / "server"
+    assert Path(run["home"]).parent in (folder, *MEMORY.glob(f"{APP}-*"))
     assert Path(run["workspace"]) == folder / "workspaces" / "default"
 
 
@@ -240,6 +240,7 @@ def test_nothing_is_left_of_a_run_that_ended(shell: dict[str, str]) -> None:
         stopped = watched(run)
         assert runs(shell) == [Path(run["folder"]).name]
     assert runs(shell) == []
+    assert not Path(run["home"]).parent.exists()
     assert stopped()
 
 
@@ -272,7 +273,18 @@ def test_the_next_run_clears_what_a_killed_one_left(shell: dict[str, str]) -> No
         killed.kill()  # and nobody asks how it ended: it stays in the list of processes
         output(shell, "with reference_run(): pass")
     assert runs(shell) == []
+    assert not Path(run["home"]).parent.exists()
     assert stopped()
+
+
+def test_a_sweep_deletes_nothing_but_what_runs_have_made(tmp_path: Path) -> None:
+    precious, folder = tmp_path / "precious" / "server", tmp_path / "runs" / "1-forsaken"
+    precious.mkdir(parents=True)
+    folder.mkdir(parents=True)
+    owner = {"pid": 1, "started": 1.0, "server": str(precious)}
+    (folder / "owner.json").write_text(json.dumps(owner))
+    sweep(tmp_path)
+    assert (precious.exists(), folder.exists()) == (True, False)
 
 
 @pytest.mark.parametrize("owner", [None, "", "[]", '{"pid": 1}', '{"pid": 1, "started": 1.0}'])

@@ -7,9 +7,9 @@ get the old classes; Alembic, in a process of its own, would see the new ones.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ def forget(projects: Path) -> None:
 
 def _modules(projects: Path) -> dict[str, Path]:
     """The imported modules whose file lies in a project, and the file."""
-    found = {name: _file(module) for name, module in list(sys.modules.items())}
-    return {name: path for name, path in found.items() if path and projects in path.parents}
-
-
-def _file(module: ModuleType) -> Path | None:
-    file = getattr(module, "__file__", None)
-    return Path(file) if isinstance(file, str) else None
+    inside = f"{projects}{os.sep}"  # a text: this runs before each cell, for all modules
+    files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    return {
+        name: Path(file)
+        for name, file in files.items()
+        if isinstance(file, str) and file.startswith(inside)
+    }
 
 
 def _time(path: Path) -> int:

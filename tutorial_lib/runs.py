@@ -1,7 +1,7 @@
 """Reference runs: a server and workspaces of their own, away from any learner's.
 
-pytest, `verify` and `refresh` run inside one. It lies in the kit's data folder; what a
-killed run leaves there is cleared by the next one.
+pytest, `verify` and `refresh` run inside one. It lies in the kit's data folder, its server in
+memory where there is room; what a killed run leaves is cleared by the next one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ import psutil
 from filelock import FileLock
 
 from tutorial_lib import databases
-from tutorial_lib.config import Settings, read_settings
+from tutorial_lib.config import APP, Settings, read_settings
 from tutorial_lib.jupyter import jupyter_environment
 from tutorial_lib.servers import find, stop
 from tutorial_lib.servers.cluster import THROWAWAY
@@ -27,6 +28,10 @@ from tutorial_lib.servers.server import admin
 from tutorial_lib.workspace import identity
 
 OWNER = "owner.json"
+# Files that are memory, on Linux. Hundreds of databases are copied in a run, at up to twenty
+# times the speed of a disk that is shared; what is needed is about half of what is asked for.
+MEMORY = Path("/dev/shm")  # noqa: S108  the folder there gets a name of its own
+ROOM = 2 * 1024**3  # bytes
 
 
 @contextmanager
@@ -62,8 +67,7 @@ def sweep(data: Path) -> None:
     """Stop and delete what runs have left whose process is gone."""
     for folder in (data / "runs").glob("*"):
         if not _alive(folder):
-            EmbeddedServer(folder / "server").remove()
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
 
 
 def _new_folder(data: Path) -> Path:
@@ -82,7 +86,7 @@ def _environment(folder: Path, settings: Settings) -> dict[str, str]:
     return {
         "TUTORIAL_DATA": str(settings.data),
         "TUTORIAL_WORKSPACE": str(folder / "workspaces" / "default"),
-        "TUTORIAL_SERVER_HOME": str(folder / "server"),
+        "TUTORIAL_SERVER_HOME": str(_server_home(folder)),
         "TUTORIAL_POSTGRES": settings.postgres or "embedded",
         THROWAWAY: "1",
         **jupyter_environment(folder / "jupyter"),
@@ -98,8 +102,7 @@ def _clear(folder: Path, settings: Settings) -> None:
         elif settings.postgres == "container":
             stop(settings)
     finally:
-        EmbeddedServer(folder / "server").remove()
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 def _drop_databases(folder: Path, settings: Settings) -> None:
@@ -113,10 +116,36 @@ def _drop_databases(folder: Path, settings: Settings) -> None:
                     databases.drop(connection, name)
 
 
+def _remove(folder: Path) -> None:
+    home = _server_home(folder)
+    EmbeddedServer(home).remove()
+    for each in {home.parent, folder}:
+        shutil.rmtree(each, ignore_errors=True)
+
+
 def _sign(folder: Path) -> None:
-    me = psutil.Process()
-    owner = {"pid": me.pid, "started": me.create_time()}
+    """Note whose run it is, and where its server lies."""
+    me, place = psutil.Process(), folder
+    if _room_in_memory():
+        place = Path(tempfile.mkdtemp(prefix=f"{APP}-", dir=MEMORY))
+    owner = {"pid": me.pid, "started": me.create_time(), "server": str(place / "server")}
     (folder / OWNER).write_text(json.dumps(owner), encoding="utf-8")
+
+
+def _room_in_memory() -> bool:
+    if not os.access(MEMORY, os.W_OK):
+        return False
+    return min(psutil.disk_usage(str(MEMORY)).free, psutil.virtual_memory().available // 2) > ROOM
+
+
+def _server_home(folder: Path) -> Path:
+    """Where the server of a run lies; nowhere else is anything ever deleted."""
+    try:
+        noted = Path(json.loads((folder / OWNER).read_text(encoding="utf-8"))["server"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return folder / "server"
+    in_memory = noted.parent.parent == MEMORY and noted.parent.name.startswith(f"{APP}-")
+    return noted if in_memory else folder / "server"
 
 
 def _alive(folder: Path) -> bool:

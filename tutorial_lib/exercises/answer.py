@@ -27,7 +27,7 @@ from tutorial_lib.lesson import Lesson, clone_beginning, database_name
 from tutorial_lib.migrations import run_alembic
 from tutorial_lib.project import write_note
 from tutorial_lib.servers.server import Server, admin
-from tutorial_lib.starts import read_project
+from tutorial_lib.starts import lay, read_project
 
 SECONDS = 5  # that one question to the learner's code may take
 LIMITS = "-c lock_timeout=1s -c statement_timeout=4s"
@@ -110,25 +110,32 @@ class Answer(ABC):
         self._closing.callback(_dropped, server, name)
         return self._opened(server.url.set(database=name), LIMITS)
 
-    def alembic(self, *lines: str) -> Outcome:
+    def alembic(self, *lines: str, go_on: bool = False) -> Outcome:
         """Run Alembic's commands on a copy of the project and a scratch database.
 
         The Outcome's value is what the last one printed; its error, what failed. The scratch
-        database is at the exercise's beginning, and `scratch_engine` shows it afterwards.
+        database is at the exercise's beginning, or, with `go_on`, where the last call left it;
+        `scratch_engine` shows it afterwards.
         """
-        settings, server, name = self._scratch
-        self.scratch_engine = self.scratch()
-        folder = settings.workspace / "projects" / name
-        for path, content in self.files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(content, encoding="utf-8", newline="\n")
-        self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
-        write_note(settings, server, name, folder)
+        if not go_on:
+            self._lay_copy()
         try:
-            said = [run_alembic(line, folder, echo=False) for line in lines]
+            said = [run_alembic(line, self._copy, echo=False) for line in lines]
         except AlembicError as error:
             return Outcome(error=shorten(f"{error.what} {error.why}"))
         return Outcome(said[-1])
+
+    def _lay_copy(self) -> None:
+        settings, server, name = self._scratch
+        self.scratch_engine = self.scratch()
+        self._closing.callback(shutil.rmtree, self._copy, ignore_errors=True)
+        lay(self.files, self._copy)
+        write_note(settings, server, name, self._copy)
+
+    @property
+    def _copy(self) -> Path:
+        """The copy of the project; it lies beside it, and so counts as a project."""
+        return self.project.with_name(f"{self.exercise.slug}-check")
 
     @cached_property
     def _scratch(self) -> tuple[Settings, Server, str]:

@@ -129,8 +129,12 @@ def claim(what: str, good: bool, expected: str, got: Any, where: str) -> Item:
 
 
 def _same(got: Any, expected: Any) -> bool:
-    """Equal, and of one type: True is not 1 here."""
-    return type(got) is type(expected) and bool(got == expected)
+    """Equal, and of one type, inside of lists and tuples too: 2.0 is not 2 here."""
+    if type(got) is not type(expected):
+        return False
+    if isinstance(got, list | tuple):
+        return len(got) == len(expected) and all(map(_same, got, expected))
+    return bool(got == expected)
 
 
 def shown(value: Any) -> str:

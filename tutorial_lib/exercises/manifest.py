@@ -1,4 +1,4 @@
-"""All exercises of the course: one module a lesson, in order."""
+"""All exercises of the course: one package a lesson, in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tutorial_lib.exercises.exercise import Exercise
 @cache
 def exercises_of(lesson: str) -> tuple[Exercise, ...]:
     """The exercises of a lesson, `06`, in order; none for a lesson without any."""
-    if not (Path(__file__).parent / f"lesson_{lesson}.py").is_file():
+    if not (Path(__file__).parent / f"lesson_{lesson}").is_dir():
         return ()
     found: tuple[Exercise, ...] = import_module(f"{__package__}.lesson_{lesson}").EXERCISES
     return found
@@ -21,8 +21,8 @@ def exercises_of(lesson: str) -> tuple[Exercise, ...]:
 
 def all_exercises() -> tuple[Exercise, ...]:
     """The exercises of all lessons, in order."""
-    modules = sorted(Path(__file__).parent.glob("lesson_[0-9][0-9].py"))
-    return tuple(one for module in modules for one in exercises_of(module.stem[-2:]))
+    folders = sorted(Path(__file__).parent.glob("lesson_[0-9][0-9]"))
+    return tuple(one for folder in folders for one in exercises_of(folder.name[-2:]))
 
 
 def find(number: str) -> Exercise:

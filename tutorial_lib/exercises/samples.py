@@ -1,4 +1,4 @@
-"""Answers that people give, written down as the bodies of one function."""
+"""Answers that people give, written down in short: what all of them share, and what differs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from tutorial_lib.exercises.exercise import Wrong
 
 
 def right(start: str, text: str) -> tuple[str, ...]:
-    """Answers that are right: `start`, and what stands below each line `--- title`, indented."""
+    """Answers that are right: `start`, then what stands below each line `--- title`, indented.
+
+    Where `start` holds `{}`, that is the place of what stands below, as it is.
+    """
     return tuple(_bodies(start, text).values())
 
 
@@ -20,4 +23,10 @@ def wrong(start: str, text: str) -> tuple[Wrong, ...]:
 
 def _bodies(start: str, text: str) -> dict[str, str]:
     parts = [part.partition("\n") for part in f"\n{text.strip()}".split("\n--- ")[1:]]
-    return {title: f"{start}{indent(body, '    ')}\n" for title, _, body in parts}
+    return {title: _filled(start, body) for title, _, body in parts}
+
+
+def _filled(start: str, body: str) -> str:
+    if "{}" in start:
+        return start.replace("{}", f"{body}\n")
+    return f"{start}{indent(body, '    ')}\n"

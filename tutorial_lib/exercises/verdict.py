@@ -80,7 +80,7 @@ def judge(exercise: Exercise, answer: Answer) -> Verdict:
 def _unseen(error: Exception) -> Item:
     """What the check could not look at: a table that is gone, or one that is locked."""
     said = shorten(str(getattr(error, "orig", None) or error).splitlines()[0])
-    where = "Begin the exercise again, and run your answer."
+    where = "Something that the exercise gave you is gone. Begin it again, and run your answer."
     if "timeout" in said:
         where = "A session of yours is still open and holds a lock: end its `with`, or close() it."
     return Item("the check can look at the database", False, "an answer", said, where)
@@ -89,7 +89,9 @@ def _unseen(error: Exception) -> Item:
 def _puzzled(error: Exception) -> Item:
     said = shorten(f"{type(error).__name__}: {error}")
     where = "what your code gives: another type, or another form, than the page asks for"
-    return Item("the check understands what your answer gives", False, "what was asked", said, where)
+    return Item(
+        "the check understands what your answer gives", False, "what was asked", said, where
+    )
 
 
 def _lines(item: Item) -> list[str]:

@@ -81,9 +81,8 @@ def _run(code: str, names: dict[str, Any]) -> None:
     for cell in code.split(BETWEEN):
         freshness.forget(read_settings().workspace)
         source = TransformerManager().transform_cell(cell)
-        # Its own, for this module's annotations are texts, and a notebook's are not.
-        code = compile(source, "<cell>", "exec", dont_inherit=True)
-        exec(code, names)  # noqa: S102  it is ours
+        # This module's annotations are texts, a notebook's are not: it inherits nothing.
+        exec(compile(source, "<cell>", "exec", dont_inherit=True), names)  # noqa: S102  it is ours
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: sessions."""
+"""What the checks of lesson 02 look at."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from tutorial_lib.exercises import lesson_02_answers as answers
 from tutorial_lib.exercises.answer import Answer
-from tutorial_lib.exercises.exercise import Begin, Exercise, Item, Outcome, claim, expect
+from tutorial_lib.exercises.exercise import Item, Outcome, claim, expect
 
 USERS = """
 CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL);
@@ -36,10 +35,11 @@ def _outside(engine: Engine, query: str) -> Outcome:
 
 def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> None:
     for name in users:
-        names["add_user"](engine, name)
+        names["save_user"](engine, name)
 
 
-def _kept_user(answer: Answer) -> Iterator[Item]:
+def kept_user(answer: Answer) -> Iterator[Item]:
+    """02.1: a user is in the table when another connection asks."""
     engine = answer.scratch()
     added = [f"{name} {secrets.token_hex(3)}" for name in ("Ben", "Niamh O'Hara")]
     told = answer.ask(_add, engine, added)
@@ -47,7 +47,7 @@ def _kept_user(answer: Answer) -> Iterator[Item]:
         where = "The last line of the error says what is wrong."
         if "O'Hara" in told.error or "syntax error" in told.error:
             where = "A name may hold a quote. Give it as a parameter, :name, as lost_user does."
-        yield claim("add_user runs without an error", False, "no error", told, where)
+        yield claim("save_user runs without an error", False, "no error", told, where)
         return
     found = _outside(engine, "SELECT name FROM users ORDER BY id")
     what = "another connection finds the users that were added, each once"
@@ -79,7 +79,8 @@ def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> lis
     return said
 
 
-def _both_or_none(answer: Answer) -> Iterator[Item]:
+def both_or_none(answer: Answer) -> Iterator[Item]:
+    """02.2: both cards change, or none."""
     engine, some = answer.scratch(), secrets.token_hex(2)
     points = 16 + secrets.randbelow(9)
     before = {"giver": 53, "taker": 31, "poor": 15, "any": 22, "rich": 61, "full": 95, "other": 40}
@@ -144,7 +145,7 @@ def _requests(names: dict[str, Any]) -> dict[str, Any]:
     seen: dict[str, Any] = {"kept": {}, "came": "", "sessions": 0}
     sessions: list[Session] = []
     for ending, end in ENDINGS.items():
-        request = names["get_db"]()
+        request = names["safe_get_db"]()
         if not isinstance(request, Generator):
             return {"returned": type(request).__name__}
         session = next(request)
@@ -184,17 +185,18 @@ def _one_request(
     return seen
 
 
-def _gives_back(answer: Answer) -> Iterator[Item]:
+def gives_back(answer: Answer) -> Iterator[Item]:
+    """02.3: the connection is back, however the request ended."""
     told = answer.ask(_requests)
     seen = told.value or {}
     if told.error or "returned" in seen or "yielded" in seen or "failed" in seen:
         got = told.error or seen.get("failed") or f"a value of type {next(iter(seen.values()))}"
-        where = "FastAPI takes the session with next(get_db()): the function must `yield` it."
+        where = "FastAPI takes the session with next(safe_get_db()): the function must `yield` it."
         if told.error:
             where = "Run the cells above the answer first. Then read what the error says."
         if "failed" in seen:
             where = "What stands after the `yield`?"
-        yield claim("get_db yields a session", False, "a generator of one Session", got, where)
+        yield claim("safe_get_db yields a session", False, "a generator of one Session", got, where)
         return
     for ending, kept in seen["kept"].items():
         where = "Which lines run in all cases? Think of `finally`, and of `with`."
@@ -202,67 +204,11 @@ def _gives_back(answer: Answer) -> Iterator[Item]:
         yield expect(f"the connection is back {ending}", got, "it is back", where)
     where = "An `except` without `raise` hides the error from FastAPI."
     came = seen["came"] != "nothing"
-    yield claim("the request's error comes out of get_db", came, "an error", seen["came"], where)
+    yield claim(
+        "the request's error comes out of safe_get_db", came, "an error", seen["came"], where
+    )
     done = "a commit" if seen["committed"] else "no commit"
     where = "`finally` runs after an error, too: only close there. The endpoint commits."
     yield expect("after an error nothing is committed", done, "no commit", where)
-    where = "Make the session inside of get_db."
+    where = "Make the session inside of safe_get_db."
     yield expect("each request has a session of its own", seen["sessions"], 3, where)
-
-
-EXERCISES = (
-    Exercise(
-        "02.1",
-        "The user who was not kept",
-        _kept_user,
-        names=("add_user",),
-        begin=Begin("02", sql=USERS),
-        hints=(
-            "When does another connection see what a session has sent?",
-            "Lesson 02 adds Ann with one line more than Ben. Where does that line stand?",
-            "session.commit(), inside of the `with` block, after session.execute(...)",
-        ),
-        why="A session works in a transaction. Closing it takes back what was not committed, and "
-        "no error says so. The commit belongs after the last statement of the work and before "
-        "the end of the block.",
-        right=answers.ADD_USER_RIGHT,
-        wrong=answers.ADD_USER_WRONG,
-    ),
-    Exercise(
-        "02.2",
-        "Both cards, or none",
-        _both_or_none,
-        names=("move",),
-        begin=Begin("02", sql=CARDS),
-        points=2,
-        hints=(
-            "The second statement fails. What must become of the first?",
-            "Both statements belong into one transaction: one session, and one commit, after both.",
-            "with Session(engine) as session: session.execute(TAKE, ...), session.execute(ADD, "
-            "...), session.commit(). The error of a refused move leaves the block by itself.",
-        ),
-        why="One transaction holds both statements. When one of them fails, the error leaves the "
-        "block before the commit, and closing the session takes the other one back. No `except` "
-        "is needed: the caller gets the error.",
-        right=answers.MOVE_RIGHT,
-        wrong=answers.MOVE_WRONG,
-    ),
-    Exercise(
-        "02.3",
-        "A get_db that always gives back",
-        _gives_back,
-        names=("get_db",),
-        begin=Begin("02"),
-        points=2,
-        hints=(
-            "An endpoint fails. Which lines after the `yield` still run?",
-            "`finally` runs in all cases. So does the end of a `with` block.",
-            "db = SessionLocal(), then try: yield db, and finally: db.close()",
-        ),
-        why="An error in a request comes back into get_db at the `yield`, and skips what stands "
-        "after it. Only `finally`, or the end of a `with`, runs in all cases. An endpoint that "
-        "changes something commits by itself.",
-        right=answers.GET_DB_RIGHT,
-        wrong=answers.GET_DB_WRONG,
-    ),
-)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tutorial_lib.errors import AlembicError
 from tutorial_lib.exercises.answer import Answer
 from tutorial_lib.exercises.exercise import (
     Item,
     NotStarted,
-    Outcome,
     claim,
     expect,
 )
 from tutorial_lib.explorer import changes, snapshot
 from tutorial_lib.explorer.snapshot import Snapshot
-from tutorial_lib.migrations import run_alembic
 from tutorial_lib.starts import start_of
 
 PROJECT = start_of("08").files
@@ -134,19 +131,10 @@ def _both_ways(answer: Answer) -> Iterator[Item]:
     wanted = "+ added column users.nickname character varying(50)"
     yield expect("its upgrade adds the column, and that alone", did, wanted, "def upgrade() in it")
     if did == wanted:
-        ran = _go_on(answer, "downgrade 0001")
+        ran = answer.alembic("downgrade 0001", go_on=True)
         left = ran if ran.error else _difference(before, snapshot(answer.scratch_engine))
         what, where = "its downgrade takes away the column, and that alone", "def downgrade() in it"
         yield claim(what, left == NONE, "the database as it was before 0002", left, where)
-
-
-def _go_on(answer: Answer, line: str) -> Outcome:
-    """One more command where `answer.alembic` has stopped."""
-    copy = answer.project.parent / str(answer.scratch_engine.url.database)
-    try:
-        return Outcome(run_alembic(line, copy, echo=False))
-    except AlembicError as error:
-        return Outcome(error=f"{error.what} {error.why}")
 
 
 PRODUCT = """

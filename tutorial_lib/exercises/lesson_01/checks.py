@@ -1,4 +1,4 @@
-"""Exercises of lesson 01: connect."""
+"""What the checks of lesson 01 look at."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from urllib.parse import quote
 from sqlalchemy import NullPool
 
 from tutorial_lib.db import make_engine
-from tutorial_lib.exercises import lesson_01_answers as answers
 from tutorial_lib.exercises.answer import READ_ONLY, Answer
-from tutorial_lib.exercises.exercise import Begin, Exercise, Item, claim, expect
+from tutorial_lib.exercises.exercise import Item, claim, expect
 
 DRIVER = "postgresql+psycopg2"
 PLACES = ("username", "host", "port", "database")
@@ -37,7 +36,8 @@ def _addresses(names: dict[str, Any], five: dict[str, Any], passwords: list[str]
     return [_parts_of(make(**five, password=password)) for password in passwords]
 
 
-def _any_password(answer: Answer) -> Iterator[Item]:
+def any_password(answer: Answer) -> Iterator[Item]:
+    """01.1: an address keeps its parts, whatever the password holds."""
     some = secrets.token_hex(3)
     five = {
         "user": f"ann{some}",
@@ -107,7 +107,8 @@ def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
     return {"said": plain if three else repr(said), "three": three, "kept": kept}
 
 
-def _answered(answer: Answer) -> Iterator[Item]:
+def answered(answer: Answer) -> Iterator[Item]:
+    """01.2: the server is asked, not the address, and the connection comes back."""
     # The server's own first database: the answer cannot know its name, and nothing is written.
     engine = make_engine(answer.place.server.url, poolclass=NullPool)
     told = answer.ask(_who, engine)
@@ -163,7 +164,8 @@ def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
     return said
 
 
-def _from_settings(answer: Answer) -> Iterator[Item]:
+def from_settings(answer: Answer) -> Iterator[Item]:
+    """01.3: a setting that is missing is named, and no password with it."""
     some = secrets.token_hex(3)
     values = (f"ann{some}", f"p@s%20s{some}", f"{some}.example.com", "6543", f"shop{some}")
     settings = {**dict(zip(SETTINGS, values, strict=True)), "LANG": "C"}
@@ -213,62 +215,3 @@ def _refused(kind: str, said: list[str]) -> Item:
         where = f"An empty {name} is no value either: '' is there, and still tells nothing."
     what = f"when a setting is {kind}, an error says which"
     return claim(what, not unnamed, f"an error that names {name}", text or "no error", where)
-
-
-EXERCISES = (
-    Exercise(
-        "01.1",
-        "An address that holds any password",
-        _any_password,
-        names=("make_address",),
-        hints=(
-            "Which characters mean something in an address? What if a password has them?",
-            "SQLAlchemy can put an address together from its parts. Lesson 01 does it.",
-            'return URL.create("postgresql+psycopg2", username=user, password=..., and so on)',
-        ),
-        why="URL.create gets each part by itself. So no character of a password can be taken "
-        "for the border between two parts, and nothing has to be escaped.",
-        right=answers.MAKE_ADDRESS_RIGHT,
-        wrong=answers.MAKE_ADDRESS_WRONG,
-    ),
-    Exercise(
-        "01.2",
-        "Who answered?",
-        _answered,
-        names=("who_answered",),
-        begin=Begin("01"),
-        points=2,
-        hints=(
-            "Who knows which database it is: the one who wrote the address, or the server?",
-            "Take a connection in `with`, and ask in SQL: current_database(), current_user, and "
-            "SHOW server_version_num, which is 180006 for PostgreSQL 18.6.",
-            "with engine.connect() as connection: "
-            'database = connection.scalar(text("SELECT current_database()")), and so on; '
-            'int(connection.scalar(text("SHOW server_version_num"))) // 10000',
-        ),
-        why="A URL is what somebody wrote down; a tunnel or a proxy can lead it elsewhere. The "
-        "server knows its own database, user and version. `with` gives the connection back, "
-        "so the pool has it for the next question.",
-        right=answers.WHO_ANSWERED_RIGHT,
-        wrong=answers.WHO_ANSWERED_WRONG,
-    ),
-    Exercise(
-        "01.3",
-        "A setting that is missing",
-        _from_settings,
-        names=("address_from",),
-        points=2,
-        hints=(
-            "What does a dictionary do for a name that it does not have: with [ ], with .get()?",
-            "Look at all five names first. When one has no value, raise an error that has this "
-            "name in its message. An empty text is no value either.",
-            'if not settings.get(name): raise ValueError(f"{name} is not set"), for each of the '
-            "five names; after that URL.create, with settings[...] for each part",
-        ),
-        why="An address with a missing part is a valid address to the wrong place. It fails late, "
-        "with a message about something else. A program that checks its settings when it starts "
-        "says at once what to mend. It names the setting and never prints the values.",
-        right=answers.ADDRESS_FROM_RIGHT,
-        wrong=answers.ADDRESS_FROM_WRONG,
-    ),
-)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 """
-ADD_USER = f"""{IMPORTS}ADD = text("INSERT INTO users (name) VALUES (:name)")
+SAVE_USER = f"""{IMPORTS}ADD = text("INSERT INTO users (name) VALUES (:name)")
 
 class Base(DeclarativeBase):
     pass
@@ -19,10 +19,10 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
 
-def add_user(engine, name):
+def save_user(engine, name):
 """  # noqa: S608  no value is put in
-ADD_USER_RIGHT = right(
-    ADD_USER,
+SAVE_USER_RIGHT = right(
+    SAVE_USER,
     """
 --- the session commits at the end of a block
 with sessionmaker(engine).begin() as session:
@@ -40,8 +40,8 @@ finally:
     session.close()
 """,
 )
-ADD_USER_WRONG = wrong(
-    ADD_USER,
+SAVE_USER_WRONG = wrong(
+    SAVE_USER,
     """
 --- as it was -> takes back what was not committed
 with Session(engine) as session:
@@ -193,18 +193,18 @@ with Session(engine) as session:
 """,
 )
 
-GET_DB = f"{IMPORTS}shared = SessionLocal()\n\ndef get_db():\n"
+GET_DB = f"{IMPORTS}shared = ExerciseSession()\n\ndef safe_get_db():\n"
 GET_DB_RIGHT = right(
     GET_DB,
     """
 --- with
-with SessionLocal() as db:
+with ExerciseSession() as db:
     yield db
 --- a block that commits when all went well
-with SessionLocal.begin() as session:
+with ExerciseSession.begin() as session:
     yield session
 --- closing, and another error instead
-with closing(SessionLocal()) as db:
+with closing(ExerciseSession()) as db:
     try:
         yield db
     except Exception as error:
@@ -215,21 +215,21 @@ GET_DB_WRONG = wrong(
     GET_DB,
     """
 --- as it was -> the connection is back after the request
-db = SessionLocal()
+db = ExerciseSession()
 yield db
 --- closed after the yield -> the connection is back after an error in the request
-db = SessionLocal()
+db = ExerciseSession()
 yield db
 db.close()
 --- closed only after an error -> the connection is back after the request
-db = SessionLocal()
+db = ExerciseSession()
 try:
     yield db
 except Exception:
     db.close()
     raise
 --- closed in two cases of three -> the connection is back when the generator is closed early
-db = SessionLocal()
+db = ExerciseSession()
 try:
     yield db
 except Exception:
@@ -238,27 +238,27 @@ except Exception:
 else:
     db.close()
 --- close without parentheses -> the connection is back after the request
-db = SessionLocal()
+db = ExerciseSession()
 try:
     yield db
 finally:
     db.close
 --- closed before it is used -> the connection is back after the request
-db = SessionLocal()
+db = ExerciseSession()
 try:
     db.close()
 finally:
     yield db
 --- returned, not yielded -> the function must `yield` it
-with SessionLocal() as db:
+with ExerciseSession() as db:
     return db
 --- the factory, not a session -> a value of type sessionmaker
 try:
-    yield SessionLocal
+    yield ExerciseSession
 finally:
     pass
 --- the error is hidden -> An `except` without `raise` hides the error
-db = SessionLocal()
+db = ExerciseSession()
 try:
     yield db
 except Exception:
@@ -266,7 +266,7 @@ except Exception:
 finally:
     db.close()
 --- finally commits -> only close there
-db = SessionLocal()
+db = ExerciseSession()
 try:
     yield db
 finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutorial_lib.exercises.exercise import Begin, Exercise, Wrong
-from tutorial_lib.exercises.lesson_08_checks import ORDERS, USERS, contacts, orders, search
+from tutorial_lib.exercises.lesson_08.checks import ORDERS, USERS, contacts, orders, search
 
 IMPORTS = """
 from decimal import Decimal
@@ -22,8 +22,18 @@ def _contacts(*lines: str) -> str:
     return _function("contacts(engine)", *lines)
 
 
+def _ask(query: str, rest: str = "") -> str:
+    """The contacts that a query gives."""
+    return _contacts(f"return pd.read_sql(text({query!r}), engine{rest})")
+
+
 def _find(*lines: str) -> str:
     return _function("find_users(engine, wanted)", *lines)
+
+
+def _bound(query: str, engine: str = "engine", value: str = "wanted") -> str:
+    """The users whom a query finds, with the text as a bound value."""
+    return _find(f'return pd.read_sql(text("{query}"), {engine}, params={{"wanted": {value}}})')
 
 
 def _read(*lines: str, **options: str) -> str:
@@ -34,13 +44,11 @@ def _read(*lines: str, **options: str) -> str:
     return _function("read_orders(engine)", first, *(lines or ["return orders"]))
 
 
-NAMES = 'text("SELECT name, email FROM users ORDER BY name")'
-BOTH = (
-    "SELECT id, name, email FROM users WHERE lower(name) = lower({0}) OR lower(email) = lower({0})"
-)
-BOUND = f'text("{BOTH.format(":wanted")}")'
-DANGER = f'text(f"{BOTH.format(chr(39) + "{wanted}" + chr(39))}")'
-PARAMS = 'params={"wanted": wanted}'
+PEOPLE = "SELECT name, email FROM users"
+NAMES = f'text("{PEOPLE} ORDER BY name")'
+USER = "SELECT id, name, email FROM users WHERE lower(name) = lower(:wanted)"
+BOTH = f"{USER} OR lower(email) = lower(:wanted)"
+DANGER = f'''text(f"{BOTH.replace(":wanted", "'{wanted}'")}")'''
 WHOLE = 'orders["items"] = orders["items"].astype("Int64")'
 
 
@@ -76,26 +84,16 @@ EXERCISES = (
             ),
         ),
         wrong=(
-            Wrong(
-                "all columns",
-                _contacts('return pd.read_sql(text("SELECT * FROM users ORDER BY name"), engine)'),
-                "it has the columns",
-            ),
-            Wrong(
-                "no order",
-                _contacts('return pd.read_sql(text("SELECT name, email FROM users"), engine)'),
-                "in the order of the names",
-            ),
-            Wrong(
-                "by another column",
-                _contacts(f'return pd.read_sql({NAMES[:-2]} DESC"), engine)'),
-                "in the order of the names",
-            ),
+            Wrong("all columns", _ask("SELECT * FROM users ORDER BY name"), "it has the columns"),
+            Wrong("no order", _ask(PEOPLE), "in the order of the names"),
+            Wrong("by id", _ask(f"{PEOPLE} ORDER BY id"), "in the order of the names"),
+            Wrong("backwards", _ask(f"{PEOPLE} ORDER BY name DESC"), "in the order of the names"),
             Wrong(
                 "the names as index",
-                _contacts(f'return pd.read_sql({NAMES}, engine, index_col="name")'),
+                _ask(f"{PEOPLE} ORDER BY name", ', index_col="name"'),
                 "it has the columns",
             ),
+            Wrong("only some", _ask(f"{PEOPLE} ORDER BY name LIMIT 3"), "one row for each user"),
             Wrong(
                 "printed", _contacts(f"print(pd.read_sql({NAMES}, engine))"), "returns a DataFrame"
             ),
@@ -125,11 +123,6 @@ EXERCISES = (
                 "a connection left open",
                 _contacts(f"return pd.read_sql({NAMES}, engine.connect())"),
                 "every connection is given back",
-            ),
-            Wrong(
-                "only the first",
-                _contacts(f'return pd.read_sql({NAMES[:-2]} LIMIT 3"), engine)'),
-                "one row for each user",
             ),
             Wrong(
                 "the table dropped",
@@ -168,8 +161,8 @@ EXERCISES = (
                 "return pd.read_sql(question, engine)",
             ),
             _find(
-                f'question = "{BOTH.format("%(wanted)s")}"',
-                f"return pd.read_sql(question, engine, {PARAMS})",
+                f'question = "{BOTH.replace(":wanted", "%(wanted)s")}"',
+                'return pd.read_sql(question, engine, params={"wanted": wanted})',
             ),
             _find(
                 'users = pd.read_sql(text("SELECT id, name, email FROM users"), engine)',
@@ -195,65 +188,25 @@ EXERCISES = (
                 ),
                 "quotation marks and : and %",
             ),
+            Wrong("only the name", _bound(USER), "finds a user by e-mail"),
+            Wrong("AND", _bound(BOTH.replace("OR", "AND")), "finds a user by name"),
+            Wrong("capitals matter", _bound(BOTH.replace("lower", "")), "do not matter"),
             Wrong(
-                "only the name",
-                _find(
-                    f'return pd.read_sql({BOUND.partition(" OR")[0]}"), engine, {PARAMS})',
-                ),
-                "finds a user by e-mail",
+                "one side", _bound(BOTH.replace("(email) = lower", "(email) = ")), "do not matter"
             ),
-            Wrong(
-                "capitals matter",
-                _find(
-                    f"return pd.read_sql({BOUND.replace('lower', '')}, engine, {PARAMS})",
-                ),
-                "do not matter",
-            ),
-            Wrong(
-                "ILIKE",
-                _find(
-                    f"return pd.read_sql({BOUND.replace('=', 'ILIKE')}, engine, {PARAMS})",
-                ),
-                "a pattern, finds nobody",
-            ),
+            Wrong("ILIKE", _bound(BOTH.replace("=", "ILIKE")), "a pattern, finds nobody"),
             Wrong(
                 "parts of names",
-                _find(
-                    f"question = {BOUND.replace('=', 'LIKE')}",
-                    """return pd.read_sql(question, engine, params={"wanted": f"%{wanted}%"})""",
-                ),
+                _bound(BOTH.replace("=", "LIKE"), value="f'%{wanted}%'"),
                 "a pattern, finds nobody",
             ),
-            Wrong(
-                "AND",
-                _find(f"return pd.read_sql({BOUND.replace('OR', 'AND')}, engine, {PARAMS})"),
-                "finds a user by name",
-            ),
-            Wrong(
-                "all columns",
-                _find(
-                    f"question = {BOUND.replace('id, name, email', '*')}",
-                    f"return pd.read_sql(question, engine, {PARAMS})",
-                ),
-                "it has the columns",
-            ),
+            Wrong("too much", _bound(BOTH.replace("id, name, email", "*")), "it has the columns"),
             Wrong(
                 "strange texts turned away",
-                _find(
-                    "if not wanted.replace(' ', '').isalnum() and '@' not in wanted:",
-                    '    wanted = ""',
-                    f"return pd.read_sql({BOUND}, engine, {PARAMS})",
-                ),
+                _bound(BOTH, value="wanted if set(wanted).isdisjoint('%:;') else ''"),
                 "quotation marks and : and %",
             ),
-            Wrong(
-                "a connection left open",
-                _find(
-                    "connection = engine.connect()",
-                    f"return pd.read_sql({BOUND}, connection, {PARAMS})",
-                ),
-                "every connection is given back",
-            ),
+            Wrong("left open", _bound(BOTH, "engine.connect()"), "connection is given back"),
         ),
     ),
     Exercise(

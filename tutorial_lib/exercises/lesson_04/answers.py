@@ -185,7 +185,7 @@ with engine.begin() as connection:
     if new:
         connection.execute(UPDATE, {"new": typed, "email": email})
     return accepted
---- a new hash each time -> is the hash out of date?
+--- a new hash each time -> one more new hash
 with engine.begin() as connection:
     stored = connection.scalar(SELECT, {"email": email})
     accepted = pwd_context.verify(typed, stored)

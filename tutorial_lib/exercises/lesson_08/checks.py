@@ -33,22 +33,19 @@ def _asked(names: dict[str, Any], function: str, engine: Engine, *values: Any) -
     from sqlalchemy import event
 
     taken: list[Any] = []
-    back: list[Any] = []
 
     def take(_: object, __: object, connection: Any) -> None:
         taken.append(connection)
 
-    def give(connection: object, _: object) -> None:
-        back.append(connection)
-
     event.listen(engine, "checkout", take)
-    event.listen(engine, "checkin", give)
     try:
-        value = names[function](engine, *values)
-        return {**_table(value), "open": len(taken) - len(back)}
+        found = _table(names[function](engine, *values))
+        return {**found, "open": sum(one.dbapi_connection is not None for one in taken)}
     finally:
         event.remove(engine, "checkout", take)
-        event.remove(engine, "checkin", give)
+        for one in taken:
+            if one.dbapi_connection is not None:
+                one.close()
 
 
 def _table(value: Any) -> dict[str, Any]:
@@ -110,7 +107,7 @@ PERSON = "INSERT INTO users (name, email, password) VALUES (:name, :email, 'a ha
 def _people(engine: Engine, *names: str) -> None:
     """Users whom nobody has seen, with an e-mail each."""
     token = secrets.token_hex(4)
-    rows = [{"name": name, "email": f"{name[:3]}-{token}@example.com".lower()} for name in names]
+    rows = [{"name": name, "email": f"{name.split()[0]}-{token}@example.com"} for name in names]
     _add(engine, PERSON, rows)
 
 
@@ -139,15 +136,13 @@ def contacts(answer: Answer) -> Iterator[Item]:
 
 ATTACKS = (
     "' OR '1' = '1",
-    "' OR 1 = 1 --",
-    "' UNION SELECT id, password, email FROM users --",
     "') OR TRUE --",
+    "' UNION SELECT id, password, email FROM users --",
     "') UNION SELECT id, password, email FROM users --",
     "'; DELETE FROM users; COMMIT; --",
     "'); DELETE FROM users; COMMIT; --",
-    "\\' OR 1 = 1 --",
 )
-PATTERNS = ("%", "_ia%", "a", "")
+PATTERNS = ("%", "Mia")
 COLUMNS = ["id", "name", "email"]
 
 
@@ -190,12 +185,13 @@ def _rows(told: Outcome) -> Any:
 
 
 def _nobody(answer: Answer, engine: Engine, texts: tuple[str, ...], what: str, where: str) -> Item:
-    """The first of the texts that finds somebody, or fails, is the one that is shown."""
-    for wanted in texts:
-        found = _rows(answer.ask(_asked, "find_users", engine, wanted))
-        if found != []:
-            return expect(f"{what}: {wanted}", found, [], where)
-    return expect(what, [], [], where)
+    """Of the texts that find somebody, or fail, one is shown."""
+    found = {one: _rows(answer.ask(_asked, "find_users", engine, one)) for one in texts}
+    bad = [one for one in texts if found[one] != []]
+    if not bad:
+        return expect(what, [], [], where)
+    worst = min(bad, key=lambda one: isinstance(found[one], Outcome))  # rows rather than errors
+    return expect(f"{what}: {worst}", found[worst], [], where)
 
 
 LARGE = "123456789012345678.91"  # a float has no place for it
@@ -216,14 +212,15 @@ def orders(answer: Answer) -> Iterator[Item]:
     if not all(item.good for item in shape):
         return
     ids, items, amounts = _columns(told.value["rows"])
-    yield expect("it has every order, by id", ids, [row[0] for row in wanted], ARGUMENT)
+    every = [row[0] for row in wanted]
+    where = "ORDER BY id; no row may be left out, also none with NULL"
+    yield expect("it has every order, by id", ids, every, f"{ARGUMENT}; {where}")
+    if ids != every:
+        return
+    whole = [row[1] for row in wanted]
+    what = "items are whole numbers, and a missing one is missing"
     where = "the section NULL: a dtype with a place for a missing number"
-    yield expect(
-        "items are whole numbers, and a missing one is missing",
-        items,
-        [row[1] for row in wanted],
-        where,
-    )
+    yield claim(what, repr(items) == repr(whole), str(whole), items, where)  # 2.0 is equal to 2
     exact = [repr(row[2]) for row in wanted]
     where = "the section Decimals; then the type of one value: type(orders['amount'][0])"
     good = [_decimal(one) for one in amounts] == [row[2] for row in wanted]

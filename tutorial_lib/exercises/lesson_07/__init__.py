@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutorial_lib.exercises.exercise import Begin, Exercise, Wrong
-from tutorial_lib.exercises.lesson_07_checks import (
+from tutorial_lib.exercises.lesson_07.checks import (
     ADD,
     CREATE_PRODUCTS,
     DROP,

@@ -1,0 +1,63 @@
+"""Every right answer is done, and looking at it changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tutorial_lib.db import make_engine
+from tutorial_lib.exercises.exercise import Exercise
+from tutorial_lib.exercises.learner import verdict_on
+from tutorial_lib.exercises.manifest import all_exercises
+from tutorial_lib.exercises.verdict import DONE, NOT_STARTED, Verdict
+from tutorial_lib.explorer import snapshot
+from tutorial_lib.lesson import opened
+from tutorial_lib.starts import read_project
+from tutorial_lib.testing.answers import answered, blank, reference, tried
+
+pytestmark = pytest.mark.usefixtures("answers")
+EXERCISES = all_exercises()
+RIGHT = [(one, code) for one in EXERCISES for code in one.right]
+SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1"
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: one.number)
+
+
+@each_exercise
+def test_what_a_learner_finds_is_not_started(exercise: Exercise) -> None:
+    assert tried(exercise, blank(exercise)) == Verdict(exercise, NOT_STARTED)
+
+
+@each_exercise
+def test_the_solution_is_done_and_looking_changes_nothing(exercise: Exercise) -> None:
+    with answered(exercise, reference(exercise)) as names:
+        before = trace(exercise)
+        verdict = verdict_on(exercise, names)
+        assert trace(exercise) == before
+    assert verdict.state == DONE, verdict
+
+
+@pytest.mark.parametrize(
+    ("exercise", "code"), RIGHT, ids=lambda one: getattr(one, "number", "right")
+)
+def test_another_right_answer_is_done(exercise: Exercise, code: str) -> None:
+    verdict = tried(exercise, code)
+    assert verdict.state == DONE, verdict
+
+
+def trace(exercise: Exercise) -> Any:
+    """Everything that a check could have changed: schema, rows, sequences, files."""
+    place = opened(exercise.slug) if exercise.begin else None
+    if place is None:
+        return None
+    engine = make_engine(place.url)
+    with engine.connect() as connection:
+        sequences = [tuple(row) for row in connection.execute(text(SEQUENCES))]
+        tables = {
+            name: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{name}"'))))
+            for kind, name in snapshot(engine).things
+            if kind == "table"
+        }
+    engine.dispose()
+    return snapshot(engine), sequences, tables, read_project(place.project)
