@@ -9,7 +9,7 @@ import pytest
 from tutorial_lib.exercises import local
 from tutorial_lib.exercises.exercise import Exercise
 from tutorial_lib.exercises.manifest import all_exercises
-from tutorial_lib.exercises.verdict import DONE, NOT_YET
+from tutorial_lib.exercises.verdict import DONE, NOT_YET, Verdict
 from tutorial_lib.testing.answers import reference, tried
 
 pytestmark = pytest.mark.usefixtures("answers")
@@ -34,6 +34,15 @@ USELESS = {
     "ends the process": "def {name}(*a, **k):\n    raise SystemExit(0)\n",
 }
 HANGS = "def {name}(*a, **k):\n    while True:\n        pass\n"
+
+
+def told(verdict: Verdict) -> str:
+    """All that is said of what does not hold."""
+    return "\n".join(
+        f"{item.what} {item.expected} {item.got} {item.where}"
+        for item in verdict.items
+        if not item.good
+    )
 
 
 @pytest.mark.parametrize(
