@@ -14,7 +14,19 @@ from tutorial_lib.testing.answers import reference, tried
 
 pytestmark = pytest.mark.usefixtures("answers")
 EXERCISES = all_exercises()
-WRONG = [(one, wrong) for one in EXERCISES for wrong in one.wrong]
+# An answer that is a revision costs a second to try: two of each such exercise are tried in
+# the quick run, all in the slow one.
+QUICK = 2
+WRONG = [
+    pytest.param(
+        one,
+        wrong,
+        id=f"{one.number}-{wrong.name}",
+        marks=pytest.mark.slow if place >= QUICK and one.lesson in ("03", "06", "07") else (),
+    )
+    for one in EXERCISES
+    for place, wrong in enumerate(one.wrong)
+]
 NAMED = [one for one in EXERCISES if one.names]
 IN_PROJECT = [one for one in EXERCISES if one.begin and not one.names]
 # In 06 an answer is a revision; what it does is looked at in another database.
@@ -45,9 +57,7 @@ def told(verdict: Verdict) -> str:
     )
 
 
-@pytest.mark.parametrize(
-    ("exercise", "wrong"), WRONG, ids=lambda one: getattr(one, "number", None) or one.name
-)
+@pytest.mark.parametrize(("exercise", "wrong"), WRONG)
 def test_a_wrong_answer_gets_the_message_meant_for_it(exercise: Exercise, wrong: Any) -> None:
     verdict = tried(exercise, wrong.code)
     assert verdict.state == NOT_YET, verdict

@@ -58,6 +58,9 @@ def kernel_interpreter() -> str:
     return sys.executable if argv[0] in ("python", "python3") else argv[0]
 
 
+NBGRADER = ("formgrader", "validate_assignment", "assignment_list", "course_list")
+
+
 def serve(
     root: Path,
     notebook: str,
@@ -99,6 +102,11 @@ def _options(root: Path, notebook: str, port: int, browser: bool) -> list[str]:
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
+        # Where an instructor's nbgrader is installed, it would complain of having no course here.
+        *(
+            f"--ServerApp.jpserver_extensions=nbgrader.server_extensions.{n}=False"
+            for n in NBGRADER
+        ),
     ]
     if not browser:
         options.append("--no-browser")
