@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 
 from tutorial_lib.exercises import local
+from tutorial_lib.exercises.cells import BEGIN, END
 from tutorial_lib.exercises.manifest import all_exercises
 from tutorial_lib.exercises.verdict import DONE
 from tutorial_lib.runs import reference_run, use_workspace
@@ -44,9 +45,9 @@ def main(wanted: list[str]) -> int:
     local.SECONDS = 1  # a mutant that hangs is refused sooner
     made = refused = same = 0
     for exercise in chosen:
-        mutants = dict.fromkeys(mutants_of(reference(exercise)))
+        mutants = dict.fromkeys(mutants_of(reference(exercise, marked=True)))
         survivors = [code for code in mutants if tried(exercise, code).state == DONE]
-        told = {code: changed(reference(exercise), code) for code in survivors}
+        told = {code: changed(reference(exercise, marked=True), code) for code in survivors}
         equal = [code for code in survivors if (exercise.number, told[code]) in SAME]
         made, refused = made + len(mutants), refused + len(mutants) - len(survivors)
         same += len(equal)
@@ -70,17 +71,31 @@ def mutants_of(code: str) -> Iterator[str]:
 
 
 def _of_cell(cell: str) -> Iterator[str]:
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    tree = ast.parse(TransformerManager().transform_cell(cell))
+    """The changed forms of one cell; what stands outside the markers is given, and stays."""
+    tree = _parsed(cell)
+    inside = range(len(cell)) if cell.startswith("%%") else _between_markers(cell)
     for node in ast.walk(tree):
+        if getattr(node, "lineno", None) is not None and node.lineno - 1 not in inside:
+            continue
         for change in (_statements, _names, _values, _arguments, _operators):
-            for undo in change(node):
+            for undo in change(node, inside):
                 yield ast.unparse(ast.fix_missing_locations(copy.deepcopy(tree))) + "\n"
                 undo()
 
 
-def _statements(node: ast.AST) -> Iterator[object]:
+def _parsed(cell: str) -> ast.Module:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return ast.parse(TransformerManager().transform_cell(cell))
+
+
+def _between_markers(text: str) -> range:
+    """The places of the lines that are the solution."""
+    lines = [line.strip() for line in text.splitlines()]
+    return range(lines.index(BEGIN), lines.index(END)) if BEGIN in lines else range(len(lines))
+
+
+def _statements(node: ast.AST, inside: range) -> Iterator[object]:
     """Drop a statement; swap it with the next."""
     for name in ("body", "orelse", "finalbody"):
         body = getattr(node, name, None)
@@ -88,6 +103,8 @@ def _statements(node: ast.AST) -> Iterator[object]:
             continue
         for place, statement in enumerate(list(body)):
             if isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
+                continue
+            if statement.lineno - 1 not in inside:
                 continue
             body[place] = ast.Pass()
             yield lambda body=body, place=place, was=statement: body.__setitem__(place, was)
@@ -99,7 +116,7 @@ def _statements(node: ast.AST) -> Iterator[object]:
                 )
 
 
-def _names(node: ast.AST) -> Iterator[object]:
+def _names(node: ast.AST, inside: range) -> Iterator[object]:
     """Replace a name or an attribute by its partner."""
     for field in ("id", "attr", "name"):
         was = getattr(node, field, None)
@@ -108,7 +125,7 @@ def _names(node: ast.AST) -> Iterator[object]:
             yield lambda field=field, was=was: setattr(node, field, was)
 
 
-def _values(node: ast.AST) -> Iterator[object]:
+def _values(node: ast.AST, inside: range) -> Iterator[object]:
     """Replace a value; in a long text, drop each line."""
     if not isinstance(node, ast.Constant) or node.value is None or node.value is ...:
         return
@@ -125,14 +142,15 @@ def _other_values(was: object) -> Iterator[object]:
         yield was + 1
     elif isinstance(was, str) and "\n" in was:
         lines = was.splitlines(keepends=True)
-        for place, line in enumerate(lines):
+        for place in _between_markers(was):
+            line = lines[place]
             if line.strip() and not line.strip().startswith(('"""', "#", "import", "from")):
                 yield "".join(lines[:place] + lines[place + 1 :])
     elif isinstance(was, str):
         yield was + "x"
 
 
-def _arguments(node: ast.AST) -> Iterator[object]:
+def _arguments(node: ast.AST, inside: range) -> Iterator[object]:
     """Drop an argument of a call; swap two."""
     if not isinstance(node, ast.Call):
         return
@@ -146,7 +164,7 @@ def _arguments(node: ast.AST) -> Iterator[object]:
         yield lambda: node.args.__setitem__(slice(0, 2), [node.args[1], node.args[0]])
 
 
-def _operators(node: ast.AST) -> Iterator[object]:
+def _operators(node: ast.AST, inside: range) -> Iterator[object]:
     """Turn a comparison or a condition round."""
     turned = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is}
     turned |= {ast.Lt: ast.GtE, ast.Gt: ast.LtE, ast.In: ast.NotIn, ast.NotIn: ast.In}
@@ -158,19 +176,16 @@ def _operators(node: ast.AST) -> Iterator[object]:
 
 def changed(before: str, after: str) -> str:
     """The lines in which two forms of an answer differ, as one line."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    plain = BETWEEN.join(
-        ast.unparse(ast.parse(TransformerManager().transform_cell(cell))) + "\n"
-        for cell in before.split(BETWEEN)
-    )
-    shown = BETWEEN.join(
-        ast.unparse(ast.parse(TransformerManager().transform_cell(cell))) + "\n"
-        for cell in after.split(BETWEEN)
-    )
-    lines = difflib.unified_diff(plain.splitlines(), shown.splitlines(), n=0, lineterm="")
+    forms = [_plain(form).splitlines() for form in (before, after)]
+    lines = difflib.unified_diff(*forms, n=0, lineterm="")
     told = [line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
     return " | ".join(line[0] + " " + line[1:].strip() for line in told)
+
+
+def _plain(code: str) -> str:
+    """Without comments, and a long text in its lines."""
+    cells = (ast.unparse(_parsed(cell)) for cell in code.split(BETWEEN))
+    return "\n".join(cells).replace("\\n", "\n")
 
 
 if __name__ == "__main__":

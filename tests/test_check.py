@@ -14,6 +14,7 @@ from sqlalchemy import text
 from tutorial_lib import begin, check, hint, progress, solution
 from tutorial_lib.config import read_settings
 from tutorial_lib.db import make_engine
+from tutorial_lib.display import Note
 from tutorial_lib.errors import ExerciseError
 from tutorial_lib.exercises import local
 from tutorial_lib.exercises.answer import Answer
@@ -286,6 +287,12 @@ def test_a_solution_is_offered_after_an_attempt(
 
 def test_what_a_solution_shows_is_an_answer(workspace: Path) -> None:
     assert tried(FIRST, solution_of(FIRST)).state == DONE
+
+
+def test_code_in_a_text_is_shown_as_code() -> None:
+    page = Note("A title", "Take `a < b`, then go.", "x = 1")._repr_html_()
+    assert "<p>Take <code>a &lt; b</code>, then go.</p>" in page
+    assert "<pre><code>x = 1</code></pre>" in page
 
 
 @pytest.mark.parametrize("number", ["01.99", "77.1", "one", 1.1])

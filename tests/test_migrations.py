@@ -15,7 +15,7 @@ from traitlets.config import Config
 
 from tutorial_lib.errors import AlembicError
 from tutorial_lib.lesson import start
-from tutorial_lib.migrations import register, run_alembic
+from tutorial_lib.migrations import register, run_alembic, tidy
 
 ENV = """
 from logging.config import fileConfig
@@ -162,3 +162,12 @@ def test_braces_and_dollars_reach_the_command(shell: InteractiveShell, project: 
 def test_a_folder_called_alembic_in_the_project_hides_no_library(project: Path) -> None:
     (project / "alembic" / "__init__.py").write_text("raise SystemExit('hidden')")
     assert "Context impl PostgresqlImpl" in run_alembic("current", project)
+
+
+def test_what_has_no_order_of_its_own_is_sorted() -> None:
+    lines = [
+        f"INFO  [alembic.ddl.postgresql] Detected sequence named '{name}_id_seq' as owned by ...\n"
+        for name in ("carts", "orders", "users")
+    ]
+    shown = tidy("INFO  begin\n" + lines[2] + lines[0] + lines[1] + "INFO  end\n", Path("nowhere"))
+    assert shown == "INFO  begin\n" + "".join(lines) + "INFO  end\n"

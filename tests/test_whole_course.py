@@ -18,7 +18,7 @@ from tutorial_lib.runs import use_workspace
 
 pytestmark = pytest.mark.slow
 each_lesson = pytest.mark.parametrize("path", lessons().values(), ids=lambda path: path.stem)
-# What these two do is done by nbclient, with which `refresh` runs every lesson: two will do.
+# What these do is done by nbclient, with which `refresh` runs every lesson: two will do.
 two_lessons = pytest.mark.parametrize(
     "path", [lessons()["01"], lessons()["07"]], ids=lambda path: path.stem
 )
@@ -75,7 +75,7 @@ def test_nbconvert_makes_a_page_of_it(path: Path, elsewhere: Path) -> None:
     assert (elsewhere / f"{path.stem}.html").stat().st_size > 100_000
 
 
-@each_lesson
+@two_lessons
 def test_papermill_runs_every_cell(path: Path, elsewhere: Path) -> None:
     """Papermill knows no error that is meant: it runs all cells, then names the first one."""
     out = elsewhere / "out.ipynb"

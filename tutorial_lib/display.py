@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -65,6 +66,11 @@ class Note:
         return "\n\n".join(part for part in (self.title, self.code, self.text, self.after) if part)
 
     def _repr_html_(self) -> str:
-        title, text, after = map(html.escape, (self.title, self.text, self.after))
+        title, text, after = map(_with_code, (self.title, self.text, self.after))
         code = f"<pre><code>{html.escape(self.code)}</code></pre>" if self.code else ""
         return f"<p><strong>{title}</strong></p>{code}<p>{text}</p>" + (after and f"<p>{after}</p>")
+
+
+def _with_code(text: str) -> str:
+    """As HTML, with what stands between backticks as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text))

@@ -69,12 +69,15 @@ def tidy(output: str, project: Path) -> str:
     """The same output with paths told from the project's folder on, and short tracebacks."""
     for folder in {str(project), str(project.resolve())}:
         output = output.replace(folder + os.sep, "").replace(folder, ".")
+    output = REFLECTED.sub(lambda found: "".join(sorted(found[0].splitlines(True))), output)
     before, traceback, _ = output.partition(TRACEBACK)
     if not traceback:
         return output
     return before + traceback + _own_frames(output.rpartition(TRACEBACK)[2])
 
 
+# Alembic looks at the tables of a database in the order of a set: another one on each run.
+REFLECTED = re.compile(r"(?:^INFO .* Detected sequence named .*\n){2,}", re.M)
 TRACEBACK = "Traceback (most recent call last):\n"
 MARKS = re.compile(r"^ +[~^]+\n", re.M)  # each version of Python sets them elsewhere
 FRAME = re.compile(r'  File "(?P<file>[^"]+)", line \d+, in .*\n(?:    .*\n)*')

@@ -46,10 +46,11 @@ def given(exercise: Exercise) -> str:
     return BETWEEN.join(source_of(cell) + "\n" for cell in cells if grade_id(cell) in wanted)
 
 
-def reference(exercise: Exercise) -> str:
-    """The answer of the reference notebook, cell by cell."""
+def reference(exercise: Exercise, marked: bool = False) -> str:
+    """The answer of the reference notebook, cell by cell; `marked` leaves the markers in."""
     cells = answer_cells(load(lesson_path(exercise.lesson)), exercise)
-    return BETWEEN.join(revealed(source_of(cell)) + "\n" for cell in cells)
+    shown = str if marked else revealed
+    return BETWEEN.join(shown(source_of(cell)) + "\n" for cell in cells)
 
 
 def blank(exercise: Exercise) -> str:

@@ -24,7 +24,7 @@ EXERCISES = (
     ),
     Exercise(
         "01.2",
-        "Who answered?",
+        "Who has answered",
         answered,
         names=("who_answered",),
         begin=Begin("01"),
