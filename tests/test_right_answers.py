@@ -19,7 +19,12 @@ from tutorial_lib.testing.answers import answered, blank, reference, tried
 
 pytestmark = pytest.mark.usefixtures("answers")
 EXERCISES = all_exercises()
-RIGHT = [(one, code) for one in EXERCISES for code in one.right]
+# One more of each exercise is tried in the quick run, all in the slow one.
+RIGHT = [
+    pytest.param(one, code, id=f"{one.number}-{place}", marks=pytest.mark.slow if place else ())
+    for one in EXERCISES
+    for place, code in enumerate(one.right)
+]
 SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1"
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: one.number)
 
@@ -38,9 +43,7 @@ def test_the_solution_is_done_and_looking_changes_nothing(exercise: Exercise) ->
     assert verdict.state == DONE, verdict
 
 
-@pytest.mark.parametrize(
-    ("exercise", "code"), RIGHT, ids=lambda one: getattr(one, "number", "right")
-)
+@pytest.mark.parametrize(("exercise", "code"), RIGHT)
 def test_another_right_answer_is_done(exercise: Exercise, code: str) -> None:
     verdict = tried(exercise, code)
     assert verdict.state == DONE, verdict

@@ -145,7 +145,8 @@ def test_words_go_to_pytest_or_to_the_command(
         monkeypatch.setattr(sys, "argv", ["start.py", *words])
         start.main()
     main = ("-c", "from tutorial_lib.cli import main; main()")
-    assert run == [("-m", "pytest", "-q"), (*main, "doctor"), (*main, "lab")]
+    pytest_in_two = ("-m", "pytest", "-n", "2", "--dist", "loadfile", "-q")
+    assert run == [pytest_in_two, (*main, "doctor"), (*main, "lab")]
 
 
 def test_two_starts_at_once_take_turns(start: types.ModuleType) -> None:

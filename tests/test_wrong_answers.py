@@ -14,15 +14,14 @@ from tutorial_lib.testing.answers import reference, tried
 
 pytestmark = pytest.mark.usefixtures("answers")
 EXERCISES = all_exercises()
-# An answer that is a revision costs a second to try: two of each such exercise are tried in
-# the quick run, all in the slow one.
+# Two of each exercise are tried in the quick run, all in the slow one.
 QUICK = 2
 WRONG = [
     pytest.param(
         one,
         wrong,
         id=f"{one.number}-{wrong.name}",
-        marks=pytest.mark.slow if place >= QUICK and one.lesson in ("03", "06", "07") else (),
+        marks=pytest.mark.slow if place >= QUICK else (),
     )
     for one in EXERCISES
     for place, wrong in enumerate(one.wrong)

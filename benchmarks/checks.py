@@ -1,0 +1,76 @@
+"""What a check costs a learner: the time of each, beside that of one question to the server.
+
+    python benchmarks/checks.py [01 06.2 ...]
+
+Rounds are interleaved; each row is the median of its rounds, and its ratio to the first row
+can be compared between machines. Alembic's commands run as they do for a learner, each in a
+process of its own.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Engine, NullPool, text
+
+from tutorial_lib import servers
+from tutorial_lib.db import make_engine
+from tutorial_lib.exercises.exercise import Exercise
+from tutorial_lib.exercises.learner import verdict_on
+from tutorial_lib.exercises.manifest import all_exercises
+from tutorial_lib.exercises.verdict import DONE
+from tutorial_lib.runs import reference_run, use_workspace
+from tutorial_lib.testing.answers import answered, reference
+
+ROUNDS = 5
+
+
+def main(wanted: list[str]) -> None:
+    """Time the checks of solutions, and print them with their median."""
+    chosen = [
+        exercise
+        for exercise in all_exercises()
+        if not wanted or exercise.number in wanted or exercise.lesson in wanted
+    ]
+    engine = make_engine(servers.find().url, poolclass=NullPool)
+    taken: dict[str, list[float]] = {"one question": []}
+    for exercise in chosen:
+        with answered(exercise, reference(exercise)) as names:
+            for _ in range(ROUNDS):
+                taken["one question"].append(seconds(lambda: ask(engine)))
+                taken.setdefault(exercise.number, []).append(
+                    seconds(lambda one=exercise, names=names: look(one, names))
+                )
+    middle = {name: statistics.median(times) for name, times in taken.items()}
+    base = middle.pop("one question")
+    print(f"one question to the server, with its connection: {1000 * base:.1f} ms (1.0)")
+    for number, value in middle.items():
+        print(f"{number}  {1000 * value:7.1f} ms  ({value / base:.1f})")
+    print(f"median of {len(middle)} checks: {1000 * statistics.median(middle.values()):.1f} ms")
+
+
+def ask(engine: Engine) -> None:
+    """One connection, one question."""
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+
+
+def look(exercise: Exercise, names: dict[str, object]) -> None:
+    """One check, which must be satisfied."""
+    assert verdict_on(exercise, names).state == DONE, exercise.number
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """How long one call takes, in seconds."""
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    with reference_run():
+        use_workspace("checks")
+        main(sys.argv[1:])
