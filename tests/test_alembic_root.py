@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import URL, Engine, inspect, text
 
 from tutorial_lib.config import ROOT
@@ -114,6 +115,7 @@ def test_a_password_of_special_characters_is_no_trouble(own: URL, engine: Engine
             connection.execute(text("DROP OWNED BY alembic_odd; DROP ROLE alembic_odd"))
 
 
+@pytest.mark.slow  # it waits five seconds for the lock
 def test_a_migration_gives_up_when_it_cannot_get_its_lock(own: URL, engine: Engine) -> None:
     worked("upgrade", "head")
     with engine.connect() as connection:

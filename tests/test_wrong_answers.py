@@ -63,7 +63,10 @@ def test_a_wrong_answer_gets_the_message_meant_for_it(exercise: Exercise, wrong:
     assert wrong.says in told(verdict)
 
 
-@pytest.mark.parametrize("form", USELESS)
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(f, marks=pytest.mark.slow if n > 2 else ()) for n, f in enumerate(USELESS)],
+)
 @pytest.mark.parametrize("exercise", NAMED, ids=lambda one: one.number)
 def test_a_useless_answer_is_refused(exercise: Exercise, form: str) -> None:
     code = "".join(USELESS[form].format(name=name) for name in exercise.names)
