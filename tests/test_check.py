@@ -177,7 +177,24 @@ def test_a_lock_is_told_and_not_waited_for(notes: Any) -> None:
 
 def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
     unbegun = Exercise("01.6", "Unbegun", counts, ("?", "!"), "", begin=NOTES.begin)
-    assert verdict_on(unbegun, {}).state == NOT_STARTED
+    verdict = verdict_on(unbegun, {})
+    assert verdict.state == NOT_STARTED
+    assert 'Run begin("01.6") first' in repr(verdict)
+
+
+def test_an_answer_of_a_kernel_that_was_restarted_is_told_to_begin(workspace: Path) -> None:
+    exercise = find("02.1")
+    verdict = verdict_on(exercise, {"save_user": print})
+    assert verdict.state == NOT_STARTED
+    assert 'begin("02.1", resume=True)' in verdict.advice
+    assert verdict.error().why == "The check does not know where to look."
+
+
+def test_whoever_stands_in_another_folder_is_told(notes: Any, tmp_path: Path) -> None:
+    os.chdir(tmp_path)
+    assert 'begin("01.8", resume=True)' in verdict_on(NOTES, {}).advice
+    os.chdir(notes.project)
+    assert "resume" not in verdict_on(NOTES, {}).advice
 
 
 def test_a_check_cannot_write(notes: Any) -> None:

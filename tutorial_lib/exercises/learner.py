@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tutorial_lib.config import read_settings
@@ -58,7 +60,29 @@ def check(number: str) -> None:
 
 def verdict_on(exercise: Exercise, names: dict[str, Any]) -> Verdict:
     """The verdict on an answer in this process, whose names are given."""
-    return judge(exercise, LocalAnswer(exercise, opened(exercise.slug), names))
+    place = opened(exercise.slug)
+    verdict = judge(exercise, LocalAnswer(exercise, place, names))
+    return verdict if verdict.state == DONE else replace(verdict, note=_note(exercise, place))
+
+
+def _note(exercise: Exercise, place: Lesson | None) -> str:
+    """What stands in the way of an answer, beside the answer itself; mostly nothing.
+
+    A restarted kernel has begun nothing. And whoever comes back from a later exercise still
+    stands in the folder of that one, where `%alembic` and files go.
+    """
+    command = f'begin("{exercise.number}"'
+    if exercise.begin and place is None:
+        return (
+            f"Run {command}) first, then your answer, then this cell. To go on with what you "
+            f"made before this notebook was restarted: {command}, resume=True)."
+        )
+    if place and not exercise.names and Path.cwd() != place.project:
+        return (
+            "You are in the folder of another exercise, or of the lesson, and what you run "
+            f"happens there. To come back: {command}, resume=True). Then run your answer again."
+        )
+    return ""
 
 
 def hint(number: str, which: int | None = None) -> None:

@@ -18,11 +18,15 @@ OPEN = "color: var(--jp-warn-color0, #a65200)"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says of an answer: its state, and each thing it looked at."""
+    """What a check says of an answer: its state, and each thing it looked at.
+
+    note  what has to be done first, when the answer was looked for in the wrong place
+    """
 
     exercise: Exercise
     state: str
     items: tuple[Item, ...] = ()
+    note: str = ""
 
     @property
     def summary(self) -> str:
@@ -35,6 +39,8 @@ class Verdict:
     def advice(self) -> str:
         """What to do next."""
         number = self.exercise.number
+        if self.note:
+            return f'{self.note} For help: hint("{number}").'
         if self.state == DONE:
             return f'To compare with ours: solution("{number}").'
         if self.state == NOT_STARTED:
@@ -57,6 +63,8 @@ class Verdict:
         """The same as an error, so that no runner takes it for a success."""
         missing = next((item for item in self.items if not item.good), None)
         first = f"The first that does not: {missing.what}." if missing else "There is no answer."
+        if self.note and not missing:
+            first = "The check does not know where to look."
         return ExerciseError(self.summary, first, self.advice)
 
 
