@@ -60,6 +60,8 @@ return str(URL.create("postgresql+psycopg2", user, password, host, port, databas
 return URL.create("postgresql", user, password, host, port, database)
 --- host and database swapped -> the other four parts are in their places
 return URL.create("postgresql+psycopg2", user, password, database, port, host)
+--- the port is left out -> Is each value handed on
+return URL.create("postgresql+psycopg2", user, password, host, database=database)
 --- printed, not returned -> a value of type NoneType
 print(URL.create("postgresql+psycopg2", user, password, host, port, database))
 --- the engine, not the address -> a value of type Engine
@@ -122,6 +124,18 @@ with engine.connect() as connection:
 with engine.connect() as connection:
     row = connection.execute(text("SELECT current_user, current_database()")).one()
     return *row, connection.dialect.server_version_info[0]
+--- results, not values -> connection.scalar(...) gives the value itself
+with engine.connect() as connection:
+    database = connection.execute(text("SELECT current_database()"))
+    return database, connection.scalar(text("SELECT current_user")), 18
+--- rows, not values -> connection.scalar(...) gives the value itself
+with engine.connect() as connection:
+    user = connection.execute(text("SELECT current_user")).one()
+    return connection.scalar(text("SELECT current_database()")), user, 18
+--- text is divided -> read its error from the end
+with engine.connect() as connection:
+    version = connection.scalar(text("SHOW server_version_num")) // 10000
+    return connection.scalar(text("SELECT current_database()")), "learner", version
 --- printed, not returned -> return database, user, version
 with engine.connect() as connection:
     print(connection.execute(text("SELECT current_database(), current_user")).one())

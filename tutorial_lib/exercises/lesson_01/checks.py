@@ -15,6 +15,9 @@ from tutorial_lib.exercises.exercise import Item, claim, expect
 
 DRIVER = "postgresql+psycopg2"
 PLACES = ("username", "host", "port", "database")
+PARTS_WHERE = "Is each value handed on, and to the part that it belongs to?"
+ASK = "The URL may be wrong, and this one is. Ask the server through the engine you are given."
+TAKE_OUT = "This is a result, or a row of it. connection.scalar(...) gives the value itself."
 
 
 def _parts_of(address: Any) -> dict[str, Any]:
@@ -62,7 +65,7 @@ def any_password(answer: Answer) -> Iterator[Item]:
     yield expect("the driver is psycopg2", plain.get("drivername"), DRIVER, where)
     got = " ".join(f"{part}={plain.get(part)}" for part in PLACES)
     wanted = " ".join(f"{part}={value}" for part, value in zip(PLACES, five.values(), strict=True))
-    yield expect("the other four parts are in their places", got, wanted, "Which value is which?")
+    yield expect("the other four parts are in their places", got, wanted, PARTS_WHERE)
     for (kind, password), parts in zip(kinds.items(), told.value, strict=True):
         got = parts.get("unusable") or repr(parts.get("password"))
         if parts.get("host") != plain.get("host"):
@@ -115,6 +118,8 @@ def answered(answer: Answer) -> Iterator[Item]:
     if told.error or not told.value["three"]:
         got = told if told.error else told.value["said"]
         where = "The last line of the function: return database, user, version."
+        if told.error:
+            where = "Try it with exercise.engine, and read its error from the end."
         if told.error.startswith("TimeoutError"):
             where = "A second connection was asked for, and the first was not given back."
         if told.error.startswith("OperationalError"):
@@ -126,9 +131,9 @@ def answered(answer: Answer) -> Iterator[Item]:
             "SELECT current_database(), current_user, current_setting('server_version_num')::int"
         ).one()
     database, user, version = told.value["said"]
-    ask = "The URL may be wrong, and this one is. Ask the server through the engine you are given."
-    yield expect("the database is the server's own answer", database, row[0], ask)
-    yield expect("the user is the server's own answer", user, row[1], ask)
+    for what, got, wanted in (("database", database, row[0]), ("user", user, row[1])):
+        where = TAKE_OUT if str(got).startswith(("<", "(", "[")) else ASK
+        yield expect(f"the {what} is the server's own answer", got, wanted, where)
     where = "A whole number: the digits before the point of SHOW server_version, with int()."
     yield expect("the version is the major version, an int", version, row[2] // 10000, where)
     where = "Take the connection in a `with` block: it gives the connection back at its end."

@@ -80,6 +80,10 @@ with Session(engine) as session:
 with Session(engine) as session:
     session.execute(text(f"INSERT INTO users (name) VALUES ('{name}')"))
     session.commit()
+--- the engine of the example -> use the engine that the function gets
+with Session(exercise.engine) as session:
+    session.execute(ADD, {"name": name})
+    session.commit()
 --- the table is emptied first -> It must not take any away
 with Session(engine) as session:
     session.execute(text("DELETE FROM users WHERE name = 'Ann'"))
@@ -184,6 +188,11 @@ with Session(engine) as session:
     one.points -= fits
     two.points += fits
     session.commit()
+--- the engine of the example -> use the engine and the names that the function gets
+with Session(exercise.engine) as session:
+    session.execute(TAKE, less)
+    session.execute(ADD, more)
+    session.commit()
 --- no WHERE -> Does each UPDATE have a WHERE
 with Session(engine) as session:
     session.execute(text("UPDATE cards SET points = points + 1 WHERE name = 'Ann'"))
@@ -277,5 +286,12 @@ try:
     yield shared
 finally:
     shared.close()
+""",
+) + wrong(
+    GET_DB.replace("def ", "@contextmanager\ndef "),
+    """
+--- for `with`, not for FastAPI -> Leave @contextmanager away
+with ExerciseSession() as db:
+    yield db
 """,
 )

@@ -33,6 +33,10 @@ def _outside(engine: Engine, query: str) -> Outcome:
         return Outcome(error=str(getattr(error, "orig", None) or error).splitlines()[0])
 
 
+NOT_KEPT = "Closing a session takes back what was not committed, without a word."
+ENGINE = "The change went elsewhere: use the engine that the function gets, not exercise.engine."
+
+
 def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> None:
     for name in users:
         names["save_user"](engine, name)
@@ -56,7 +60,8 @@ def kept_user(answer: Answer) -> Iterator[Item]:
         return
     rows = [name for (name,) in found.value]
     others = [name for name in rows if name != "Ann"]
-    where = "Closing a session takes back what was not committed, without a word."
+    own = _outside(answer.engine, "SELECT name FROM users")
+    where = ENGINE if (added[0],) in (own.value or []) else NOT_KEPT
     if len(others) > len(added):
         where = "How often does the function add the name?"
     elif others:
@@ -64,6 +69,9 @@ def kept_user(answer: Answer) -> Iterator[Item]:
     yield expect(what, others, added, where)
     where = "The function adds a row. It must not take any away."
     yield expect("Ann, who was there before, is there once", rows.count("Ann"), 1, where)
+
+
+UNTOUCHED = "No card was reached: use the engine and the names that the function gets."
 
 
 def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> list[str]:
@@ -100,7 +108,8 @@ def both_or_none(answer: Answer) -> Iterator[Item]:
     found = dict(after.value)
     where = "Which card gives, and which one takes? Both statements are needed."
     if _only(found, (giver, taker)) == _only(cards, (giver, taker)):
-        where = "Closing a session takes back what was not committed, without a word."
+        # The database refuses two of the moves: without an error, it was not asked.
+        where = NOT_KEPT if any(told.value) else UNTOUCHED
     moved = {giver: cards[giver] - points, taker: cards[taker] + points}
     yield expect(what, _only(found, moved), moved, where)
     for kind, pair in (
@@ -192,6 +201,8 @@ def gives_back(answer: Answer) -> Iterator[Item]:
     if told.error or "returned" in seen or "yielded" in seen or "failed" in seen:
         got = told.error or seen.get("failed") or f"a value of type {next(iter(seen.values()))}"
         where = "FastAPI takes the session with next(safe_get_db()): the function must `yield` it."
+        if "ContextManager" in got:
+            where = "Leave @contextmanager away: FastAPI takes the generator itself."
         if told.error:
             where = "Run the cells above the answer first. Then read what the error says."
         if "failed" in seen:

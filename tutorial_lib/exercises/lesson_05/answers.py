@@ -34,6 +34,9 @@ NO_BOOKS = """
     subtitle: Mapped[str | None]
 --- one column only -> has its columns
     title: Mapped[str] = mapped_column(String(120))
+--- a type, and no column -> which is no column
+    title = String(120)
+    subtitle = String(200)
 --- padded with spaces -> a subtitle may be missing
     title, subtitle = Column(CHAR(120), nullable=False), Column(CHAR(200))
 """

@@ -20,21 +20,29 @@ TAKEN, REFUSED, HASH = "taken", "refused", "a hash of it"
 Trial = tuple[str, str, list[tuple[dict[str, Any], str]]]
 
 
-def _make_table(names: dict[str, Any], model: str, engine: Engine) -> list[str]:
-    """Make the tables of the model's metadata; the names of the columns of its own."""
+def _make_table(
+    names: dict[str, Any], model: str, wanted: list[str], engine: Engine
+) -> dict[str, list[str]]:
+    """Make the tables of the model's metadata; its columns, and attributes that are none."""
     table = inspect(names[model]).local_table
     table.metadata.create_all(engine)
-    return [column.name for column in table.columns]
+    columns = [column.name for column in table.columns]
+    no_columns = [name for name in wanted if hasattr(names[model], name) and name not in columns]
+    return {"columns": columns, "no columns": no_columns}
 
 
 def _made(answer: Answer, model: str, engine: Engine, given: set[str], wanted: set[str]) -> Item:
     """Whether the table gets its columns; raises NotStarted when there is none but the given."""
-    told = answer.ask(_make_table, model, engine)
-    if told.value is not None and set(told.value) <= given:
+    told = answer.ask(_make_table, model, sorted(wanted), engine)
+    made = told.value or {"columns": [], "no columns": []}
+    columns, others = set(made["columns"]), made["no columns"]
+    if not told.error and not others and columns <= given:
         raise ex.NotStarted
-    got = told if told.error else Outcome(", ".join(told.value))
+    got = told if told.error else Outcome(", ".join(made["columns"]))
     what, where = f"the table of {model} has its columns", f"the columns of class {model}"
-    good = wanted <= set(told.value or ())
+    if others:
+        where = f"{others[0]}, which is no column: what stands behind its `=`?"
+    good = wanted <= columns
     return ex.claim(what, good, ", ".join(sorted(given | wanted)), got, where)
 
 

@@ -32,6 +32,8 @@ models.Base.metadata.create_all(exercise.engine)
 {AUTO}0001
 --- an env.py and no revision -> there is one revision
 {IMPORT}
+--- the empty draft was kept -> A draft that was written before stays empty
+{AUTO}0001{IMPORT}{AUTO}0002
 --- the import at the end -> as models.py describes it
 from pathlib import Path
 env = Path("alembic/env.py")
@@ -61,6 +63,8 @@ NO_NAMES = f"""
     {BACK}
 --- nothing -> the column is called full_name
     pass
+--- a command that there is not -> find the line that fails
+    op.rename_column("users", "name", "full_name")
 --- one name that is known -> the upgrade keeps all names
     {ADD.format(DEFAULT)}; {DROP}
     op.execute("UPDATE users SET full_name = 'Ann Lee' WHERE id = 1")

@@ -37,15 +37,18 @@ def _begun(answer: Answer) -> dict[str, str]:
 
 def _has(answer: Answer, function: str) -> bool:
     """Whether a new revision has this function, with more in it than a TODO."""
-    for name in set(answer.files) - set(_begun(answer)):
-        try:
-            body = ast.parse(answer.files[name]).body
-        except SyntaxError:
-            return True
-        for node in body:
-            if isinstance(node, ast.FunctionDef) and node.name == function:
-                return [ast.unparse(line) for line in node.body] != ["..."]
-    return False
+    new = set(answer.files) - set(_begun(answer))
+    return any(_fills(answer.files[name], function) for name in new)
+
+
+def _fills(source: str, function: str) -> bool:
+    """Whether a file gives this function a body; one that is no Python is an attempt."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return True
+    found = [one for one in body if isinstance(one, ast.FunctionDef) and one.name == function]
+    return any([ast.unparse(line) for line in one.body] != ["..."] for one in found)
 
 
 def draft(answer: Answer) -> Iterator[Item]:
@@ -61,7 +64,10 @@ def draft(answer: Answer) -> Iterator[Item]:
     yield claim("its upgrade runs, in an empty database", not told.error, "no error", told, RUN)
     if told.error:
         return
-    where = "the imports in alembic/env.py: has anybody shown it the class Book?"
+    where = (
+        "the imports in alembic/env.py: has anybody shown it the class Book? A draft that was "
+        "written before stays empty: delete it, and let Alembic write it again"
+    )
     if made:
         where = "the database: books was there when Alembic compared, so it found nothing to do"
     wanted = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
@@ -91,6 +97,8 @@ def renamed(answer: Answer) -> Iterator[Item]:
     for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
         told = answer.alembic(f"{step} {to}", go_on=step == "downgrade")
         where = f"def {step}: what will stand in the column, in the three rows that there are?"
+        if "NotNull" not in told.error:
+            where = f"def {step}: find the line that fails, and read what the error says"
         yield claim(f"the {step} runs, with three users", not told.error, "no error", told, where)
         if told.error:
             return

@@ -89,7 +89,7 @@ EXERCISES = (
         points=2,
         hints=(
             "A new revision holds `pass` twice. Which of the two runs on the way back?",
-            "Lesson 07 fills a revision in *A revision that fails halfway*: read the text, "
+            'The section "A revision that fails halfway" fills a revision: read the text, '
             "replace `pass`, write the text. `op` can add a column to a table, and drop one.",
             f"The two steps: {ADD} and {DROP}. Then upgrade.",
         ),
@@ -119,6 +119,16 @@ with open("models.py", "a") as file:
         ),
         wrong=(
             Wrong("never run", _filled(NICK, ADD, DROP, ""), "your database is at revision 0002"),
+            Wrong(
+                "run while it was empty",
+                '%alembic revision -m "nick" --rev-id 0002\n%alembic upgrade head\n'
+                "from pathlib import Path\n"
+                'file = Path("alembic/versions/0002_nick.py")\n'
+                f'source = file.read_text().replace("pass", "{ADD}", 1)\n'
+                f'file.write_text(source.replace("pass", "{DROP}", 1))\n'
+                "%alembic upgrade head",
+                "what was filled in later has not run",
+            ),
             Wrong("no way back", _filled(NICK, ADD), "its downgrade takes away"),
             Wrong("only the way back", _filled(NICK, "return", DROP), "its upgrade adds"),
             Wrong("the steps swapped", _filled(NICK, DROP, ADD), "its upgrade adds"),

@@ -119,8 +119,11 @@ def nickname(answer: Answer) -> Iterator[Item]:
         yield from _both_ways(answer)
     where = "%alembic current; %alembic upgrade head, once the file is as it should be"
     yield expect("your database is at revision 0002", _bookmark(answer), ["0002"], where)
-    what, where = "your database has the column nickname", "def upgrade(), and when it ran"
-    yield expect(what, found, "character varying(50)", where)
+    where = (
+        "def upgrade(), and when it ran: what was filled in later has not run. Begin again, and "
+        "upgrade when the file is complete"
+    )
+    yield expect("your database has the column nickname", found, "character varying(50)", where)
 
 
 def _both_ways(answer: Answer) -> Iterator[Item]:

@@ -62,12 +62,12 @@ EXERCISES = (
         hints=(
             "Which columns must not come along, and who decides about the order of the rows?",
             "pd.read_sql takes a SELECT and an engine, or a connection. Lesson 08 does it in "
-            "*Ask for what you need*.",
+            'the section "Ask for what you need".',
             "return pd.read_sql(text(...), engine), with SELECT, two columns, and ORDER BY.",
         ),
         why="The SELECT names what it needs, so no password hash leaves the database. Only "
-        "ORDER BY promises an order. An engine in the place of a connection is given back "
-        "what was taken from it.",
+        "ORDER BY promises an order. When read_sql gets an engine, it takes a connection for "
+        "itself, and gives it back.",
         right=(
             _contacts(
                 "with engine.connect() as connection:",
@@ -189,6 +189,11 @@ EXERCISES = (
                 "quotation marks and : and %",
             ),
             Wrong("only the name", _bound(USER), "finds a user by e-mail"),
+            Wrong(
+                "quotation marks around the bound value",
+                _bound(BOTH.replace(":wanted", "':wanted'")),
+                "what the error says",
+            ),
             Wrong("AND", _bound(BOTH.replace("OR", "AND")), "finds a user by name"),
             Wrong("capitals matter", _bound(BOTH.replace("lower", "")), "do not matter"),
             Wrong(

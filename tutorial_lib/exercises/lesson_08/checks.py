@@ -78,7 +78,10 @@ def _plain(cell: Any) -> Any:
 def _shape(told: Outcome, columns: list[str]) -> Iterator[Item]:
     """Whether it is a DataFrame with these columns."""
     kind = told if told.error else told.value["type"]
-    yield expect("the function returns a DataFrame", kind, "DataFrame", "the line with `return`")
+    where = "the line with `return`"
+    if told.error:
+        where = "what the error says; try the function with exercise.engine"
+    yield expect("the function returns a DataFrame", kind, "DataFrame", where)
     if kind == "DataFrame":
         where = "the columns that the SELECT asks for, and their order"
         yield expect(
@@ -158,7 +161,8 @@ def search(answer: Answer) -> Iterator[Item]:
     yield from shape
     if not all(item.good for item in shape):
         return
-    yield expect("it finds a user by name", _rows(told), [person], ARGUMENT)
+    where = f"the WHERE, and {ARGUMENT}"
+    yield expect("it finds a user by name", _rows(told), [person], where)
     by_mail = answer.ask(_asked, "find_users", engine, person[2])
     yield expect("it finds a user by e-mail", _rows(by_mail), [person], "both halves of WHERE")
     where = "lower() on both sides of each comparison"
@@ -167,7 +171,7 @@ def search(answer: Answer) -> Iterator[Item]:
         yield expect(f"capitals in the {which} do not matter", _rows(found), [person], where)
     found = answer.ask(_asked, "find_users", engine, strange)
     other = next(row for row in users if row[1] == strange)
-    where = "a bound value, with its name after a colon: any character may be in it"
+    where = "a bound value that is compared with =: any character may be in it"
     yield expect("it finds a name with quotation marks and : and %", _rows(found), [other], where)
     where = "a value that is bound is never read as SQL"
     yield _nobody(answer, engine, ATTACKS, "a text that holds SQL finds nobody", where)
