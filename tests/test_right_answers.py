@@ -62,5 +62,6 @@ def trace(exercise: Exercise) -> Any:
             for kind, name in snapshot(engine).things
             if kind == "table"
         }
+    schema = snapshot(engine)
     engine.dispose()
-    return snapshot(engine), sequences, tables, read_project(place.project)
+    return schema, sequences, tables, read_project(place.project)

@@ -52,7 +52,7 @@ def note_check(workspace: Path, number: str, done: bool) -> None:
 
 
 def note_hint(workspace: Path, number: str) -> int:
-    """Note that a hint was asked for, and say the how manieth it was."""
+    """Note that a hint was asked for, and say which one it is, counted from 1."""
     return _change(workspace, number, lambda was: replace(was, hints=was.hints + 1)).hints
 
 
