@@ -179,7 +179,7 @@ def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
     unbegun = Exercise("01.6", "Unbegun", counts, ("?", "!"), "", begin=NOTES.begin)
     verdict = verdict_on(unbegun, {})
     assert verdict.state == NOT_STARTED
-    assert 'Run begin("01.6") first' in repr(verdict)
+    assert 'Run the cell with begin("01.6") first' in repr(verdict)
 
 
 def test_an_answer_of_a_kernel_that_was_restarted_is_told_to_begin(workspace: Path) -> None:

@@ -71,16 +71,16 @@ def _note(exercise: Exercise, place: Lesson | None) -> str:
     A restarted kernel has begun nothing. And whoever comes back from a later exercise still
     stands in the folder of that one, where `%alembic` and files go.
     """
-    command = f'begin("{exercise.number}"'
+    again = f'exercise = begin("{exercise.number}", resume=True)'
     if exercise.begin and place is None:
         return (
-            f"Run {command}) first, then your answer, then this cell. To go on with what you "
-            f"made before this notebook was restarted: {command}, resume=True)."
+            f'Run the cell with begin("{exercise.number}") first, then your answer, then this '
+            f"one. To go on with what you made before a restart: {again}."
         )
     if place and not exercise.names and Path.cwd() != place.project:
         return (
             "You are in the folder of another exercise, or of the lesson, and what you run "
-            f"happens there. To come back: {command}, resume=True). Then run your answer again."
+            f"happens there. To come back: {again}. Then run your answer again."
         )
     return ""
 
