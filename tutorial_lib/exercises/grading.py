@@ -2,7 +2,8 @@
 
 The notebook runs in a kernel of its own, in a workspace of its own, on a server of its own;
 the checks run here. A notebook may change what it likes where it runs: the checks are not
-there, and look at the database themselves.
+there, and look at the database and the files themselves. What a learner's function gives,
+however, is asked in that kernel by a probe, and there somebody can replace the probe, too.
 """
 
 from __future__ import annotations
