@@ -189,11 +189,7 @@ EXERCISES = (
                 "quotation marks and : and %",
             ),
             Wrong("only the name", _bound(USER), "finds a user by e-mail"),
-            Wrong(
-                "quotation marks around the bound value",
-                _bound(BOTH.replace(":wanted", "':wanted'")),
-                "what the error says",
-            ),
+            Wrong("a quoted name", _bound(BOTH.replace(":wanted", "':wanted'")), "what the error"),
             Wrong("AND", _bound(BOTH.replace("OR", "AND")), "finds a user by name"),
             Wrong("capitals matter", _bound(BOTH.replace("lower", "")), "do not matter"),
             Wrong(
