@@ -182,7 +182,10 @@ def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
     assert 'Run the cell with begin("01.6") first' in repr(verdict)
 
 
-def test_an_answer_of_a_kernel_that_was_restarted_is_told_to_begin(workspace: Path) -> None:
+def test_an_answer_of_a_kernel_that_was_restarted_is_told_to_begin(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tutorial_lib.lesson._started", {})
     exercise = find("02.1")
     verdict = verdict_on(exercise, {"save_user": print})
     assert verdict.state == NOT_STARTED
