@@ -22,7 +22,6 @@ from tutorial_lib.exercises.manifest import all_exercises
 from tutorial_lib.exercises.verdict import DONE
 from tutorial_lib.runs import reference_run, use_workspace
 from tutorial_lib.testing.answers import BETWEEN, reference, tried
-from tutorial_lib.testing.warm import warm_alembic
 
 # Names that mean something else than their partner, as a slip would write them.
 PARTNERS = {
@@ -215,6 +214,6 @@ def _plain(code: str) -> str:
 
 
 if __name__ == "__main__":
-    with reference_run(), warm_alembic():
+    with reference_run():
         use_workspace("mutations")
         sys.exit(main(sys.argv[1:]))

@@ -18,7 +18,6 @@ from tutorial_lib import servers
 from tutorial_lib.db import make_engine
 from tutorial_lib.runs import use_workspace
 from tutorial_lib.servers.server import Server, admin
-from tutorial_lib.testing.warm import warm_alembic
 
 
 @pytest.fixture(scope="session")
@@ -65,10 +64,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 @pytest.fixture(scope="module")
 def answers(request: pytest.FixtureRequest) -> Iterator[None]:
-    """One workspace for all answers of a module, whose beginnings are made once; a warm Alembic."""
+    """One workspace for all answers of a module, whose beginnings are made once."""
     before, folder = os.environ["TUTORIAL_WORKSPACE"], Path.cwd()
     use_workspace(request.path.stem)
-    with warm_alembic():
-        yield
+    yield
     os.environ["TUTORIAL_WORKSPACE"] = before
     os.chdir(folder)

@@ -20,6 +20,16 @@ from tutorial_lib.errors import ServerError
 
 LAB_SETTINGS = Path(__file__).parent / "lab_settings"
 USUAL_PORT = 8888
+# Kernels come from a process that has imported what lessons use, and nothing of a learner's.
+LOADED = (
+    # Not matplotlib.pyplot: it looks for a notebook to draw in when it is imported.
+    *("pandas", "matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.style"),
+    *("sqlalchemy.orm", "sqlalchemy.dialects.postgresql.psycopg2"),
+    *("alembic.config", "alembic.autogenerate", "alembic.ddl.postgresql", "mako.template"),
+    *("logging.config", "argon2", "passlib.context", "tutorial_lib.explorer"),
+    *("tutorial_lib.servers.embedded", "tutorial_lib.lesson", "tutorial_lib.exercises.learner"),
+)
+WARM = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "warm", "WARM_MODULES": ",".join(LOADED)}
 
 
 def jupyter_environment(folder: Path) -> dict[str, str]:
@@ -38,7 +48,13 @@ def jupyter_environment(folder: Path) -> dict[str, str]:
         "IPYTHONDIR": str(folder / "ipython"),
         "MPLCONFIGDIR": str(folder / "matplotlib"),
         "JUPYTER_PREFER_ENV_PATH": "1",
+        **({} if usual_kernels() else WARM),
     }
+
+
+def usual_kernels() -> bool:
+    """Whether kernels that start in the usual way are asked for, by TUTORIAL_KERNEL=usual."""
+    return os.environ.get("TUTORIAL_KERNEL") == "usual"
 
 
 def warm_up() -> None:
@@ -110,6 +126,8 @@ def _options(root: Path, notebook: str, port: int, browser: bool) -> list[str]:
     ]
     if not browser:
         options.append("--no-browser")
+    if not usual_kernels():
+        options.append("--ServerApp.jpserver_extensions=tutorial_lib.kernel.server=True")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
     return options

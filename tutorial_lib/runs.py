@@ -20,7 +20,8 @@ from filelock import FileLock
 
 from tutorial_lib import databases
 from tutorial_lib.config import APP, Settings, read_settings
-from tutorial_lib.jupyter import jupyter_environment
+from tutorial_lib.jupyter import jupyter_environment, usual_kernels
+from tutorial_lib.kernel import warm
 from tutorial_lib.servers import find, stop
 from tutorial_lib.servers.cluster import THROWAWAY
 from tutorial_lib.servers.embedded import EmbeddedServer
@@ -48,9 +49,12 @@ def reference_run() -> Iterator[Path]:
     os.environ.update(_environment(folder, settings))
     os.environ.pop("JUPYTER_PATH", None)
     try:
+        if not usual_kernels():
+            warm.start()
         try:
             yield folder
         finally:
+            warm.stop()
             _clear(folder, read_settings())
     finally:
         os.environ.clear()

@@ -18,6 +18,7 @@ from tutorial_lib.db import make_engine
 from tutorial_lib.exercises.answer import LIMITS, SECONDS, Answer, Probe
 from tutorial_lib.exercises.exercise import Exercise, Outcome
 from tutorial_lib.exercises.local import TOO_LONG, in_time
+from tutorial_lib.kernel.ready import start_new_kernel
 from tutorial_lib.lesson import Lesson
 
 CELL_SECONDS = 60  # that one cell may take
@@ -36,9 +37,7 @@ class Kernel:
     """
 
     def __init__(self, folder: Path) -> None:
-        from jupyter_client.manager import start_new_kernel
-
-        self._manager, self._client = start_new_kernel(kernel_name="python3", cwd=str(folder))
+        self._manager, self._client = start_new_kernel(cwd=str(folder))
 
     def __enter__(self) -> Kernel:
         return self

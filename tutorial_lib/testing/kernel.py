@@ -16,6 +16,8 @@ import nbval.kernel
 from nbformat.v4 import output_from_msg
 from nbval.kernel import RunningKernel
 
+from tutorial_lib.kernel.ready import start_new_kernel
+
 LOOK = 1.0  # seconds between two looks at whether the kernel lives
 FIRST_TRY = 15  # seconds that a kernel has to start, the first time
 PATIENCE = 30  # seconds that something of ours may take
@@ -84,9 +86,9 @@ def _start(original: Callable[..., Any], **kw: Any) -> Any:
     """
     with kw["stderr"]:
         try:
-            return original(**{**kw, "startup_timeout": FIRST_TRY})
+            return start_new_kernel(**{**kw, "startup_timeout": FIRST_TRY})
         except RuntimeError:
-            return original(**kw)
+            return start_new_kernel(**kw)
 
 
 @wrap(RunningKernel, "__init__")

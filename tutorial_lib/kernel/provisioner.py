@@ -1,0 +1,101 @@
+"""Kernels from the warm process, for whatever starts kernels by jupyter_client.
+
+It is switched on by JUPYTER_DEFAULT_PROVISIONER_NAME=warm, for kernels whose specification
+names no provisioner. Where a warm kernel would not be the same as the usual one, the usual
+one starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+from tutorial_lib.kernel import warm
+from tutorial_lib.kernel.process import NotWarm, Process
+
+KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "independent", "extra_arguments", "kernel_id"}
+LAUNCHER = ["-m", "ipykernel_launcher"]
+
+
+class WarmProvisioner(LocalProvisioner):
+    """What LocalProvisioner does, except that the process is forked and not started."""
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Start the kernel's process; it listens when this returns."""
+        loop = asyncio.get_running_loop()
+        try:
+            # The warm process may have to import first; meanwhile the loop serves others.
+            process = await loop.run_in_executor(None, _forked, cmd, kwargs)
+        except NotWarm as reason:
+            self.log.info("The usual kernel starts, because %s", reason)
+            return await super().launch_kernel(cmd, **kwargs)
+        self.process: Any = process
+        self.pid = self.pgid = process.pid
+        self.cwd = kwargs.get("cwd", Path.cwd())
+        return self.connection_info
+
+    async def kill(self, restart: bool = False) -> None:
+        """Kill the process, and wait until it has gone: whoever looks next need not wait."""
+        process = self.process
+        await super().kill(restart)
+        if isinstance(process, Process):
+            await process.ended()
+
+
+def _forked(cmd: list[str], kwargs: dict[str, Any]) -> Process:
+    if cmd[0] != sys.executable or cmd[1:3] != LAUNCHER:
+        raise NotWarm("it is not the IPython kernel of this interpreter")
+    if kwargs.get("independent") or kwargs.keys() - KNOWN:
+        raise NotWarm("it was asked for in an unusual way")
+    folder = Path(kwargs.get("cwd") or Path.cwd())
+    if not folder.is_dir():
+        raise NotWarm("its working directory does not exist")
+    warm.start()
+    with ExitStack() as stack:
+        process = warm.fork(
+            f"{__name__}:serve",
+            cmd[2:],
+            streams=_streams(kwargs, stack),
+            environ=kwargs.get("env") or os.environ,
+            folder=folder,
+            speaks=True,
+        )
+    process.listen()  # its sockets are open, or it has ended; whoever waits for it sees that
+    return process
+
+
+def _streams(kwargs: dict[str, Any], stack: ExitStack) -> list[int]:
+    """The descriptors that a usual kernel would get."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    stack.callback(os.close, nothing)
+    usual = {"stdin": nothing, "stdout": 1, "stderr": 2}
+    return [_stream(kwargs.get(name), usual[name], nothing) for name in usual]
+
+
+def _stream(wanted: int | IO[Any] | None, usual: int, nothing: int) -> int:
+    if wanted in (subprocess.PIPE, subprocess.STDOUT):
+        raise NotWarm("its output is asked for through a pipe")
+    if wanted is None or wanted == subprocess.DEVNULL:
+        return usual if wanted is None else nothing
+    return wanted if isinstance(wanted, int) else wanted.fileno()
+
+
+def serve(connection: socket.socket) -> None:
+    """In the child: be the kernel that `python -m ipykernel_launcher` is."""
+    import ipykernel_launcher
+    from ipykernel.kernelapp import IPKernelApp
+
+    sys.argv[0] = str(ipykernel_launcher.__file__)
+    application: Any = IPKernelApp.instance()
+    application.initialize()
+    connection.sendall(b'{"ready": true}\n')
+    connection.close()
+    application.start()

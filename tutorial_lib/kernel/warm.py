@@ -1,0 +1,124 @@
+"""The owner's side: start a warm process, and ask it for others."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tutorial_lib.kernel.dress import APPLIED
+from tutorial_lib.kernel.process import NotWarm, Process
+
+SOCKET = "WARM_SOCKET"  # where the warm process listens, for this process and its children
+MODULES = "WARM_MODULES"  # what it imports, with commas between
+_own: dict[str, subprocess.Popen[bytes]] = {}  # by the path of the socket
+
+
+def start() -> None:
+    """Start a warm process, unless there is one. It ends with this process, however that ends.
+
+    It imports what the environment names in WARM_MODULES. Where processes cannot be
+    forked, nothing happens, and `fork` says why.
+    """
+    if sys.platform == "linux" and not os.environ.get(SOCKET):
+        folder = Path(tempfile.mkdtemp(prefix="warm-"))
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(folder / "socket"))
+            listener.listen(64)
+            _own[str(folder / "socket")] = _process(listener, folder / "log")
+        os.environ[SOCKET] = str(folder / "socket")
+
+
+def _process(listener: socket.socket, log: Path) -> subprocess.Popen[bytes]:
+    modules = [name for name in os.environ.get(MODULES, "").split(",") if name]
+    number = listener.fileno()
+    with log.open("w") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tutorial_lib.kernel.zygote", str(number), *modules],
+            stdin=subprocess.PIPE,  # closed, by us or by our death, it ends the process
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            pass_fds=[number],
+            env={k: v for k, v in os.environ.items() if k not in APPLIED},
+            start_new_session=True,  # Ctrl-C in the terminal is for the owner
+        )
+
+
+def stop() -> None:
+    """End the warm process of this process, and all that were forked from it."""
+    process = _own.pop(os.environ.get(SOCKET, ""), None)
+    if process and process.stdin:
+        del os.environ[SOCKET]
+        process.stdin.close()
+        process.wait()
+
+
+def fork(
+    function: str,
+    argv: list[str],
+    *,
+    streams: list[int],
+    environ: Mapping[str, str],
+    folder: Path,
+    speaks: bool = False,
+) -> Process:
+    """A process that calls `function`, "package.module:name", and ends with what it returns.
+
+    argv     its sys.argv
+    streams  descriptors of its stdin, stdout and stderr
+    speaks   the function gets the connection, to say more on it
+
+    Raises NotWarm when there is no warm process, or a child of it would not be the same as
+    a fresh process with this environment.
+    """
+    path = os.environ.get(SOCKET)
+    if not path:
+        raise NotWarm("there is no warm process")
+    request = {
+        "function": function,
+        "argv": argv,
+        "environ": dict(environ),
+        "folder": str(folder),
+        "speaks": speaks,
+    }
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(path)
+        socket.send_fds(connection, [b"\n"], streams)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        return Process(connection, argv)
+    except OSError as error:
+        connection.close()
+        raise NotWarm(f"the warm process cannot be reached: {error.strerror}") from None
+    except NotWarm:
+        connection.close()
+        raise
+
+
+def run(
+    function: str, argv: list[str], *, environ: Mapping[str, str], folder: Path
+) -> tuple[int, str]:
+    """Run a function in a process of its own: the exit code, and what it printed.
+
+    Both streams are one, as with `stderr=subprocess.STDOUT`. Raises NotWarm as `fork` does.
+    """
+    out, into = os.pipe()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    with os.fdopen(out, encoding="utf-8", errors="replace") as printed:
+        try:
+            streams = [nothing, into, into]
+            process = fork(function, argv, streams=streams, environ=environ, folder=folder)
+        finally:
+            os.close(nothing)
+            os.close(into)
+        try:
+            text = printed.read()
+            return process.wait(), text
+        except BaseException:  # an interrupt, most of all; subprocess.run does the same
+            process.kill()
+            raise

@@ -1,0 +1,223 @@
+"""The warm process: it imports, then forks a child for each request, and watches them.
+
+`warm.start` runs it as `python -m tutorial_lib.kernel.zygote FD MODULE ...`. A request is one
+line of JSON on a connection of its own, the child's standard streams beside it. Back come a
+line from the child, and one that tells how it has ended.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tutorial_lib.kernel.dress import INLINE, at_start, dress, prepare_streams
+
+Task = Callable[[], object]
+
+STREAMS = 3  # stdin, stdout, stderr
+PATIENCE = 5  # seconds that a request may take to arrive
+LOOK = 1.0  # seconds between two looks at whether the owner lives
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
+# What a notebook's kernel imports by itself when it starts.
+KERNEL = (
+    *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "pdb", "psutil"),
+    *("faulthandler", "sqlite3", "tornado.platform.asyncio"),
+    *("IPython.core.completerlib", "IPython.core.oinspect", "IPython.core.pylabtools"),
+    *("IPython.core.logger", "IPython.core.debugger", "IPython.extensions.storemagic"),
+)
+
+
+class Zygote:
+    """A single thread that accepts requests and tells how the children ended."""
+
+    def __init__(self, listener: socket.socket, environ: dict[str, str], owner: int) -> None:
+        self.listener, self.environ, self.owner = listener, environ, owner
+        self.libc = ctypes.CDLL(None)
+        self.children: dict[int, tuple[int, socket.socket]] = {}  # pidfd, connection
+        self.events = selectors.DefaultSelector()
+        self.events.register(listener, selectors.EVENT_READ, self.accept)
+        self.events.register(0, selectors.EVENT_READ, self.end)  # it closes with the owner
+
+    def serve(self) -> Task:
+        """Serve until the owner ends. In a child, return what it is to do."""
+        while True:
+            for key, _ in self.events.select(LOOK):
+                task: Task | None = key.data()
+                if task:
+                    return task
+            if os.getppid() != self.owner:
+                self.end()
+
+    def accept(self) -> Task | None:
+        """Take a request and fork for it. In the child, return its task."""
+        connection, _ = self.listener.accept()
+        streams: list[int] = []
+        try:
+            request = self.receive(connection, streams)
+            pid = os.fork() if request else None
+            if pid == 0:
+                return self.become(request, streams, connection)
+        finally:
+            for each in streams:
+                os.close(each)
+        if pid:
+            self.watch(pid, connection)
+        else:
+            connection.close()
+        return None
+
+    def receive(self, connection: socket.socket, streams: list[int]) -> dict[str, Any]:
+        """The request, its streams into the list; empty when it was refused, or broken off."""
+        connection.settimeout(PATIENCE)
+        try:
+            streams += socket.recv_fds(connection, 1, STREAMS)[1]
+            with connection.makefile() as file:
+                request: dict[str, Any] = json.loads(file.readline())
+            why = self.refusal(request)
+            if why:
+                send(connection, refused=why)
+        except (OSError, ValueError):  # whoever asked has gone
+            return {}
+        return {} if why else request
+
+    def watch(self, pid: int, connection: socket.socket) -> None:
+        """Be told when a child has ended, or whoever asked for it."""
+        pidfd = os.pidfd_open(pid)
+        self.children[pid] = pidfd, connection
+        self.events.register(pidfd, selectors.EVENT_READ, partial(self.ended, pid))
+        self.events.register(connection, selectors.EVENT_READ, partial(self.forsaken, pid))
+
+    def refusal(self, request: dict[str, Any]) -> str:
+        """Why a child would be another one than a fresh process; empty when it would not."""
+        threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208
+        if threads > 1:
+            return f"the warm process has {threads} threads"
+        different = at_start(request["environ"]).items() ^ at_start(self.environ).items()
+        return f"{min(different)[0]} is not what it was" if different else ""
+
+    def become(
+        self, request: dict[str, Any], streams: list[int], connection: socket.socket
+    ) -> Task:
+        """In the child: be the process that was asked for, and say so."""
+        self.libc.prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        os.setsid()
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        self.close()
+        dress(request)
+        pidfd = os.pidfd_open(os.getpid())
+        socket.send_fds(connection, [line(pid=os.getpid())], [pidfd])
+        os.close(pidfd)
+        module, _, name = request["function"].partition(":")
+        task: Callable[..., object] = getattr(import_module(module), name)
+        if request["speaks"]:  # it has more to say, and closes the connection
+            return partial(task, connection)
+        connection.close()
+        return task
+
+    def ended(self, pid: int) -> None:
+        """Tell how a child has ended."""
+        pidfd, connection = self.children.pop(pid)
+        self.events.unregister(pidfd)
+        with suppress(KeyError):
+            self.events.unregister(connection)
+        os.close(pidfd)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        with suppress(OSError):
+            send(connection, ended=code)
+        connection.close()
+
+    def forsaken(self, pid: int) -> None:
+        """Whoever asked for a child has gone: end it, and what it has started."""
+        with suppress(KeyError):
+            self.events.unregister(self.children[pid][1])
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close what is the warm process's own."""
+        self.events.close()
+        self.listener.close()
+        for pidfd, connection in self.children.values():
+            os.close(pidfd)
+            connection.close()
+
+    def end(self) -> None:
+        """The owner has gone: so do all that were started for it."""
+        for pid in self.children:
+            self.forsaken(pid)
+        shutil.rmtree(Path(self.listener.getsockname()).parent, ignore_errors=True)
+        os._exit(0)
+
+
+def line(**message: object) -> bytes:
+    """A message as it is sent."""
+    return json.dumps(message).encode() + b"\n"
+
+
+def send(connection: socket.socket, **message: object) -> None:
+    """Send a message."""
+    connection.sendall(line(**message))
+
+
+def load(modules: list[str]) -> None:
+    """Import what children will use, and leave no thread behind."""
+    os.environ.update(INLINE)
+    # ipykernel takes it for its parent when it is imported, and ends when that one has gone.
+    os.environ["JPY_PARENT_PID"] = str(os.getpid())
+    for module in (*KERNEL, *modules):
+        with suppress(ModuleNotFoundError):  # a child that needs it will say so
+            import_module(module)
+    # OpenBLAS stops its threads at a fork, and starts them when it needs them again.
+    if (pid := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    gc.collect()
+    gc.freeze()  # what is never looked at again is never copied either
+
+
+def leave(code: object) -> NoReturn:
+    """End a child as Python does, except that nothing is taken apart that is gone anyway.
+
+    Taking apart what was imported takes longer than many a task.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 0)
+
+
+def main() -> None:
+    """Serve as the warm process; in a child, do its task."""
+    owner, environ = os.getppid(), dict(os.environ)
+    prepare_streams()
+    del sys.path[0]  # the working directory; a kernel's own is put there by IPython
+    load(sys.argv[2:])
+    task = Zygote(socket.socket(fileno=int(sys.argv[1])), environ, owner).serve()
+    try:
+        leave(task())
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+        leave(1 if isinstance(end.code, str) else end.code)
+
+
+if __name__ == "__main__":
+    main()
