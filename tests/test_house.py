@@ -57,11 +57,13 @@ LAYERS = (
     "exercises.learner",
     "exercises.grading editions",
     "copies testing",
-    "testing.commands testing.kernel testing.answers cli.paper",
+    "testing.commands testing.locks testing.answers testing.verification cli.paper",
+    "testing.kernel testing.page testing.newest",
     "cli.course cli.database cli.learner",
     "cli",
     "testing.gates",
-    "testing.strict testing.leads",
+    "testing.findings",
+    "testing.strict testing.leads testing.report",
     "testing.plugin",
 )
 

@@ -94,11 +94,16 @@ def _kernel() -> Iterator[Line]:
 
 
 def _packages() -> Iterator[Line]:
-    wrong = [line for line in map(_pinned, pins(ROOT / "constraints.txt")) if line]
+    wrong = wrong_packages()
     if wrong:
         yield from wrong
     else:
         yield Line("packages", "all as pinned in constraints.txt")
+
+
+def wrong_packages() -> list[Line]:
+    """A bad line for each package that is not as pinned."""
+    return [line for line in map(_pinned, pins(ROOT / "constraints.txt")) if line]
 
 
 def pins(path: Path) -> Iterator[Requirement]:

@@ -17,8 +17,9 @@ from nbformat.v4 import output_from_msg
 from nbval.kernel import RunningKernel
 
 from tutorial_lib.kernel.ready import start_new_kernel
+from tutorial_lib.testing.locks import cancel_statements
 
-LOOK = 1.0  # seconds between two looks at whether the kernel lives
+LOOK = 0.3  # seconds between two looks at whether the kernel lives
 FIRST_TRY = 15  # seconds that a kernel has to start, the first time
 PATIENCE = 30  # seconds that something of ours may take
 GRACE = 5.0  # seconds that a cell has to end after it was interrupted
@@ -36,12 +37,14 @@ class Heard:
 
     request   the id of the cell's request; an output of another one is not the cell's
     patience  the moment after which a cell that was interrupted is given up
+    waited    what it waited for in PostgreSQL when it was interrupted
     """
 
     request: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     reply: dict[str, Any] = field(default_factory=dict)
     patience: float = math.inf
+    waited: str = ""
 
     @property
     def outputs(self) -> list[Any]:
@@ -132,6 +135,13 @@ def _while_alive(
             if time.monotonic() >= deadline:
                 self.heard.patience = time.monotonic() + GRACE
                 raise
+
+
+@wrap(RunningKernel, "interrupt")
+def _free(original: Callable[..., None], self: Any) -> None:
+    """Interrupt a cell, and the statement in which no interrupt would reach it."""
+    self.heard.waited = cancel_statements()
+    original(self)
 
 
 def execute(kernel: Any, code: str) -> None:

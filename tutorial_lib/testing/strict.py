@@ -127,7 +127,9 @@ def _run(original: Callable[..., None], cell: Any) -> None:
         details = error.inner_traceback
     if cell.parent.kernel.heard.patience < math.inf:
         seconds = cell.config.option.nbval_cell_timeout
-        cell.raise_cell_error(f"It took longer than {seconds:g} seconds", details)
+        waited = cell.parent.kernel.heard.waited
+        why = f": {waited}" if waited else ""
+        cell.raise_cell_error(f"It took longer than {seconds:g} seconds{why}", details)
 
 
 def _quiet_failures(cell: Any, heard: Heard) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,180 @@
+"""Run notebooks under pytest, and follow the run as it goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tutorial_lib.config import ROOT
+from tutorial_lib.course import course_map, following, lesson_path
+from tutorial_lib.editions import load
+from tutorial_lib.errors import NotebookError
+
+LOOK = 0.1  # seconds between two looks at the events
+EVENTS, EXECUTED = "TUTORIAL_EVENTS", "TUTORIAL_EXECUTED"
+
+
+@dataclass
+class Lesson:
+    """How the run of a notebook stands.
+
+    tests    how many there are: its cells, the gates, and its lead to the next lesson
+    done     how many have ended; `ran` of them were run, the others given up
+    seconds  that its tests took
+    finding  why it fails; empty when it does not
+    """
+
+    file: str
+    title: str
+    tests: int
+    done: int = 0
+    ran: int = 0
+    seconds: float = 0
+    finding: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def number(self) -> str:
+        """As 01."""
+        return self.file[:2]
+
+    @property
+    def ended(self) -> bool:
+        """Whether all its tests have ended."""
+        return self.done >= self.tests
+
+    def take(self, event: Mapping[str, object]) -> None:
+        """Count a test that has ended."""
+        self.done += event["when"] != "teardown"  # of a test that was counted
+        self.ran += event["outcome"] != "skipped"
+        self.seconds += float(str(event["seconds"]))
+        finding = event.get("finding")
+        if isinstance(finding, dict) and not self.finding:
+            self.finding = finding
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run.
+
+    python  the interpreter of an environment in which the kit is installed
+    jobs    how many notebooks run at the same time
+    server  the address of a server of one's own; empty for the run's own
+    junit   where to write JUnit's XML; None for nowhere
+    """
+
+    python: str = sys.executable
+    jobs: int = 1
+    server: str = ""
+    junit: Path | None = None
+
+
+@dataclass
+class Run:
+    """One run over some lessons; `follow()` drives it.
+
+    executed  the folder of the executed copies of what fails
+    """
+
+    numbers: list[str]
+    options: Options
+    executed: Path
+    lessons: dict[str, Lesson] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        titles = {entry.number: entry.title for entry in course_map().entries}
+        for path in map(lesson_path, self.numbers):
+            number = path.name[:2]
+            title = f"{number} · {titles[number]}"
+            self.lessons[path.name] = Lesson(path.name, title, _tests(path))
+
+    @property
+    def failed(self) -> list[Lesson]:
+        """The lessons that fail, in order."""
+        return [lesson for lesson in self.lessons.values() if lesson.finding]
+
+    def follow(self) -> Iterator[Lesson]:
+        """Run; give each lesson whenever one of its tests has ended.
+
+        Raises NotebookError when pytest itself could not do its work.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            events, log = Path(folder) / "events", Path(folder) / "log"
+            events.touch()
+            with log.open("w") as file, _ended(self._start(events, file.fileno())) as process:
+                for event in _events(events, process):
+                    lesson = self.lessons[str(event["notebook"])]
+                    lesson.take(event)
+                    yield lesson
+            self._refuse_a_part(process.returncode, log)
+
+    def _start(self, events: Path, log: int) -> subprocess.Popen[bytes]:
+        options = self.options
+        command = [options.python, "-m", "pytest", "-q", "-p", "tutorial_lib.testing.report"]
+        command += ["-n", str(options.jobs), "--dist", "loadfile"] if options.jobs > 1 else []
+        command += [f"--junit-xml={options.junit.resolve()}"] if options.junit else []
+        command += ["--rootdir", str(ROOT), *map(str, map(lesson_path, self.numbers))]
+        own = {"DATABASE_URL": options.server, "TUTORIAL_POSTGRES": "own"}
+        told = {EVENTS: str(events), EXECUTED: str(self.executed)}
+        environ = {**os.environ, **told, **(own if options.server else {})}
+        try:
+            return subprocess.Popen(
+                command, cwd=ROOT, env=environ, stdout=log, stderr=subprocess.STDOUT
+            )
+        except FileNotFoundError:
+            raise NotebookError(
+                f"There is no Python at {options.python}.",
+                "It should be the one of an environment with the kit in it.",
+                "Give its path, for instance --python .venv/bin/python.",
+            ) from None
+
+    def _refuse_a_part(self, code: int, log: Path) -> None:
+        whole = all(lesson.ended for lesson in self.lessons.values())
+        if whole and code == (1 if self.failed else 0):
+            return
+        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise NotebookError(
+            f"The run ended early, with exit code {code}.",
+            "pytest says:\n  " + "\n  ".join(said[-15:]),
+            "Run: python3 start.py doctor",
+        )
+
+
+def _tests(path: Path) -> int:
+    """How many tests a notebook makes."""
+    cells = load(path)["cells"]
+    code = len([cell for cell in cells if cell["cell_type"] == "code"])
+    return code + 1 + bool(following(path.name[:2]))
+
+
+def _events(path: Path, process: subprocess.Popen[bytes]) -> Iterator[dict[str, object]]:
+    """The events as they are written, until the process has ended and all are read."""
+    with path.open(encoding="utf-8") as file:
+        part = ""
+        while True:
+            ended = process.poll() is not None
+            part += file.read()
+            *lines, part = part.split("\n")
+            yield from map(json.loads, lines)
+            if ended:
+                return
+            time.sleep(LOOK)
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Leave no run behind, whatever happens to the one who follows it."""
+    try:
+        yield process
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        process.wait()
