@@ -54,6 +54,11 @@ def test_help_lists_the_commands() -> None:
     ] == []
 
 
+@pytest.mark.parametrize("words", [[], ["db"]])
+def test_help_cuts_no_sentence_off(words: list[str]) -> None:
+    assert "..." not in tutorial(*words, "--help", COLUMNS="80").stdout.split("Commands:")[1]
+
+
 def test_the_server_is_started_told_and_stopped(tmp_path: Path) -> None:
     home = str(tmp_path / "server")
     assert tutorial("db", "status", TUTORIAL_SERVER_HOME=home).stdout.splitlines() == [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -91,3 +93,16 @@ def test_settings_that_cannot_be_read_are_told_once(monkeypatch: pytest.MonkeyPa
     wrong = [found for found in doctor.examine() if not found.good]
     assert [found.topic for found in wrong] == ["settings"]
     assert wrong[0].found.startswith("DATABASE_HOST is set, but DATABASE_PORT")
+
+
+def test_how_kernels_start_is_tried_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm = sys.platform == "linux" and os.environ.get("TUTORIAL_KERNEL") != "usual"
+    assert (line("kernel start").found == "forked from a warm process") is warm
+    monkeypatch.setenv("WARM_SOCKET", "/nowhere/socket")
+    monkeypatch.delenv("TUTORIAL_KERNEL", raising=False)
+    assert line("kernel start").found == (
+        "the usual way, because the warm process cannot be reached: "
+        "[Errno 2] No such file or directory"
+    )
+    monkeypatch.setenv("TUTORIAL_KERNEL", "usual")
+    assert line("kernel start").found == "the usual way, as TUTORIAL_KERNEL=usual asks"

@@ -53,6 +53,7 @@ class Report(Card):
 def examine() -> Iterator[Line]:
     """All lines, one after the other; a part that fails becomes a bad line."""
     yield from _needed()
+    yield from _kernel_start()
     yield from _docker()
 
 
@@ -91,6 +92,12 @@ def _kernel() -> Iterator[Line]:
     same = os.path.normcase(kernel) == os.path.normcase(sys.executable)
     found = "the same as above" if same else kernel
     yield Line("notebook kernel", found, "" if same else "Start JupyterLab with start.py.")
+
+
+def _kernel_start() -> Iterator[Line]:
+    from tutorial_lib.jupyter import kernel_start
+
+    yield Line("kernel start", kernel_start())
 
 
 def _packages() -> Iterator[Line]:

@@ -17,6 +17,8 @@ from typing import Any
 
 from tutorial_lib.config import read_settings
 from tutorial_lib.errors import ServerError
+from tutorial_lib.kernel import warm
+from tutorial_lib.kernel.process import NotWarm
 
 LAB_SETTINGS = Path(__file__).parent / "lab_settings"
 USUAL_PORT = 8888
@@ -55,6 +57,24 @@ def jupyter_environment(folder: Path) -> dict[str, str]:
 def usual_kernels() -> bool:
     """Whether kernels that start in the usual way are asked for, by TUTORIAL_KERNEL=usual."""
     return os.environ.get("TUTORIAL_KERNEL") == "usual"
+
+
+def kernel_start() -> str:
+    """How a lesson's kernel starts on this machine, tried; in words."""
+    if usual_kernels():
+        return "the usual way, as TUTORIAL_KERNEL=usual asks"
+    before = dict(os.environ)
+    os.environ.update(WARM)
+    try:
+        warm.start()
+        warm.run("time:tzset", [], environ=os.environ, folder=Path.cwd())
+        return "forked from a warm process"
+    except NotWarm as reason:
+        return f"the usual way, because {reason}"
+    finally:
+        warm.stop()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def warm_up() -> None:

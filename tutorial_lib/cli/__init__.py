@@ -11,7 +11,8 @@ from tutorial_lib.cli import course, database, learner
 from tutorial_lib.errors import TutorialError
 
 app = typer.Typer(
-    help="Database setup and migrations, hands-on. Begin with: python3 start.py",
+    help="Database setup and migrations, hands-on. Begin with: python3 start.py. "
+    "The tests: python3 start.py test.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # they would print local variables, passwords among them

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 Learner = typer.Option("--learner", help="Judge the exercises in the learner's copies.")
 Twice = typer.Option("--twice", help="Run all twice, to find what is not the same each time.")
-Jobs = typer.Option(min=1, help="How many lessons run at the same time.")
+Jobs = typer.Option(min=1, help="How many lessons run at the same time.", show_default=False)
 Server = typer.Option(help="The address of a server to run on, as DATABASE_URL has it.")
-Python = typer.Option(help="The Python of another environment with the kit in it.")
+Python = typer.Option(
+    help="The Python of another environment with the kit in it.", show_default=False
+)
 Unpinned = typer.Option("--unpinned", help="Run with the newest version of every package.")
 Junit = typer.Option(help="Write the results into this file, as JUnit's XML.")
 Report = typer.Option(help="Write a page and the executed copies of what fails into this folder.")
@@ -39,7 +41,10 @@ def verify(
     junit: Annotated[Path | None, Junit] = None,
     report: Annotated[Path | None, Report] = None,
 ) -> None:
-    """Run notebooks strictly, on a server of their own: the reference ones, or the learner's.
+    """Run the notebooks strictly, and say what fails and why.
+
+    They run on a server and in workspaces of their own, the reference edition or, with
+    --learner, the exercises of the learner's copies.
 
     Example: python3 start.py verify 01
     """

@@ -27,7 +27,9 @@ def db_start() -> None:
 
 @app.command("stop")
 def db_stop() -> None:
-    """Stop the kit's own PostgreSQL: the embedded one keeps its data, a container goes with it.
+    """Stop the kit's own PostgreSQL.
+
+    The embedded one keeps its data, a container goes with it.
 
     Example: python3 start.py db stop
     """
@@ -38,7 +40,7 @@ def db_stop() -> None:
 
 @app.command("status")
 def db_status() -> None:
-    """Say which server is used, why, whether it runs, and where its data lies.
+    """Say which server is used, why, and whether it runs.
 
     Example: python3 start.py db status
     """
@@ -62,7 +64,9 @@ def db_url(
     database: Annotated[str | None, typer.Argument(help="A database; else the default.")] = None,
     show_password: Annotated[bool, typer.Option(help="Print the password as well.")] = False,
 ) -> None:
-    """Print the address for other database tools; the password as *** unless it is asked for.
+    """Print the address for other database tools.
+
+    The password is *** unless it is asked for.
 
     Example: python3 start.py db url --show-password
     """

@@ -49,7 +49,7 @@ def _lab_is_ready(address: str) -> None:
 
 
 def doctor() -> None:
-    """Look at all that a lesson needs, and say how to mend what is wrong.
+    """Say whether all is there that lessons need, and what mends it.
 
     Example: python3 start.py doctor
     """
@@ -70,7 +70,9 @@ def doctor() -> None:
 
 
 def copy() -> None:
-    """Make the copies of the notebooks in the workspace, and bring untouched ones up to date.
+    """Make your copies of the notebooks.
+
+    Those that you have not touched are brought up to date; the others stay as they are.
 
     Example: python3 start.py copy
     """

@@ -78,7 +78,8 @@ def fork(
     """
     path = os.environ.get(SOCKET)
     if not path:
-        raise NotWarm("there is no warm process")
+        there = sys.platform == "linux"
+        raise NotWarm("there is no warm process" if there else "forking is for Linux")
     request = {
         "function": function,
         "argv": argv,
@@ -94,10 +95,18 @@ def fork(
         return Process(connection, argv)
     except OSError as error:
         connection.close()
-        raise NotWarm(f"the warm process cannot be reached: {error.strerror}") from None
+        raise NotWarm(f"the warm process cannot be reached: {_last_word(path) or error}") from None
     except NotWarm:
         connection.close()
         raise
+
+
+def _last_word(path: str) -> str:
+    """What a warm process that could not start has said at last."""
+    try:
+        return Path(path).with_name("log").read_text(errors="replace").splitlines()[-1]
+    except (OSError, IndexError):
+        return ""
 
 
 def run(
