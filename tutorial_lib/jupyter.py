@@ -65,6 +65,7 @@ def kernel_start() -> str:
         return "the usual way, as TUTORIAL_KERNEL=usual asks"
     before = dict(os.environ)
     os.environ.update(WARM)
+    running = warm.SOCKET in os.environ
     try:
         warm.start()
         warm.run("time:tzset", [], environ=os.environ, folder=Path.cwd())
@@ -72,7 +73,8 @@ def kernel_start() -> str:
     except NotWarm as reason:
         return f"the usual way, because {reason}"
     finally:
-        warm.stop()
+        if not running:
+            warm.stop()
         os.environ.clear()
         os.environ.update(before)
 
