@@ -88,9 +88,11 @@ def _errors(outputs: list[Any]) -> list[str]:
 def _advice(kind: str, number: str, fresh: list[Any]) -> tuple[str, str]:
     """The probable cause, and the command."""
     refresh = f"python3 start.py refresh {number}"
+    if kind in (STALE, BROKEN) and _drift():
+        return _drift(), AGAIN
     if kind == STALE:
         why = "The cell runs to its end. What it shows has changed since the notebook was stored."
-        return _drift() or why, f"{refresh} && git diff notebooks"
+        return why, f"{refresh} && git diff notebooks"
     if kind == KERNEL:
         return (
             "The process of the notebook ended: a crash, or no memory left.",
@@ -100,8 +102,6 @@ def _advice(kind: str, number: str, fresh: list[Any]) -> tuple[str, str]:
         return "It waits for something that does not come.", f"python3 start.py verify {number}"
     if kind == REFUSED:
         return _whole(number)
-    if _drift():
-        return _drift(), AGAIN
     return _cause(_errors(fresh)), f"mend the cell, then: {refresh}"
 
 
