@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -26,17 +26,19 @@ class Lab:
     process: subprocess.Popen[str]
     said: str
     workspace: Path
+    warm: list[psutil.Process] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         """The address that it printed, token included."""
         return re.findall(r"http://\S+", self.said)[-1]
 
-    def get(self, path: str) -> str:
-        """What it answers to a request."""
+    def get(self, path: str, post: str | None = None) -> str:
+        """What it answers to a request; with `post`, to one that sends this text."""
         base, _, token = self.address.partition("?token=")
         url = f"{base.split('/lab')[0]}{path}?token={token}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        sent = None if post is None else post.encode()
+        with urllib.request.urlopen(url, sent, timeout=10) as answer:
             return str(answer.read().decode())
 
 
@@ -44,9 +46,10 @@ class Lab:
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One JupyterLab for this file."""
     workspace = tmp_path_factory.mktemp("lab") / "workspace"
+    alone = {key: value for key, value in os.environ.items() if key != "WARM_SOCKET"}
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("tutorial")), "lab", "--no-browser"],
-        env={**os.environ, "TUTORIAL_WORKSPACE": str(workspace), "JUPYTER_PATH": "/elsewhere"},
+        env={**alone, "TUTORIAL_WORKSPACE": str(workspace), "JUPYTER_PATH": "/elsewhere"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -101,6 +104,18 @@ def test_its_kernels_run_on_this_python(lab: Lab) -> None:
     assert "python" in Path(specs["python3"]["spec"]["argv"][0]).name
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
+def test_its_kernels_are_forked_from_a_process_that_ends_with_it(lab: Lab) -> None:
+    kernel = json.loads(lab.get("/api/kernels", post='{"name": "python3"}'))["id"]
+    below = psutil.Process(lab.process.pid).children(recursive=True)
+    (warm, forked) = [p for p in below if "tutorial_lib.kernel.zygote" in p.cmdline()]
+    assert forked.ppid() == warm.pid
+    lab.get(f"/api/kernels/{kernel}/restart", post="{}")
+    assert not forked.is_running()
+    (restarted,) = warm.children()
+    lab.warm = [warm, restarted]
+
+
 def test_a_kernel_registered_in_the_users_home_does_not_win(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +148,7 @@ def test_ctrl_c_ends_it_and_leaves_postgresql_running(lab: Lab) -> None:
     port = re.findall(r"127\.0\.0\.1:(\d+)\.", lab.said)[0]
     _end(lab.process)
     assert lab.process.returncode == 0
+    assert psutil.wait_procs(lab.warm, timeout=3)[1] == []
     left = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     assert not [line for line in left if "jupyterlab" in line and str(lab.workspace) in line]
     code = "from tutorial_lib import servers; print(servers.running().url.port)"
