@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
-from collections.abc import Callable
 
 from sqlalchemy import Engine, NullPool, text
 
+from measure import ROUNDS, seconds
 from tutorial_lib import servers
 from tutorial_lib.db import make_engine
 from tutorial_lib.exercises.exercise import Exercise
@@ -24,8 +23,6 @@ from tutorial_lib.exercises.manifest import all_exercises
 from tutorial_lib.exercises.verdict import DONE
 from tutorial_lib.runs import reference_run, use_workspace
 from tutorial_lib.testing.answers import answered, reference
-
-ROUNDS = 5
 
 
 def main(wanted: list[str]) -> None:
@@ -61,13 +58,6 @@ def ask(engine: Engine) -> None:
 def look(exercise: Exercise, names: dict[str, object]) -> None:
     """One check, which must be satisfied."""
     assert verdict_on(exercise, names).state == DONE, exercise.number
-
-
-def seconds(action: Callable[[], object]) -> float:
-    """How long one call takes, in seconds."""
-    begun = time.perf_counter()
-    action()
-    return time.perf_counter() - begun
 
 
 if __name__ == "__main__":

@@ -1,0 +1,216 @@
+"""What a run of the whole course costs: ours beside other runners, and beside its cells alone.
+
+    python benchmarks/course.py [--rounds N] [01 06 ...]    the course, or some lessons
+    python benchmarks/course.py --growth [--rounds N]       1, 10 and 50 small notebooks
+
+Every run has a server and workspaces of its own, which are made and removed in each row alike.
+The other runners start kernels and Alembic's commands in the usual way. nbmake and papermill
+are measured where they are installed. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from measure import ROUNDS, show_usages, usage, usages
+from tutorial_lib import servers
+from tutorial_lib.config import ROOT
+from tutorial_lib.course import lessons
+from tutorial_lib.editions import METADATA, dump, load
+from tutorial_lib.runs import reference_run
+
+Run = Callable[[], None]
+
+OURS, NBVAL, FLOOR = "ours", "pytest --nbval", "the cells alone, in one Python"
+AIMS = "To reach, against pytest --nbval: 0.35 of its wall time, 0.30 of its CPU."
+REMARKS = """
+nbmake, jupyter execute and papermill compare no output; pytest --nbval lets pass what the
+kit's gates refuse. papermill knows no error that is meant: it runs every cell of these
+notebooks, and its exit code is 1 for those with such an error."""
+PYTHON = [sys.executable, "-W", "ignore", "-m"]
+SETTINGS = str(ROOT / "pyproject.toml")
+STRICT = [*PYTHON, "pytest", "-q", "-c", SETTINGS, "-n", "0"]
+# Without the kit's plugins and settings, as somebody would run it who does not have them.
+PLAIN = [
+    *(*PYTHON, "pytest", "-q", "-c", SETTINGS, "-o", "addopts=", "-o", "filterwarnings="),
+    *("-p", "no:pytest_alembic"),
+]
+SANITIZED = ["--nbval", "--nbval-sanitize-with=notebooks/sanitize.cfg"]
+SIZES = (1, 10, 50)
+SMALL = (
+    "import pandas as pd\nfrom sqlalchemy import create_engine, text\n\n"
+    "from tutorial_lib import servers",
+    "engine = create_engine(servers.find().url)\n"
+    'int(pd.read_sql(text("SELECT 40 + 2 AS answer"), engine).answer[0])',
+)
+
+
+def main() -> None:
+    """Measure what was asked for, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lessons", nargs="*", help="numbers of lessons; all without any")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--growth", action="store_true", help="1, 10 and 50 small notebooks")
+    parser.add_argument("--cells", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes imports four times slower
+    os.chdir(ROOT)
+    if asked.cells:
+        run_cells(map(Path, asked.lessons))
+    elif asked.growth:
+        measure_growth(asked.rounds)
+    else:
+        measure_course([lessons()[each] for each in asked.lessons or lessons()], asked.rounds)
+
+
+def measure_course(notebooks: Sequence[Path], rounds: int) -> None:
+    """All runners, on the same notebooks."""
+    runs = {name: partial(usage, run) for name, run in runners(notebooks).items()}
+    rows = usages(runs, rounds)
+    cells = sum(len(code_cells(path)) for path in notebooks)
+    show_usages(f"{len(notebooks)} lessons with {cells} cells", rows, NBVAL)
+    print(f"\n{AIMS}\n{REMARKS}")
+
+
+def measure_growth(rounds: int) -> None:
+    """Ours and plain nbval, on more and more notebooks."""
+    for size in SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            runs = runners(small_notebooks(Path(folder), size))
+            wanted = {name: partial(usage, runs[name]) for name in (OURS, NBVAL, FLOOR)}
+            title = f"{size} notebooks that import pandas and ask one question"
+            show_usages(title.replace("1 notebooks", "1 notebook"), usages(wanted, rounds), NBVAL)
+
+
+def runners(notebooks: Sequence[Path]) -> dict[str, Run]:
+    """What runs the notebooks, by name; what is not installed is left out."""
+    paths = [str(path) for path in notebooks]
+    runs = {
+        OURS: partial(succeed, [*STRICT, *paths]),
+        "ours, with usual kernels": partial(succeed, [*STRICT, *paths], TUTORIAL_KERNEL="usual"),
+        NBVAL: partial(in_a_run, partial(succeed, [*PLAIN, *SANITIZED, *paths])),
+        "nbmake": partial(in_a_run, partial(succeed, [*PLAIN, "--nbmake", *paths])),
+        "jupyter execute": partial(in_a_run, partial(execute, paths)),
+        "papermill": partial(in_a_run, partial(papermill, notebooks)),
+        FLOOR: partial(in_a_run, partial(alone, paths), kernels="warm"),
+    }
+    missing = [name for name in ("nbmake", "papermill") if not find_spec(name)]
+    for name in missing:
+        print(f"{name} is not installed, so it is not measured.")
+    return {name: run for name, run in runs.items() if name not in missing}
+
+
+def in_a_run(run: Run, kernels: str = "usual") -> None:
+    """Run it with a new server, and a workspace for all notebooks."""
+    os.environ["TUTORIAL_KERNEL"] = kernels
+    with reference_run():
+        servers.find()
+        run()
+
+
+def succeed(command: Sequence[str], **environ: str) -> None:
+    """Run a program, which must succeed; else show the end of what it said."""
+    done = subprocess.run(
+        command,
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[3:6]} ended with {done.returncode}: {done.stdout[-4000:]}")
+
+
+def execute(paths: Sequence[str]) -> None:
+    """Jupyter's own runner; it stops at the first error that is not announced."""
+    succeed([*PYTHON, "jupyter", "execute", *paths])
+
+
+def papermill(notebooks: Iterable[Path]) -> None:
+    """One process a notebook. Its exit code says less than what it has written."""
+    written = Path(os.environ["TUTORIAL_WORKSPACE"])  # it goes away with the run
+    written.mkdir(parents=True)
+    for path in notebooks:
+        out = written / path.name
+        command = [*PYTHON, "papermill", str(path), str(out), "--cwd", str(path.parent)]
+        done = subprocess.run([*command, "--no-progress-bar"], capture_output=True, text=True)
+        sources = {source_of(cell) for cell in code_cells(path)}
+        ran = [cell for cell in code_cells(out) if source_of(cell) in sources]
+        if len(ran) < len(code_cells(path)) or any(map(failed, ran)):
+            raise RuntimeError(f"papermill did not run {path.name}: {done.stderr[-4000:]}")
+
+
+def failed(cell: dict[str, Any]) -> bool:
+    """Whether a cell was not run, or raised an error that is not announced, or the reverse."""
+    raised = any(output["output_type"] == "error" for output in cell["outputs"])
+    return raised != is_to_raise(cell) or not cell["execution_count"]
+
+
+def alone(paths: Sequence[str]) -> None:
+    """The cells in one Python; Alembic's commands come from a warm process."""
+    succeed([sys.executable, "-W", "ignore", __file__, "--cells", *paths])
+
+
+def run_cells(notebooks: Iterable[Path]) -> None:
+    """Run all cells in this Python: IPython's shell, and no kernel."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    sys.path[0] = ""  # a notebook imports from its working directory
+    for path in notebooks:
+        os.chdir(path.parent)
+        InteractiveShell.clear_instance()
+        shell = InteractiveShell.instance()
+        for number, cell in enumerate(code_cells(path), start=1):
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said):
+                done = shell.run_cell(source_of(cell), store_history=True)
+            if done.success == is_to_raise(cell):
+                sys.exit(f"{path.name}, cell {number}: {said.getvalue()}")
+    os.chdir(ROOT)  # a lesson has gone to its project, which goes away
+
+
+def code_cells(path: Path) -> list[dict[str, Any]]:
+    """The code cells of a notebook."""
+    return [cell for cell in load(path)["cells"] if cell["cell_type"] == "code"]
+
+
+def source_of(cell: dict[str, Any]) -> str:
+    """The text of a cell."""
+    return "".join(cell["source"])
+
+
+def is_to_raise(cell: dict[str, Any]) -> bool:
+    """Whether a cell announces an error."""
+    return "raises-exception" in cell["metadata"].get("tags", [])
+
+
+def small_notebooks(folder: Path, size: int) -> list[Path]:
+    """So many notebooks with the same two cells, and their outputs."""
+    cells = [
+        {"cell_type": "code", "id": f"cell-{count}", "metadata": {}, "source": source}
+        | {"execution_count": count, "outputs": []}
+        for count, source in enumerate(SMALL, start=1)
+    ]
+    answer = {"output_type": "execute_result", "metadata": {}, "execution_count": len(SMALL)}
+    cells[-1]["outputs"] = [{**answer, "data": {"text/plain": ["42"]}}]
+    text = dump({"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5})
+    paths = [folder / f"small_{number:02}.ipynb" for number in range(size)]
+    for path in paths:
+        path.write_text(text, encoding="utf-8")
+    return paths
+
+
+if __name__ == "__main__":
+    main()

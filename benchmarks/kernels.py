@@ -1,0 +1,222 @@
+"""What a kernel and `%alembic` cost, from a warm process and in the usual way.
+
+    python benchmarks/kernels.py [--rounds N]
+
+JupyterLab is opened twice, as `tutorial lab` opens it, once with each kind of kernel, and asked
+as a browser asks. CPU is that of all its processes. Memory is PSS: what is shared counts in
+parts, and the warm process counts, too. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from lab import Lab, lab
+from measure import ROUNDS, Action, Usage, interleaved, show_usages, usages
+from tutorial_lib.config import ROOT
+from tutorial_lib.course import lesson_path, lessons
+from tutorial_lib.editions import load
+from tutorial_lib.kernel import ready, warm
+from tutorial_lib.lesson import start
+from tutorial_lib.migrations import launch
+from tutorial_lib.runs import reference_run, use_workspace
+
+TUTORIAL = [sys.executable, "-c", "from tutorial_lib.cli import main; main()"]
+KINDS = ("usual", "warm")
+LIGHT, HEAVY = "01", "08"  # what their first cells import: SQLAlchemy; pandas, matplotlib too
+TOGETHER = 10
+PROVISIONERS = {"usual": "local-provisioner", "warm": "warm"}
+FIRST = "From opening a notebook to its first answered cell"
+
+
+def main() -> None:
+    """Measure everything, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    rounds = parser.parse_args().rounds
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes imports four times slower
+    with two_labs() as labs:
+        measure_first_cells(labs, rounds)
+        measure_memory(labs, rounds)
+    with environment(TUTORIAL_KERNEL="warm"), reference_run():
+        use_workspace("kernels")
+        measure_clients(rounds)
+        measure_alembic(rounds)
+
+
+@contextmanager
+def two_labs() -> Iterator[dict[str, Lab]]:
+    """JupyterLab with each kind of kernel, on the same server and workspace."""
+    with ExitStack() as stack:
+        # The run of this process has no warm process: each JupyterLab starts its own or none.
+        stack.enter_context(environment(TUTORIAL_KERNEL="usual"))
+        stack.enter_context(reference_run())
+        yield {
+            kind: stack.enter_context(lab(TUTORIAL, ROOT, TUTORIAL_KERNEL=kind)) for kind in KINDS
+        }
+
+
+@contextmanager
+def environment(**values: str | None) -> Iterator[None]:
+    """Set variables for a while; None takes one out."""
+    before = dict(os.environ)
+    os.environ.update({name: value for name, value in values.items() if value is not None})
+    for name in [name for name, value in values.items() if value is None]:
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def measure_first_cells(labs: Mapping[str, Lab], rounds: int) -> None:
+    """Opening a lesson and running its first cell, as the first one and later."""
+    rows = {kind: first_cell(labs[kind], LIGHT) for kind in reversed(KINDS)}
+    show_usages(f"{FIRST}, the first after JupyterLab's start; once", rows, "usual")
+    for number in (LIGHT, HEAVY):
+        rows = usages({kind: partial(first_cell, labs[kind], number) for kind in KINDS}, rounds)
+        show_usages(f"{FIRST}, lesson {number}", rows, "usual")
+    print("  To reach: 0.20 of the usual kernel's.")
+
+
+def first_cell(one: Lab, number: str) -> Usage:
+    """What the first cell of a lesson takes, with the start of its kernel."""
+    sessions: list[str] = []
+    taken = used(one.pid, lambda: sessions.append(answer(one, number)))
+    one.end(sessions[0])
+    return taken
+
+
+def answer(one: Lab, number: str, name: str = "") -> str:
+    """Open a lesson and run its first cell; the session."""
+    path = f"notebooks/{name}{lesson_path(number).name}"
+    return one.answer(path, first_source(number))
+
+
+def first_source(number: str) -> str:
+    """The first code cell of a lesson."""
+    cells = load(lessons()[number])["cells"]
+    return "".join(next(cell for cell in cells if cell["cell_type"] == "code")["source"])
+
+
+def used(pid: int, action: Action) -> Usage:
+    """What a call takes, with the CPU of a process and all below it."""
+    before, begun = cpu_of(pid), time.perf_counter()
+    action()
+    wall = time.perf_counter() - begun
+    return Usage(wall, cpu_of(pid) - before)
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of the processors that a process and all below it have taken so far."""
+    process = psutil.Process(pid)
+    spent = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return sum(t.user + t.system + t.children_user + t.children_system for t in spent)
+
+
+def measure_memory(labs: Mapping[str, Lab], rounds: int) -> None:
+    """Ten kernels at once, after the first cell of a lesson."""
+    actions = {kind: partial(memory, labs[kind]) for kind in KINDS}
+    rows = {kind: statistics.median(each) for kind, each in interleaved(actions, rounds).items()}
+    print(f"\nMemory of {TOGETHER} kernels after the first cell of lesson {HEAVY}")
+    for kind, size in rows.items():
+        each, ratio = size / TOGETHER, size / rows["usual"]
+        print(f"  {kind:<40}{size:8.0f} MB{each:8.1f} MB each{ratio:8.2f}")
+    print("  To reach: 0.50 of the usual kernels'.")
+
+
+def memory(one: Lab) -> float:
+    """Megabytes of ten kernels, and of what they come from."""
+    opened = [answer(one, HEAVY, f"copy-{number}-") for number in range(TOGETHER)]
+    (server,) = psutil.Process(one.pid).children()
+    size = sum(map(pss, server.children(recursive=True)))
+    for session in opened:
+        one.end(session)
+    return size / 1e6
+
+
+def pss(process: psutil.Process) -> int:
+    """The bytes of a process, those shared by n processes counted 1/n."""
+    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def measure_clients(rounds: int) -> None:
+    """Kernels as programs start them: jupyter_client's own way, and the kit's."""
+    from jupyter_client.manager import start_new_kernel
+
+    ways: dict[str, Callable[..., Any]] = {
+        "jupyter_client's wait": start_new_kernel,
+        "the kit's wait": ready.start_new_kernel,
+    }
+    warm.start()
+    actions = {
+        f"{kind} kernel, {way}": partial(used, os.getpid(), partial(run_one, kind, begin))
+        for way, begin in ways.items()
+        for kind in KINDS
+    }
+    rows = usages(actions, rounds)
+    show_usages("start_new_kernel, one cell, and its end", rows, next(iter(rows)))
+
+
+def run_one(kind: str, begin: Callable[..., Any]) -> None:
+    """Start a kernel, run the first cell of a lesson, end it."""
+    from jupyter_client.provisioning.factory import KernelProvisionerFactory
+
+    KernelProvisionerFactory.instance().default_provisioner_name = PROVISIONERS[kind]
+    manager, client = begin(kernel_name="python3")
+    try:
+        reply = client.execute_interactive(first_source(LIGHT), timeout=60)
+        assert reply["content"]["status"] == "ok", reply
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def measure_alembic(rounds: int) -> None:
+    """`%alembic current` in a process of its own, and in this one."""
+    project = start("07").project
+    work = "in this process: the work itself"
+
+    def command(socket: str | None) -> None:
+        with environment(**{warm.SOCKET: socket}):
+            code, said = launch(["current"], project)
+        assert code == 0, said
+
+    actions: dict[str, Action] = {
+        work: current,
+        "usual": partial(command, None),
+        "warm": partial(command, os.environ[warm.SOCKET]),
+    }
+    rows = usages(
+        {name: partial(used, os.getpid(), each) for name, each in actions.items()}, rounds
+    )
+    show_usages("alembic current", rows, "usual")
+    more = rows["warm"].wall - rows[work].wall
+    print(f"  The warm one takes {more:.3f} s more than the work itself; to reach: 0.150 s.")
+    os.chdir(ROOT)  # a lesson has gone to its project, which goes away
+
+
+def current() -> None:
+    """The command in this process, in which Alembic is imported."""
+    from alembic.config import main as alembic
+
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        alembic(["current"], prog="alembic")
+
+
+if __name__ == "__main__":
+    main()
