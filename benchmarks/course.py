@@ -89,8 +89,8 @@ def measure_growth(rounds: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             runs = runners(small_notebooks(Path(folder), size))
             wanted = {name: partial(usage, runs[name]) for name in (OURS, NBVAL, FLOOR)}
-            title = f"{size} notebooks that import pandas and ask one question"
-            show_usages(title.replace("1 notebooks", "1 notebook"), usages(wanted, rounds), NBVAL)
+            title = f"{size} x a notebook that imports pandas and asks one question"
+            show_usages(title, usages(wanted, rounds), NBVAL)
 
 
 def runners(notebooks: Sequence[Path]) -> dict[str, Run]:
