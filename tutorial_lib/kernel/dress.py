@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -34,7 +35,7 @@ def dress(request: Mapping[str, Any]) -> None:
     os.environ["JPY_PARENT_PID"] = str(os.getppid())
     os.chdir(request["folder"])
     sys.argv = list(request["argv"])
-    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    sys.dont_write_bytecode = _set("PYTHONDONTWRITEBYTECODE")
     time.tzset()
     _adapt_streams()
     numpy = sys.modules.get("numpy")
@@ -49,11 +50,25 @@ class _Unplaced(io.FileIO):
         return False
 
 
+class _Buffer(io.BufferedWriter):
+    """One that can be told to keep nothing back."""
+
+    eager = False
+
+    def write(self, data: Any) -> int:
+        count = super().write(data)
+        if self.eager:
+            self.flush()
+        return count
+
+
 def prepare_streams() -> None:
     """In the warm process, before libraries take hold of its stdout and stderr."""
     for name, number in (("stdout", 1), ("stderr", 2)):
-        raw = io.BufferedWriter(_Unplaced(number, "w", closefd=False))
-        stream: Any = io.TextIOWrapper(raw, line_buffering=True)
+        first: Any = getattr(sys, name)
+        raw: Any = _Unplaced(number, "w", closefd=False)
+        raw.name = f"<{name}>"
+        stream: Any = io.TextIOWrapper(_Buffer(raw), first.encoding, first.errors)
         stream.mode = "w"
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
@@ -62,13 +77,22 @@ def prepare_streams() -> None:
 def _adapt_streams() -> None:
     """Give them the encoding and the buffering that the environment asks for."""
     encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
-    eager = bool(os.environ.get("PYTHONUNBUFFERED"))
-    out: Any = sys.stdout
-    out.reconfigure(
-        encoding=encoding or out.encoding,
-        errors=errors or out.errors,
-        line_buffering=eager or out.isatty(),
-    )
-    err: Any = sys.stderr
-    err.reconfigure(encoding=encoding or err.encoding, errors="backslashreplace")
-    sys.stdin = open(0, encoding=encoding or None, closefd=False)  # noqa: SIM115
+    encoding = codecs.lookup(encoding).name if encoding else ""
+    errors = errors or ("strict" if encoding else "")
+    eager = _set("PYTHONUNBUFFERED")
+    for name in ("stdin", "stdout", "stderr"):
+        stream: Any = getattr(sys, name)
+        last = name == "stderr"  # it must never fail, and waits for no second line
+        stream.reconfigure(
+            encoding=encoding or stream.encoding,
+            errors=stream.errors if last else errors or stream.errors,
+            line_buffering=not eager and (last or stream.isatty()),
+            write_through=eager,
+        )
+        if name != "stdin":
+            stream.buffer.eager = eager
+
+
+def _set(name: str) -> bool:
+    """Whether Python takes a variable for a yes."""
+    return os.environ.get(name, "") not in ("", "0")

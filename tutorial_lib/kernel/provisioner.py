@@ -94,6 +94,7 @@ def serve(connection: socket.socket) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     sys.argv[0] = str(ipykernel_launcher.__file__)
+    os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")  # debugpy does, when it is imported
     application: Any = IPKernelApp.instance()
     application.initialize()
     connection.sendall(b'{"ready": true}\n')

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tutorial_lib.kernel.dress import APPLIED
 from tutorial_lib.kernel.process import NotWarm, Process
 
 SOCKET = "WARM_SOCKET"  # where the warm process listens, for this process and its children
@@ -44,7 +43,7 @@ def _process(listener: socket.socket, log: Path) -> subprocess.Popen[bytes]:
             stdout=subprocess.DEVNULL,
             stderr=file,
             pass_fds=[number],
-            env={k: v for k, v in os.environ.items() if k not in APPLIED},
+            env={k: v for k, v in os.environ.items() if k != "PYTHONIOENCODING"},
             start_new_session=True,  # Ctrl-C in the terminal is for the owner
         )
 
