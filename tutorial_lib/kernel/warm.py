@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tutorial_lib.kernel.process import NotWarm, Process
 SOCKET = "WARM_SOCKET"  # where the warm process listens, for this process and its children
 MODULES = "WARM_MODULES"  # what it imports, with commas between
 _own: dict[str, subprocess.Popen[bytes]] = {}  # by the path of the socket
+_starting = threading.Lock()  # kernels may be asked for in several threads
 
 
 def start() -> None:
@@ -24,13 +26,14 @@ def start() -> None:
     It imports what the environment names in WARM_MODULES. Where processes cannot be
     forked, nothing happens, and `fork` says why.
     """
-    if sys.platform == "linux" and not os.environ.get(SOCKET):
-        folder = Path(tempfile.mkdtemp(prefix="warm-"))
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(folder / "socket"))
-            listener.listen(64)
-            _own[str(folder / "socket")] = _process(listener, folder / "log")
-        os.environ[SOCKET] = str(folder / "socket")
+    with _starting:
+        if sys.platform == "linux" and not os.environ.get(SOCKET):
+            folder = Path(tempfile.mkdtemp(prefix="warm-"))
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(folder / "socket"))
+                listener.listen(64)
+                _own[str(folder / "socket")] = _process(listener, folder / "log")
+            os.environ[SOCKET] = str(folder / "socket")
 
 
 def _process(listener: socket.socket, log: Path) -> subprocess.Popen[bytes]:
