@@ -52,20 +52,22 @@ class Process:
 
     def poll(self) -> int | None:
         """The exit code; None while it runs."""
-        while self.returncode is None and self._has_news():
+        while self.returncode is None and self.has_news():
             self.listen()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end; the exit code. Raises subprocess.TimeoutExpired."""
         while self.returncode is None:
-            if not self._has_news(timeout):
+            if not self.has_news(timeout):
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
             self.listen()
         return self.returncode
 
     async def ended(self) -> None:
         """Wait for the end without blocking the event loop."""
+        if self.poll() is not None:
+            return
         news, watched = asyncio.Event(), os.dup(self._pidfd)  # somebody may poll meanwhile
         loop = asyncio.get_running_loop()
         loop.add_reader(watched, news.set)
@@ -89,8 +91,12 @@ class Process:
         """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
-    def _has_news(self, timeout: float | None = 0) -> bool:
-        return b"\n" in self._read or bool(select.select([self.connection], [], [], timeout)[0])
+    def has_news(self, timeout: float | None = 0) -> bool:
+        """Whether there is something to listen to, within so many seconds."""
+        watch = select.poll()  # select() would fail once a process has a thousand files open
+        watch.register(self.connection, select.POLLIN)
+        milliseconds = None if timeout is None else 1000 * timeout
+        return b"\n" in self._read or bool(watch.poll(milliseconds))
 
     def _next(self) -> dict[str, Any]:
         """The next message; empty when there will be none any more."""

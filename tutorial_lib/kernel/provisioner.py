@@ -23,6 +23,7 @@ from tutorial_lib.kernel.process import NotWarm, Process
 
 KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "independent", "extra_arguments", "kernel_id"}
 LAUNCHER = ["-m", "ipykernel_launcher"]
+PATIENCE = 2  # seconds in which a kernel has begun to listen
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -68,7 +69,9 @@ def _forked(cmd: list[str], kwargs: dict[str, Any]) -> Process:
             folder=folder,
             speaks=True,
         )
-    process.listen()  # its sockets are open, or it has ended; whoever waits for it sees that
+    # Its sockets are open, or it has ended, or hangs: whoever waits for it sees that.
+    if process.has_news(PATIENCE):
+        process.listen()
     return process
 
 
