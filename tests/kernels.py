@@ -17,7 +17,6 @@ from typing import Any
 
 from jupyter_client.provisioning import KernelProvisionerFactory
 
-from tutorial_lib.kernel.process import Process
 from tutorial_lib.kernel.ready import start_new_kernel
 
 # The name of each kind's provisioner.
@@ -48,8 +47,7 @@ class Kernel:
 
     def __exit__(self, *error: object) -> None:
         self.client.stop_channels()
-        if self.manager.has_kernel:
-            self.manager.shutdown_kernel(now=True)
+        self.manager.shutdown_kernel(now=True)
 
     @property
     def process(self) -> Any:
@@ -77,7 +75,7 @@ class Kernel:
 
     def interrupt(self, code: str, **options: Any) -> str:
         """Interrupt a cell once it has printed something; the name of the error that it raises."""
-        request = self.client.execute(code, **options)
+        request = self.client.execute(code, stop_on_error=False, **options)
         until(lambda: self._heard("stream", "input_request"))
         self.manager.interrupt_kernel()
         while True:

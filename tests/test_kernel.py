@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ STATE = {
     # Libraries add their own when they are imported; they have been, here.
     "warnings": "sorted(str(f) for f in warnings.filters if 'numpy' not in str(f))",
     "signal handlers": "{int(s): str(signal.getsignal(s)) for s in signal.valid_signals()}",
-    "signals and rights": "[l for l in open('/proc/self/status') if re.match('Sig|Shd|Cap|Uma', l)]",
+    "rights": "[l for l in open('/proc/self/status') if re.match('Sig|Shd|Cap|Uma', l)]",
     "limits": "[resource.getrlimit(n) for n in range(16)] + [os.getpriority(os.PRIO_PROCESS, 0)]",
     "session": "[os.getsid(0) == os.getpid(), os.getpgid(0) == os.getpid()]",
     "threads": "sorted(re.sub(r'\\d+', 'N', t.name) for t in threading.enumerate())",
@@ -115,7 +113,7 @@ def test_no_descriptor_comes_from_the_warm_process(kernel: Kernel) -> None:
     )
     files = {where for _, where in seen if where.startswith("/")}
     allowed = ("/dev/null", "/dev/pts", "/dev/urandom", os.environ["IPYTHONDIR"])
-    ours = {os.readlink(f"/proc/self/fd/{n}") for n in (1, 2)}
+    ours = {str(Path(f"/proc/self/fd/{n}").readlink()) for n in (1, 2)}
     assert {where for where in files - ours if not where.startswith(allowed)} == set()
     assert not [where for _, where in seen if "pidfd" in where]
 
