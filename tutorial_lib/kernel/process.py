@@ -91,6 +91,11 @@ class Process:
         """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
+    def forsake(self) -> None:
+        """Have the warm process kill it, and all that it has started in its session."""
+        if self.returncode is None:
+            self._close(-signal.SIGKILL)
+
     def has_news(self, timeout: float | None = 0) -> bool:
         """Whether there is something to listen to, within so many seconds."""
         watch = select.poll()  # select() would fail once a process has a thousand files open
@@ -118,5 +123,5 @@ class Process:
         os.close(self._pidfd)
 
     def __del__(self) -> None:
-        if getattr(self, "_pidfd", None) is not None and self.returncode is None:
-            self._close(-signal.SIGKILL)
+        if hasattr(self, "_pidfd"):
+            self.forsake()
