@@ -33,6 +33,7 @@ def dress(request: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environ"])
     os.environ["JPY_PARENT_PID"] = str(os.getppid())
+    os.umask(request["umask"])
     os.chdir(request["folder"])
     sys.argv = list(request["argv"])
     sys.dont_write_bytecode = _set("PYTHONDONTWRITEBYTECODE")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from tutorial_lib.kernel.process import NotWarm, Process
 
 SOCKET = "WARM_SOCKET"  # where the warm process listens, for this process and its children
 MODULES = "WARM_MODULES"  # what it imports, with commas between
+ZYGOTE = "tutorial_lib.kernel.zygote"
+PATIENCE = 0.5  # seconds that it may take to end
 _own: dict[str, subprocess.Popen[bytes]] = {}  # by the path of the socket
 _starting = threading.Lock()  # kernels may be asked for in several threads
 
@@ -41,7 +44,7 @@ def _process(listener: socket.socket, log: Path) -> subprocess.Popen[bytes]:
     number = listener.fileno()
     with log.open("w") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "tutorial_lib.kernel.zygote", str(number), *modules],
+            [sys.executable, "-m", ZYGOTE, str(number), str(os.getpid()), *modules],
             stdin=subprocess.PIPE,  # closed, by us or by our death, it ends the process
             stdout=subprocess.DEVNULL,
             stderr=file,
@@ -53,11 +56,17 @@ def _process(listener: socket.socket, log: Path) -> subprocess.Popen[bytes]:
 
 def stop() -> None:
     """End the warm process of this process, and all that were forked from it."""
-    process = _own.pop(os.environ.get(SOCKET, ""), None)
+    path = os.environ.get(SOCKET, "")
+    process = _own.pop(path, None)
     if process and process.stdin:
         del os.environ[SOCKET]
         process.stdin.close()
-        process.wait()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:  # it still imports, and has forked nothing yet
+            process.kill()
+            process.wait()
+        shutil.rmtree(Path(path).parent, ignore_errors=True)  # it was killed, perhaps
 
 
 def fork(
@@ -87,6 +96,7 @@ def fork(
         "argv": argv,
         "environ": dict(environ),
         "folder": str(folder),
+        "umask": _umask(),
         "speaks": speaks,
     }
     connection = socket.socket(socket.AF_UNIX)
@@ -111,6 +121,12 @@ def _last_word(path: str) -> str:
         return ""
 
 
+def _umask() -> int:
+    """Which rights new files do not get; os.umask() can only tell by changing it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("Umask:")[2].split()[0], 8)
+
+
 def run(
     function: str, argv: list[str], *, environ: Mapping[str, str], folder: Path
 ) -> tuple[int, str]:
@@ -131,5 +147,5 @@ def run(
             text = printed.read()
             return process.wait(), text
         except BaseException:  # an interrupt, most of all; subprocess.run does the same
-            process.kill()
+            process.forsake()
             raise

@@ -1,6 +1,6 @@
 """The warm process: it imports, then forks a child for each request, and watches them.
 
-`warm.start` runs it as `python -m tutorial_lib.kernel.zygote FD MODULE ...`. A request is one
+`warm.start` runs it as `python -m tutorial_lib.kernel.zygote FD OWNER MODULE ...`. A request is one
 line of JSON on a connection of its own, the child's standard streams beside it. Back come a
 line from the child, and one that tells how it has ended.
 """
@@ -47,7 +47,7 @@ class Zygote:
 
     def __init__(self, listener: socket.socket, environ: dict[str, str], owner: int) -> None:
         self.listener, self.environ, self.owner = listener, environ, owner
-        self.libc = ctypes.CDLL(None)
+        self.libc, self.pid, self.sources = ctypes.CDLL(None), os.getpid(), sources()
         self.children: dict[int, tuple[int, socket.socket]] = {}  # pidfd, connection
         self.events = selectors.DefaultSelector()
         self.events.register(listener, selectors.EVENT_READ, self.accept)
@@ -56,20 +56,23 @@ class Zygote:
     def serve(self) -> Task:
         """Serve until the owner ends. In a child, return what it is to do."""
         while True:
+            if os.getppid() != self.owner:
+                self.end()
             for key, _ in self.events.select(LOOK):
                 task: Task | None = key.data()
                 if task:
                     return task
-            if os.getppid() != self.owner:
-                self.end()
 
     def accept(self) -> Task | None:
         """Take a request and fork for it. In the child, return its task."""
-        connection, _ = self.listener.accept()
+        try:
+            connection, _ = self.listener.accept()
+        except OSError:  # too many files are open; whoever asks has to wait
+            return None
         streams: list[int] = []
         try:
             request = self.receive(connection, streams)
-            pid = os.fork() if request else None
+            pid = self.fork(connection) if request else None
             if pid == 0:
                 return self.become(request, streams, connection)
         finally:
@@ -80,6 +83,15 @@ class Zygote:
         else:
             connection.close()
         return None
+
+    def fork(self, connection: socket.socket) -> int | None:
+        """Fork, or refuse where the system allows no more processes."""
+        try:
+            return os.fork()
+        except OSError as error:
+            with suppress(OSError):
+                send(connection, refused=f"no process can be forked: {error.strerror}")
+            return None
 
     def receive(self, connection: socket.socket, streams: list[int]) -> dict[str, Any]:
         """The request, its streams into the list; empty when it was refused, or broken off."""
@@ -108,13 +120,17 @@ class Zygote:
         if threads > 1:
             return f"the warm process has {threads} threads"
         different = at_start(request["environ"]).items() ^ at_start(self.environ).items()
-        return f"{min(different)[0]} is not what it was" if different else ""
+        names = [name for name, _ in different]
+        names += [file for file, then in self.sources.items() if written(file) != then]
+        return f"{min(names)} is not what it was" if names else ""
 
     def become(
         self, request: dict[str, Any], streams: list[int], connection: socket.socket
     ) -> Task:
         """In the child: be the process that was asked for, and say so."""
         self.libc.prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        if os.getppid() != self.pid:  # it has gone before
+            os._exit(1)
         os.setsid()
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
@@ -144,6 +160,8 @@ class Zygote:
 
     def forsaken(self, pid: int) -> None:
         """Whoever asked for a child has gone: end it, and what it has started."""
+        if pid not in self.children:  # it has ended at the same moment
+            return
         with suppress(KeyError):
             self.events.unregister(self.children[pid][1])
         with suppress(ProcessLookupError, PermissionError):
@@ -165,6 +183,24 @@ class Zygote:
         os._exit(0)
 
 
+def sources() -> dict[str, int]:
+    """The files of what is loaded, except Python's own, and when they were written."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if file and name.partition(".")[0] not in sys.stdlib_module_names:
+            found[file] = written(file)
+    return found
+
+
+def written(file: str) -> int:
+    """When a file was written, in nanoseconds; 0 when there is none."""
+    try:
+        return os.stat(file).st_mtime_ns  # noqa: PTH116  Path.stat takes twice as long
+    except OSError:
+        return 0
+
+
 def line(**message: object) -> bytes:
     """A message as it is sent."""
     return json.dumps(message).encode() + b"\n"
@@ -181,7 +217,7 @@ def load(modules: list[str]) -> None:
     # ipykernel takes it for its parent when it is imported, and ends when that one has gone.
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     for module in (*KERNEL, *modules):
-        with suppress(ModuleNotFoundError):  # a child that needs it will say so
+        with suppress(Exception):  # a child that needs it will say so
             import_module(module)
     # OpenBLAS stops its threads at a fork, and starts them when it needs them again.
     if (pid := os.fork()) == 0:
@@ -191,32 +227,36 @@ def load(modules: list[str]) -> None:
     gc.freeze()  # what is never looked at again is never copied either
 
 
-def leave(code: object) -> NoReturn:
-    """End a child as Python does, except that nothing is taken apart that is gone anyway.
+def leave(end: object) -> NoReturn:
+    """End a child as sys.exit does, except that nothing is taken apart that is gone anyway.
 
     Taking apart what was imported takes longer than many a task.
     """
+    code = 0 if end is None else end if isinstance(end, int) else 1
+    if code is not end is not None:
+        print(end, file=sys.stderr)
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-    os._exit(code if isinstance(code, int) else 0)
+    os._exit(code & 0xFF)
 
 
 def main() -> None:
     """Serve as the warm process; in a child, do its task."""
-    owner, environ = os.getppid(), dict(os.environ)
+    number, owner, *modules = sys.argv[1:]
+    environ = dict(os.environ)
     prepare_streams()
-    del sys.path[0]  # the working directory; a kernel's own is put there by IPython
-    load(sys.argv[2:])
-    task = Zygote(socket.socket(fileno=int(sys.argv[1])), environ, owner).serve()
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the working directory; a kernel's own is put there by IPython
+    load(modules)
+    task = Zygote(socket.socket(fileno=int(number)), environ, int(owner)).serve()
     try:
-        leave(task())
-    except SystemExit as end:
-        if end.code is not None and not isinstance(end.code, int):
-            print(end.code, file=sys.stderr)
-        leave(1 if isinstance(end.code, str) else end.code)
+        end = task()
+    except SystemExit as error:
+        end = error.code
+    leave(end)
 
 
 if __name__ == "__main__":
