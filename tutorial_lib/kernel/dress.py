@@ -13,7 +13,8 @@ from typing import Any
 # These count when Python or a library starts, and cannot be changed afterwards.
 AT_START = (
     *("PYTHON", "LD_", "LC_", "LANG", "GLIBC_", "MALLOC_", "HOME", "XDG_"),
-    *("MPL", "MATPLOTLIB", "OMP_", "OPENBLAS_", "MKL_", "ARROW_", "JE_", "SQLALCHEMY_"),
+    *("MPL", "MATPLOTLIB", "NPY_", "NUMPY_", "PANDAS_", "ARROW_", "SQLALCHEMY_", "JE_"),
+    *("OMP_", "OPENBLAS_", "GOTO_", "BLIS_", "MKL_"),
 )
 # These count then, too, and `dress` makes up for them.
 APPLIED = ("PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE", "PYTHON_COLORS")

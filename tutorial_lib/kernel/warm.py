@@ -17,7 +17,11 @@ from tutorial_lib.kernel.process import NotWarm, Process
 
 SOCKET = "WARM_SOCKET"  # where the warm process listens, for this process and its children
 MODULES = "WARM_MODULES"  # what it imports, with commas between
-ZYGOTE = "tutorial_lib.kernel.zygote"
+# Without the working directory: a file there could hide a module of Python's.
+MAIN = (
+    "import sys; sys.flags.safe_path or sys.path.pop(0); "
+    "from tutorial_lib.kernel.zygote import main; main()"
+)
 PATIENCE = 0.5  # seconds that it may take to end
 _own: dict[str, subprocess.Popen[bytes]] = {}  # by the path of the socket
 _starting = threading.Lock()  # kernels may be asked for in several threads
@@ -44,7 +48,7 @@ def _process(listener: socket.socket, log: Path) -> subprocess.Popen[bytes]:
     number = listener.fileno()
     with log.open("w") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", ZYGOTE, str(number), str(os.getpid()), *modules],
+            [sys.executable, "-c", MAIN, str(number), str(os.getpid()), *modules],
             stdin=subprocess.PIPE,  # closed, by us or by our death, it ends the process
             stdout=subprocess.DEVNULL,
             stderr=file,

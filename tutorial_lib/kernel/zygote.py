@@ -1,8 +1,8 @@
 """The warm process: it imports, then forks a child for each request, and watches them.
 
-`warm.start` runs it as `python -m tutorial_lib.kernel.zygote FD OWNER MODULE ...`. A request is one
-line of JSON on a connection of its own, the child's standard streams beside it. Back come a
-line from the child, and one that tells how it has ended.
+`warm.start` runs it, with a descriptor, the owner's pid, and modules. A request is one line
+of JSON on a connection of its own, the child's standard streams beside it. Back come a line
+from the child, and one that tells how it has ended.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ class Zygote:
 
     def fork(self, connection: socket.socket) -> int | None:
         """Fork, or refuse where the system allows no more processes."""
+        for flush in (sys.stdout.flush, sys.stderr.flush, partial(self.libc.fflush, None)):
+            flush()  # or each child would write it, too
         try:
             return os.fork()
         except OSError as error:
@@ -217,7 +219,7 @@ def load(modules: list[str]) -> None:
     # ipykernel takes it for its parent when it is imported, and ends when that one has gone.
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     for module in (*KERNEL, *modules):
-        with suppress(Exception):  # a child that needs it will say so
+        with suppress(Exception, SystemExit):  # a child that needs it will say so
             import_module(module)
     # OpenBLAS stops its threads at a fork, and starts them when it needs them again.
     if (pid := os.fork()) == 0:
@@ -248,8 +250,6 @@ def main() -> None:
     number, owner, *modules = sys.argv[1:]
     environ = dict(os.environ)
     prepare_streams()
-    if not sys.flags.safe_path:
-        del sys.path[0]  # the working directory; a kernel's own is put there by IPython
     load(modules)
     task = Zygote(socket.socket(fileno=int(number)), environ, int(owner)).serve()
     try:
@@ -257,7 +257,3 @@ def main() -> None:
     except SystemExit as error:
         end = error.code
     leave(end)
-
-
-if __name__ == "__main__":
-    main()
