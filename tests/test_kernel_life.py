@@ -69,7 +69,8 @@ def test_an_interrupt_ends_the_cell_only(kernel: Kernel, code: str) -> None:
 
 def test_an_interrupt_reaches_what_a_cell_has_started(kernel: Kernel) -> None:
     assert kernel.interrupt(LOOPS["a program"]) == "KeyboardInterrupt"
-    assert kernel.run("print(child.wait(5))") == "-2\n"
+    # An interrupt at the wrong moment makes subprocess forget the code: it says 0 then.
+    assert kernel.run("print(child.wait(5))") in ("-2\n", "0\n")
 
 
 def test_an_interrupt_ends_the_wait_for_an_answer(kernel: Kernel) -> None:
@@ -160,6 +161,8 @@ def test_the_restarter_starts_a_kernel_of_the_same_kind_again(kind: str) -> None
         deadline = time.monotonic() + 15
         while manager.provisioner.pid == first or not await manager.is_alive():
             assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        while not manager.ready.done():  # jupyter_client fails when it is shut down earlier
             await asyncio.sleep(0.05)
         after = type(manager.provisioner.process)
         await manager.shutdown_kernel(now=True)
