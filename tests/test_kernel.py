@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kernels import KINDS, Kernel, until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has the usual kernels only")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernels import Kernel, kernels_are, shell
 
+from kernels import Kernel, kernels_are, shell
 from tutorial_lib.kernel import warm
 from tutorial_lib.kernel.process import NotWarm
 from tutorial_lib.kernel.ready import start_new_kernel

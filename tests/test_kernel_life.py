@@ -16,11 +16,11 @@ import nbformat
 import psutil
 import pytest
 from jupyter_client.ioloop import AsyncIOLoopKernelManager
-from kernels import KINDS, Kernel, alive, kernels_are, shell, until
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from traitlets.config import Config
 
+from kernels import KINDS, Kernel, alive, kernels_are, shell, until
 from tutorial_lib.kernel import warm
 from tutorial_lib.kernel.process import Process
 from tutorial_lib.kernel.ready import wait_for_ready

@@ -108,7 +108,7 @@ def test_its_kernels_run_on_this_python(lab: Lab) -> None:
 def test_its_kernels_are_forked_from_a_process_that_ends_with_it(lab: Lab) -> None:
     kernel = json.loads(lab.get("/api/kernels", post='{"name": "python3"}'))["id"]
     below = psutil.Process(lab.process.pid).children(recursive=True)
-    (warm, forked) = [p for p in below if "tutorial_lib.kernel.zygote" in p.cmdline()]
+    (warm, forked) = [p for p in below if "tutorial_lib.kernel.zygote" in " ".join(p.cmdline())]
     assert forked.ppid() == warm.pid
     lab.get(f"/api/kernels/{kernel}/restart", post="{}")
     assert not forked.is_running()

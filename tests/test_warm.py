@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from kernels import alive, script, shell, until
 
+from kernels import alive, script, shell, until
 from tutorial_lib.kernel import warm
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")
@@ -132,7 +132,7 @@ def test_fifty_tasks_leave_nothing_behind(tasks: Path) -> None:
     before = me.num_fds(), it.num_fds()
     for _ in range(50):
         assert run("value", tasks)[0] == 5
-    until(lambda: (me.num_fds(), it.num_fds()) == before, 3)
+    until(lambda: (me.num_fds(), it.num_fds()) == before, 10)
     assert [child for child in it.children() if child.status() == "zombie"] == []
 
 

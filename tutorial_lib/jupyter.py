@@ -64,7 +64,7 @@ def kernel_start() -> str:
     if usual_kernels():
         return "the usual way, as TUTORIAL_KERNEL=usual asks"
     before = dict(os.environ)
-    os.environ.update(WARM)
+    os.environ.update({**WARM, warm.WAIT: "1"})
     running = warm.SOCKET in os.environ
     try:
         warm.start()

@@ -93,6 +93,7 @@ def _environment(folder: Path, settings: Settings) -> dict[str, str]:
         "TUTORIAL_SERVER_HOME": str(_server_home(folder)),
         "TUTORIAL_POSTGRES": settings.postgres or "embedded",
         THROWAWAY: "1",
+        warm.WAIT: "1",
         **jupyter_environment(folder / "jupyter"),
         # Shared by all runs: its list of fonts takes seconds to make.
         "MPLCONFIGDIR": str(settings.data / "jupyter" / "matplotlib"),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+READY = "ready"  # the file beside the socket that says that the warm process has imported all
 # These count when Python or a library starts, and cannot be changed afterwards.
 AT_START = (
     *("PYTHON", "LD_", "LC_", "LANG", "GLIBC_", "MALLOC_", "HOME", "XDG_"),

@@ -13,10 +13,12 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from tutorial_lib.kernel.dress import READY
 from tutorial_lib.kernel.process import NotWarm, Process
 
 SOCKET = "WARM_SOCKET"  # where the warm process listens, for this process and its children
 MODULES = "WARM_MODULES"  # what it imports, with commas between
+WAIT = "WARM_WAIT"  # set, it is waited for while it imports; a usual process is sooner there
 # Without the working directory: a file there could hide a module of Python's.
 MAIN = (
     "import sys; sys.flags.safe_path or sys.path.pop(0); "
@@ -95,6 +97,8 @@ def fork(
     if not path:
         there = sys.platform == "linux"
         raise NotWarm("there is no warm process" if there else "forking is for Linux")
+    if not os.environ.get(WAIT) and not Path(path).with_name(READY).exists():
+        raise NotWarm("the warm process still imports, or has ended")
     request = {
         "function": function,
         "argv": argv,

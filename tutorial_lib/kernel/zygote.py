@@ -25,7 +25,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tutorial_lib.kernel.dress import INLINE, at_start, dress, prepare_streams
+from tutorial_lib.kernel.dress import INLINE, READY, at_start, dress, prepare_streams
 
 Task = Callable[[], object]
 
@@ -250,8 +250,11 @@ def main() -> None:
     number, owner, *modules = sys.argv[1:]
     environ = dict(os.environ)
     prepare_streams()
+    listener = socket.socket(fileno=int(number))
     load(modules)
-    task = Zygote(socket.socket(fileno=int(number)), environ, int(owner)).serve()
+    zygote = Zygote(listener, environ, int(owner))
+    Path(listener.getsockname()).with_name(READY).touch()
+    task = zygote.serve()
     try:
         end = task()
     except SystemExit as error:
