@@ -20,14 +20,19 @@ AT_START = (
 # These count then, too, and `dress` makes up for them.
 APPLIED = ("PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE", "PYTHON_COLORS")
 
-# Without it matplotlib would look for a window when it is imported. ipykernel sets it, too.
-INLINE = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+# What the warm process sets for its imports, where the owner has not.
+DEFAULTS = {
+    # Or matplotlib would look for a window. ipykernel sets it, too.
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    # Or pyarrow starts a thread, and no process could be forked any more.
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 
 
 def at_start(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that must be the same in a child and in the warm process."""
     counts = {k: v for k, v in environ.items() if k.startswith(AT_START) and k not in APPLIED}
-    return INLINE | counts
+    return DEFAULTS | counts
 
 
 def dress(request: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tutorial_lib.kernel.dress import INLINE, READY, at_start, dress, prepare_streams
+from tutorial_lib.kernel.dress import DEFAULTS, READY, at_start, dress, prepare_streams
 
 Task = Callable[[], object]
 
@@ -215,7 +215,7 @@ def send(connection: socket.socket, **message: object) -> None:
 
 def load(modules: list[str]) -> None:
     """Import what children will use, and leave no thread behind."""
-    os.environ.update(INLINE)
+    os.environ.update(DEFAULTS | os.environ)
     # ipykernel takes it for its parent when it is imported, and ends when that one has gone.
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     for module in (*KERNEL, *modules):
