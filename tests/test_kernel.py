@@ -229,6 +229,7 @@ def test_a_cell_can_use_processes(kernel: Kernel, method: str) -> None:
     assert told == "[-1, -2]\n"
 
 
+@pytest.mark.slow
 def test_a_file_that_was_left_open_is_complete_after_a_gentle_end(tmp_path: Path) -> None:
     for kind in KINDS:
         with Kernel(kind, cwd=str(tmp_path)) as kernel:

@@ -121,6 +121,7 @@ def module(tmp_path: Path) -> Path:
     return tmp_path / "module_of_the_test.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "kind"), MODULES.values(), ids=MODULES)
 def test_a_module_may_do_what_it_likes_when_it_is_imported(
     module: Path, code: str, kind: str

@@ -53,7 +53,7 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
         yield kernel
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[pytest.param("usual", marks=pytest.mark.slow), "warm"])
 def fresh(request: pytest.FixtureRequest) -> Iterator[Kernel]:
     """A kernel of each kind, for one test."""
     with Kernel(request.param) as kernel:
@@ -150,6 +150,7 @@ def test_somebody_may_poll_while_another_waits(fresh: Kernel) -> None:
     assert (code, seen[0], seen[-1]) == (-9, None, -9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_restarter_starts_a_kernel_of_the_same_kind_again(kind: str) -> None:
     async def live() -> tuple[Any, Any]:
@@ -180,6 +181,7 @@ def test_what_a_killed_kernel_has_started_ends_with_it(fresh: Kernel) -> None:
     until(lambda: not alive(child), 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_nbclient_says_that_a_kernel_has_died(kind: str) -> None:
     cell = nbformat.v4.new_code_cell("import os; os._exit(3)")
@@ -188,6 +190,7 @@ def test_nbclient_says_that_a_kernel_has_died(kind: str) -> None:
         NotebookClient(notebook, timeout=20).execute()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_nbclient_runs_notebooks_one_after_another(kind: str) -> None:
     for number in range(2):
@@ -198,6 +201,7 @@ def test_nbclient_runs_notebooks_one_after_another(kind: str) -> None:
         assert done.cells[0].outputs[0]["data"]["text/plain"] == str(number + 1)
 
 
+@pytest.mark.slow
 def test_a_kernel_whose_beginning_hangs_is_reported_in_time(tmp_path: Path) -> None:
     startup = tmp_path / "profile_default" / "startup"
     startup.mkdir(parents=True)

@@ -53,6 +53,7 @@ def interrupted(): raise KeyboardInterrupt
 def environment(): print(len(os.environ["LONG"]), os.fsencode(os.environ["ODD"]))
 
 def descriptors(): print(sorted(map(int, os.listdir("/proc/self/fd")))[:-1])
+def backend(): import matplotlib; print(matplotlib.rcParams["backend"])
 def mask(): print(f"{os.umask(0):o}")
 def own(): print(os.getpid() == os.getsid(0) == os.getpgid(0))
 def sleep():
@@ -129,7 +130,7 @@ def test_the_mask_of_new_files_is_the_requesters(tasks: Path) -> None:
 def test_fifty_tasks_leave_nothing_behind(tasks: Path) -> None:
     me, it = psutil.Process(), warm_process()
     run("say", tasks)
-    before = me.num_fds(), it.num_fds()
+    mine, its = me.num_fds(), it.num_fds()
     for _ in range(50):
         assert run("value", tasks)[0] == 5
     until(lambda: (me.num_fds(), it.num_fds()) == before, 10)
@@ -171,6 +172,23 @@ def test_a_task_ends_with_its_requester(tasks: Path, tmp_path: Path, end: signal
             assert requester.stdout.readline() == "interrupted\n"
 
 
+BACKEND = """
+import os
+from pathlib import Path
+from tutorial_lib.kernel import warm
+warm.start()
+print(warm.run("tasks:backend", ["x"], environ=os.environ, folder=Path.cwd()))
+warm.stop()
+"""
+
+
+@pytest.mark.parametrize("backend", ["agg", "pdf"])
+def test_a_choice_of_the_owner_counts_in_what_is_loaded(tasks: Path, backend: str) -> None:
+    environ = {"WARM_MODULES": "matplotlib", "MPLBACKEND": backend}
+    with script(BACKEND, env=shell(PYTHONPATH=found_in(tasks), **environ)) as owner:
+        assert owner.stdout.read() == f"(0, '{backend}\\n')\n"
+
+
 # What an owner does once it has a kernel, or only a warm process that still imports.
 ENDS = {
     "ends": "",
@@ -196,7 +214,7 @@ print(json.dumps([os.environ["WARM_SOCKET"], [pid for pid in pids if pid]]), flu
 """
 
 
-@pytest.mark.parametrize("kernel", [True, False])
+@pytest.mark.parametrize("kernel", [pytest.param(True, marks=pytest.mark.slow), False])
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_nothing_outlives_its_owner(end: str, kernel: bool) -> None:
     with script(OWNER.format(kernel=kernel, end=end), stderr=subprocess.DEVNULL) as owner:
@@ -248,7 +266,10 @@ print("WARM_SOCKET" in os.environ)
 
 @pytest.mark.parametrize(
     ("when", "told"),
-    [("before", "Popen\nFalse\n"), ("while", "Process\nPopen\nFalse\n")],
+    [
+        pytest.param("before", "Popen\nFalse\n", marks=pytest.mark.slow),
+        ("while", "Process\nPopen\nFalse\n"),
+    ],
 )
 def test_without_a_warm_process_the_usual_kernel_starts(
     tmp_path: Path, when: str, told: str
