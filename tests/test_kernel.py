@@ -192,6 +192,7 @@ def test_logging_and_warnings_are_told(kernel: Kernel) -> None:
     assert "UserWarning: old" in told
 
 
+@pytest.mark.slow
 def test_a_plot_is_drawn_inline(kernel: Kernel) -> None:
     told = kernel.run("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()")
     assert re.search(r"<Figure size \d+x\d+ with 1 Axes>", told)
@@ -271,6 +272,7 @@ def test_a_kernel_can_start_a_kernel(kernel: Kernel) -> None:
     assert kernel.run(code) == "42\nProcess\n"
 
 
+@pytest.mark.slow
 def test_both_streams_can_be_redirected_into_files(tmp_path: Path) -> None:
     for kind in KINDS:
         with (tmp_path / kind).open("w") as file, Kernel(kind, stdout=file, stderr=file) as kernel:

@@ -62,6 +62,7 @@ def test_a_variable_that_counts_at_the_start_is_refused(changed: dict[str, str])
         warm.run("os:getpid", ["x"], environ=os.environ | changed, folder=Path.cwd())
 
 
+@pytest.mark.slow
 def test_the_usual_kernel_gets_a_changed_variable() -> None:
     with Kernel("warm", env=os.environ | {"PYTHONHASHSEED": "7"}) as kernel:
         assert kernel.kind == "usual"
@@ -87,6 +88,7 @@ def test_a_missing_folder_is_the_same_error(tmp_path: Path) -> None:
     assert told[0] == told[1]
 
 
+@pytest.mark.slow
 def test_another_interpreter_gets_the_usual_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +106,7 @@ def test_another_interpreter_gets_the_usual_kernel(
         assert kernel.kind == "usual"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["nowhere", ""])
 def test_a_socket_that_leads_nowhere_is_no_harm(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -152,7 +155,7 @@ def kinds(module: Path, **environ: str) -> list[str]:
 @pytest.mark.parametrize(
     "environ",
     [
-        {"PYTHONWARNINGS": "error"},
+        {"PYTHONWARNINGS": "error::UserWarning"},
         {"PYTHONSAFEPATH": "1"},
         {"PYTHONOPTIMIZE": "1"},
         {"LC_ALL": "C"},

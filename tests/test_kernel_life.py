@@ -84,6 +84,7 @@ def test_interrupts_while_nothing_runs_do_no_harm(kernel: Kernel) -> None:
     assert kernel.run("print('alive')") == "alive\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("now", [False, True])
 def test_a_restart_keeps_the_ports_and_nothing_else(kernel: Kernel, now: bool) -> None:
     before = kernel.manager.get_connection_info()
@@ -256,6 +257,7 @@ def test_two_kernels_started_at_once_share_a_warm_process() -> None:
     assert told.stdout == "1\n"
 
 
+@pytest.mark.slow
 def test_a_manager_has_no_thread_and_no_descriptor_left_over() -> None:
     me = psutil.Process()
     with Kernel("warm"):

@@ -226,6 +226,7 @@ def test_nothing_outlives_its_owner(end: str, kernel: bool) -> None:
         until(lambda: not Path(path).parent.exists(), 3)
 
 
+@pytest.mark.slow
 def test_an_owner_that_has_stopped_it_can_start_it_again() -> None:
     code = (
         "import os, time; from tutorial_lib.kernel import warm; from pathlib import Path\n"
@@ -264,6 +265,7 @@ print("WARM_SOCKET" in os.environ)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("when", "told"),
     [
