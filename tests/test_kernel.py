@@ -279,5 +279,5 @@ def test_both_streams_can_be_redirected_into_files(tmp_path: Path) -> None:
             assert kernel.kind == kind
             kernel.run("import sys; print('out', file=sys.__stdout__, flush=True)")
             kernel.run("print('fault', file=sys.__stderr__)")
-            until(lambda file=file: "fault" in Path(file.name).read_text(), 3)
+            until(lambda file=file: "fault" in Path(file.name).read_text())
             assert Path(file.name).read_text() == "out\nfault\n"

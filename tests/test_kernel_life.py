@@ -119,7 +119,7 @@ def test_a_cell_cannot_end_the_kernel_by_an_exception(kernel: Kernel) -> None:
 
 def test_a_death_is_noticed_at_once(fresh: Kernel) -> None:
     fresh.manager.provisioner.process.kill()
-    until(lambda: fresh.poll() == -9, 1)
+    until(lambda: fresh.poll() == -9)
 
 
 def test_a_kernel_that_has_died_can_be_shut_down(fresh: Kernel) -> None:
@@ -179,7 +179,7 @@ def test_what_a_killed_kernel_has_started_ends_with_it(fresh: Kernel) -> None:
     fresh.run("import subprocess; child = subprocess.Popen(['sleep', '60'])")
     child = fresh.value("child.pid")
     fresh.manager.shutdown_kernel(now=True)
-    until(lambda: not alive(child), 3)
+    until(lambda: not alive(child))
 
 
 @pytest.mark.slow

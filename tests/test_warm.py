@@ -133,7 +133,7 @@ def test_fifty_tasks_leave_nothing_behind(tasks: Path) -> None:
     mine, its = me.num_fds(), it.num_fds()
     for _ in range(50):
         assert run("value", tasks)[0] == 5
-    until(lambda: me.num_fds() <= mine and it.num_fds() <= its, 10)
+    until(lambda: me.num_fds() <= mine and it.num_fds() <= its)
     assert [child for child in it.children() if child.status() == "zombie"] == []
 
 
@@ -167,7 +167,7 @@ def test_a_task_ends_with_its_requester(tasks: Path, tmp_path: Path, end: signal
         until(lambda: pids.exists() and pids.read_text())
         requester.send_signal(end)
         for pid in map(int, pids.read_text().split()):
-            until(lambda pid=pid: not alive(pid), 3)
+            until(lambda pid=pid: not alive(pid))
         if end == signal.SIGINT:
             assert requester.stdout.readline() == "interrupted\n"
 
@@ -222,8 +222,8 @@ def test_nothing_outlives_its_owner(end: str, kernel: bool) -> None:
         assert len(pids) == (3 if kernel else 1)
         owner.wait(10)
         for pid in pids:
-            until(lambda pid=pid: not alive(pid), 3)
-        until(lambda: not Path(path).parent.exists(), 3)
+            until(lambda pid=pid: not alive(pid))
+        until(lambda: not Path(path).parent.exists())
 
 
 @pytest.mark.slow
@@ -257,7 +257,7 @@ print(kind(), flush=True)
 if "while" in sys.argv:
     pid = manager.provisioner.pid
     kill()
-    until(lambda: not manager.is_alive(), 1); until(lambda: not alive(pid), 1)
+    until(lambda: not manager.is_alive(), 1); until(lambda: not alive(pid))
     manager.restart_kernel(now=True)
     print(kind())
 client.stop_channels(); manager.shutdown_kernel(now=True); warm.stop()
