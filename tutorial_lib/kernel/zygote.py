@@ -234,8 +234,8 @@ def leave(end: object) -> NoReturn:
 
     Taking apart what was imported takes longer than many a task.
     """
-    code = 0 if end is None else end if isinstance(end, int) else 1
-    if code is not end is not None:
+    code = end if isinstance(end, int) else 0 if end is None else 1
+    if not isinstance(end, int | None):
         print(end, file=sys.stderr)
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
     atexit._run_exitfuncs()
