@@ -45,3 +45,7 @@ class NotebookError(TutorialError):
 
 class ExerciseError(TutorialError):
     """An exercise is not done yet, or there is none of that number."""
+
+
+class FrameError(TutorialError):
+    """A table or a query cannot be read into a dataframe."""

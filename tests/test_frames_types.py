@@ -1,0 +1,119 @@
+"""Every type of PostgreSQL arrives as `pandas.read_sql` gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from same import assert_same
+from sqlalchemy import Connection, Engine, text
+
+from tutorial_lib import frames
+from tutorial_lib.db import make_engine
+from tutorial_lib.servers.server import Server
+
+MADE = """
+CREATE TYPE mood AS ENUM ('happy', 'sad');
+CREATE DOMAIN positive AS int CHECK (value > 0);
+CREATE DOMAIN price AS numeric(8, 2);
+CREATE TYPE pair AS (a int, b text)"""
+TYPES = {
+    "smallint": ["1", "-32768"],
+    "integer": ["1", "2147483647"],
+    "bigint": ["9007199254740993", "-9223372036854775808"],
+    "oid": ["4294967295"],
+    "real": ["0.1", "'NaN'", "'Infinity'", "1e-30"],
+    "double precision": ["0.1", "'NaN'", "'-Infinity'", "5e-324", "1.7976931348623157e308"],
+    "numeric": ["1e-30", "123456789012345678901234567890.5", "'NaN'", "'Infinity'", "1e400"],
+    "numeric(8, 2)": ["19.90", "-0.01", "'NaN'"],
+    "money": ["'1.50'"],
+    "boolean": ["true", "false"],
+    "text": [
+        *("''", r"'\N'", r"'\.'", r"E'\\\\N'", "'NULL'", "'  '", "'a\"b''c,d'", "'ü€😀'"),
+        *("'100% :x %s %(y)s'", r"E'l1\nl2\r\nl3\rl4\tx\\n\b\f\v\x01\x7f'", r"E'\uFEFFmark'"),
+    ],
+    "varchar(5)": ["'ab'", "''"],
+    "char(3)": ["'a'"],
+    "name": ["'n'"],
+    '"char"': ["'c'"],
+    "date": ["'2020-01-31'", "'infinity'", "'-infinity'", "'9999-12-31'", "'0001-01-01'"],
+    "timestamp": ["'2020-01-01 10:00:00.123456'", "'infinity'", "'9999-12-31 23:59:59.999999'"],
+    "timestamptz": ["'2020-07-01 10:00:00.1+02'", "'2020-01-01Z'", "'1890-01-01Z'"],
+    "time": ["'10:00'", "'24:00:00'", "'23:59:59.999999'"],
+    "timetz": ["'10:00+02'"],
+    "interval": ["'1 mon 2 days 03:04:05.678901'", "'-1 year'", "'2700000 years'"],
+    "json": ["'{\"a\": 1}'", "'null'", r"""'[1, 2.5, {"b": "x\ny"}]'"""],
+    "jsonb": ["'{\"a\": {\"b\": [1, null]}}'", "'null'", "'1.5'", r"""'"s\u00e9\n"'"""],
+    "uuid": [f"'{n:08}-0000-4000-8000-00000000000{n}'" for n in range(1, 4)],
+    "bytea": [r"'\x00ff'", "''"],
+    "inet": ["'10.0.0.1/8'", "'::1'"],
+    "cidr": ["'10.0.0.0/8'"],
+    "macaddr": ["'08:00:2b:01:02:03'"],
+    "int4range": ["'[1,5)'", "'empty'"],
+    "numrange": ["'[1.5,)'"],
+    "daterange": ["'[2020-01-01,)'"],
+    "tstzrange": ["'[2020-01-01Z,2021-01-01Z)'"],
+    "int4multirange": ["'{[1,3),[5,6)}'"],
+    "integer[]": ["'{1,NULL,3}'", "'{{1,2},{3,4}}'", "'{}'", "'[0:1]={1,2}'"],
+    "text[]": [r"""E'{a,"b c",NULL,"NULL","x\\"y",""}'""", "'{}'", "'{{a},{b}}'"],
+    "numeric[]": ["'{1.50,NULL}'"],
+    "boolean[]": ["'{t,f}'"],
+    "timestamptz[]": ["'{2020-01-01Z}'"],
+    "uuid[]": ["'{00000000-0000-4000-8000-000000000001}'"],
+    "jsonb[]": ["""ARRAY['{"a": 1}']::jsonb[]"""],
+    "bytea[]": [r"ARRAY['\x01']::bytea[]"],
+    "mood": ["'happy'", "'sad'"],
+    "mood[]": ["'{happy,sad}'"],
+    "positive": ["5"],
+    "price": ["1.10"],
+    "pair": ["""'(1,"a,b")'""", "'(,)'"],
+    "point": ["'(1,2)'"],
+    "bit(3)": ["B'101'"],
+    "varbit": ["B'1'"],
+    "tsvector": ["'a b'"],
+    "pg_lsn": ["'0/1'"],
+    "regclass": ["'pg_class'"],
+    "xid": ["'1'"],
+    "jsonpath": ["'$.a'"],
+}
+ZONES = ("UTC", "Europe/Berlin", "Europe/London", "Asia/Kolkata")
+
+
+@pytest.fixture(scope="module")
+def connection(server: Server) -> Iterator[Connection]:
+    """One connection for all, in which the types of one's own exist until it closes."""
+    engine = make_engine(server.url)
+    with engine.connect() as connection:
+        connection.execute(text(f"SET search_path = pg_temp, public;{MADE}"))
+        yield connection
+    engine.dispose()
+
+
+def values(kind: str, literals: list[str]) -> str:
+    """A query with one column of a type."""
+    return f"VALUES {', '.join(f'(({each})::{kind})' for each in literals)}"
+
+
+def compare(connection: Connection, query: str) -> None:
+    """Both read a query alike; the colons in it are no parameters."""
+    expected = pd.read_sql(text(query.replace(":", r"\:")), connection)
+    assert_same(frames.read(query, connection), expected)
+
+
+def test_there_are_more_than_fifty_types() -> None:
+    assert len(TYPES) > 50
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_type_arrives_as_pandas_has_it(connection: Connection, kind: str) -> None:
+    literals = TYPES[kind]
+    compare(connection, values(kind, literals))
+    compare(connection, values(kind, [*literals, "NULL"]))
+    compare(connection, values(kind, ["NULL", *literals]))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_nothing_but_null_arrives_as_pandas_has_it(connection: Connection, kind: str) -> None:
+    compare(connection, values(kind, ["NULL"]))
+    compare(connection, values(kind, ["NULL", "NULL"]))

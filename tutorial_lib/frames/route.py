@@ -1,0 +1,115 @@
+"""The way of a request: its rows are copied where that is possible, else pandas reads them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from math import inf
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, Executable
+from sqlalchemy.exc import StatementError
+
+from tutorial_lib.frames.copying import AHEAD, BLOCK, Copy, Shape, put_aside, shape_of
+from tutorial_lib.frames.place import Bind, driver_of, place_of, reading
+from tutorial_lib.frames.query import explained, is_told
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Frames = Generator["pd.DataFrame"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody wants to read, and in which form; see `frames.read`."""
+
+    statement: Executable
+    params: Mapping[str, Any]
+    chunks: int | None
+    backend: str | None
+
+
+def answers(request: Request, bind: Bind) -> Frames:
+    """The dataframes; a connection of the engine's is held until this is exhausted or closed.
+
+    A caller's connection is given back before the first, so that it may be used meanwhile.
+    """
+    place = place_of(bind, request.statement)
+    lent = isinstance(place, Connection)
+    try:
+        with ExitStack() as held:
+            connection = held.enter_context(reading(place))
+            with closing(_found(request, connection, lent)) as found:
+                while (frame := _next(found)) is not None:
+                    if lent:
+                        held.close()
+                    yield frame
+    except StatementError as error:
+        better = explained(error, lambda catalog: _names(place, catalog))
+        raise better from (None if better is error else error)
+
+
+def _names(place: Engine | Connection, catalog: str) -> list[str]:
+    with reading(place) as connection:
+        return list(connection.exec_driver_sql(catalog).scalars())
+
+
+def _next(found: Frames) -> pd.DataFrame | None:
+    """The next dataframe, made while Python does not look for garbage.
+
+    It would look through all new objects again and again, which doubles the time. Afterwards
+    they are old at once, unless an application has frozen objects of its own.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return next(found, None)
+    finally:
+        if enabled:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
+            gc.enable()
+
+
+def _found(request: Request, connection: Connection, lent: bool) -> Frames:
+    if is_told(request.statement):
+        return _by_pandas(request, connection)
+    shape = shape_of(connection, request.statement, request.params)
+    copied = shape.described and driver_of(connection).encoding == "UTF8"
+    if not copied or request.backend == "numpy_nullable":
+        return _by_pandas(request, connection)
+    return _by_copy(request, connection, shape, lent)
+
+
+def _by_pandas(request: Request, connection: Connection) -> Frames:
+    import pandas as pd
+
+    statement: Any = request.statement
+    options: dict[str, Any] = {"dtype_backend": request.backend} if request.backend else {}
+    options |= {"params": dict(request.params) or None, "chunksize": request.chunks}
+    found = pd.read_sql(statement, connection, **options)
+    yield from ([found] if request.chunks is None else list(found))
+
+
+def _by_copy(request: Request, connection: Connection, shape: Shape, lent: bool) -> Frames:
+    from tutorial_lib.frames.columns import ArrowColumn, Column
+    from tutorial_lib.frames.tables import frames, tables
+    from tutorial_lib.frames.values import processes_of
+
+    kind = ArrowColumn if request.backend == "pyarrow" else Column
+    cursor = driver_of(connection).cursor()
+    processes = processes_of(request.statement, shape, connection.dialect, kind is ArrowColumn)
+
+    def columns() -> list[Column]:
+        both = zip(shape.described, processes, strict=True)
+        return [kind(described, cursor, process) for described, process in both]
+
+    with Copy(connection, shape) as copy, SpooledTemporaryFile(AHEAD * BLOCK) as file:
+        blocks = put_aside(copy.blocks(), file) if lent and request.chunks else copy.blocks()
+        found = tables(blocks, columns())
+        yield from frames(found, columns, shape.names, request.chunks or inf)

@@ -1,0 +1,86 @@
+"""COPY's text in blocks, parsed into tables, and gathered into dataframes of so many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from tutorial_lib.frames.columns import Column
+
+BOM = "\ufeff".encode()
+ESCAPES = {r"\b": "\b", r"\f": "\f", r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\v": "\v"}
+
+
+def tables(blocks: Iterable[bytes], columns: Sequence[Column]) -> Iterator[pa.Table]:
+    """Each block as a table, whose columns have numbers for names."""
+    names = [str(number) for number in range(len(columns))]
+    types = dict(zip(names, (column.parsed for column in columns), strict=True))
+    parse = csv.ParseOptions(
+        delimiter="\t", quote_char=False, double_quote=False, ignore_empty_lines=False
+    )
+    convert = csv.ConvertOptions(
+        column_types=types,
+        null_values=[r"\N"],
+        strings_can_be_null=True,
+        true_values=["t"],
+        false_values=["f"],
+    )
+    for block in blocks:
+        # The parser drops one such mark at the beginning, and here it is data.
+        whole = BOM + block if block.startswith(BOM) else block
+        read = csv.ReadOptions(use_threads=False, column_names=names, block_size=len(whole) + 1)
+        table = csv.read_csv(pa.BufferReader(whole), read, parse, convert)
+        nulls = sum(column.null_count for column in table.columns)
+        # A NULL is one backslash. Where there are more, texts hold what had to be escaped.
+        yield table if block.count(b"\\") == nulls else _unescaped(table)
+
+
+def _unescaped(table: pa.Table) -> pa.Table:
+    columns = [
+        _plain(column) if column.type in (pa.string(), pa.large_string()) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=table.column_names)
+
+
+def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts as they were before COPY escaped them; none holds a zero, so one may stand in."""
+    cells = pc.replace_substring(cells, r"\\", "\0")
+    for code, character in ESCAPES.items():
+        cells = pc.replace_substring(cells, code, character)
+    return pc.replace_substring(cells, "\0", "\\")
+
+
+def frames(
+    found: Iterable[pa.Table], make: Callable[[], list[Column]], names: Sequence[str], size: float
+) -> Iterator[pd.DataFrame]:
+    """Dataframes of `size` rows, the last one of those that are left; at least one."""
+    columns, room, first = make(), size, True
+    for table in found:
+        while len(table) >= room:
+            yield _frame(_filled(columns, table.slice(0, room)), names)
+            table = table.slice(room)
+            columns, room, first = make(), size, False
+        _filled(columns, table)
+        room -= len(table)
+    if room < size or first:
+        yield _frame(columns, names)
+
+
+def _filled(columns: list[Column], table: pa.Table) -> list[Column]:
+    if len(table):
+        for column, cells in zip(columns, table.columns, strict=True):
+            column.add(cells)
+    return columns
+
+
+def _frame(columns: list[Column], names: Sequence[str]) -> pd.DataFrame:
+    """The columns side by side."""
+    arrays = [column.array() for column in columns]
+    frame = pd.DataFrame(dict(enumerate(arrays)), index=range(len(arrays[0])), copy=False)
+    frame.columns = pd.Index(names)
+    return frame
