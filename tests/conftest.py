@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ from tutorial_lib.runs import use_workspace
 from tutorial_lib.servers.server import Server, admin
 
 
+@contextmanager
+def fresh_database(server: Server) -> Iterator[URL]:
+    """The address of a new, empty database, which is gone afterwards."""
+    name = f"test_{secrets.token_hex(4)}"
+    with admin(server.url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    yield server.url.set(database=name)
+    with admin(server.url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
 def server() -> Server:
     """The embedded server of this run."""
@@ -29,12 +41,8 @@ def server() -> Server:
 @pytest.fixture
 def url(server: Server) -> Iterator[URL]:
     """The address of a fresh, empty database, dropped at the end."""
-    name = f"test_{secrets.token_hex(4)}"
-    with admin(server.url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-    yield server.url.set(database=name)
-    with admin(server.url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with fresh_database(server) as url:
+        yield url
 
 
 @pytest.fixture
@@ -43,6 +51,15 @@ def engine(url: URL) -> Iterator[Engine]:
     engine = make_engine(url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def shared(server: Server) -> Iterator[Engine]:
+    """An engine for a fresh database that the tests of a module share."""
+    with fresh_database(server) as url:
+        engine = make_engine(url)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture

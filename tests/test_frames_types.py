@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
 from same import assert_same
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
@@ -44,7 +45,7 @@ TYPES = {
     "timetz": ["'10:00+02'"],
     "interval": ["'1 mon 2 days 03:04:05.678901'", "'-1 year'", "'2700000 years'"],
     "json": ["'{\"a\": 1}'", "'null'", r"""'[1, 2.5, {"b": "x\ny"}]'"""],
-    "jsonb": ["'{\"a\": {\"b\": [1, null]}}'", "'null'", "'1.5'", r"""'"s\u00e9\n"'"""],
+    "jsonb": ['\'{"a": {"b": [1, null]}}\'', "'null'", "'1.5'", r"""'"s\u00e9\n"'"""],
     "uuid": [f"'{n:08}-0000-4000-8000-00000000000{n}'" for n in range(1, 4)],
     "bytea": [r"'\x00ff'", "''"],
     "inet": ["'10.0.0.1/8'", "'::1'"],
@@ -77,6 +78,16 @@ TYPES = {
     "xid": ["'1'"],
     "jsonpath": ["'$.a'"],
 }
+HEIGHT = max(map(len, TYPES.values()))
+PATTERNS = {
+    "one value": lambda literals: literals[:1],
+    "one value twice": lambda literals: literals[:1] * 2,
+    "all values": lambda literals: (literals * HEIGHT)[:HEIGHT],
+    "all values and NULL": lambda literals: (literals + ["NULL"] * HEIGHT)[: HEIGHT + 1],
+    "NULL and all values": lambda literals: ["NULL", *(literals * HEIGHT)[:HEIGHT]],
+    "one NULL": lambda literals: ["NULL"],
+    "nothing but NULL": lambda literals: ["NULL"] * 3,
+}
 ZONES = ("UTC", "Europe/Berlin", "Europe/London", "Asia/Kolkata")
 
 
@@ -86,13 +97,35 @@ def connection(server: Server) -> Iterator[Connection]:
     engine = make_engine(server.url)
     with engine.connect() as connection:
         connection.execute(text(f"SET search_path = pg_temp, public;{MADE}"))
+        connection.commit()
         yield connection
     engine.dispose()
+
+
+@pytest.fixture(params=["few", "many", "in pieces"], autouse=True)
+def way(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, connection: Connection
+) -> Iterator[None]:
+    """A few rows go another way than many, and many come in blocks; here, one row each."""
+    if request.param != "few":
+        monkeypatch.setattr("tutorial_lib.frames.tables.FEW", 0)
+    if request.param == "in pieces":
+        monkeypatch.setattr("tutorial_lib.frames.copying.BLOCK", 1)
+    yield
+    connection.rollback()
 
 
 def values(kind: str, literals: list[str]) -> str:
     """A query with one column of a type."""
     return f"VALUES {', '.join(f'(({each})::{kind})' for each in literals)}"
+
+
+@contextmanager
+def setting(connection: Connection, name: str, value: str) -> Iterator[None]:
+    """A setting of the session, taken back at the end."""
+    connection.execute(text(f"SET {name} = '{value}'"))
+    yield
+    connection.execute(text(f"RESET {name}"))
 
 
 def compare(connection: Connection, query: str) -> None:
@@ -101,19 +134,66 @@ def compare(connection: Connection, query: str) -> None:
     assert_same(frames.read(query, connection), expected)
 
 
-def test_there_are_more_than_fifty_types() -> None:
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_all_types_arrive_as_pandas_has_them(connection: Connection, pattern: str) -> None:
     assert len(TYPES) > 50
+    rows = zip(*(PATTERNS[pattern](literals) for literals in TYPES.values()), strict=True)
+    cells = (
+        ", ".join(f"({literal})::{kind}" for literal, kind in zip(row, TYPES, strict=True))
+        for row in rows
+    )
+    names = ", ".join(kind if kind.isalpha() else f'"{kind.strip(chr(34))}!"' for kind in TYPES)
+    compare(connection, f"SELECT * FROM (VALUES ({'), ('.join(cells)})) AS every ({names})")
 
 
-@pytest.mark.parametrize("kind", TYPES)
-def test_a_type_arrives_as_pandas_has_it(connection: Connection, kind: str) -> None:
-    literals = TYPES[kind]
-    compare(connection, values(kind, literals))
-    compare(connection, values(kind, [*literals, "NULL"]))
-    compare(connection, values(kind, ["NULL", *literals]))
+@pytest.mark.parametrize("zone", ZONES)
+def test_moments_keep_their_offsets_as_in_pandas(connection: Connection, zone: str) -> None:
+    january, july = "'2020-01-01Z'", "'2020-07-01Z'"
+    with setting(connection, "TimeZone", zone):
+        for literals in ([january], [january, july], ["NULL", july], ["'1800-01-01Z'", july]):
+            compare(connection, values("timestamptz", literals))
+        compare(connection, values("timestamptz", [january, "'infinity'"]))
 
 
-@pytest.mark.parametrize("kind", TYPES)
-def test_nothing_but_null_arrives_as_pandas_has_it(connection: Connection, kind: str) -> None:
-    compare(connection, values(kind, ["NULL"]))
-    compare(connection, values(kind, ["NULL", "NULL"]))
+@pytest.mark.parametrize("literal", ["'0044-03-15 BC'", "'10000-01-01'"])
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+def test_a_year_that_python_does_not_know_raises_what_pandas_raises(
+    connection: Connection, kind: str, literal: str
+) -> None:
+    query = values(kind, ["'2020-01-01'", literal])
+    with pytest.raises(ValueError, match=r"year .* is out of range") as expected:
+        pd.read_sql(text(query), connection)
+    with pytest.raises(ValueError, match=r"year .* is out of range") as caught:
+        frames.read(query, connection)
+    assert str(caught.value) == str(expected.value)
+    assert frames.read("SELECT 1 AS one", connection)["one"].tolist() == [1]
+
+
+def test_columns_of_one_name_stay_apart(connection: Connection) -> None:
+    compare(connection, "SELECT 1 AS a, 'x' AS a, NULL AS a, 2 AS \"?column?\"")
+
+
+def test_no_column_at_all(connection: Connection) -> None:
+    compare(connection, "SELECT FROM generate_series(1, 3)")
+
+
+def test_empty_texts_and_nulls_of_a_single_column(connection: Connection) -> None:
+    compare(connection, "VALUES (''), (NULL), (''), (NULL)")
+
+
+@pytest.mark.parametrize("setting_", ["extra_float_digits = 0", "bytea_output = escape"])
+def test_settings_of_the_session_count(connection: Connection, setting_: str) -> None:
+    name, _, value = setting_.partition(" = ")
+    with setting(connection, name, value):
+        compare(connection, r"SELECT 0.1::float8 + 0.2 AS f, '\x5c00ff27'::bytea AS b")
+
+
+def test_another_encoding_of_the_session_is_no_obstacle(connection: Connection) -> None:
+    driver = connection.connection.dbapi_connection
+    connection.commit()
+    driver.set_client_encoding("LATIN1")
+    try:
+        compare(connection, "SELECT 'ü' AS word")
+    finally:
+        connection.rollback()
+        driver.set_client_encoding("UTF8")

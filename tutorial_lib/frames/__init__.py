@@ -92,6 +92,9 @@ def read(
         raise FrameError("There are two connections.", "con and session mean the same here.")
     if chunks is not None and chunks < 1:
         raise FrameError(f"chunks is {chunks}.", "It is a number of rows, at least 1.")
+    if dtype_backend not in (None, "pyarrow", "numpy_nullable"):
+        why = "It is 'pyarrow', 'numpy_nullable' or None."
+        raise FrameError(f"dtype_backend is {dtype_backend!r}.", why)
     bind = next((each for each in (con, session) if each is not None), None)
     request = Request(statement_of(what), {**(params or {}), **values}, chunks, dtype_backend)
     found = answers(request, SessionLocal() if bind is None else bind)

@@ -16,13 +16,14 @@ from tutorial_lib.frames.values import Process, caster_of, is_stock, maker_of
 
 WHOLE, REAL, NUMERIC = pa.int64(), pa.float64(), 1700
 DATE, TIMESTAMP, MOMENT = pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")
+SPAN = pa.duration("us")
 # By PostgreSQL's numbers: the Arrow types of which pandas makes what it makes of psycopg2's
 # values. Text is none of them; the values of all other types are objects.
 KINDS = {
     16: pa.bool_(),
     **dict.fromkeys((20, 21, 23, 26), WHOLE),
     **dict.fromkeys((700, 701), REAL),
-    **{1082: DATE, 1114: TIMESTAMP, 1184: MOMENT, 1186: pa.duration("us")},
+    **{1082: DATE, 1114: TIMESTAMP, 1184: MOMENT, 1186: SPAN},
 }
 TEXTS = (18, 19, 25, 1042, 1043)
 PARSED = (pa.bool_(), WHOLE, REAL)  # the parser reads them, and never fails
@@ -61,17 +62,19 @@ class Column:
 
     def turned(self, cells: pa.ChunkedArray) -> Any:
         """Text as `kind`, or as objects where that does not hold all of it."""
+        in_utc = self.kind != MOMENT or pc.all(pc.ends_with(cells, "+00")).as_py() is not False
         try:
-            if self.kind in CAST and not (self.kind == MOMENT and _offsets(cells)):
+            if self.kind in CAST and in_utc:  # else pandas keeps the offsets
                 return cells.cast(self.kind)
-            values = self.objects(cells)
-            return pa.chunked_array([pa.array(values, self.kind)]) if self.kind else values
+            if self.kind == SPAN:
+                return pa.chunked_array([pa.array(self.objects(cells.to_pylist()), SPAN)])
         except pa.ArrowInvalid:
-            return self.objects(cells)
+            pass
+        return self.objects(cells.to_pylist())
 
-    def objects(self, cells: pa.ChunkedArray) -> list[Any]:
+    def objects(self, texts: list[Any]) -> list[Any]:
         """The values of psycopg2, and what SQLAlchemy makes of them."""
-        values = self.make(cells.to_pylist())
+        values = self.make(texts)
         return [self.process(value) for value in values] if self.process else values
 
     def array(self) -> Any:
@@ -101,7 +104,7 @@ class ArrowColumn(Column):
                 return cells.cast(self.kind)
         except pa.ArrowInvalid:
             pass
-        values = self.objects(cells)
+        values = self.objects(cells.to_pylist())
         return pa.chunked_array([pa.array(values, self.kind)]) if self.kind else values
 
     def array(self) -> Any:
@@ -120,11 +123,6 @@ def _of_arrow(cells: pa.ChunkedArray) -> Any:
         return cells.to_pandas().array
     array = np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in cells.chunks])
     return pd.DatetimeIndex(array, tz="UTC").array if cells.type == MOMENT else array
-
-
-def _offsets(cells: pa.ChunkedArray) -> bool:
-    """Whether a moment is not told in UTC: of several offsets, pandas makes objects."""
-    return pc.all(pc.ends_with(cells, "+00")).as_py() is False
 
 
 def _joined(pieces: list[pa.ChunkedArray], kind: Any) -> pa.ChunkedArray:

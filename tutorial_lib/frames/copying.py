@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import io
 import queue
 import threading
@@ -14,7 +15,7 @@ import psycopg2
 from sqlalchemy import Connection, Executable, event
 from sqlalchemy.exc import DBAPIError
 
-from tutorial_lib.frames.place import driver_of
+from tutorial_lib.frames.place import Place, driver_of
 from tutorial_lib.frames.query import check_names, trimmed
 
 BLOCK = 1 << 20  # bytes; of more, the parser gains nothing
@@ -37,18 +38,19 @@ class Shape:
     described: Sequence[Any]
 
 
-def shape_of(connection: Connection, statement: Executable, params: Mapping[str, Any]) -> Shape:
+def shape_of(place: Place, statement: Executable, params: Mapping[str, Any]) -> Shape:
     """Ask for a query's columns, and for none of its rows.
 
     SQLAlchemy runs it, so that values are bound as they always are.
     """
+    connection, opening = place.connection, place.take_opening()
     asked: list[tuple[str, bytes]] = []
 
     def wrap(_: Any, cursor: Any, sql: str, values: Any, context: Any, __: Any) -> tuple[str, Any]:
         check_names(params, context.compiled.params)
         sql = trimmed(sql)
         asked.append((sql, cursor.mogrify(sql, values)))
-        return f"SELECT * FROM (\n{sql}\n) AS _ LIMIT 0", values  # noqa: S608  it is the query
+        return f"{opening}SELECT * FROM (\n{sql}\n) AS _ LIMIT 0", values  # noqa: S608  it is the query
 
     event.listen(connection, "before_cursor_execute", wrap, retval=True)
     try:
@@ -65,37 +67,41 @@ class Copy:
 
     def __init__(self, connection: Connection, shape: Shape) -> None:
         self.engine, self.shape, self.driver = connection.engine, shape, driver_of(connection)
-        self._blocks: queue.Queue[bytes | None] = queue.Queue(AHEAD)
-        self._thread = threading.Thread(target=self._run, name="frames", daemon=True)
-        self._over = False
+        self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(AHEAD)
+        self._ended = self._over = False
         self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        # Not threading.Thread, which waits until the new thread has begun.
+        _thread.start_new_thread(self._run, ())
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop what still runs on the server, and wait until the connection is free."""
+        if self._ended:
+            return
         self._over = True
-        if self._thread.is_alive():
-            with suppress(psycopg2.Error):
-                self.driver.cancel()
-        while self._thread.is_alive():
-            with suppress(queue.Empty, KeyboardInterrupt):  # the end is near, and is needed
-                self._blocks.get(timeout=0.1)
+        self._room.release()
+        with suppress(psycopg2.Error):
+            self.driver.cancel()
+        while not self._ended:
+            with suppress(KeyboardInterrupt):  # the end is near, and is needed
+                self._next()
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole rows; raises SQLAlchemy's error when the query fails."""
         while (block := self._next()) is not None:
             yield block
-        self._thread.join()
+            self._room.release()
         if self._error:
             raise self._as_sqlalchemy_says(self._error)
 
     def put(self, block: bytes) -> None:
-        """Hand on a block, as soon as there is room; called by the thread."""
+        """Hand on a block, and wait for room for the next; called by the thread."""
         if not self._over:
             self._blocks.put(block)
+            self._room.acquire()
 
     def _run(self) -> None:
         try:
@@ -111,7 +117,9 @@ class Copy:
     def _next(self) -> bytes | None:
         while True:  # in turns, because Windows hears Ctrl-C only between them
             with suppress(queue.Empty):
-                return self._blocks.get(timeout=1)
+                block = self._blocks.get(timeout=1)
+                self._ended = block is None
+                return block
 
     def _as_sqlalchemy_says(self, error: BaseException) -> BaseException:
         return DBAPIError.instance(

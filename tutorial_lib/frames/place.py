@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable
@@ -14,29 +15,78 @@ from tutorial_lib.errors import FrameError
 
 Bind = Engine | Connection | Session | scoped_session[Session]
 
-SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+ALONE = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK")
 # A savepoint that is rolled back gives back the locks, too, that were taken since.
 INSIDE = (
     "SAVEPOINT frames; SET LOCAL transaction_read_only = on",
     "ROLLBACK TO SAVEPOINT frames; RELEASE SAVEPOINT frames",
 )
-ALONE = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK")
+IDLE = 0  # libpq's word for: no transaction is open on the server
+
+
+@dataclass
+class Place:
+    """A connection on which one can only read.
+
+    lent     whether it is the caller's, who may want to go on with it
+    opening  what still has to stand before the first statement, which saves a round trip
+    """
+
+    connection: Connection
+    lent: bool
+    opening: str = ""
+
+    def take_opening(self) -> str:
+        """The opening, which is in the caller's hands from now on."""
+        opening, self.opening = self.opening, ""
+        return opening
 
 
 @contextmanager
-def reading(place: Engine | Connection) -> Iterator[Connection]:
-    """A connection on which one can only read, and of which nothing lasts, no lock either.
+def reading(where: Engine | Connection) -> Iterator[Place]:
+    """A place to read of which nothing lasts, no lock and no transaction.
 
-    An engine's is a fresh one, with a snapshot of what is committed. A caller's is the same
-    one; it goes on in the transaction that it was in.
+    An engine's is a fresh connection. A caller's is the same one; it goes on in the transaction
+    that it was in, if any. Outside of one there is a snapshot of what is committed.
     """
-    if isinstance(place, Engine):
-        with place.connect() as fresh:
-            driver_of(fresh)
-            yield fresh.execution_options(**SNAPSHOT)
-    else:
-        with _within(place):
+    if isinstance(where, Engine):
+        with where.connect() as fresh, _read_only(fresh, False) as place:
             yield place
+        return
+    began = not where.in_transaction()
+    try:
+        with _read_only(where, True) as place:
+            yield place
+    finally:
+        if began:
+            where.rollback()
+
+
+@contextmanager
+def _read_only(connection: Connection, lent: bool) -> Iterator[Place]:
+    driver = driver_of(connection)
+    alone = driver.info.transaction_status == IDLE
+    begin, end = ALONE if alone else INSIDE
+    with _without_begin(driver) if alone else nullcontext():
+        if not alone:
+            connection.exec_driver_sql(begin)
+        try:
+            yield Place(connection, lent, f"{begin};\n" if alone else "")
+        finally:
+            if not driver.closed:
+                connection.exec_driver_sql(end)
+
+
+@contextmanager
+def _without_begin(driver: Any) -> Iterator[None]:
+    """Keep psycopg2 from a BEGIN of its own, which would be one more round trip."""
+    before = driver.autocommit
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.autocommit = before
 
 
 def driver_of(connection: Connection) -> Any:
@@ -67,20 +117,3 @@ def place_of(bind: Bind, statement: Executable) -> Engine | Connection:
             "No engine was handed over, and the session is bound to none.",
             "Hand one over: frames.read(what, engine); or call db.connect(url) before.",
         ) from None
-
-
-@contextmanager
-def _within(connection: Connection) -> Iterator[None]:
-    """Leave a caller's connection as it was, and its transaction where it was."""
-    driver, began = driver_of(connection), not connection.in_transaction()
-    # 0 is libpq's word for: no transaction is open on the server.
-    alone = driver.autocommit and driver.info.transaction_status == 0
-    begin, end = ALONE if alone else INSIDE
-    connection.exec_driver_sql(begin)
-    try:
-        yield
-    finally:
-        if not driver.closed:
-            connection.exec_driver_sql(end)
-        if began:
-            connection.rollback()

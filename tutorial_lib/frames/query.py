@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Executable, literal_column, select, table, text
-from sqlalchemy.exc import ArgumentError, InvalidRequestError, StatementError
+from sqlalchemy import Executable, inspect, literal_column, select, table, text
+from sqlalchemy.exc import InvalidRequestError, StatementError
 from sqlalchemy.sql import TextClause, quoted_name
 
 from tutorial_lib.errors import FrameError
@@ -47,16 +47,16 @@ def statement_of(what: object) -> Executable:
         raise FrameError(ONLY_QUERIES, f"{_short(what.text)} is none: {_BEGINS}", _SHAPES)
     if isinstance(what, Executable):
         return what
-    try:
-        return select(what)  # type: ignore[call-overload, no-any-return]
-    except ArgumentError:
-        why = f"This is of the type {type(what).__name__}."
-        raise FrameError(ONLY_QUERIES, why, _SHAPES) from None
+    if inspect(what, raiseerr=False) is None:  # SQLAlchemy does not know it
+        raise FrameError(ONLY_QUERIES, f"This is of the type {type(what).__name__}.", _SHAPES)
+    return select(what)  # type: ignore[call-overload, no-any-return]
 
 
 def is_told(statement: Executable) -> bool:
-    """Whether it is a SHOW or an EXPLAIN."""
-    return isinstance(statement, TextClause) and _verb(statement.text) in _TOLD
+    """Whether it is a SHOW or an EXPLAIN; raises FrameError when it is more than one query."""
+    if not isinstance(statement, TextClause) or _verb(statement.text) not in _TOLD:
+        return False
+    return bool(trimmed(statement.text))
 
 
 def _of_table(name: str) -> Executable:
@@ -118,9 +118,6 @@ def explained(error: StatementError, names: Callable[[str], list[str]]) -> Excep
         return error
     kind, catalog = _MISSING[code]
     name = _name_at(error.orig)
-    if kind == "table" and re.search(r"\s", name):
-        why = f"{_short(name)} is no query, for {_BEGINS} There is no table of that name either."
-        return FrameError(ONLY_QUERIES, why, _SHAPES)
     return _no_such(kind, name, names(catalog))
 
 
@@ -129,6 +126,11 @@ def _no_such(kind: str, name: str, names: Collection[str]) -> FrameError:
     near = get_close_matches(name.lower(), folded, n=3)
     why = f"Near it: {', '.join(folded[each] for each in near)}." if near else ""
     if not near and kind == "table":
+        if re.search(r"\s", name):
+            why = (
+                f"{_short(name)} is no query, for {_BEGINS} There is no table of that name either."
+            )
+            return FrameError(ONLY_QUERIES, why, _SHAPES)
         why = f"There are: {', '.join(sorted(names)[:10]) or 'none'}."
     return FrameError(f"There is no {kind} {name}.", why, "Mind the spelling and the case.")
 

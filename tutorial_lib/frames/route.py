@@ -6,6 +6,7 @@ import gc
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import chain, islice
 from math import inf
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import StatementError
 
 from tutorial_lib.frames.copying import AHEAD, BLOCK, Copy, Shape, put_aside, shape_of
-from tutorial_lib.frames.place import Bind, driver_of, place_of, reading
+from tutorial_lib.frames.place import Bind, Place, driver_of, place_of, reading
 from tutorial_lib.frames.query import explained, is_told
 
 if TYPE_CHECKING:
@@ -38,24 +39,24 @@ def answers(request: Request, bind: Bind) -> Frames:
 
     A caller's connection is given back before the first, so that it may be used meanwhile.
     """
-    place = place_of(bind, request.statement)
-    lent = isinstance(place, Connection)
+    where = place_of(bind, request.statement)
     try:
         with ExitStack() as held:
-            connection = held.enter_context(reading(place))
-            with closing(_found(request, connection, lent)) as found:
+            place = held.enter_context(reading(where))
+            with closing(_found(request, place)) as found:
                 while (frame := _next(found)) is not None:
-                    if lent:
+                    if place.lent:
                         held.close()
                     yield frame
     except StatementError as error:
-        better = explained(error, lambda catalog: _names(place, catalog))
+        better = explained(error, lambda catalog: _names(where, catalog))
         raise better from (None if better is error else error)
 
 
-def _names(place: Engine | Connection, catalog: str) -> list[str]:
-    with reading(place) as connection:
-        return list(connection.exec_driver_sql(catalog).scalars())
+def _names(where: Engine | Connection, catalog: str) -> list[str]:
+    with reading(where) as place:
+        names = place.connection.exec_driver_sql(place.take_opening() + catalog)
+        return list(names.scalars())
 
 
 def _next(found: Frames) -> pd.DataFrame | None:
@@ -76,40 +77,48 @@ def _next(found: Frames) -> pd.DataFrame | None:
             gc.enable()
 
 
-def _found(request: Request, connection: Connection, lent: bool) -> Frames:
+def _found(request: Request, place: Place) -> Frames:
     if is_told(request.statement):
-        return _by_pandas(request, connection)
-    shape = shape_of(connection, request.statement, request.params)
-    copied = shape.described and driver_of(connection).encoding == "UTF8"
+        return _by_pandas(request, place)
+    shape = shape_of(place, request.statement, request.params)
+    copied = shape.described and driver_of(place.connection).encoding == "UTF8"
     if not copied or request.backend == "numpy_nullable":
-        return _by_pandas(request, connection)
-    return _by_copy(request, connection, shape, lent)
+        return _by_pandas(request, place)
+    return _by_copy(request, place, shape)
 
 
-def _by_pandas(request: Request, connection: Connection) -> Frames:
+def _by_pandas(request: Request, place: Place) -> Frames:
     import pandas as pd
 
+    if opening := place.take_opening():
+        place.connection.exec_driver_sql(opening)
     statement: Any = request.statement
     options: dict[str, Any] = {"dtype_backend": request.backend} if request.backend else {}
     options |= {"params": dict(request.params) or None, "chunksize": request.chunks}
-    found = pd.read_sql(statement, connection, **options)
+    found = pd.read_sql(statement, place.connection, **options)
     yield from ([found] if request.chunks is None else list(found))
 
 
-def _by_copy(request: Request, connection: Connection, shape: Shape, lent: bool) -> Frames:
+def _by_copy(request: Request, place: Place, shape: Shape) -> Frames:
     from tutorial_lib.frames.columns import ArrowColumn, Column
-    from tutorial_lib.frames.tables import frames, tables
+    from tutorial_lib.frames.tables import FEW, few, frames, tables
     from tutorial_lib.frames.values import processes_of
 
     kind = ArrowColumn if request.backend == "pyarrow" else Column
-    cursor = driver_of(connection).cursor()
-    processes = processes_of(request.statement, shape, connection.dialect, kind is ArrowColumn)
+    cursor, dialect = driver_of(place.connection).cursor(), place.connection.dialect
+    processes = processes_of(request.statement, shape, dialect, kind is ArrowColumn)
 
     def columns() -> list[Column]:
         both = zip(shape.described, processes, strict=True)
         return [kind(described, cursor, process) for described, process in both]
 
-    with Copy(connection, shape) as copy, SpooledTemporaryFile(AHEAD * BLOCK) as file:
-        blocks = put_aside(copy.blocks(), file) if lent and request.chunks else copy.blocks()
-        found = tables(blocks, columns())
+    with Copy(place.connection, shape) as copy, SpooledTemporaryFile(AHEAD * BLOCK) as file:
+        blocks = copy.blocks()
+        if place.lent and request.chunks:
+            blocks = put_aside(blocks, file)
+        begin = list(islice(blocks, 2))
+        if len(begin) == 1 and len(begin[0]) < FEW and kind is Column and not request.chunks:
+            yield few(begin[0], columns(), shape.names)
+            return
+        found = tables(chain(begin, blocks), columns())
         yield from frames(found, columns, shape.names, request.chunks or inf)

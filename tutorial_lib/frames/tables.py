@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pandas as pd
@@ -11,8 +12,10 @@ from pyarrow import csv
 
 from tutorial_lib.frames.columns import Column
 
+FEW = 8 << 10  # bytes; for fewer, to call the parser takes longer than to do without
 BOM = "\ufeff".encode()
 ESCAPES = {r"\b": "\b", r"\f": "\f", r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\v": "\v"}
+_ESCAPE = re.compile(r"\\.")
 
 
 def tables(blocks: Iterable[bytes], columns: Sequence[Column]) -> Iterator[pa.Table]:
@@ -53,6 +56,25 @@ def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     for code, character in ESCAPES.items():
         cells = pc.replace_substring(cells, code, character)
     return pc.replace_substring(cells, "\0", "\\")
+
+
+def few(block: bytes, columns: Sequence[Column], names: Sequence[str]) -> pd.DataFrame:
+    """A dataframe of a few rows, each value made by psycopg2, each column by pandas."""
+    rows = (line.split("\t") for line in block.decode().split("\n")[:-1])
+    texts = [[_plain_text(cell) for cell in column] for column in zip(*rows, strict=True)]
+    values = [column.objects(cells) for column, cells in zip(columns, texts, strict=True)]
+    frame = pd.DataFrame.from_records(list(zip(*values, strict=True)), coerce_float=True)
+    for number, kind in enumerate(frame.dtypes):
+        if isinstance(kind, pd.DatetimeTZDtype):
+            frame.isetitem(number, frame.iloc[:, number].dt.tz_convert("UTC"))
+    frame.columns = pd.Index(names)
+    return frame
+
+
+def _plain_text(cell: str) -> str | None:
+    if cell == r"\N":
+        return None
+    return _ESCAPE.sub(lambda found: ESCAPES.get(found[0], "\\"), cell) if "\\" in cell else cell
 
 
 def frames(
