@@ -15,7 +15,7 @@ import psycopg2
 from sqlalchemy import Connection, Executable, event
 from sqlalchemy.exc import DBAPIError
 
-from tutorial_lib.frames.place import Place, driver_of
+from tutorial_lib.frames.place import AT_ONCE, Place, driver_of
 from tutorial_lib.frames.query import check_names, trimmed
 
 BLOCK = 1 << 20  # bytes; of more, the parser gains nothing
@@ -54,9 +54,7 @@ def shape_of(place: Place, statement: Executable, params: Mapping[str, Any]) -> 
 
     event.listen(connection, "before_cursor_execute", wrap, retval=True)
     try:
-        # Not on a server's cursor, which tells no types before its first row.
-        options = {"stream_results": False}
-        with connection.execute(statement, params, execution_options=options) as result:
+        with connection.execute(statement, params, execution_options=AT_ONCE) as result:
             return Shape(*asked[0], list(result.keys()), result.cursor.description or ())
     finally:
         event.remove(connection, "before_cursor_execute", wrap)
@@ -117,7 +115,7 @@ class Copy:
     def _next(self) -> bytes | None:
         while True:  # in turns, because Windows hears Ctrl-C only between them
             with suppress(queue.Empty):
-                block = self._blocks.get(timeout=1)
+                block = self._blocks.get(timeout=0.2)
                 self._ended = block is None
                 return block
 

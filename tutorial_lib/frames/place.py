@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable
+from sqlalchemy import Connection, CursorResult, Engine, Executable
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session, scoped_session
 
@@ -21,6 +21,8 @@ INSIDE = (
     "SAVEPOINT frames; SET LOCAL transaction_read_only = on",
     "ROLLBACK TO SAVEPOINT frames; RELEASE SAVEPOINT frames",
 )
+# A cursor on the server, which somebody may have asked for, tells no types before a row.
+AT_ONCE = {"stream_results": False, "yield_per": None}
 IDLE = 0  # libpq's word for: no transaction is open on the server
 
 
@@ -40,6 +42,11 @@ class Place:
         """The opening, which is in the caller's hands from now on."""
         opening, self.opening = self.opening, ""
         return opening
+
+    def run(self, sql: str) -> CursorResult[Any]:
+        """Run a statement of ours, behind the opening."""
+        sql = self.take_opening() + sql
+        return self.connection.exec_driver_sql(sql, execution_options=AT_ONCE)
 
 
 @contextmanager
@@ -68,13 +75,15 @@ def _read_only(connection: Connection, lent: bool) -> Iterator[Place]:
     alone = driver.info.transaction_status == IDLE
     begin, end = ALONE if alone else INSIDE
     with _without_begin(driver) if alone else nullcontext():
+        place = Place(connection, lent, f"{begin};\n" if alone else "")
         if not alone:
-            connection.exec_driver_sql(begin)
+            place.run(begin)
         try:
-            yield Place(connection, lent, f"{begin};\n" if alone else "")
+            yield place
         finally:
+            place.opening = ""
             if not driver.closed:
-                connection.exec_driver_sql(end)
+                place.run(end)
 
 
 @contextmanager

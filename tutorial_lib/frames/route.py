@@ -55,8 +55,7 @@ def answers(request: Request, bind: Bind) -> Frames:
 
 def _names(where: Engine | Connection, catalog: str) -> list[str]:
     with reading(where) as place:
-        names = place.connection.exec_driver_sql(place.take_opening() + catalog)
-        return list(names.scalars())
+        return list(place.run(catalog).scalars())
 
 
 def _next(found: Frames) -> pd.DataFrame | None:
@@ -91,7 +90,7 @@ def _by_pandas(request: Request, place: Place) -> Frames:
     import pandas as pd
 
     if opening := place.take_opening():
-        place.connection.exec_driver_sql(opening)
+        place.run(opening)
     statement: Any = request.statement
     options: dict[str, Any] = {"dtype_backend": request.backend} if request.backend else {}
     options |= {"params": dict(request.params) or None, "chunksize": request.chunks}
