@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from datetime import UTC, date, time
 from itertools import chain
 from typing import Any
@@ -99,18 +100,18 @@ class ArrowColumn(Column):
 
     def turned(self, cells: pa.ChunkedArray) -> Any:
         """Text as `kind`; what Arrow cannot read, psycopg2 does."""
-        try:
-            if self.kind in CAST:
+        if self.kind in CAST:
+            with suppress(pa.ArrowInvalid):
                 return cells.cast(self.kind)
-        except pa.ArrowInvalid:
-            pass
         values = self.objects(cells.to_pylist())
-        return pa.chunked_array([pa.array(values, self.kind)]) if self.kind else values
+        with suppress(pa.ArrowInvalid):
+            return pa.chunked_array([pa.array(values, self.kind)]) if self.kind else values
+        return values
 
     def array(self) -> Any:
         """All that was added; numeric as exact decimals."""
-        if self.kind is None:
-            return _typed_by_arrow(list(chain.from_iterable(self.pieces)))
+        if self.kind is None or any(isinstance(piece, list) for piece in self.pieces):
+            return _typed_by_arrow(list(chain.from_iterable(map(_listed, self.pieces))))
         cells = _joined(self.pieces, self.kind)
         if self.described.type_code == NUMERIC:
             cells = _decimals(cells, self.described.precision, self.described.scale)
