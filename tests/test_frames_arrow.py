@@ -94,7 +94,9 @@ def test_no_type_is_lost(engine: Engine, kind: str) -> None:
 def test_pandas_own_arrow_form_has_the_same_columns(engine: Engine, kind: str) -> None:
     rows = ", ".join(f"(({each})::{kind})" for each in TYPES[kind][:2])
     query = text(f"VALUES {rows}".replace(":", r"\:"))
-    expected = pd.read_sql(query, engine, dtype_backend="pyarrow")
+    with engine.connect() as connection:
+        connection.execute(text("SET LOCAL TimeZone = 'UTC'"))
+        expected = pd.read_sql(query, connection, dtype_backend="pyarrow")
     pd.testing.assert_frame_equal(arrow(query, engine), expected)
 
 
