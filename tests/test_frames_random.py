@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import os
 import random
 from collections.abc import Iterator
 from decimal import Decimal
+from importlib.util import find_spec
 from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from same import assert_same
 from sqlalchemy import Connection, text
 
@@ -21,6 +21,11 @@ from tutorial_lib import frames
 from tutorial_lib.db import make_engine
 from tutorial_lib.frames import copying, tables
 from tutorial_lib.servers.server import Server
+
+if not find_spec("hypothesis") and not os.environ.get("TUTORIAL_DEV"):
+    pytest.skip("hypothesis is installed with TUTORIAL_DEV=1", allow_module_level=True)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 # PostgreSQL's text holds every character but zero, and no halves of surrogate pairs.
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any, Self
+from tempfile import SpooledTemporaryFile
+from typing import Any, Self
 
 import psycopg2
 from sqlalchemy import Connection, Executable, event
@@ -147,8 +148,9 @@ class _Sink(io.RawIOBase):
         return len(data)
 
 
-def put_aside(blocks: Iterable[bytes], file: IO[bytes]) -> Iterator[bytes]:
-    """The same blocks, out of a file; all of them are in it before the first comes."""
-    sizes = [file.write(block) for block in blocks]
-    file.seek(0)
-    yield from map(file.read, sizes)
+def put_aside(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same blocks out of a file; all of them are in it before the first comes."""
+    with SpooledTemporaryFile(AHEAD * BLOCK) as file:
+        sizes = [file.write(block) for block in blocks]
+        file.seek(0)
+        yield from map(file.read, sizes)

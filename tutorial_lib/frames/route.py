@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from itertools import chain, islice
 from math import inf
-from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import StatementError
 
-from tutorial_lib.frames.copying import AHEAD, BLOCK, Copy, Shape, put_aside, shape_of
+from tutorial_lib.frames.copying import Copy, Shape, put_aside, shape_of
 from tutorial_lib.frames.place import Bind, Place, driver_of, place_of, reading
 from tutorial_lib.frames.query import explained, is_told
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tutorial_lib.frames.columns import Column
 
 Frames = Generator["pd.DataFrame"]
 
@@ -80,10 +83,16 @@ def _found(request: Request, place: Place) -> Frames:
     if is_told(request.statement):
         return _by_pandas(request, place)
     shape = shape_of(place, request.statement, request.params)
-    copied = shape.described and driver_of(place.connection).encoding == "UTF8"
-    if not copied or request.backend == "numpy_nullable":
+    # Without columns there is nothing to parse; Windows on Arm has no pyarrow yet.
+    possible = shape.described and driver_of(place.connection).encoding == "UTF8"
+    if not possible or request.backend == "numpy_nullable" or not _has_pyarrow():
         return _by_pandas(request, place)
     return _by_copy(request, place, shape)
+
+
+@cache
+def _has_pyarrow() -> bool:
+    return find_spec("pyarrow") is not None
 
 
 def _by_pandas(request: Request, place: Place) -> Frames:
@@ -99,25 +108,29 @@ def _by_pandas(request: Request, place: Place) -> Frames:
 
 
 def _by_copy(request: Request, place: Place, shape: Shape) -> Frames:
-    from tutorial_lib.frames.columns import ArrowColumn, Column
     from tutorial_lib.frames.tables import FEW, few, frames, tables
+
+    make = _maker(request, place, shape)
+    with Copy(place.connection, shape) as copy:
+        blocks = copy.blocks()
+        if request.chunks and place.lent:
+            blocks = put_aside(blocks)
+        elif not request.chunks and not request.backend:
+            begin = list(islice(blocks, 2))
+            if len(begin) == 1 and len(begin[0]) < FEW:
+                yield few(begin[0], make(), shape.names)
+                return
+            blocks = chain(begin, blocks)
+        yield from frames(tables(blocks, make()), make, shape.names, request.chunks or inf)
+
+
+def _maker(request: Request, place: Place, shape: Shape) -> Callable[[], list[Column]]:
+    """What makes empty columns for a dataframe, also when the connection is closed by then."""
+    from tutorial_lib.frames.columns import ArrowColumn, Column
     from tutorial_lib.frames.values import processes_of
 
-    kind = ArrowColumn if request.backend == "pyarrow" else Column
+    kind = ArrowColumn if request.backend else Column
     cursor, dialect = driver_of(place.connection).cursor(), place.connection.dialect
     processes = processes_of(request.statement, shape, dialect, kind is ArrowColumn)
-
-    def columns() -> list[Column]:
-        both = zip(shape.described, processes, strict=True)
-        return [kind(described, cursor, process) for described, process in both]
-
-    with Copy(place.connection, shape) as copy, SpooledTemporaryFile(AHEAD * BLOCK) as file:
-        blocks = copy.blocks()
-        if place.lent and request.chunks:
-            blocks = put_aside(blocks, file)
-        begin = list(islice(blocks, 2))
-        if len(begin) == 1 and len(begin[0]) < FEW and kind is Column and not request.chunks:
-            yield few(begin[0], columns(), shape.names)
-            return
-        found = tables(chain(begin, blocks), columns())
-        yield from frames(found, columns, shape.names, request.chunks or inf)
+    both = list(zip(shape.described, processes, strict=True))
+    return lambda: [kind(described, cursor, process) for described, process in both]
