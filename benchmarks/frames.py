@@ -1,0 +1,320 @@
+"""What a read into a dataframe costs: frames.read, beside the usual ways and the wire itself.
+
+    python benchmarks/frames.py             sizes up to 1M users and 5M narrow rows; 20 minutes
+    python benchmarks/frames.py --quick     sizes up to 100k; two minutes
+    python benchmarks/frames.py --rounds 7 --only "1M users"
+
+Needs what `pip install -e .[benchmarks]` brings. Every measurement is a process of its own, which
+imports, connects and reads one row before the clock runs; all of them come in random order. Times
+of one row and of 1000 are medians within a process. Each line is the median of its rounds: seconds,
+how many times faster than pandas.read_sql, how many times the bare COPY as CSV, processor seconds
+of the client and of the server, and the peak of memory above what was used before, in MB.
+Ratios of one run can be compared, seconds of two machines cannot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+from sqlalchemy import Engine, text
+
+from tutorial_lib import servers
+from tutorial_lib.config import read_settings
+from tutorial_lib.db import make_engine
+from tutorial_lib.runs import reference_run
+from tutorial_lib.servers.cluster import Cluster
+
+USERS = """
+CREATE UNLOGGED TABLE users AS SELECT
+    i::bigint AS id, 'User ' || i AS name, 'user' || i || '@example.com' AS email,
+    '$argon2id$v=19$m=65536,t=3,p=4$' || substr(hash, 1, 22) || '$' || substr(hash, 22, 43)
+        AS password,
+    timestamptz '2020-01-01' + i * interval '97.123457 s' AS created_at,
+    (i::bigint * 7919 % 1000000 / 100.0)::numeric(10, 2) AS balance, i % 3 = 0 AS active,
+    CASE WHEN i % 10 > 0 THEN i % 90 END AS age,
+    CASE WHEN i % 20 > 0 THEN jsonb_build_object(
+        'plan', (ARRAY['free', 'pro', 'team'])[1 + i % 3], 'logins', i % 500) END AS settings,
+    md5(i::text)::uuid AS token, date '1950-01-01' + i % 20000 AS birthday,
+    CASE i % 3 WHEN 0 THEN '{new}' WHEN 1 THEN '{new,north}' ELSE '{}' END::text[] AS tags
+FROM generate_series(1, :rows) AS i,
+    LATERAL (SELECT encode(sha512(i::text::bytea), 'hex') AS hash) AS hashed"""
+NARROW = """
+CREATE UNLOGGED TABLE narrow AS SELECT i::bigint AS id, (i::bigint * 7919 % 1000)::int AS a,
+    (i % 7)::smallint AS b, i * 0.37::float8 AS x, sin(i) AS y
+FROM generate_series(1, :rows) AS i"""
+SCALARS = "id, name, email, password, created_at, balance, active, age, birthday"
+
+
+KEYS = ("seconds", "client", "server", "memory")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question, and how often a process asks it."""
+
+    query: str
+    times: int = 1
+    ways: tuple[str, ...] = ()
+
+
+def cases(quick: bool) -> dict[str, Case]:
+    """The questions by their names."""
+    users, narrow = ("100k", "200k") if quick else ("1M", "5M")
+    chunked = ("frames, chunks", "pandas, chunksize", "pandas, stream_results")
+    found = {
+        "1 row of users": Case("SELECT * FROM users LIMIT 1", 40),
+        "1k users": Case("SELECT * FROM users LIMIT 1000", 10),
+        "100k users": Case("SELECT * FROM users LIMIT 100000"),
+        f"{users} users": Case("SELECT * FROM users"),
+        f"{users} users, scalar columns": Case(f"SELECT {SCALARS} FROM users"),
+        f"{narrow} narrow rows": Case("SELECT * FROM narrow"),
+        f"first 10k of {users} users": Case("SELECT * FROM users", 1, chunked),
+    }
+    return found
+
+
+# -- the ways; each gives a function that reads once, on a connection that is open
+
+
+def engine() -> Engine:
+    """The server of this run."""
+    return make_engine(os.environ["BENCHMARK_URL"])
+
+
+def uri() -> str:
+    """Its address, as other drivers want it."""
+    return os.environ["BENCHMARK_URL"].replace("+psycopg2", "")
+
+
+def by_frames(query: str, **options: Any) -> Callable[[], object]:
+    """The kit's own."""
+    from tutorial_lib import frames
+
+    place = engine()
+    if options.get("chunks"):
+        return lambda: next(iter(frames.read(query, place, **options)))
+    return lambda: frames.read(query, place, **options)
+
+
+def by_pandas(query: str, **options: Any) -> Callable[[], object]:
+    """What everybody uses."""
+    import pandas as pd
+
+    place, stream = engine(), options.pop("stream", False)
+
+    def read() -> object:
+        with place.connect().execution_options(stream_results=stream) as connection:
+            found = pd.read_sql(text(query), connection, **options)
+            return next(iter(found)) if "chunksize" in options else found
+
+    return read
+
+
+def by_adbc(query: str, **options: Any) -> Callable[[], object]:
+    """Arrow's driver, into pandas."""
+    import pandas as pd
+    from adbc_driver_postgresql import dbapi
+
+    connection = dbapi.connect(uri())
+    return lambda: pd.read_sql(query, connection, **options)
+
+
+def by_connectorx(query: str) -> Callable[[], object]:
+    """It connects for every read."""
+    import connectorx
+
+    return lambda: connectorx.read_sql(uri(), query)
+
+
+def by_polars(query: str) -> Callable[[], object]:
+    """Into a dataframe of polars; it connects for every read."""
+    import polars
+
+    return lambda: polars.read_database_uri(query, uri(), engine="adbc")
+
+
+def by_read_csv(query: str) -> Callable[[], object]:
+    """COPY, and pandas' own parser; '' and NULL become the same."""
+    import pandas as pd
+
+    copy = drained(query, "csv, HEADER")
+
+    def read() -> object:
+        target = io.BytesIO()
+        copy(target)
+        target.seek(0)
+        return pd.read_csv(target)
+
+    return read
+
+
+def drained(query: str, form: str) -> Callable[..., object]:
+    """The wire itself: all is sent, and nothing is made of it."""
+    cursor = engine().raw_connection().cursor()
+    nowhere = type("Nowhere", (), {"write": staticmethod(len)})()
+    command = f"COPY ({query}) TO STDOUT (FORMAT {form})"
+    return lambda target=nowhere: cursor.copy_expert(command, target)
+
+
+WAYS: dict[str, Callable[[str], Callable[[], object]]] = {
+    "COPY as CSV, drained": lambda query: drained(query, "csv"),
+    "COPY as binary, drained": lambda query: drained(query, "binary"),
+    "pandas.read_sql": by_pandas,
+    "frames.read": by_frames,
+    "frames.read, pyarrow": lambda query: by_frames(query, dtype_backend="pyarrow"),
+    "ADBC": by_adbc,
+    "ADBC, pyarrow": lambda query: by_adbc(query, dtype_backend="pyarrow"),
+    "connectorx": by_connectorx,
+    "polars": by_polars,
+    "COPY into read_csv": by_read_csv,
+}
+CHUNKED: dict[str, Callable[[str], Callable[[], object]]] = {
+    "frames, chunks": lambda query: by_frames(query, chunks=10_000),
+    "pandas, chunksize": lambda query: by_pandas(query, chunksize=10_000),
+    "pandas, stream_results": lambda query: by_pandas(query, chunksize=10_000, stream=True),
+}
+
+
+# -- one measurement, in a process of its own
+
+
+def measure(way: str, query: str, times: int) -> dict[str, float]:
+    """Seconds, processor seconds of both sides, and the peak of memory."""
+    warm, read = ({**WAYS, **CHUNKED}[way](each) for each in ("SELECT 1 AS n", query))
+    warm()
+    before, memory = processor(), peak()
+    taken = [seconds(read) for _ in range(times)]
+    client, server = (late - early for late, early in zip(processor(), before, strict=True))
+    return {
+        "seconds": statistics.median(taken),
+        "client": client / times,
+        "server": server / times,
+        "memory": peak() - memory,
+    }
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """How long one call takes; what it gives is dropped only afterwards."""
+    begun = time.perf_counter()
+    found = action()
+    taken = time.perf_counter() - begun
+    del found
+    return taken
+
+
+def processor() -> tuple[float, float]:
+    """Processor seconds of this process, and of the server with all it has started."""
+    postmaster = psutil.Process(int(os.environ["BENCHMARK_PID"]))
+    own = postmaster.cpu_times()
+    total = own.user + own.system + own.children_user + own.children_system
+    for child in postmaster.children():
+        times = child.cpu_times()
+        total += times.user + times.system
+    return time.process_time(), total
+
+
+def peak() -> float:
+    """The most memory that this process has had, in MB."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+# -- all of them
+
+
+def prepare(quick: bool) -> None:
+    """A server with the two tables, named in the environment of the measurements."""
+    server = servers.find()
+    place = make_engine(server.url, isolation_level="AUTOCOMMIT")
+    with place.connect() as connection:
+        for statement, rows in ((USERS, 100_000 if quick else 1_000_000),
+                                (NARROW, 200_000 if quick else 5_000_000)):  # fmt: skip
+            connection.execute(text(statement), {"rows": rows})
+        connection.execute(text("VACUUM ANALYZE"))
+    place.dispose()
+    os.environ["BENCHMARK_URL"] = server.url.render_as_string(hide_password=False)
+    os.environ["BENCHMARK_PID"] = str(Cluster(read_settings().server_home).pid())
+
+
+def run(way: str, case: Case) -> dict[str, float] | None:
+    """One measurement; None when the way cannot read this."""
+    job = json.dumps([way, case.query, case.times])
+    done = subprocess.run(
+        [sys.executable, __file__, "--one", job], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        print(f"   {way}: {done.stderr.strip().splitlines()[-1][:200]}", file=sys.stderr)
+        return None
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main(wanted: argparse.Namespace) -> None:
+    """Measure everything in random order, and print it."""
+    chosen = {n: c for n, c in cases(wanted.quick).items() if not wanted.only or wanted.only in n}
+    jobs = [
+        (name, way)
+        for name, case in chosen.items()
+        for way in (case.ways or WAYS)
+        for _ in range(wanted.rounds)
+    ]
+    random.Random(wanted.seed).shuffle(jobs)
+    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    for number, (name, way) in enumerate(jobs, 1):
+        print(f"   {number} of {len(jobs)}: {way}, {name} ...", file=sys.stderr)
+        result = run(way, chosen[name])
+        if result:
+            found.setdefault((name, way), []).append(result)
+    print(f"{wanted.rounds} rounds, seed {wanted.seed}, load at the end {os.getloadavg()[0]:.1f}")
+    for name, case in chosen.items():
+        show(name, {way: found.get((name, way), []) for way in (case.ways or WAYS)})
+
+
+def show(name: str, ways: dict[str, list[dict[str, float]]]) -> None:
+    """The table of one question."""
+    lines = {
+        way: {key: statistics.median(each[key] for each in rounds) for key in KEYS if rounds}
+        for way, rounds in ways.items()
+    }
+    slow = lines.get("pandas.read_sql") or lines.get("pandas, chunksize")
+    floor = lines.get("COPY as CSV, drained")
+    print(f"\n{name:<34}{'s':>9}{'faster':>8}{'floors':>8}{'client':>9}{'server':>9}{'MB':>7}")
+    for way, line in lines.items():
+        if not line:
+            print(f"  {way:<32} cannot read this")
+            continue
+        faster = f"{slow['seconds'] / line['seconds']:8.1f}" if slow else " " * 8
+        floors = f"{line['seconds'] / floor['seconds']:8.2f}" if floor else " " * 8
+        print(
+            f"  {way:<32}{line['seconds']:9.4f}{faster}{floors}"
+            f"{line['client']:9.4f}{line['server']:9.4f}{line['memory']:7.0f}"
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="sizes up to 100k")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
+    parser.add_argument("--only", default="", help="questions whose name holds this")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(measure(*json.loads(arguments.one))))
+    else:
+        with reference_run():
+            prepare(arguments.quick)
+            main(arguments)
