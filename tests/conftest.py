@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,11 @@ from tutorial_lib import servers
 from tutorial_lib.db import make_engine
 from tutorial_lib.runs import use_workspace
 from tutorial_lib.servers.server import Server, admin
+
+# A run that was started in the background ignores Ctrl-C, and all that it starts would, too;
+# some tests press it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
