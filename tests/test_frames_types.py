@@ -197,3 +197,35 @@ def test_another_encoding_of_the_session_is_no_obstacle(connection: Connection) 
     finally:
         connection.rollback()
         driver.set_client_encoding("UTF8")
+
+
+@pytest.mark.parametrize(
+    "name", ["pg_type", "pg_attribute", "pg_index", "information_schema.tables"]
+)
+def test_tables_of_the_server_itself_arrive_as_pandas_has_them(
+    connection: Connection, name: str
+) -> None:
+    compare(connection, f"SELECT * FROM {name} ORDER BY 1, 2, 3 LIMIT 400")
+
+
+def test_a_value_longer_than_a_block(connection: Connection) -> None:
+    query = "SELECT n, repeat('ü\n', 900000) AS long FROM generate_series(1, 2) AS n"
+    compare(connection, query)
+
+
+def test_as_many_columns_as_there_can_be(connection: Connection) -> None:
+    compare(connection, f"SELECT {', '.join(f'{n} AS c{n}' for n in range(1600))}")
+
+
+def test_names_full_of_what_means_something(connection: Connection) -> None:
+    compare(connection, """SELECT 1 AS "a%b", 2 AS "%(x)s", 3 AS "c d", 4 AS "e""f", 5 AS "É" """)
+
+
+def test_without_pyarrow_pandas_reads(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tutorial_lib.frames.route._has_pyarrow", lambda: False)
+    monkeypatch.delattr("tutorial_lib.frames.route._by_copy")
+    compare(connection, "SELECT n, ARRAY[n] AS list FROM generate_series(1, 5) AS n")
+    parts = frames.read("SELECT 1 AS n UNION ALL SELECT 2", connection, chunks=1)
+    assert [part["n"].tolist() for part in parts] == [[1], [2]]
