@@ -118,8 +118,11 @@ def test_a_table_of_another_schema_whose_name_must_be_quoted(filled: Engine) -> 
     assert_same(frames.read("shop.Order Items", filled), expected)
 
 
-def test_a_table_whose_name_is_a_word_of_sql(filled: Engine) -> None:
-    assert frames.read("group", filled)["n"].tolist() == [1]
+@pytest.mark.parametrize("name", ["group", "values", "Select"])
+def test_a_table_whose_name_is_a_word_of_sql(filled: Engine, name: str) -> None:
+    with filled.connect() as connection:
+        connection.execute(text(f'CREATE TEMP TABLE "{name}" AS SELECT 1 AS n'))
+        assert frames.read(name, connection)["n"].tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +164,8 @@ def test_what_sqlalchemy_can_select(filled: Engine, what: Any) -> None:
         "SELECT '100%' AS a, '%s %(x)s' AS b, 7 % 4 AS c, ';' AS d, $$ :x; $$ AS e",
         "SELECT ':x' AS a, '{\"k\": \":v\"}'::jsonb AS b, E'it\\'s :x' AS c, '12:30'::time AS d",
         "SELECT (ARRAY[1, 2, 3])[1:2] AS part",
+        "SELECT'x' AS a",
+        "VALUES(1)",
         "SHOW server_version_num",
         "EXPLAIN (COSTS off) SELECT 1",
     ],
@@ -227,30 +232,42 @@ def test_a_value_that_nobody_wants_is_named(filled: Engine) -> None:
 
 def test_near_names_of_a_table_that_does_not_exist(filled: Engine) -> None:
     assert said("usres", filled) == (
-        "There is no table usres. Near it: users. Mind the spelling and the case."
+        'PostgreSQL says: relation "usres" does not exist. Near it: users. '
+        "Mind the spelling and the case."
     )
-    message = "There is no table shop.order items. Near it: shop.Order Items."
+    message = 'PostgreSQL says: relation "shop.order items" does not exist. '
+    message += "Near it: shop.Order Items."
     assert said("shop.order items", filled).startswith(message)
     assert said('SELECT * FROM shop."order items"', filled).startswith(message)
 
 
+def test_a_name_that_the_server_does_not_point_at(filled: Engine) -> None:
+    with filled.connect() as connection:
+        body = "BEGIN RETURN (SELECT count(*) FROM nowhere); END"
+        head = "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE plpgsql AS"
+        connection.execute(text(f"{head} $${body}$$"))
+        assert 'relation "nowhere" does not exist' in said("SELECT pg_temp.f()", connection)
+        assert "missing FROM-clause" in said("SELECT x.id FROM users u", connection)
+
+
 def test_all_tables_when_none_is_near(filled: Engine) -> None:
     assert said("SELECT * FROM q", filled) == (
-        "There is no table q. There are: group, products, shop.Order Items, users. "
-        "Mind the spelling and the case."
+        'PostgreSQL says: relation "q" does not exist. There are: group, products, '
+        "shop.Order Items, users. Mind the spelling and the case."
     )
 
 
 @pytest.mark.parametrize("query", ["SELECT nmae FROM users", "SELECT u.nmae FROM users u"])
 def test_near_names_of_a_column_that_does_not_exist(filled: Engine, query: str) -> None:
-    name = query.split()[1]
+    name = '"nmae"' if "u." not in query else "u.nmae"
     assert said(query, filled) == (
-        f"There is no column {name}. Near it: name. Mind the spelling and the case."
+        f"PostgreSQL says: column {name} does not exist. Near it: name. "
+        "Mind the spelling and the case."
     )
 
 
 def test_near_names_behind_letters_of_several_bytes(filled: Engine) -> None:
-    assert "There is no table usres. Near it: users." in said("SELECT 'üü', * FROM usres", filled)
+    assert "does not exist. Near it: users." in said("SELECT 'üü', * FROM usres", filled)
 
 
 @pytest.mark.parametrize("sql", ["INSERT INTO users VALUES (1)", "DROP TABLE users", "COMMIT now"])

@@ -28,6 +28,7 @@ from sqlalchemy.orm import (
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
 from tutorial_lib.frames import copying
+from tutorial_lib.frames.place import ALONE
 
 MANY = 10_000  # rows; they fill more of the small blocks than may wait
 
@@ -142,7 +143,7 @@ def test_leaves_the_transaction_as_it_was(mine: Any, filled: Engine, other: Conn
 def test_an_error_does_not_break_the_transaction(
     mine: Any, query: str, filled: Engine, other: Connection
 ) -> None:
-    with pytest.raises(Exception, match=r"division by zero|no table|unterminated"):
+    with pytest.raises(Exception, match=r"division by zero|does not exist|unterminated"):
         frames.read(query, mine)
     assert frames.read("added", mine)["name"].tolist() == ["Ann"]
     assert_free(other)
@@ -274,6 +275,32 @@ def test_a_connection_that_is_cut_is_not_used_again(filled: Engine, other: Conne
     with pytest.raises(OperationalError):
         list(chunks)
     assert len(frames.read("added", filled)) == 0
+
+
+def test_an_interrupt_between_two_statements_leaves_no_transaction(
+    filled: Engine, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tutorial_lib.frames.place.ALONE", (ALONE[0], "SELECT 1"))
+    frames.read("things", filled)  # its end has not rolled back
+    assert at_work(other) == []
+    monkeypatch.setattr("tutorial_lib.frames.route._found", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        frames.read("things", filled)
+    assert at_work(other) == []
+
+
+@pytest.mark.parametrize("level", ["SERIALIZABLE", "REPEATABLE READ", "AUTOCOMMIT"])
+def test_a_connection_keeps_its_own_isolation(filled: Engine, level: str) -> None:
+    own = filled.execution_options(isolation_level=level)
+    with own.connect() as connection:
+        frames.read("added", connection)
+        frames.read("added", own)
+        found = connection.scalar(text("SHOW transaction_isolation"))
+        assert found == ("read committed" if level == "AUTOCOMMIT" else level.lower())
+        connection.rollback()
 
 
 # -- in chunks

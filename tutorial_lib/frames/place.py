@@ -74,7 +74,7 @@ def _read_only(connection: Connection, lent: bool) -> Iterator[Place]:
     driver = driver_of(connection)
     alone = driver.info.transaction_status == IDLE
     begin, end = ALONE if alone else INSIDE
-    with _without_begin(driver) if alone else nullcontext():
+    with _without_begin(connection) if alone else nullcontext():
         place = Place(connection, lent, f"{begin};\n" if alone else "")
         if not alone:
             place.run(begin)
@@ -87,39 +87,48 @@ def _read_only(connection: Connection, lent: bool) -> Iterator[Place]:
 
 
 @contextmanager
-def _without_begin(driver: Any) -> Iterator[None]:
+def _without_begin(connection: Connection) -> Iterator[None]:
     """Keep psycopg2 from a BEGIN of its own, which would be one more round trip."""
+    driver = driver_of(connection)
     before = driver.autocommit
     driver.autocommit = True
     try:
         yield
     finally:
-        if not driver.closed:
+        if not driver.closed and driver.info.transaction_status == IDLE:
             driver.autocommit = before
+        elif not connection.invalidated:  # cut, or an interrupt has come before the end
+            connection.invalidate()
 
 
 def driver_of(connection: Connection) -> Any:
-    """psycopg2's connection below SQLAlchemy's; raises FrameError when it is another's."""
-    if connection.dialect.driver != "psycopg2":
-        raise FrameError(
-            f"The engine speaks {connection.dialect.name}, through {connection.dialect.driver}.",
-            "frames reads from PostgreSQL, through psycopg2.",
-            "Make it with postgresql+psycopg2://, or use pandas.read_sql.",
-        )
+    """psycopg2's connection below SQLAlchemy's."""
     return connection.connection.dbapi_connection
 
 
 def place_of(bind: Bind, statement: Executable) -> Engine | Connection:
-    """Where to read: on a session's own connection, after a flush, if it is in a transaction."""
-    if isinstance(bind, Engine | Connection):
-        return bind
+    """Where to read: on a session's own connection, after a flush, if it is in a transaction.
+
+    Raises FrameError when there is no database, or when its driver is another one.
+    """
+    where = _place_of(bind, statement)
+    if where.dialect.driver != "psycopg2":
+        raise FrameError(
+            f"The engine speaks {where.dialect.name}, through {where.dialect.driver}.",
+            "frames reads from PostgreSQL, through psycopg2.",
+            "Make it with postgresql+psycopg2://, or use pandas.read_sql.",
+        )
+    return where
+
+
+def _place_of(bind: Bind, statement: Executable) -> Engine | Connection:
     if isinstance(bind, scoped_session):
         bind = bind()
-    if bind.in_transaction():
+    if isinstance(bind, Session) and bind.in_transaction():
         bind.flush()
         return bind.connection(bind_arguments={"clause": statement})
     try:  # it has nothing of its own that could be seen
-        return bind.get_bind(clause=statement)  # type: ignore[arg-type]
+        return bind.get_bind(clause=statement) if isinstance(bind, Session) else bind  # type: ignore[arg-type]
     except UnboundExecutionError:
         raise FrameError(
             "There is no database to read from.",

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import Executable, inspect, literal_column, select, table, text
-from sqlalchemy.exc import InvalidRequestError, StatementError
+from sqlalchemy.exc import StatementError
 from sqlalchemy.sql import TextClause, quoted_name
 
 from tutorial_lib.errors import FrameError
@@ -30,7 +30,8 @@ _COLUMNS = """
 SELECT DISTINCT attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
 JOIN pg_namespace n ON n.oid = relnamespace
 WHERE attnum > 0 AND NOT attisdropped AND nspname !~ '^(pg_|information_schema)'"""
-_MISSING = {"42P01": ("table", _TABLES), "42703": ("column", _COLUMNS)}
+_MISSING = {"42P01": _TABLES, "42703": _COLUMNS}
+_NO_VALUE = "cd3x"  # of a parameter; SQLAlchemy's own code
 _CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 ONLY_QUERIES = "Only a table or a query can be read."
 _BEGINS = f"a query begins with {', '.join((*_QUERIES, _TOLD[0]))} or {_TOLD[1]}."
@@ -74,8 +75,8 @@ def _of_text(sql: str) -> Executable:
 
 
 def _blank(sql: str) -> str:
-    """As long as `sql`, with blanks for comments and an x for all that is quoted."""
-    return _OPAQUE.sub(lambda m: (" " if m[0][:2] in ("--", "/*") else "x") * len(m[0]), sql)
+    """As long as `sql`, with blanks for comments, and marks for all that is quoted."""
+    return _OPAQUE.sub(lambda m: (" " if m[0][:2] in ("--", "/*") else "'") * len(m[0]), sql)
 
 
 def _short(text: str) -> str:
@@ -83,7 +84,8 @@ def _short(text: str) -> str:
 
 
 def _verb(sql: str) -> str:
-    first = re.match(r"[\s(]*(\w+)", _blank(sql))
+    """The first word, if there is more than one: else it may well name a table."""
+    first = re.match(r"[\s(]*(\w+)\W*\S", _blank(sql).rstrip("; \t\r\n"))
     return first[1].upper() if first else ""
 
 
@@ -107,8 +109,8 @@ def explained(error: StatementError, names: Callable[[str], list[str]]) -> Excep
 
     names  gives the first column of what a query finds
     """
-    if isinstance(error.orig, InvalidRequestError):
-        why = f"SQLAlchemy says: {error.orig.args[0]}."
+    if getattr(error.orig, "code", None) == _NO_VALUE:
+        why = f"SQLAlchemy says: {str(error.orig).partition(' (Background')[0]}."
         do = "Hand it over by name; in params={...}, where the name is an option of read."
         return FrameError("A parameter has no value.", why, do)
     code, said = getattr(error.orig, "pgcode", None), str(error.orig).partition("\n")[0]
@@ -116,28 +118,18 @@ def explained(error: StatementError, names: Callable[[str], list[str]]) -> Excep
         return FrameError(ONLY_QUERIES, f"PostgreSQL says: {said}.", _SHAPES)
     if code not in _MISSING:
         return error
-    kind, catalog = _MISSING[code]
-    name = _name_at(error.orig)
-    return _no_such(kind, name, names(catalog))
-
-
-def _no_such(kind: str, name: str, names: Collection[str]) -> FrameError:
-    folded = {each.lower(): each for each in names}
-    near = get_close_matches(name.lower(), folded, n=3)
-    why = f"Near it: {', '.join(folded[each] for each in near)}." if near else ""
-    if not near and kind == "table":
-        if re.search(r"\s", name):
-            why = (
-                f"{_short(name)} is no query, for {_BEGINS} There is no table of that name either."
-            )
-            return FrameError(ONLY_QUERIES, why, _SHAPES)
-        why = f"There are: {', '.join(sorted(names)[:10]) or 'none'}."
-    return FrameError(f"There is no {kind} {name}.", why, "Mind the spelling and the case.")
+    name, known = _name_at(error.orig), sorted(names(_MISSING[code]))
+    folded = {each.lower(): each for each in known}
+    near = [folded[each] for each in get_close_matches(name.lower(), folded, n=3)]
+    if re.search(r"\s", name) and not near:
+        why = f"{_short(name)} is no query, for {_BEGINS} There is no table of that name either."
+        return FrameError(ONLY_QUERIES, why, _SHAPES)
+    why = f"Near it: {', '.join(near)}." if near else f"There are: {', '.join(known[:20])}."
+    return FrameError(f"PostgreSQL says: {said}.", why, "Mind the spelling and the case.")
 
 
 def _name_at(error: Any) -> str:
-    """The name that the server did not find, whatever language it speaks."""
-    query = error.cursor.query.decode(errors="replace")
-    found = _NAME.match(query, int(error.diag.statement_position or 1) - 1)
-    name = found[0] if found else ""
-    return re.sub(r'"((?:[^"]|"")+)"', lambda m: m[1].replace('""', '"'), name)
+    """The name that the server did not find, whatever language it speaks; "" if it hides it."""
+    query, place = error.cursor.query.decode(errors="replace"), error.diag.statement_position
+    found = _NAME.match(query, int(place) - 1) if place else None
+    return re.sub(r'"((?:[^"]|"")+)"', lambda m: m[1].replace('""', '"'), found[0] if found else "")
