@@ -13,5 +13,10 @@ def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
         mine, other = ours.iloc[:, number], theirs.iloc[:, number]
         assert mine.dtype == other.dtype, name
         assert mine.equals(other), f"{name}: {mine.tolist()} is not {other.tolist()}"
-        assert [type(value) for value in mine] == [type(value) for value in other], name
+        assert [kind_of(value) for value in mine] == [kind_of(value) for value in other], name
     assert ours.equals(theirs)
+
+
+def kind_of(value: object) -> tuple[object, ...]:
+    """What equality does not tell: the type, and which time zone it is."""
+    return type(value), repr(getattr(value, "tzinfo", None))

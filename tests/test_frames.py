@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from psycopg2 import extensions
+from psycopg2 import extensions, extras
 from same import assert_same
 from sqlalchemy import (
     ARRAY,
@@ -37,6 +37,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, deferred, mapped_co
 
 from tutorial_lib import db, frames
 from tutorial_lib.errors import FrameError
+from tutorial_lib.frames import values
 from tutorial_lib.models import User
 
 SHAPES = "Hand over a table's name, a mapped class, SQL text or a select()."
@@ -368,33 +369,63 @@ def test_an_engine_a_connection_and_a_session_do(filled: Engine, pass_as: str) -
 # -- values of another kind
 
 
-def test_types_of_an_application_are_applied(filled: Engine) -> None:
+@pytest.fixture(params=["few", "many"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows go another way than many."""
+    if request.param == "many":
+        monkeypatch.setattr("tutorial_lib.frames.tables.FEW", 0)
+
+
+def test_types_of_an_application_are_applied(filled: Engine, way: None) -> None:
     frame = frames.read(Product, filled)
     assert frame["size"].tolist() == [Size.SMALL, Size.LARGE]
     assert frame["photo"].tolist() == [b"\x00\xff"] * 2
     assert frame["price"].tolist()[1] == 19.9
     assert "note" not in frame
+    assert_same(frame, pd.read_sql(select(Product), filled))
 
 
-def test_casters_that_were_registered_are_applied(filled: Engine) -> None:
-    roman = extensions.new_type((23,), "ROMAN", lambda value, cursor: value and "I" * int(value))
+def test_types_that_were_named_are_applied_by_name(filled: Engine, way: None) -> None:
+    query = text("SELECT 1990 AS a, 5 AS b").columns(b=Integer, a=Cents)
+    assert frames.read(query, filled).iloc[0].tolist() == [19.9, 5]
+
+
+@pytest.mark.parametrize(
+    ("oid", "literal"), [(23, "3"), (25, "'x'::text"), (2950, f"'{uuid.UUID(int=1)}'::uuid")]
+)
+def test_casters_that_were_registered_are_applied(
+    filled: Engine, way: None, oid: int, literal: str
+) -> None:
+    twice = extensions.new_type((oid,), "TWICE", lambda value, cursor: value and value * 2)
     with filled.connect() as connection:
-        extensions.register_type(roman, connection.connection.dbapi_connection)
-        query = "SELECT 3 AS n UNION ALL SELECT NULL"
-        assert_same(frames.read(query, connection), pd.read_sql(text(query), connection))
-        assert frames.read(query, connection)["n"].tolist()[0] == "III"
-        connection.invalidate()  # nobody else wants such numbers
+        extensions.register_type(twice, connection.connection.dbapi_connection)
+        query = text(f"SELECT {literal.replace('::', chr(92) + ':' + chr(92) + ':')} AS n")
+        frame = frames.read(query, connection)
+        assert_same(frame, pd.read_sql(query, connection))
+        assert frame["n"].iloc[0] == str(literal.strip("'").partition("'")[0]) * 2
+        connection.invalidate()  # nobody else wants such values
 
 
-def test_another_reader_of_json_is_applied(filled: Engine) -> None:
+def test_another_reader_of_json_is_applied(filled: Engine, way: None) -> None:
     engine = db.make_engine(filled.url, json_deserializer=lambda value: f"<{value}>")
     assert frames.read("SELECT '{}'::jsonb AS j", engine)["j"].tolist() == ["<{}>"]
     engine.dispose()
 
 
-def test_documents_nested_as_deep_as_python_reads_them(filled: Engine) -> None:
-    query = text("SELECT (repeat('[', 900) || repeat(']', 900))::jsonb AS deep")
-    assert_same(frames.read(query, filled), pd.read_sql(query, filled))
+def test_documents_too_deep_for_one_list_are_read_one_by_one(
+    filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shallow(text: str) -> object:
+        raise RecursionError
+
+    monkeypatch.setattr(values.json, "loads", shallow)
+    one, found = values.maker_of, []
+    with filled.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        extras.register_default_jsonb(driver, loads=found.append)
+        values._documents(["1", "2"], one(3802, driver.cursor()))
+        connection.invalidate()
+    assert found == ["1", "2"]
 
 
 # -- what it costs

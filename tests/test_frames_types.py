@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -206,6 +208,19 @@ def test_tables_of_the_server_itself_arrive_as_pandas_has_them(
     connection: Connection, name: str
 ) -> None:
     compare(connection, f"SELECT * FROM {name} ORDER BY 1, 2, 3 LIMIT 400")
+
+
+def test_a_mark_at_the_very_beginning_is_data(connection: Connection) -> None:
+    compare(connection, r"VALUES (E'\uFEFF'), (E'\uFEFF\uFEFFx')")
+
+
+def test_uuids_are_whole(connection: Connection) -> None:
+    query = "SELECT '12345678-1234-5678-1234-567812345678'::uuid AS u FROM generate_series(1, 2)"
+    found, again = frames.read(query, connection)["u"]
+    assert pickle.loads(pickle.dumps(found)) == again
+    assert found.is_safe is uuid.SafeUUID.unknown
+    assert repr(found) == "UUID('12345678-1234-5678-1234-567812345678')"
+    assert len({found, again, uuid.UUID(str(found))}) == 1
 
 
 def test_a_value_longer_than_a_block(connection: Connection) -> None:
