@@ -284,3 +284,20 @@ def test_without_a_warm_process_the_usual_kernel_starts(
     )
     assert (done.stdout, done.stderr) == (told, "")
     assert list(tmp_path.glob("warm-*")) == []
+
+
+def test_an_interrupt_before_the_answer_leaves_no_connection_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened = []
+
+    class Interrupted:
+        def __init__(self, connection: object, _: object) -> None:
+            opened.append(connection)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(warm, "Process", Interrupted)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        warm.run("time:tzset", ["x"], environ=os.environ, folder=tmp_path)
+    assert interrupt.value.__traceback__  # it is held, as an except block holds it
+    assert [connection.fileno() for connection in opened] == [-1]

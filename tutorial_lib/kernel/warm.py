@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from tutorial_lib.kernel.dress import READY
@@ -107,18 +108,18 @@ def fork(
         "umask": _umask(),
         "speaks": speaks,
     }
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.connect(path)
-        socket.send_fds(connection, [b"\n"], streams)
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        return Process(connection, argv)
-    except OSError as error:
-        connection.close()
-        raise NotWarm(f"the warm process cannot be reached: {_last_word(path) or error}") from None
-    except NotWarm:
-        connection.close()
-        raise
+    with ExitStack() as failing:  # an interrupt may come anywhere; then nobody is left waiting
+        connection = failing.enter_context(socket.socket(socket.AF_UNIX))
+        try:
+            connection.connect(path)
+            socket.send_fds(connection, [b"\n"], streams)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            why = _last_word(path) or error
+            raise NotWarm(f"the warm process cannot be reached: {why}") from None
+        process = Process(connection, argv)
+        failing.pop_all()
+        return process
 
 
 def _last_word(path: str) -> str:
@@ -144,16 +145,18 @@ def run(
     """
     out, into = os.pipe()
     nothing = os.open(os.devnull, os.O_RDONLY)
+    process = None
     with os.fdopen(out, encoding="utf-8", errors="replace") as printed:
         try:
-            streams = [nothing, into, into]
-            process = fork(function, argv, streams=streams, environ=environ, folder=folder)
-        finally:
-            os.close(nothing)
-            os.close(into)
-        try:
+            try:
+                streams = [nothing, into, into]
+                process = fork(function, argv, streams=streams, environ=environ, folder=folder)
+            finally:
+                os.close(nothing)
+                os.close(into)
             text = printed.read()
             return process.wait(), text
         except BaseException:  # an interrupt, most of all; subprocess.run does the same
-            process.forsake()
+            if process:
+                process.forsake()
             raise
