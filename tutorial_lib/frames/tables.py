@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC
 
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +14,7 @@ from pyarrow import csv
 from tutorial_lib.frames.columns import Column
 
 FEW = 8 << 10  # bytes; for fewer, to call the parser takes longer than to do without
+MOMENTS = 1184  # PostgreSQL's number for timestamptz
 BOM = "\ufeff".encode()
 ESCAPES = {r"\b": "\b", r"\f": "\f", r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\v": "\v"}
 _ESCAPE = re.compile(r"\\.")
@@ -64,11 +66,18 @@ def few(block: bytes, columns: Sequence[Column], names: Sequence[str]) -> pd.Dat
     texts = [[_plain_text(cell) for cell in column] for column in zip(*rows, strict=True)]
     values = [column.objects(cells) for column, cells in zip(columns, texts, strict=True)]
     frame = pd.DataFrame.from_records(list(zip(*values, strict=True)), coerce_float=True)
-    for number, kind in enumerate(frame.dtypes):
-        if isinstance(kind, pd.DatetimeTZDtype):
-            frame.isetitem(number, frame.iloc[:, number].dt.tz_convert("UTC"))
+    for number, column in enumerate(columns):
+        if column.described.type_code == MOMENTS:
+            _in_utc(frame, number)
     frame.columns = pd.Index(names)
     return frame
+
+
+def _in_utc(frame: pd.DataFrame, number: int) -> None:
+    """Give a column the offset 0, as pandas does; most have it already."""
+    moments = frame.iloc[:, number]
+    if isinstance(moments.dtype, pd.DatetimeTZDtype) and moments.dtype.tz is not UTC:
+        frame.isetitem(number, moments.dt.tz_convert("UTC"))
 
 
 def _plain_text(cell: str) -> str | None:
