@@ -25,6 +25,22 @@ VARYING = {
     "at 127.0.0.1:43210/shop": "at 127.0.0.1:54321/shop",
     "latency 17.4 ms": "latency 0.2 ms",
     "PostgreSQL 17.2": "PostgreSQL 18.6",
+    "PostgreSQL 15.18, own, at /run/postgresql:5432": "PostgreSQL 18.6, "
+    "embedded, at 127.0.0.1:54321",
+    "DATABASE_* names it.": "No DATABASE_* is set, so the kit runs its own.",
+    "TUTORIAL_POSTGRES=container asks for it.": "No DATABASE_* is set, so the kit runs its own.",
+    "origin       container\nhost   db.example": "origin       embedded\nhost   127.0.0.1",
+    '<th scope="row">host</th><td style="">::1</td>': '<th scope="row">host</th>'
+    '<td style="">127.0.0.1</td>',
+    "username  anna\nthe user of it": "username  learner\nthe user of it",
+    "postgresql+psycopg2://anna:***@db.example:5432/shop)": "postgresql+psycopg2://"
+    "learner:***@127.0.0.1:54321/shop)",
+    "postgresql+psycopg2://anna:***@:5432/shop?host=%2Frun": "postgresql+psycopg2://"
+    "learner:***@127.0.0.1:54321/shop",
+    'connection to server at "localhost" (::1), port 5432 failed': "connection to "
+    'server at "127.0.0.1", port 54321 failed',
+    'password authentication failed for user "anna"': "password authentication failed for "
+    'user "learner"',
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine, inspect, text
 
-from tutorial_lib import databases, lesson
+from tutorial_lib import databases, lesson, servers
 from tutorial_lib.config import read_settings
 from tutorial_lib.errors import LessonError
 from tutorial_lib.lesson import start
@@ -51,6 +51,20 @@ def test_a_lesson_has_an_empty_database_and_folder_of_its_own(workspace: Path) -
 
 def test_a_number_may_be_written_as_a_number(workspace: Path) -> None:
     assert start(1).number == "01"
+
+
+def test_a_lesson_that_needs_a_host_says_so_at_its_start_over_a_socket(
+    server: Server, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.url.set(host=None).update_query_dict({"host": "sockets"})
+    monkeypatch.setattr(servers, "find", lambda settings: Server(url, "own", 150018, "why"))
+    with pytest.raises(LessonError) as caught:
+        start("01")
+    assert str(caught.value) == (
+        "Lesson 01 needs a server with a host and a port. It makes an address of them, and "
+        f"sockets:{url.port} is a unix socket. The other lessons work on it. Name the server "
+        "by its host in DATABASE_*, or set TUTORIAL_POSTGRES=embedded to use the kit's."
+    )
 
 
 def test_starting_again_resets_the_database(workspace: Path) -> None:

@@ -27,6 +27,8 @@ from tutorial_lib.starts import Start, has_only, lay, start_of
 # For every session in a lesson's database, whoever opens it: time reads the same everywhere,
 # and a statement that waits for a lock gives up, rather than let the notebook hang.
 DEFAULTS = {"timezone": "UTC", "lock_timeout": "2s"}
+# Lessons that take the five values of an address apart: a unix socket has other ones.
+OVER_TCP = {"01"}
 
 _started: dict[str, Lesson] = {}
 
@@ -115,6 +117,7 @@ def open_place(place: Place, *, resume: bool = False) -> Lesson:
     settings = read_settings()
     _consent(settings)
     server = servers.find(settings)
+    _need_host(place, server)
     workspace.claim(settings.workspace, place.key[:2])
     if place.key in _started:
         _started.pop(place.key).engine.dispose()
@@ -236,6 +239,18 @@ def _consent(settings: Settings) -> None:
         "Set TUTORIAL_POSTGRES=own to use that server, or TUTORIAL_POSTGRES=embedded to "
         "use the kit's.",
     )
+
+
+def _need_host(place: Place, server: Server) -> None:
+    """Say at its start that a lesson cannot be done over a unix socket, not somewhere in it."""
+    if place.key in OVER_TCP and not server.url.host:
+        raise LessonError(
+            f"Lesson {place.number} needs a server with a host and a port.",
+            f"It makes an address of them, and {server.place} is a unix socket. "
+            "The other lessons work on it.",
+            "Name the server by its host in DATABASE_*, or set TUTORIAL_POSTGRES=embedded "
+            "to use the kit's.",
+        )
 
 
 def _prepare_kernel(lesson: Lesson | None) -> None:
