@@ -196,14 +196,14 @@ def found(server: Server | None) -> Server:
     return server
 
 
-def asker(settings: Settings) -> subprocess.Popen[str]:
+def asker(settings: Settings, **more: str) -> subprocess.Popen[str]:
     """Another process that asks for the server and prints where it is."""
     code = (
         "from tutorial_lib.config import read_settings\n"
         "from tutorial_lib.servers import container\n"
         "print(container.find(read_settings()).place)"
     )
-    env = {**os.environ, "TUTORIAL_SERVER_HOME": str(settings.server_home)}
+    env = {**os.environ, "TUTORIAL_SERVER_HOME": str(settings.server_home), **more}
     command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE)
 
@@ -226,10 +226,15 @@ def test_starts_a_postgresql_that_answers(ours: Settings) -> None:
 
 
 @needs_engine
-def test_a_second_process_uses_the_first_ones_container(ours: Settings, docker: Any) -> None:
-    place = answer(asker(ours))  # that process has ended by now
-    assert found(container.find(ours)).place == place == answer(asker(ours))
+@pytest.mark.parametrize("disabled", ["false", "true"])
+def test_a_second_process_uses_the_first_ones_container_reaper_or_not(
+    ours: Settings, docker: Any, disabled: str
+) -> None:
+    told = {"TESTCONTAINERS_RYUK_DISABLED": disabled}
+    place = answer(asker(ours, **told))  # that process has ended by now
+    assert found(container.find(ours)).place == place == answer(asker(ours, **told))
     assert len(boxes(docker, ours)) == 1
+    assert not [box.name for box in docker.containers.list(all=True) if "ryuk" in box.name]
 
 
 @needs_engine

