@@ -62,7 +62,8 @@ Made by `python tests/test_runners.py`; a slow test holds it true.
 """
 FOOT = """
 papermill takes an error that is announced (the tag `raises-exception`) for a failure. It runs all
-cells of a lesson all the same, and names the first one that raises.
+cells of a lesson all the same, and names the first one that raises. nbmake looks for a failure
+in the outputs: a cell that fails and shows no error there passes.
 """
 
 
