@@ -136,7 +136,8 @@ def test_an_address_that_fails_is_one_line_without_a_traceback(own: URL) -> None
 
 
 def test_half_an_address_is_one_line_as_well() -> None:
-    done = alembic("current", DATABASE_HOST="db.example", TUTORIAL_POSTGRES="")
+    half = {"DATABASE_URL": "", "DATABASE_HOST": "db.example"}
+    done = alembic("current", TUTORIAL_POSTGRES="", **half)
     assert done.stdout.startswith("FAILED: DATABASE_HOST is set, but DATABASE_PORT and")
     assert "Traceback" not in done.stderr
 

@@ -144,9 +144,11 @@ def test_a_template_is_built_in_a_database_that_sorts_alike_everywhere(
     server: Server, label: str
 ) -> None:
     rows: list[Any] = []
-    query = "SELECT datlocprovider, datlocale FROM pg_database WHERE datname = current_database()"
+    query = "SELECT datlocprovider, datcollate FROM pg_database WHERE datname = current_database()"
     ensure(server, fresh_name(), label, lambda url: rows.extend(ask(url, query)))
-    assert rows == [("b", "C.UTF-8")]
+    # By the numbers of the characters. PostgreSQL 17 can do that by itself, and knows what is
+    # a letter; before, that is left to the C library.
+    assert rows == [("b" if server.version >= 170000 else "c", "C")]
 
 
 def test_nobody_connects_to_a_template(server: Server, template: str) -> None:

@@ -40,9 +40,9 @@ def filled(engine: Engine) -> Engine:
 def test_a_connection_test_tells_who_answered(engine: Engine, server: Server) -> None:
     rows = explorer.test_connection(engine).rows
     assert rows["answered by"] == f"PostgreSQL {server.release}"
-    assert rows["origin"] == "embedded"
+    assert rows["origin"] == server.origin
     assert (rows["host"], rows["port"]) == ("127.0.0.1", str(engine.url.port))
-    assert (rows["user"], rows["database"]) == ("learner", engine.url.database)
+    assert (rows["user"], rows["database"]) == (server.url.username, engine.url.database)
     assert rows["latency"].endswith(" ms")
 
 

@@ -56,7 +56,7 @@ def test_a_number_may_be_written_as_a_number(workspace: Path) -> None:
 def test_a_lesson_that_needs_a_host_says_so_at_its_start_over_a_socket(
     server: Server, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = server.url.set(host=None).update_query_dict({"host": "sockets"})
+    url = server.url._replace(host=None).update_query_dict({"host": "sockets"})
     monkeypatch.setattr(servers, "find", lambda settings: Server(url, "own", 150018, "why"))
     with pytest.raises(LessonError) as caught:
         start("01")
@@ -247,8 +247,11 @@ def test_a_lesson_shows_where_it_is_and_no_password(workspace: Path) -> None:
 
 
 def test_a_lesson_never_reaches_into_the_environment(workspace: Path) -> None:
-    start("01")
-    assert not [name for name in os.environ if name.startswith("DATABASE_")]
+    before = {name: text for name, text in os.environ.items() if name.startswith("DATABASE_")}
+    begun = start("01")
+    after = {name: text for name, text in os.environ.items() if name.startswith("DATABASE_")}
+    assert before == after
+    assert not [name for name, text in os.environ.items() if str(begun.url.database) in text]
 
 
 def test_every_session_in_a_lesson_gives_up_waiting_and_reads_utc(workspace: Path) -> None:

@@ -119,7 +119,7 @@ WRONG = {
     "the password": (
         {"password": CANARY},
         "It does not accept this user and password.",
-        'FATAL: password authentication failed for user "learner".',
+        'FATAL: password authentication failed for user "{user}".',
     ),
     "the user": (
         {"username": "nobody", "password": CANARY},
@@ -147,6 +147,7 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_says_what_the_server_refuses(own: URL, name_it: Callable[[URL], None], what: str) -> None:
     changes, meaning, refusal = WRONG[what]
+    refusal = refusal.format(user=own.username)
     name_it(own.set(**changes))
     said = f'{DRIVER}connection to server at "{own.host}", port {own.port} failed: {refusal}'
     assert failure() == REFUSED.format(place=f"{own.host}:{own.port}", why=f"{meaning} {said}")
