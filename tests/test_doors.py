@@ -1,7 +1,9 @@
 """Other doors to the course: a dev container and Binder, which use what start.py uses.
 
-Their base images cannot be had in every place that these tests run in. What is held here: the
-files can be read, and name only what there is. They are not built.
+What is held here: the files can be read, and name only what there is. `.ci/run doors` builds the
+dev container on a base that it makes, and runs their commands in it. The public bases, Binder's
+conda among them, cannot be had in every place that these tests run in; nobody here has built on
+them.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ from tutorial_lib.config import ROOT
 
 DEVCONTAINER = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
 BINDER = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text("utf-8"))
+DOCKERFILE = (ROOT / ".devcontainer" / "Dockerfile").read_text("utf-8")
 POST_BUILD = ROOT / ".binder" / "postBuild"
 # Of the properties that a dev container may have, those that ours has, and their types.
 PROPERTIES = {
     "name": str,
-    "image": str,
+    "build": dict,
+    "remoteUser": str,
     "onCreateCommand": str,
     "postAttachCommand": str,
     "forwardPorts": list,
@@ -65,9 +69,16 @@ def test_the_dev_container_recommends_what_the_editors_settings_do() -> None:
     assert extensions == settings["recommendations"]
 
 
+def test_the_dev_container_is_built_from_the_file_beside_it_and_has_its_user() -> None:
+    assert DEVCONTAINER["build"] == {"dockerfile": "Dockerfile"}
+    *_, user = re.findall(r"^USER (\w+)$", DOCKERFILE, re.M)
+    assert user == DEVCONTAINER["remoteUser"] != "root"
+
+
 def test_every_door_has_a_python_that_the_course_runs_on() -> None:
     (binder,) = [text for text in BINDER["dependencies"] if text.startswith("python=")]
-    for version in (DEVCONTAINER["image"].rpartition(":")[2], binder.partition("=")[2]):
+    (base,) = re.findall(r"^ARG BASE=(\S+)$", DOCKERFILE, re.M)
+    for version in (base.rpartition(":")[2], binder.partition("=")[2]):
         assert f"{version}.0" in supported()
 
 
