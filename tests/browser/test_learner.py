@@ -1,0 +1,102 @@
+"""What a learner does in JupyterLab: follows links, types an answer, uses keys alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from browser.findings import violations, wider
+from browser.jupyterlab import DARK, LIGHT, PANEL, SMALL, WIDE, Desk, until
+
+pytestmark = pytest.mark.browser
+TEXT_URL = 'return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"'
+SAFE_URL = 'return URL.create("postgresql+psycopg2", user, password, host, port, database)'
+FOCUSED = "(what) => document.activeElement?.closest(what) !== null"
+
+
+def test_links_lead_from_lesson_to_lesson(desk: Desk) -> None:
+    desk.lesson("00")
+    desk.page.locator(f"{PANEL} .jp-OutputArea a:text-is('Connect')").first.click()
+    desk.ready("01")
+    desk.page.locator(f"{PANEL} .jp-MarkdownOutput a:has-text('00 · Start here')").first.click()
+    desk.ready("00")
+
+
+def test_the_explorer_is_drawn(desk: Desk) -> None:
+    """The entity diagram, the graph of the revisions, and what a step changed."""
+    desk.lesson("07")
+    for name, alt in (
+        ("964ee03c", "The tables of the database"),
+        ("03aa41f3", "The revisions of this project"),
+    ):
+        cell = desk.cell("07", name)
+        picture = cell.locator(".jp-RenderedMermaid img")
+        assert picture.get_attribute("alt") == alt
+        assert picture.evaluate("(image) => image.naturalWidth") > 100
+        assert "users" in (cell.locator("figcaption").text_content() or "")
+    heads = desk.cell("07", "2cdb89f6").locator("thead th").all_inner_texts()
+    assert heads == ["change", "kind", "name", "detail"]
+
+
+def test_a_box_says_not_started_not_yet_and_done(desk: Desk) -> None:
+    """Exercise 01.1, solved by typing; each box fits and can be read in every look."""
+    desk.leave()
+    desk.open("01")
+    desk.run("01", "exercises-01-tools")
+    said = [_checked(desk)]
+    for answer in (TEXT_URL, SAFE_URL):
+        desk.replace("01", "answer-01-1", answer)
+        desk.run("01", "answer-01-1")
+        said.append(_checked(desk))
+    assert ["not started" in said[0], "not yet" in said[1], "done" in said[2]] == [True] * 3
+    assert "expected:" in said[1]
+    assert "TODO" not in said[2]
+
+
+def test_a_hint_is_shown_as_text(desk: Desk) -> None:
+    desk.leave()
+    desk.open("02")
+    desk.run("02", "exercises-02-tools")
+    desk.replace("02", "answer-02-1", 'hint("02.1")')
+    said = desk.run("02", "answer-02-1").locator(".jp-RenderedHTML").inner_text()
+    assert said.startswith("Hint 1 of")
+
+
+def test_a_lesson_goes_by_keyboard_alone(keyboard: Desk) -> None:
+    """Lesson 00 from its first cell to the link at its end, and on into lesson 01."""
+    press, cells = keyboard.page.keyboard.press, keyboard.cells("00")
+    _tab_to(keyboard, ".jp-Notebook")
+    press("Escape")
+    for _ in cells:
+        press("ArrowUp")
+    for cell in cells[:-1]:
+        press("Shift+Enter")
+        if cell["cell_type"] == "code":
+            keyboard.wait_for("00", cell["id"])
+    _tab_to(keyboard, "a[href*='01_connect']")
+    press("Enter")
+    keyboard.ready("01")
+
+
+def _checked(desk: Desk) -> str:
+    """Run the check of 01.1; what its box says, after a look at it from all sides."""
+    desk.run("01", "check-01-1")
+    place = [cell["id"] for cell in desk.cells("01")].index("check-01-1")
+    box = f"{PANEL} .jp-Cell[data-windowed-list-index='{place}'] .jp-OutputArea-output"
+    for theme in (LIGHT, DARK):
+        for width in (SMALL, WIDE):
+            desk.look(theme, width)
+            assert wider(desk.page, box) == []
+        assert violations(desk.page, box) == []
+    desk.look(LIGHT, WIDE)
+    return desk.page.locator(box).first.inner_text()
+
+
+def _tab_to(desk: Desk, where: str) -> None:
+    """Press Tab until the focus is there."""
+
+    def there() -> bool:
+        desk.page.keyboard.press("Tab")
+        return bool(desk.page.evaluate(FOCUSED, where))
+
+    if not desk.page.evaluate(FOCUSED, where):
+        until(there)
