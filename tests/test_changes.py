@@ -136,6 +136,31 @@ def test_in_a_cell_a_picture_comes_with_its_words_and_a_form_without_drawing(
     assert form["text/html"].startswith("<details><summary>The same without a drawing</summary>")
 
 
+def test_a_drawing_says_its_words_to_who_does_not_see_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    run(engine, 'CREATE TABLE "a{b}" (id integer PRIMARY KEY)')
+    explorer.diagram(engine)._ipython_display_()
+    assert shown[0]["text/vnd.mermaid"].splitlines()[:6] == [
+        "erDiagram",
+        "    accDescr {",
+        "table a(b)",  # a brace would end the description
+        "    id  integer  primary key",
+        "    }",
+        "    accTitle: The tables of the database",
+    ]
+
+
+def test_a_key_that_refers_to_another_table_says_both_in_words_and_as_html(engine: Engine) -> None:
+    run(engine, TABLES)
+    run(engine, "CREATE TABLE notes (id integer PRIMARY KEY REFERENCES users (id))")
+    diagram = explorer.diagram(engine)
+    assert "    id  integer  primary key, refers to users.id" in repr(diagram).splitlines()
+    assert ">primary key, refers to users.id</td>" in diagram.html()
+
+
 def test_the_revisions_are_drawn_with_head_and_current(engine: Engine) -> None:
     history = explorer.revisions(engine, ROOT)
     assert repr(history).splitlines() == [

@@ -12,7 +12,8 @@ class Picture:
     """Something that JupyterLab draws with mermaid, with the same in words and as HTML.
 
     Two outputs: the drawing, for which editors without mermaid show the words, and the HTML
-    form, folded up. In one output JupyterLab would prefer the HTML to the drawing.
+    form, folded up. In one output JupyterLab would prefer the HTML to the drawing. The words
+    go into the drawing, too: who does not see it hears them.
     """
 
     def mermaid(self) -> str:
@@ -26,10 +27,16 @@ class Picture:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        drawing = {"text/vnd.mermaid": self.mermaid()} if self.mermaid() else {}
+        drawing = {"text/vnd.mermaid": self._described()} if self.mermaid() else {}
         display({**drawing, "text/plain": repr(self)}, raw=True)
         folded = f"<details><summary>The same without a drawing</summary>{self.html()}</details>"
         display({"text/html": folded, "text/plain": "(the same as HTML)"}, raw=True)
+
+    def _described(self) -> str:
+        """The drawing with its words as mermaid's description, which ends at a brace."""
+        kind, _, rest = self.mermaid().partition("\n")
+        words = repr(self).translate(str.maketrans("{}", "()"))
+        return f"{kind}\n    accDescr {{\n{words}\n    }}\n{rest}"
 
 
 class Card:

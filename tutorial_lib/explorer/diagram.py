@@ -99,8 +99,7 @@ def _in_words(entity: Entity) -> Iterator[str]:
     width = max((len(column.name) for column in entity.columns), default=0)
     targets = dict(entity.refers)
     for column in entity.columns:
-        told = {"PK": "  primary key", "FK": f"  refers to {targets.get(column.name)}"}
-        yield f"    {column.name:<{width}}  {column.type}{told.get(column.mark, '')}"
+        yield f"    {column.name:<{width}}  {column.type}  {_told(column, targets)}".rstrip()
 
 
 def _table(entity: Entity) -> str:
@@ -108,14 +107,20 @@ def _table(entity: Entity) -> str:
     rows = "".join(
         f'<tr><td style="text-align: left">{html.escape(column.name)}</td>'
         f'<td style="text-align: left">{html.escape(column.type)}</td>'
-        f'<td style="text-align: left">{column.mark}'
-        f"{' refers to ' + html.escape(targets[column.name]) if column.name in targets else ''}"
-        "</td></tr>"
+        f'<td style="text-align: left">{html.escape(_told(column, targets))}</td></tr>'
         for column in entity.columns
     )
-    caption = f'<caption style="text-align: left"><b>{html.escape(entity.name)}</b></caption>'
+    name = f"table <b>{html.escape(entity.name)}</b>"
+    caption = f'<caption style="text-align: left">{name}</caption>'
     box = "display: inline-table; margin: 0 1em 1em 0; border: 1px solid; vertical-align: top"
     return f'<table style="{box}">{caption}<tbody>{rows}</tbody></table>'
+
+
+def _told(column: Column, targets: dict[str, str]) -> str:
+    """What a column is besides its type: primary key, what it refers to, both, or nothing."""
+    key = ["primary key"] if column.mark == "PK" else []
+    target = [f"refers to {targets[column.name]}"] if column.name in targets else []
+    return ", ".join(key + target)
 
 
 def _word(value: str) -> str:
