@@ -13,7 +13,9 @@ from tutorial_lib.exercises.exercise import Exercise, Item, NotStarted, shorten
 from tutorial_lib.exercises.given import any_given
 
 NOT_STARTED, NOT_YET, DONE = "not started", "not yet", "done"
-OPEN = "color: var(--jp-warn-color0, #a65200)"
+# JupyterLab has this colour for each of its themes. Elsewhere no colour can be read on light
+# and on dark ground alike, and the words are bold anyway.
+OPEN = "color: var(--jp-warn-color0, inherit)"
 
 
 @dataclass(frozen=True)
