@@ -176,6 +176,15 @@ def test_headings_of_a_lesson_are_in_order(path: Path) -> None:
     assert all(2 <= level <= before + 1 for before, level in pairwise(levels))
 
 
+@pytest.mark.parametrize("path", lessons().values(), ids=lambda path: path.name)
+def test_what_a_chart_shows_is_told_in_words_below(path: Path) -> None:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for cell, below in pairwise(cells):
+        shown = [output.get("data", {}) for output in cell.get("outputs", [])]
+        if any("image/png" in data for data in shown):
+            assert below["cell_type"] == "markdown", cell["id"]
+
+
 def test_imports_run_one_way() -> None:
     place = {name: n for n, line in enumerate(LAYERS) for name in line.split()}
     modules = [path for path in (ROOT / "tutorial_lib").rglob("*.py") if _name(path)]
