@@ -78,6 +78,7 @@ def pytest_runtest_makereport(
     desks = [value for value in funcargs.values() if isinstance(value, Desk)]
     if report.failed and desks:
         report.sections.append(("what the browser showed", str(_keep(item.name, desks[0]))))
+        desks[0].let_go()
     return report
 
 

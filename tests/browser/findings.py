@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+# What is folded counts, too.
+UNFOLD = """(where) => document.querySelectorAll(where).forEach((output) =>
+  output.querySelectorAll("details").forEach((folded) => { folded.open = true }))"""
 # Without a scroll bar of its own, what is wider than its box is cut off or lies over others.
 WIDER = """(where) => [...document.querySelectorAll(where)].flatMap((output) =>
   [output, ...output.querySelectorAll("*")]
@@ -20,6 +23,7 @@ SERIOUS = ("serious", "critical")
 
 def wider(page: Page, where: str) -> list[str]:
     """The elements at a selector, and in it, whose content is wider than they are."""
+    page.evaluate(UNFOLD, where)
     found: list[str] = page.evaluate(WIDER, where)
     return found
 
@@ -27,6 +31,7 @@ def wider(page: Page, where: str) -> list[str]:
 def violations(page: Page, where: str, but: str = "") -> list[str]:
     """What axe-core calls serious or critical: rule, element, and what it says."""
     assert page.locator(where).count(), f"There is nothing at {where}."
+    page.evaluate(UNFOLD, where)
     page.evaluate(_axe())
     run = "(where) => axe.run(where, {resultTypes: ['violations']})"
     found: dict[str, Any] = page.evaluate(run, {"include": where, "exclude": but or []})

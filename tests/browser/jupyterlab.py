@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Locator, Page
 
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"  # the notebook in front
+PROMPTS = f"{PANEL} .jp-InputArea-prompt"
+UNDRAWN = f"{PANEL} .jp-RenderedMermaid:empty"
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 HEIGHT = 900
 WIDE, SMALL = 1280, 800
 NARROW = 1000  # where a person folds the list of files away
 PATIENCE = 60  # seconds; two busy cores may need some of them
+LESSON = 240  # seconds for all cells of a lesson
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Who learns has no nbgrader. Its buttons would stand in every picture.
 WITHOUT = {"disabledExtensions": {"@jupyter/nbgrader": True}}
@@ -136,11 +139,23 @@ class Desk:
         self.console.clear()
         self.runs = number
         self.menu("Run", "runmenu:run-all")
-        self.wait_for(number, self.last(number))
+        first = next(cell["id"] for cell in self.cells(number) if cell["cell_type"] == "code")
+        until(lambda: self.count(number, first) not in ("", "*"))
+        until(lambda: "[*]" not in self.page.locator(PROMPTS).all_text_contents(), LESSON)
+        until(lambda: self.page.locator(UNDRAWN).count() == 0)
+        self.idle()
+
+    def practise(self, number: str) -> None:
+        """Bring a lesson to the front of which only the tools of its exercises have run."""
+        if self.runs != f"exercises of {number}":
+            self.leave()
+            self.open(number)
+            self.run(number, f"exercises-{number}-tools")
+            self.runs = f"exercises of {number}"
 
     def open(self, number: str) -> None:
         """Open a lesson from the list of files."""
-        self.look(LIGHT, WIDE)
+        self.look(self.theme(), WIDE)
         name = lesson_path(number).name
         self.page.locator(f".jp-DirListing-item:has-text('{name}')").dblclick()
         self.ready(number)
@@ -148,11 +163,17 @@ class Desk:
     def leave(self) -> None:
         """Save and close all notebooks that are open, and end their kernels."""
         self.runs = ""
-        while self.page.locator(PANEL).count():
+        notebooks = self.page.locator(".jp-NotebookPanel")
+        while left := notebooks.count():
             self.menu("File", "docmanager:save")
             self.menu("File", "filemenu:close-and-cleanup")
             self.page.locator(".jp-Dialog .jp-mod-accept").click()
-            self.page.locator(".jp-Dialog").wait_for(state="detached")
+            notebooks.nth(left - 1).wait_for(state="detached")
+
+    def let_go(self) -> None:
+        """Close a menu or a dialog that a test left open, so that the next one can go on."""
+        for _ in range(2):
+            self.page.keyboard.press("Escape")
 
     def files(self, *, shown: bool) -> None:
         """Show the list of files beside the notebook, or fold it away."""
@@ -161,8 +182,12 @@ class Desk:
             self.page.locator(".jp-DirListing").wait_for(state="visible" if shown else "hidden")
 
     def last(self, number: str) -> str:
-        """The id of the cell at which a run of the untouched copy ends."""
-        return "progress" if number == "00" else f"check-{number}-1"
+        """The id of the cell at which a run of the untouched copy ends.
+
+        It is the first check, or the last cell with code where there are no exercises.
+        """
+        code = [cell["id"] for cell in self.cells(number) if cell["cell_type"] == "code"]
+        return next((name for name in code if name.startswith("check-")), code[-1])
 
     def cell(self, number: str, name: str) -> Locator:
         """A cell of the lesson in front, by its id."""
@@ -220,9 +245,9 @@ def counted(cell: Locator) -> str:
     return (cell.locator(".jp-InputArea-prompt").text_content() or "").strip("[]: ")
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + PATIENCE
+def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait until something holds, so many seconds at most."""
+    end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, f"It did not come in {PATIENCE} seconds."
+        assert time.monotonic() < end, f"It did not come in {seconds} seconds."
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The pictures of the README, taken from JupyterLab: PYTHONPATH=tests python -m browser.pictures."""
+"""The pictures of the README: PYTHONPATH=tests python -m browser.pictures takes them anew."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 
 import pytest
 
@@ -13,12 +15,13 @@ from tutorial_lib.course import lesson_path, lessons
 pytestmark = pytest.mark.browser
 OUTPUTS = f"{PANEL} .jp-OutputArea-output"
 # matplotlib draws them and JupyterLab shows them; neither has a place for a text. It stands
-# in the cell below: a test of the course's text holds that.
-CHARTS = ".jp-RenderedImage"
+# in the cell below: a test of the lessons holds that.
+CHARTS = ".jp-RenderedImage img"
+DESCRIPTION = re.compile(r"accDescr \{(.*?)\}", re.DOTALL)
 SHOWN_AS = {
     "text/vnd.mermaid": ".jp-RenderedMermaid img",
     "text/html": ".jp-RenderedHTML",
-    "image/png": f"{CHARTS} img",
+    "image/png": CHARTS,
 }
 
 
@@ -39,25 +42,37 @@ def test_runs_to_its_first_open_exercise(desk: Desk, number: str) -> None:
 def test_shows_what_the_reference_edition_has_stored(desk: Desk, number: str) -> None:
     """A drawing is drawn, a table is a table, and neither shows its source."""
     desk.lesson(number)
-    stored, told = _stored(number, desk.last(number)), desk.page.locator(PANEL).inner_text()
+    stored, page = _stored(number, desk.last(number)), desk.page
     for kind, selector in SHOWN_AS.items():
-        assert desk.page.locator(f"{PANEL} {selector}").count() == stored.count(kind), kind
-    for source in ("erDiagram", "flowchart LR", "accTitle", "<table", "<p>"):
+        there = sum(one == kind for one, _ in stored)
+        assert page.locator(f"{PANEL} {selector}").count() == there, kind
+    heads = [head for kind, text in stored if kind == "text/html" for head in _heads(text)]
+    assert page.locator(f"{OUTPUTS} thead th").all_text_contents() == heads
+    told = page.locator(PANEL).inner_text()
+    for source in ("erDiagram", "flowchart", "accTitle", "accDescr", "<table", "<p>"):
         assert source not in told
 
 
-@pytest.mark.parametrize("theme", [LIGHT, DARK])
-@pytest.mark.parametrize("width", [WIDE, SMALL])
-def test_nothing_is_cut_off(desk: Desk, number: str, theme: str, width: int) -> None:
+def test_a_drawing_has_a_name_and_tells_the_same_in_words(desk: Desk, number: str) -> None:
     desk.lesson(number)
-    desk.look(theme, width)
-    assert wider(desk.page, OUTPUTS) == []
+    stored = _stored(number, desk.last(number))
+    drawings = [text for kind, text in stored if kind == "text/vnd.mermaid"]
+    figures = desk.page.locator(f"{PANEL} .jp-RenderedMermaid figure").all()
+    assert len(figures) == len(drawings)
+    for figure, drawing in zip(figures, drawings, strict=True):
+        picture, words = figure.locator("img"), figure.locator("figcaption")
+        assert picture.evaluate("(image) => image.naturalWidth") > 100
+        assert f"accTitle: {picture.get_attribute('alt')}\n" in drawing
+        assert _words(words.text_content()) == _words(re.findall(DESCRIPTION, drawing)[0])
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
-def test_axe_finds_no_serious_violation(desk: Desk, number: str, theme: str) -> None:
+def test_nothing_is_cut_off_or_hard_to_read(desk: Desk, number: str, theme: str) -> None:
+    """Of what the kit shows, at both widths; what axe-core calls serious or critical."""
     desk.lesson(number)
-    desk.look(theme, WIDE)
+    for width in (SMALL, WIDE):
+        desk.look(theme, width)
+        assert wider(desk.page, OUTPUTS) == [], width
     assert violations(desk.page, OUTPUTS, but=CHARTS) == []
 
 
@@ -66,8 +81,8 @@ def test_the_console_shows_no_error(desk: Desk, number: str) -> None:
     assert [line for line in desk.console if line.startswith("error")] == []
 
 
-def _stored(number: str, last: str) -> list[str]:
-    """The richest kind of each output that is stored, up to the cell at which a run ends."""
+def _stored(number: str, last: str) -> list[tuple[str, str]]:
+    """Each output that is stored up to a cell, in its richest kind: the kind, and the text."""
     cells = json.loads(lesson_path(number).read_text(encoding="utf-8"))["cells"]
     end = next(place for place, cell in enumerate(cells) if cell["id"] == last) + 1
     bundles = [
@@ -76,4 +91,14 @@ def _stored(number: str, last: str) -> list[str]:
         for output in cell.get("outputs", [])
         if "data" in output
     ]
-    return [kind for data in bundles for kind in SHOWN_AS if kind in data]
+    return [(kind, "".join(data[kind])) for data in bundles for kind in SHOWN_AS if kind in data]
+
+
+def _heads(table: str) -> list[str]:
+    """What stands in the heads of the tables in some HTML."""
+    heads = "".join(re.findall("<thead.*?</thead>", table, re.DOTALL))
+    return [html.unescape(text) for text in re.findall(r"<th\b[^>]*>(.*?)</th>", heads, re.DOTALL)]
+
+
+def _words(text: str | None) -> list[str]:
+    return (text or "").split()
