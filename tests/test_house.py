@@ -153,7 +153,13 @@ def test_every_command_of_the_readme_exists() -> None:
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/frames.md"):
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/frames.md",
+        "docs/runners.md",
+    ):
         text = (ROOT / name).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?://|#)([^)]+)\)", text):
             assert ((ROOT / name).parent / target).exists(), f"{name} -> {target}"
