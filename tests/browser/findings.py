@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 # What is folded counts, too.
 UNFOLD = """(where) => document.querySelectorAll(where).forEach((output) =>
   output.querySelectorAll("details").forEach((folded) => { folded.open = true }))"""
+# What JupyterLab keeps for screen readers (jp-sr-only) is one pixel wide, as it should be.
 # Without a scroll bar of its own, what is wider than its box is cut off or lies over others.
 WIDER = """(where) => [...document.querySelectorAll(where)].flatMap((output) =>
   [output, ...output.querySelectorAll("*")]
     .filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)
+    .filter((e) => !e.closest(".jp-sr-only"))
     .map((e) => `${e.tagName} ${e.className} ${e.scrollWidth} in ${e.clientWidth} px, ` +
       `${getComputedStyle(e).overflowX}: ${e.innerText.slice(0, 60)}`))"""
 SERIOUS = ("serious", "critical")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Locator, Page
 
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"  # the notebook in front
-PROMPTS = f"{PANEL} .jp-InputArea-prompt"
+WAITING = f"{PANEL} .jp-InputArea-prompt:has-text('*')"
 UNDRAWN = f"{PANEL} .jp-RenderedMermaid:empty"
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 HEIGHT = 900
@@ -141,7 +141,7 @@ class Desk:
         self.menu("Run", "runmenu:run-all")
         first = next(cell["id"] for cell in self.cells(number) if cell["cell_type"] == "code")
         until(lambda: self.count(number, first) not in ("", "*"))
-        until(lambda: "[*]" not in self.page.locator(PROMPTS).all_text_contents(), LESSON)
+        until(lambda: self.page.locator(WAITING).count() == 0, LESSON)
         until(lambda: self.page.locator(UNDRAWN).count() == 0)
         self.idle()
 
