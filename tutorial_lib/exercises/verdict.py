@@ -15,7 +15,7 @@ from tutorial_lib.exercises.given import any_given
 NOT_STARTED, NOT_YET, DONE = "not started", "not yet", "done"
 # JupyterLab has this colour for each of its themes. Elsewhere no colour can be read on light
 # and on dark ground alike, and the words are bold anyway.
-OPEN = "color: var(--jp-warn-color0, inherit)"
+OPEN = "color: var(--jp-warn-color0, inherit); white-space: nowrap"
 
 
 @dataclass(frozen=True)
