@@ -12,7 +12,7 @@ from tutorial_lib.runs import reference_run
 
 DOCS = ROOT / "docs"
 WRONG = 'return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"'
-MARGIN = 8  # pixels around what is shown
+MARGIN = 8  # pixels below what is shown; above it is the edge of the notebook
 
 
 def main() -> None:
@@ -57,13 +57,14 @@ def changes(desk: Desk) -> None:
 def _cells(desk: Desk, number: str, first: str, last: str, name: str) -> None:
     """The cells from one to another, without JupyterLab around them."""
     desk.page.set_viewport_size({"width": 1000, "height": 1400})
+    desk.page.mouse.move(0, 0)  # the row under it would have another colour
     desk.cell(number, first).evaluate("(cell) => cell.scrollIntoView()")
     desk.page.wait_for_timeout(500)
     top, end = (desk.cell(number, one).bounding_box() for one in (first, last))
     assert top is not None
     assert end is not None
     height = end["y"] + end["height"] - top["y"]
-    clip = _box(top["x"], top["y"] - MARGIN, top["width"], height + 2 * MARGIN)
+    clip = _box(top["x"], top["y"], top["width"], height + MARGIN)
     desk.page.screenshot(path=DOCS / name, clip=clip)
 
 
