@@ -34,7 +34,7 @@ LAYERS = (
     "kernel.provisioner kernel.server",
     "errors",
     "config display",
-    "course db hashing servers.server servers.private servers.binaries",
+    "course db hashing load servers.server servers.private servers.binaries",
     "frames.query frames.place",
     "frames.copying",
     "frames.values",

@@ -3,6 +3,9 @@
 `notebooks/starts/NN/` holds what lesson NN-1 added to the project, and the Alembic commands
 that bring an empty database to where it left it. `tutorial refresh` writes both; a test
 holds them equal to what the lesson leaves now.
+
+From SHOP on, all lessons begin alike: with the shop as the lesson before SHOP has left it. So
+each of them can be taken alone.
 """
 
 from __future__ import annotations
@@ -16,11 +19,12 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect, text
 
 from tutorial_lib.config import short_hash
-from tutorial_lib.course import NOTEBOOKS, following, lessons
+from tutorial_lib.course import NOTEBOOKS, following
 from tutorial_lib.masks import mask
 from tutorial_lib.workspace import ADDRESS
 
 STARTS = NOTEBOOKS / "starts"
+SHOP = "10"
 IGNORED = ("__pycache__", ADDRESS)
 
 
@@ -59,8 +63,8 @@ def start_of(number: str) -> Start:
     """The beginning of lesson `number`; the first lessons begin with nothing."""
     files: dict[str, str] = {}
     commands: tuple[str, ...] = ()
-    for earlier in lessons():
-        if earlier <= number and (STARTS / earlier).is_dir():
+    for earlier in sorted(path.name for path in STARTS.iterdir()):
+        if earlier <= min(number, SHOP):
             files |= read_project(STARTS / earlier / "project")
             commands = tuple(json.loads((STARTS / earlier / "alembic.json").read_text("utf-8")))
     return Start(files, commands)
@@ -90,9 +94,15 @@ def _files(project: Path) -> Iterator[tuple[str, Path]]:
             yield inside.as_posix(), path
 
 
+def heir(number: str) -> str:
+    """The lesson that begins as this one ends; nothing after SHOP, and after the last one."""
+    after = following(number)
+    return after if after <= SHOP else ""
+
+
 def store(number: str, end: Start) -> bool:
     """Keep the end of a lesson as the beginning of the next; True when that changed it."""
-    after = following(number)
+    after = heir(number)
     if not after or end == start_of(after):
         return False
     folder = STARTS / after

@@ -17,14 +17,14 @@ from sqlalchemy import Engine
 
 from tutorial_lib import explorer
 from tutorial_lib.config import read_settings
-from tutorial_lib.course import following, lessons
+from tutorial_lib.course import lessons
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import NotebookError
 from tutorial_lib.explorer.snapshot import Changes
 from tutorial_lib.lesson import start
 from tutorial_lib.project import project_url
 from tutorial_lib.runs import use_workspace
-from tutorial_lib.starts import Start, end_of, start_of
+from tutorial_lib.starts import Start, end_of, heir, start_of
 from tutorial_lib.workspace import project_folder
 
 
@@ -46,8 +46,8 @@ class LeadsItem(pytest.Item):
         use_workspace(self.path.stem)
         project = project_folder(read_settings().workspace, number)
         with closing_pool(make_engine(project_url(project))) as engine:
-            differ = _differences(end_of(project, engine), start_of(following(number)))
-            changes = explorer.changes(explorer.snapshot(engine), _snapshot(following(number)))
+            differ = _differences(end_of(project, engine), start_of(heir(number)))
+            changes = explorer.changes(explorer.snapshot(engine), _snapshot(heir(number)))
         if differ or changes:
             raise _moved(number, differ, changes)
 
@@ -76,7 +76,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> LeadsFile 
     """After the cells of every lesson that another one follows."""
     if (
         parent.config.option.nbval
-        and following(file_path.name[:2])
+        and heir(file_path.name[:2])
         and file_path in lessons().values()
     ):
         collected: LeadsFile = LeadsFile.from_parent(parent, path=file_path)
@@ -113,7 +113,7 @@ def _snapshot(number: str) -> explorer.Snapshot:
 def _moved(number: str, differ: list[str], changes: Changes) -> NotebookError:
     told = "; ".join([*differ, *(f"{c.sign} {c.kind} {c.name}" for c in changes.all)])
     return NotebookError(
-        f"Lesson {number} does not end where lesson {following(number)} begins.",
+        f"Lesson {number} does not end where lesson {heir(number)} begins.",
         f"They differ in: {told}.",
         f"If the lesson is right, run: python3 start.py refresh {number}",
     )
