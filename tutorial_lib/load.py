@@ -85,7 +85,7 @@ def running(engine: Engine, /, **workers: Work) -> Iterator[Seen]:
 
     A worker gets a connection with a transaction that is committed after it, as one request
     of a service would. Its errors are noted, and it goes on. The block begins after every
-    worker has been called once, and ends after the last calls have come back.
+    worker has been called once, and ends after each has been called once more.
     """
     seen, stop = Seen(), threading.Event()
     called = threading.Semaphore(0)
@@ -96,6 +96,7 @@ def running(engine: Engine, /, **workers: Work) -> Iterator[Seen]:
         called.release()
         while not stop.wait(PAUSE):
             seen.calls.append(_called(engine, name, work, begin))
+        seen.calls.append(_called(engine, name, work, begin))  # meets what the block has left
 
     threads = [threading.Thread(target=serve, args=each, daemon=True) for each in workers.items()]
     for thread in threads:
