@@ -34,7 +34,7 @@ LAYERS = (
     "kernel.provisioner kernel.server",
     "errors",
     "config display",
-    "course db hashing load servers.server servers.private servers.binaries",
+    "backfill course db hashing load servers.server servers.private servers.binaries",
     "frames.query frames.place",
     "frames.copying",
     "frames.values",

@@ -12,13 +12,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tutorial_lib import course, doctor, explorer, frames, load
+    from tutorial_lib import backfill, course, doctor, explorer, frames, load
     from tutorial_lib.exercises.learner import begin, check, hint, progress, solution
     from tutorial_lib.lesson import Lesson, start
     from tutorial_lib.project import project_url
 
 __all__ = [
     "Lesson",
+    "backfill",
     "begin",
     "check",
     "course",

@@ -49,3 +49,7 @@ class ExerciseError(TutorialError):
 
 class FrameError(TutorialError):
     """A table or a query cannot be read into a dataframe."""
+
+
+class BackfillError(TutorialError):
+    """A backfill stopped, or cannot begin; what it committed stays."""
