@@ -1,0 +1,294 @@
+"""Right and wrong answers with which the checks of lesson 11 are tried."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from tutorial_lib.exercises.samples import right, wrong
+
+REVISION = """%%writefile alembic/versions/0004_step.py
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+def upgrade():
+{}
+def downgrade():
+    pass
+# %%
+%alembic upgrade head
+"""
+NOT_RUN = REVISION.partition("# %%")[0]
+ADD = 'op.add_column("users", sa.Column("domain", sa.String(100)))'
+SET = """op.execute("UPDATE users SET domain = split_part(email, '@', 2)")"""
+MUST = 'op.alter_column("users", "domain", nullable=False)'
+
+DOMAIN_RIGHT = right(
+    REVISION,
+    f"""
+--- SQL only
+    op.execute("ALTER TABLE users ADD domain varchar(100)")
+    op.execute("UPDATE users SET domain = substring(email FROM position('@' IN email) + 1)")
+    op.execute("ALTER TABLE users ALTER domain SET NOT NULL")
+--- a default that goes again
+    op.add_column("users", sa.Column("domain", sa.String(100), nullable=False, server_default="-"))
+    {SET}
+    op.alter_column("users", "domain", server_default=None)
+--- a frozen table, row by row
+    {ADD}
+    users = sa.table("users", sa.column("id"), sa.column("email"), sa.column("domain"))
+    connection = op.get_bind()
+    for number, email in connection.execute(sa.select(users.c.id, users.c.email)).all():
+        change = sa.update(users).where(users.c.id == number)
+        connection.execute(change.values(domain=email.rpartition("@")[2]))
+    {MUST}
+""",  # noqa: S608
+)
+DOMAIN_WRONG = (
+    *wrong(
+        REVISION,
+        f"""
+--- the draft as autogenerate writes it -> what stands in the new column
+    op.add_column("users", sa.Column("domain", sa.String(100), nullable=False))
+--- NOT NULL before the values -> what stands in the new column
+    {ADD}; {MUST}; {SET}
+--- never NOT NULL -> NOT NULL as the last step
+    {ADD}; {SET}
+--- an empty default for everybody -> a default goes into each row
+    op.add_column("users", sa.Column("domain", sa.String(100), nullable=False, server_default=""))
+--- an empty text in each row -> users that you have not seen
+    {ADD}; op.execute("UPDATE users SET domain = ''"); {MUST}
+--- the part before the sign -> users that you have not seen
+    {ADD}; op.execute("UPDATE users SET domain = split_part(email, '@', 1)"); {MUST}
+--- the three that are known -> what stands in the new column
+    {ADD}
+    for name, domain in ("ann", "example.com"), ("ben", "mail.example"), ("cleo", "example.org"):
+        op.execute(f"UPDATE users SET domain = '{{domain}}' WHERE email LIKE '{{name}}@%'")
+    {MUST}
+--- the rows deleted -> users that you have not seen
+    op.execute("DELETE FROM users"); {ADD}; {MUST}
+--- nothing -> users has the column domain
+    pass
+--- a mistake in the SQL -> find the line that fails
+    {ADD}; op.execute("UPDATE users SET domain = part(email)"); {MUST}
+""",  # noqa: S608
+    ),
+    *wrong(
+        "{}",
+        f"""
+--- by hand, and no revision -> revision 0004 follows 0003
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text("ALTER TABLE users ADD domain varchar(100)"))
+--- a revision that has not run -> your database has it as well
+{NOT_RUN.replace("{}", f"    {ADD}; {SET}; {MUST}")}
+""",
+    ),
+)
+
+DEF = """
+from sqlalchemy import text
+from tutorial_lib import backfill
+
+FILL = "UPDATE orders SET tax = round(amount / 6, 2) WHERE tax IS NULL"
+
+def fill(engine):
+"""
+PIECES_RIGHT = right(
+    DEF,
+    """
+--- a loop with a limit
+count = 1
+while count:
+    with engine.begin() as connection:
+        some = "id IN (SELECT id FROM orders WHERE tax IS NULL LIMIT 500)"
+        count = connection.execute(text(f"{FILL} AND {some}")).rowcount
+--- ranges of keys up to the last one
+with engine.connect() as connection:
+    top = connection.scalar(text("SELECT max(id) FROM orders"))
+for low in range(0, top + 1, 1000):
+    with engine.begin() as connection:
+        some = f"id BETWEEN {low} AND {low + 999}"
+        connection.execute(text(f"{FILL} AND {some}"))
+--- ids first, then in pieces
+with engine.connect() as connection:
+    ids = connection.scalars(text("SELECT id FROM orders WHERE tax IS NULL ORDER BY id")).all()
+for place in range(0, len(ids), 1000):
+    with engine.begin() as connection:
+        some = {"ids": list(ids[place : place + 1000])}
+        connection.execute(text(f"{FILL} AND id = ANY(:ids)"), some)
+--- a procedure that commits
+loop = f'''DO $$ DECLARE low int := 0; BEGIN
+    WHILE low <= (SELECT max(id) FROM orders) LOOP
+        {FILL} AND id >= low AND id < low + 1000;
+        COMMIT;
+        low := low + 1000;
+    END LOOP;
+END $$'''
+with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    connection.exec_driver_sql(loop)
+""",
+)
+PIECES_WRONG = wrong(
+    DEF,
+    """
+--- one statement -> what was done before stays
+with engine.begin() as connection:
+    connection.execute(text(FILL))
+--- batches that are too large -> each batch needs a commit of its own
+backfill.run(
+    engine, "orders", size=2_000,
+    set={"tax": text("round(amount / 6, 2)")}, where=text("tax IS NULL"),
+)
+--- batches in one transaction -> what was done before stays
+with engine.begin() as connection:
+    count = 1
+    while count:
+        some = "id IN (SELECT id FROM orders WHERE tax IS NULL LIMIT 500)"
+        count = connection.execute(text(f"{FILL} AND {some}")).rowcount
+--- pages by offset -> no order is without a tax
+for page in range(5):
+    with engine.begin() as connection:
+        some = "SELECT id FROM orders WHERE tax IS NULL ORDER BY id"
+        some = f"id IN ({some} LIMIT 1000 OFFSET {1000 * page})"
+        connection.execute(text(f"{FILL} AND {some}"))
+--- as many ids as there are rows -> no order is without a tax
+for low in range(0, 5000, 1000):
+    with engine.begin() as connection:
+        connection.execute(text(f"{FILL} AND id BETWEEN {low} AND {low + 999}"))
+--- all orders anew -> People have written these taxes
+for low in range(0, 35_001, 1000):
+    with engine.begin() as connection:
+        some = f"id BETWEEN {low} AND {low + 999}"
+        connection.execute(text("UPDATE orders SET tax = round(amount / 6, 2) WHERE " + some))
+--- done ones twice -> What is done needs no second change
+for low in range(0, 35_001, 1000):
+    with engine.begin() as connection:
+        some = f"id BETWEEN {low} AND {low + 999} AND id % 350 <> 0"
+        connection.execute(text("UPDATE orders SET tax = round(amount / 6, 2) WHERE " + some))
+--- a fifth -> the sixth part of the amount
+backfill.run(
+    engine, "orders", size=1_000,
+    set={"tax": text("round(amount / 5, 2)")}, where=text("tax IS NULL"),
+)
+--- another database -> does it use the engine that it gets
+backfill.run(
+    exercise.engine, "orders", size=1_000,
+    set={"tax": text("round(amount / 6, 2)")}, where=text("tax IS NULL"),
+)
+--- no commit -> does it commit
+with engine.connect() as connection:
+    for low in range(0, 35_001, 1000):
+        connection.execute(text(f"{FILL} AND id BETWEEN {low} AND {low + 999}"))
+--- the first batch only -> no order is without a tax
+with engine.begin() as connection:
+    some = "id IN (SELECT id FROM orders WHERE tax IS NULL LIMIT 500)"
+    connection.execute(text(f"{FILL} AND {some}"))
+""",
+)
+
+COLUMN = 'op.execute("ALTER TABLE carts ADD pieces int")'
+COPY = 'op.execute("UPDATE carts SET pieces = quantity")'
+HEAD = "CREATE FUNCTION one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+TAIL = """RETURN NEW; END $$;
+    CREATE TRIGGER one BEFORE INSERT OR UPDATE ON carts
+    FOR EACH ROW EXECUTE FUNCTION one();"""
+INSERTED = """NEW.pieces := coalesce(NEW.pieces, NEW.quantity);
+        NEW.quantity := coalesce(NEW.quantity, NEW.pieces);"""
+CHANGED = """IF NEW.pieces IS DISTINCT FROM OLD.pieces THEN NEW.quantity := NEW.pieces;
+        ELSE NEW.pieces := NEW.quantity; END IF;"""
+BOTH = f"""IF TG_OP = 'INSERT' THEN {INSERTED} ELSE {CHANGED} END IF;"""
+QUANTITY_FIRST = """IF TG_OP = 'INSERT' THEN
+            NEW.quantity := coalesce(NEW.quantity, NEW.pieces); NEW.pieces := NEW.quantity;
+        ELSIF NEW.quantity <> OLD.quantity THEN NEW.pieces := NEW.quantity;
+        ELSE NEW.quantity := coalesce(NEW.pieces, NEW.quantity); END IF;"""
+
+
+def _trigger(body: str) -> str:
+    return f'op.execute("""{HEAD} {body} {TAIL}""")'
+
+
+def _function(name: str, body: str, when: str) -> str:
+    head = HEAD.replace("one", name)
+    create = f"CREATE TRIGGER {name} BEFORE {when} ON carts FOR EACH ROW EXECUTE FUNCTION {name}();"
+    return f'op.execute("""{head} {body} RETURN NEW; END $$; {create}""")'
+
+
+def _shared(body: str) -> str:
+    return f"{COLUMN}\n{COPY}\n{_trigger(body)}"
+
+
+VERSIONS_RIGHT = right(
+    REVISION,
+    f"""
+--- the trigger first, and its work done by a change that changes nothing
+    {COLUMN}
+    {_trigger(BOTH)}
+    op.execute("UPDATE carts SET quantity = quantity")
+    op.execute("ALTER TABLE carts ALTER pieces SET NOT NULL")
+--- one trigger for each case
+    {COLUMN}
+    {COPY}
+    {_function("inserted", INSERTED, "INSERT")}
+    {_function("old_wrote", "NEW.pieces := NEW.quantity;", "UPDATE OF quantity")}
+    {_function("new_wrote", "NEW.quantity := NEW.pieces;", "UPDATE OF pieces")}
+--- the old name counts first
+    {COLUMN}
+    {COPY}
+    {_trigger(QUANTITY_FIRST)}
+""",  # noqa: S608
+)
+VERSIONS_WRONG = (
+    *wrong(
+        REVISION,
+        f"""
+--- the rename -> the old version reads carts.quantity
+    op.alter_column("carts", "quantity", new_column_name="pieces")
+--- a new column only -> the new version reads carts.pieces
+    {COLUMN}
+--- copied once -> when quantity is written, who writes pieces?
+    {COLUMN}; {COPY}
+--- rows that were there forgotten -> the new version reads carts.pieces
+    {COLUMN}
+    {_trigger(BOTH)}
+--- from old to new only -> when pieces is written, who writes quantity?
+    {COLUMN}; {COPY}
+    {_trigger("NEW.pieces := NEW.quantity;")}
+--- from new to old only -> when quantity is written, who writes pieces?
+    {COLUMN}; {COPY}
+    {_trigger("NEW.quantity := NEW.pieces;")}
+--- only when a row is new -> what the old version changes
+    {COLUMN}; {COPY}
+    {_trigger(f"IF TG_OP = 'INSERT' THEN {INSERTED} END IF;")}
+--- only what is empty is filled -> what the old version changes
+    {COLUMN}; {COPY}
+    {_trigger(INSERTED)}
+--- a trigger that gives nothing back -> what the old version puts in
+    {COLUMN}; {COPY}
+    {_trigger(BOTH).replace("RETURN NEW", "RETURN NULL")}
+--- a generated column -> when pieces is written, who writes quantity?
+    op.execute("ALTER TABLE carts ADD pieces int GENERATED ALWAYS AS (quantity) STORED")
+--- the old column dropped -> the old version reads carts.quantity
+    {COLUMN}; {COPY}; op.drop_column("carts", "quantity")
+--- NOT NULL too early -> what stands in the new column
+    op.add_column("carts", sa.Column("pieces", sa.Integer(), nullable=False))
+--- a default instead of the values -> the new version reads carts.pieces
+    op.add_column("carts", sa.Column("pieces", sa.Integer(), server_default="1"))
+--- a mistake in the SQL -> find the line that fails
+    op.execute("ALTER TABLE cart ADD pieces int")
+""",
+    ),
+    *wrong(
+        "{}",
+        f"""
+--- by hand, and no revision -> revision 0004 follows 0003
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text("ALTER TABLE carts ADD pieces int"))
+--- a revision that has not run -> your database has it as well
+{NOT_RUN.replace("{}", indent(_shared(BOTH), "    "))}
+""",
+    ),
+)
