@@ -35,6 +35,7 @@ ORDER = "two lines that do not need each other, the other way round"
 TYPE = "the type stands in mapped_column; the table and its values are the same"
 LENGTH = "the page asks for a place for a hash, and for no length"
 ID = "the page leaves the revision's id open"
+BACK = "the page asks for no way back"
 SAME = (
     ("01.2", "+ user = connection.scalar", ORDER),
     ("01.2", "+ version = connection.scalar", ORDER),
@@ -56,6 +57,14 @@ SAME = (
     ("07.2", "replace('pass', drop)", "there is only one left to replace"),
     ("07.2", "replace('pass', drop, 2)", "there is only one left to replace"),
     ("07.3", "--rev-id 0003x", ID),
+    ("11.1", "+ revision = Path", ORDER),
+    ("11.1", "- revision = Path", ORDER),
+    ("11.1", "replace('pass', steps)", BACK),
+    ("11.1", "replace('pass', steps, 2)", BACK),
+    ("11.3", "+ get_ipython().run_line_magic('alembic', 'revision", ORDER),
+    ("11.3", "+ revision = Path", ORDER),
+    ("11.3", "replace('pass', steps)", BACK),
+    ("11.3", "replace('pass', steps, 2)", BACK),
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from tutorial_lib import backfill, load
 from tutorial_lib.errors import AlembicError, BackfillError
@@ -60,6 +61,11 @@ def test_rows_that_do_not_match_are_left_alone(orders: Engine) -> None:
     do(orders, "UPDATE orders SET tax = 7 WHERE id % 2 = 0")
     assert fill(orders).rows == 500
     assert rows(orders, "SELECT count(*) FROM orders WHERE tax = 7") == [500]
+
+
+def test_a_condition_with_or_does_not_leave_its_batch(orders: Engine) -> None:
+    assert fill(orders, where=text("tax IS NULL OR tax < 0"), size=250).batches == 4
+    assert rows(orders, WRITTEN) == [250] * 4
 
 
 def test_progress_is_told_after_each_batch(orders: Engine) -> None:
@@ -271,6 +277,17 @@ def test_a_session_has_its_settings_back_afterwards(orders: Engine) -> None:
         fill(connection, size=500, progress=look)
         assert tuple(connection.execute(show).one()) == ("7s", "")
     assert names == ["backfill orders"] * 2
+
+
+def test_a_new_column_and_its_values_in_one_transaction_keep_even_readers_out(
+    orders: Engine,
+) -> None:
+    with orders.begin() as migration, orders.connect() as reader:
+        migration.execute(text("ALTER TABLE orders ADD note text"))
+        migration.execute(text("UPDATE orders SET note = ''"))
+        reader.execute(text("SET lock_timeout = '50ms'"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            reader.execute(text("SELECT count(*) FROM orders"))
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
+from sqlalchemy.sql.elements import Grouping
 
 from tutorial_lib.errors import BackfillError
 
@@ -87,8 +87,7 @@ def run(
     key           the columns by which to walk, with an index; without it, the primary key
     size          rows in a batch
     pause         seconds between two batches, for others to catch up
-    lock_timeout  how long a batch waits for a lock, before it lets go of its own
-    attempts      how often a batch is tried that meets a lock
+    lock_timeout  how long a batch waits for a lock, before it lets go; `attempts` times at most
     progress      called after each batch, for instance `print`
 
     Rows that others insert meanwhile are changed as well, when they match; `left` of the
@@ -101,7 +100,8 @@ def run(
         columns = _key(connection, table, key)
         session = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
         seen = Progress(table.fullname, session=session)
-        job = _Job(connection, table, columns, set, where, size, attempts, seen)
+        condition = Grouping(where)  # SQLAlchemy sets no brackets around a text with OR
+        job = _Job(connection, table, columns, set, condition, size, attempts, seen)
         return job.run(pause, progress or (lambda _: None))
 
 
@@ -113,7 +113,7 @@ class _Job:
     table: sa.TableClause
     key: list[sa.ColumnClause[Any]]
     values: Mapping[str, Any]
-    where: Condition
+    where: Grouping[bool]
     size: int
     attempts: int
     seen: Progress
@@ -180,15 +180,15 @@ class _Job:
 
     def _execute(self, statement: sa.Executable) -> sa.CursorResult[Any]:
         """Run a statement; when it meets a lock, let go, wait, and try again."""
-        for attempt in count(1):
+        for attempt in range(1, self.attempts):
             try:
                 return self.connection.execute(statement)
             except DBAPIError as error:
-                if _code(error) not in RETRIED or attempt == self.attempts:
+                if _code(error) not in RETRIED:
                     raise
             self.seen = replace(self.seen, retries=self.seen.retries + 1)
             time.sleep(min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT))
-        raise AssertionError("count() has no end")
+        return self.connection.execute(statement)
 
     def _stopped(self, error: DBAPIError, place: Place, how: str) -> BackfillError:
         names = (one.name for one in self.key)
@@ -238,8 +238,8 @@ def _set(connection: sa.Connection, wanted: dict[str, str]) -> Iterator[None]:
     query = sa.text("SELECT current_setting(:name), set_config(:name, :value, false)")
 
     def change(to: Mapping[str, str]) -> dict[str, str]:
-        both = ({"name": name, "value": value} for name, value in to.items())
-        return {one["name"]: connection.execute(query, one).one()[0] for one in both}
+        pairs = ({"name": name, "value": value} for name, value in to.items())
+        return {pair["name"]: connection.execute(query, pair).one()[0] for pair in pairs}
 
     before = change(wanted)
     try:
