@@ -175,6 +175,51 @@ def test_the_revisions_are_drawn_with_head_and_current(engine: Engine) -> None:
     assert "style r0001 stroke-width:4px" in history.mermaid()
 
 
+REVISION = "revision = {!r}\ndown_revision = {!r}\ndef upgrade(): pass\ndef downgrade(): pass\n"
+
+
+@pytest.fixture
+def branched(engine: Engine, tmp_path: Path) -> Path:
+    """A project whose history parts and comes together; the database stands on both branches."""
+    (tmp_path / "alembic" / "versions").mkdir(parents=True)
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/alembic\n")
+    for name, after in (("1", None), ("2a", "1"), ("2b", "1"), ("3", ("2a", "2b"))):
+        file = tmp_path / "alembic" / "versions" / f"{name}.py"
+        file.write_text(f'"""step {name}"""\n' + REVISION.format(name, after))
+    run(engine, "CREATE TABLE alembic_version (version_num varchar(32)); "
+                "INSERT INTO alembic_version VALUES ('2b'), ('2a')")  # fmt: skip
+    return tmp_path
+
+
+def test_branches_a_merge_and_two_bookmarks_are_drawn(engine: Engine, branched: Path) -> None:
+    history = explorer.revisions(engine, branched)
+    assert repr(history).splitlines() == [
+        "base",
+        "  base -> 1 step 1",
+        "  1 -> 2b step 2b (current)",
+        "  1 -> 2a step 2a (current)",
+        "  2a and 2b -> 3 step 3 (head)",
+    ]
+    arrows = [line.strip() for line in history.mermaid().splitlines() if "-->" in line]
+    assert arrows == ["base --> r1", "r1 --> r2b", "r1 --> r2a", "r2a --> r3", "r2b --> r3"]
+    assert history.mermaid().count("stroke-width:4px") == 2
+
+
+def test_two_heads_are_both_marked(engine: Engine, branched: Path) -> None:
+    (branched / "alembic" / "versions" / "3.py").unlink()
+    history = explorer.revisions(engine, branched)
+    assert [one.id for one in history.revisions if one.head] == ["2b", "2a"]
+    assert "  1 -> 2a step 2a (head, current)" in repr(history)
+
+
+def test_a_bookmark_without_a_file_is_shown(engine: Engine, branched: Path) -> None:
+    run(engine, "UPDATE alembic_version SET version_num = '4' WHERE version_num = '2a'")
+    history = explorer.revisions(engine, branched)
+    assert repr(history).splitlines()[-1] == "  ? -> 4 (current, without a file)"
+    assert 'lost0["4<br>current, without a file"]' in history.mermaid()
+    assert "? -&gt; 4 (current, without a file)" in history.html()
+
+
 def test_without_a_project_there_are_no_revisions(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(TutorialError) as caught:
         explorer.revisions(engine, tmp_path / "shop")

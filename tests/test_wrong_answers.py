@@ -27,8 +27,11 @@ WRONG = [
     for place, wrong in enumerate(one.wrong)
 ]
 NAMED = [one for one in EXERCISES if one.names]
-# In 06 an answer is a revision; what it does is looked at in another database.
-ON_DATABASE = [one for one in EXERCISES if one.begin and not one.names and one.lesson != "06"]
+# In 06 and 09 an answer is a revision; what it does is looked at in another database.
+WRITTEN = ("06", "09")
+ON_DATABASE = [
+    one for one in EXERCISES if one.begin and not one.names and one.lesson not in WRITTEN
+]
 DROP = """
 from sqlalchemy import text
 with exercise.engine.begin() as connection:

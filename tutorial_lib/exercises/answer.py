@@ -27,7 +27,7 @@ from tutorial_lib.lesson import Lesson, clone_beginning, database_name
 from tutorial_lib.migrations import run_alembic
 from tutorial_lib.project import write_note
 from tutorial_lib.servers.server import Server, admin
-from tutorial_lib.starts import lay, read_project
+from tutorial_lib.starts import lay, read_project, start_of
 
 SECONDS = 5  # that one question to the learner's code may take
 LIMITS = "-c lock_timeout=1s -c statement_timeout=4s"
@@ -86,6 +86,18 @@ class Answer(ABC):
     def engine(self) -> Engine:
         """An engine for the exercise's database that can only read, and waits for nobody."""
         return self._opened(self.place.url, READ_ONLY)
+
+    @property
+    def begun(self) -> dict[str, str]:
+        """The files of the project with which the exercise began, path to text."""
+        begin = self.exercise.begin
+        assert begin is not None, "an exercise with a project has a beginning"
+        return {**start_of(begin.lesson).files, **begin.files}
+
+    def fills(self, function: str) -> bool:
+        """Whether a new file of the project has this function, with more in it than a TODO."""
+        new = set(self.files) - set(self.begun)
+        return any(_fills(self.files[name], function) for name in new)
 
     def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """The rows of a query in the exercise's database, as tuples."""
@@ -181,6 +193,16 @@ def _assigned(source: str) -> dict[str, Any]:
                     value = ast.literal_eval(node.value)
                     found |= {each.id: value for each in targets if isinstance(each, ast.Name)}
     return found
+
+
+def _fills(source: str, function: str) -> bool:
+    """Whether a file gives this function a body; one that is no Python is an attempt."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return True
+    found = [one for one in body if isinstance(one, ast.FunctionDef) and one.name == function]
+    return any([ast.unparse(line) for line in one.body] != ["..."] for one in found)
 
 
 def _dropped(server: Server, name: str) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import Engine
 from tutorial_lib.display import Picture
 from tutorial_lib.errors import TutorialError
 
+LOST = "current, without a file"
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -37,10 +39,14 @@ class Revision:
 
 @dataclass(frozen=True, repr=False)
 class History(Picture):
-    """The revisions from the oldest to the newest, and whether the database is at none."""
+    """The revisions from the oldest to the newest, and whether the database is at none.
+
+    lost  ids at which the database stands, and which no file has
+    """
 
     revisions: tuple[Revision, ...]
     at_base: bool
+    lost: tuple[str, ...] = ()
 
     @property
     def base(self) -> str:
@@ -53,9 +59,14 @@ class History(Picture):
     def _lines(self) -> Iterator[str]:
         for revision in self.revisions:
             yield f"{' and '.join(revision.after) or 'base'} -> {revision.label}"
+        for one in self.lost:
+            yield f"? -> {one} ({LOST})"
 
     def mermaid(self) -> str:
-        """A graph from the base to the heads; the current revision has a thick border."""
+        """A graph from the base to the heads; the current revision has a thick border.
+
+        An id without a file stands apart, in a dashed box: nobody knows what it follows.
+        """
         lines = ["flowchart LR", "    accTitle: The revisions of this project"]
         lines.append(f'    base(["{self.base}"])')
         for revision in self.revisions:
@@ -65,6 +76,10 @@ class History(Picture):
             lines += [f"    {_node(one)} --> r{revision.id}" for one in revision.after or ("",)]
             if revision.current:
                 lines.append(f"    style r{revision.id} stroke-width:4px")
+        for place, one in enumerate(self.lost):
+            name = f"{one}<br>{LOST}".replace('"', "'")
+            lines.append(f'    lost{place}["{name}"]')
+            lines.append(f"    style lost{place} stroke-width:4px,stroke-dasharray:6 4")
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -104,7 +119,8 @@ def revisions(engine: Engine, project: Path | None = None) -> History:
         )
         for one in script.walk_revisions()
     ]
-    return History(tuple(reversed(found)), at_base=not current)
+    lost = sorted(set(current) - {one.id for one in found})
+    return History(tuple(reversed(found)), at_base=not current, lost=tuple(lost))
 
 
 def _ids(value: object) -> tuple[str, ...]:

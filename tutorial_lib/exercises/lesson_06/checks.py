@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from sqlalchemy import Engine, text
@@ -10,7 +9,6 @@ from sqlalchemy import Engine, text
 from tutorial_lib.exercises.answer import Answer
 from tutorial_lib.exercises.exercise import Item, NotStarted, claim, expect
 from tutorial_lib.explorer import changes, snapshot
-from tutorial_lib.starts import start_of
 
 RUN = "alembic/versions: open the revision, and find the line that fails"
 
@@ -28,33 +26,10 @@ def _is_in(table: str, kind: str, name: str) -> bool:
     return kind == "column" and name.startswith(f"{table}.")
 
 
-def _begun(answer: Answer) -> dict[str, str]:
-    """The files with which the exercise began."""
-    begin = answer.exercise.begin
-    assert begin is not None, "all exercises of this lesson have a project"
-    return {**start_of(begin.lesson).files, **begin.files}
-
-
-def _has(answer: Answer, function: str) -> bool:
-    """Whether a new revision has this function, with more in it than a TODO."""
-    new = set(answer.files) - set(_begun(answer))
-    return any(_fills(answer.files[name], function) for name in new)
-
-
-def _fills(source: str, function: str) -> bool:
-    """Whether a file gives this function a body; one that is no Python is an attempt."""
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return True
-    found = [one for one in body if isinstance(one, ast.FunctionDef) and one.name == function]
-    return any([ast.unparse(line) for line in one.body] != ["..."] for one in found)
-
-
 def draft(answer: Answer) -> Iterator[Item]:
     """06.1: autogenerate has seen the models."""
     made = _columns(answer.engine, "books")
-    if answer.files == _begun(answer) and not made:
+    if answer.files == answer.begun and not made:
         raise NotStarted
     where = "alembic/versions: which files are there? Delete a draft that you do not want"
     yield expect("there is one revision", len(answer.revisions), 1, where)
@@ -92,7 +67,7 @@ def _users(column: str) -> list[str]:
 
 def renamed(answer: Answer) -> Iterator[Item]:
     """06.2: a column has a new name, and the names in it are still there."""
-    if not _has(answer, "upgrade"):
+    if not answer.fills("upgrade"):
         raise NotStarted
     for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
         told = answer.alembic(f"{step} {to}", go_on=step == "downgrade")
@@ -114,7 +89,7 @@ def renamed(answer: Answer) -> Iterator[Item]:
 
 def back(answer: Answer) -> Iterator[Item]:
     """06.3: after a downgrade nothing is left over."""
-    if not _has(answer, "downgrade"):
+    if not answer.fills("downgrade"):
         raise NotStarted
     engine = answer.scratch()
     before, users = snapshot(engine), _rows(engine)

@@ -1,0 +1,196 @@
+"""What the exercises of lesson 10 begin with, and what their checks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Engine, text
+
+from tutorial_lib.exercises.answer import Answer
+from tutorial_lib.exercises.exercise import Item, NotStarted, claim, expect
+from tutorial_lib.explorer import changes, snapshot
+
+ROWS = """
+INSERT INTO users (name, email, password) VALUES
+    ('Ann', 'ann@example.com', 'no hash'), ('Ben', 'ben@example.com', 'no hash');
+INSERT INTO orders (user_id, amount, status) VALUES
+    (1, 24.00, 'paid'), (1, 39.50, 'shipped'), (2, 7.25, 'new');
+"""
+NONE = "nothing"
+PHONE, NOTE = "users.phone", "orders.gift_note"
+TYPES = {PHONE: "character varying(20)", NOTE: "text"}
+
+
+def _revision(number: str, message: str, column: str, type_: str) -> dict[str, str]:
+    """A revision after 0003 that adds a column, path to text."""
+    table, _, name = column.partition(".")
+    source = f'''"""{message}
+
+Revision ID: {number}
+Revises: 0003
+
+"""
+from alembic import op
+import sqlalchemy as sa
+
+
+revision: str = '{number}'
+down_revision: str = '0003'
+
+
+def upgrade() -> None:
+    op.add_column('{table}', sa.Column('{name}', {type_}))
+
+
+def downgrade() -> None:
+    op.drop_column('{table}', '{name}')
+'''
+    return {f"alembic/versions/{number}_{message.replace(' ', '_')}.py": source}
+
+
+PENDING = _revision("0004", "phone", PHONE, "sa.String(20)")
+RESTORED = f"{ROWS}DROP TABLE alembic_version;"
+HEADS = {
+    **_revision("0004a", "phone", PHONE, "sa.String(20)"),
+    **_revision("0004b", "gift note", NOTE, "sa.Text()"),
+}
+# What has run elsewhere: whose database, what it has, and what it lacks.
+ELSEWHERE = {
+    "Ann's": ("0004a", "ALTER TABLE users ADD phone varchar(20)"),
+    "Ben's": ("0004b", "ALTER TABLE orders ADD gift_note text"),
+    "a third": ("0003", "SELECT 1"),
+}
+GIVEN_UP = (
+    ROWS
+    + """
+ALTER TABLE orders ADD gift_note text;
+UPDATE orders SET gift_note = 'For Ben, from Ann' WHERE id = 1;
+UPDATE alembic_version SET version_num = '0004';
+"""
+)
+
+
+def _bookmark(engine: Engine) -> list[str]:
+    """The ids in alembic_version, in order; none when there is no such table."""
+    if ("table", "alembic_version") not in snapshot(engine).things:
+        return []
+    with engine.connect() as connection:
+        found = connection.scalars(text("SELECT version_num FROM alembic_version ORDER BY 1"))
+        return list(found)
+
+
+def _column(engine: Engine, name: str) -> str:
+    return snapshot(engine).things.get(("column", name), "no such column")
+
+
+def _rows_kept(answer: Answer) -> Item:
+    """Whether the users and the orders are those of the beginning."""
+    things = snapshot(answer.engine).things
+    there = {("table", "users"), ("column", "orders.status")} <= set(things)
+    users = answer.rows("SELECT name FROM users ORDER BY id") if there else []
+    orders = answer.rows("SELECT status::text FROM orders ORDER BY id") if there else []
+    got = " ".join(row[0] for row in [*users, *orders])
+    where = "what a downgrade or a drop does to rows; begin again to get them back"
+    what = "the two users are there, and the three orders with their status"
+    return expect(what, got, "Ann Ben paid shipped new", where)
+
+
+def _rest(answer: Answer, *names: str) -> str:
+    """How the schema differs from the beginning's, beside alembic_version and these columns."""
+    found = changes(snapshot(answer.scratch()), snapshot(answer.engine)).all
+    return (
+        "; ".join(
+            f"{one.what}: {one.kind} {one.name}"
+            for one in found
+            if one.kind != "rows" and one.name not in names and "alembic_version" not in one.name
+        )
+        or NONE
+    )
+
+
+def _same_files(answer: Answer) -> Item:
+    good = answer.files == answer.begun
+    where = "begin again; here the files are right, and the database is not"
+    return claim("the files are as they were", good, "no change", "a change", where)
+
+
+def bookmark(answer: Answer) -> Iterator[Item]:
+    """10.1: a database without a bookmark gets it back, and what it lacks."""
+    stands, phone = _bookmark(answer.engine), _column(answer.engine, PHONE)
+    if answer.files == answer.begun and not stands and phone == "no such column":
+        raise NotStarted
+    where = (
+        "which revisions have really run here? Only these may be stamped, and upgrade does the "
+        "rest. Begin again, if the bookmark says too much"
+    )
+    yield expect("users has the column phone, of 0004", phone, TYPES[PHONE], where)
+    where = "%alembic current, and what the message of the last command says"
+    yield expect("the bookmark stands at 0004", stands, ["0004"], where)
+    where = "what has happened to the tables of 0001 to 0003: they were right"
+    yield expect("nothing else has changed", _rest(answer, PHONE), NONE, where)
+    yield _rows_kept(answer)
+    yield _same_files(answer)
+
+
+def merged(answer: Answer) -> Iterator[Item]:
+    """10.2: one command brings every database to one head."""
+    stands = _bookmark(answer.engine)
+    if answer.files == answer.begun and stands == ["0003"]:
+        raise NotStarted
+    where = "%alembic heads: which revision brings them together?"
+    yield expect("the history has one head", len(_heads(answer)), 1, where)
+    if len(_heads(answer)) != 1:
+        return
+    for whose in ELSEWHERE:
+        yield _upgraded(answer, whose)
+    engine = answer.engine
+    where = "%alembic current, and %alembic upgrade head"
+    yield expect("your database stands at the head", _bookmark(engine), _heads(answer), where)
+    got = [_column(engine, name) for name in TYPES]
+    yield expect("your database has both columns", got, list(TYPES.values()), where)
+    yield _rows_kept(answer)
+
+
+def _heads(answer: Answer) -> list[str]:
+    """The revisions that no other follows, read from the files."""
+    followed: set[str] = set()
+    for before in answer.revisions.values():
+        followed |= {before} if isinstance(before, str) else set(before or ())
+    return sorted(set(answer.revisions) - followed)
+
+
+def _upgraded(answer: Answer, whose: str) -> Item:
+    """Whether `upgrade head` gives both columns to somebody's database."""
+    stands, statement = ELSEWHERE[whose]
+    what = f"upgrade head brings {whose} database, at {stands}, to both columns"
+    told = answer.alembic("history")
+    if not told.error:
+        with answer.scratch_engine.begin() as connection:
+            connection.execute(text(statement))
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{stands}'"))  # noqa: S608
+        told = answer.alembic("upgrade head", go_on=True)
+    where = (
+        f"what Alembic does with a database that stands at {stands}: it runs what follows, and "
+        "takes all that comes before as done. Both files have run somewhere"
+    )
+    if told.error:
+        return claim(what, False, "no error", told, where)
+    lacks = [name for name in TYPES if _column(answer.scratch_engine, name) != TYPES[name]]
+    return expect(what, f"without {' and '.join(lacks)}" if lacks else "both", "both", where)
+
+
+def lost(answer: Answer) -> Iterator[Item]:
+    """10.3: a database that stands at a revision whose file is lost."""
+    stands, note = _bookmark(answer.engine), _column(answer.engine, NOTE)
+    if answer.files == answer.begun and stands == ["0004"] and note == TYPES[NOTE]:
+        raise NotStarted
+    where = "stamp moves the bookmark; what 0004 has made is a column of orders"
+    yield expect("orders has no column gift_note", note, "no such column", where)
+    where = "%alembic stamp: with an option, it asks nobody where the database was before"
+    yield expect("the bookmark stands at 0003", stands, ["0003"], where)
+    where = "0004 has made one column; everything else belongs to 0001 to 0003"
+    yield expect("nothing else has changed", _rest(answer, NOTE), NONE, where)
+    yield _rows_kept(answer)
+    known = sorted(answer.revisions)
+    where = "alembic/versions: a file that helped on the way has to go as well"
+    yield expect("the revisions are 0001, 0002 and 0003", known, ["0001", "0002", "0003"], where)
