@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tutorial_lib import backfill, course, doctor, explorer, frames, load
+    from tutorial_lib import backfill, course, doctor, explorer, frames, load, locks
     from tutorial_lib.exercises.learner import begin, check, hint, progress, solution
     from tutorial_lib.lesson import Lesson, start
     from tutorial_lib.project import project_url
@@ -28,6 +28,7 @@ __all__ = [
     "frames",
     "hint",
     "load",
+    "locks",
     "progress",
     "project_url",
     "solution",

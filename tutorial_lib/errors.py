@@ -39,6 +39,10 @@ class AlembicError(TutorialError):
     """The `alembic` command of a cell ended with a failure."""
 
 
+class LockError(TutorialError):
+    """A change of the schema did not get its lock."""
+
+
 class NotebookError(TutorialError):
     """A notebook of the course is not fit to be published, or did not run."""
 

@@ -30,6 +30,9 @@ DEFAULTS = {"timezone": "UTC", "lock_timeout": "2s"}
 # Lessons that take the five values of an address apart: a unix socket has other ones.
 OVER_TCP = {"01"}
 
+# Lessons that show what older servers do not have: the first number of the version they need.
+NEEDS = {"12": 18}
+
 _started: dict[str, Lesson] = {}
 
 
@@ -74,8 +77,9 @@ def start(number: str | int, *, resume: bool = False) -> Lesson:
     folder with work in it moves to `workspace/kept/`. With it, both stay as they are.
 
     The working directory becomes the project folder. Raises LessonError when another
-    kernel has the lesson open, when there is nothing to resume, or when the database or
-    folder cannot be made; SettingsError and ServerError when there is no server.
+    kernel has the lesson open, when there is nothing to resume, when the server is too old for
+    the lesson, or when the database or folder cannot be made; SettingsError and ServerError
+    when there is no server.
     """
     key = lesson_path(number).name[:2]
     return open_place(Place(key, key, start_of(key).files), resume=resume)
@@ -118,6 +122,7 @@ def open_place(place: Place, *, resume: bool = False) -> Lesson:
     _consent(settings)
     server = servers.find(settings)
     _need_host(place, server)
+    _need_version(place, server)
     workspace.claim(settings.workspace, place.key[:2])
     if place.key in _started:
         _started.pop(place.key).engine.dispose()
@@ -266,3 +271,15 @@ def _prepare_kernel(lesson: Lesson | None) -> None:
 
 if "IPython" in sys.modules:
     _prepare_kernel(None)  # until a lesson is started, %alembic says that none is
+
+
+def _need_version(place: Place, server: Server) -> None:
+    """Say at its start that a lesson needs a newer server, not somewhere in it."""
+    needed = NEEDS.get(place.key[:2], 0)
+    if server.version // 10000 < needed:
+        raise LessonError(
+            f"Lesson {place.key[:2]} needs PostgreSQL {needed}.",
+            f"The server at {server.place} is PostgreSQL {server.release}. "
+            "The other lessons work on it.",
+            "Set TUTORIAL_POSTGRES=embedded to use the kit's own, or name a newer server.",
+        )

@@ -74,11 +74,7 @@ class LeadsItem(pytest.Item):
 @pytest.hookimpl(trylast=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> LeadsFile | None:
     """After the cells of every lesson that another one follows."""
-    if (
-        parent.config.option.nbval
-        and heir(file_path.name[:2])
-        and file_path in lessons().values()
-    ):
+    if parent.config.option.nbval and heir(file_path.name[:2]) and file_path in lessons().values():
         collected: LeadsFile = LeadsFile.from_parent(parent, path=file_path)
         return collected
     return None

@@ -1,0 +1,273 @@
+"""Right and wrong answers with which the checks of lesson 12 are tried."""
+
+from __future__ import annotations
+
+from tutorial_lib.exercises.samples import right, wrong
+
+IMPORTS = """
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from tutorial_lib import locks
+from tutorial_lib.errors import LockError
+
+def careful(engine, statement):
+"""
+LIMIT = """connection.execute(text("SET LOCAL lock_timeout = '500ms'"))"""
+GAVE_UP = """except OperationalError as error:
+    if "lock timeout" not in str(error):
+        raise
+    return "gave up"
+"""
+
+CAREFUL_RIGHT = right(
+    IMPORTS,
+    """
+--- with the kit
+try:
+    locks.patiently(engine, statement, timeout=0.5, tries=1)
+except LockError:
+    return "gave up"
+return "done"
+--- by the error's code, and a limit for the session
+with engine.connect() as connection:
+    connection.exec_driver_sql("SET lock_timeout = 400")
+    try:
+        connection.execute(text(statement))
+        connection.commit()
+    except OperationalError as error:
+        connection.rollback()
+        if error.orig.pgcode == "55P03":
+            return "gave up"
+        raise
+return "done"
+--- a limit that comes with the engine
+from sqlalchemy import create_engine
+own = create_engine(engine.url, connect_args={"options": "-c lock_timeout=500ms"})
+done = "done"
+try:
+    with own.begin() as connection:
+        connection.execute(text(statement))
+except OperationalError as error:
+    if type(error.orig).__name__ != "LockNotAvailable":
+        raise
+    done = "gave up"
+finally:
+    own.dispose()
+return done
+""",
+)
+CAREFUL_WRONG = wrong(
+    IMPORTS,
+    f"""
+--- no limit -> while a report is open
+try:
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+{GAVE_UP}return "done"
+--- the limit comes after -> while a report is open
+try:
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+        {LIMIT}
+{GAVE_UP}return "done"
+--- a limit for another transaction -> while a report is open
+with engine.begin() as connection:
+    {LIMIT}
+try:
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+{GAVE_UP}return "done"
+--- the error is not caught -> while a report is open
+with engine.begin() as connection:
+    {LIMIT}
+    connection.execute(text(statement))
+return "done"
+--- never committed -> then the column is there
+try:
+    with engine.connect() as connection:
+        {LIMIT}
+        connection.execute(text(statement))
+{GAVE_UP}return "done"
+--- every error is a lock -> another error is raised as it is
+try:
+    with engine.begin() as connection:
+        {LIMIT}
+        connection.execute(text(statement))
+except Exception:
+    return "gave up"
+return "done"
+--- says nothing -> it returns 'done'
+try:
+    with engine.begin() as connection:
+        {LIMIT}
+        connection.execute(text(statement))
+except OperationalError:
+    print("gave up")
+--- always gives up -> it returns 'done'
+return "gave up"
+--- half an hour -> while a report is open
+try:
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '30min'"))
+        connection.execute(text(statement))
+{GAVE_UP}return "done"
+""",
+)
+
+HEAD = """
+from alembic import op
+import sqlalchemy as sa
+
+revision = "{}"
+down_revision = "{}"
+
+def upgrade():
+"""
+
+
+def _file(number: str, before: str) -> str:
+    """The beginning of a cell that writes a revision; its steps follow, indented."""
+    return f"%%writefile alembic/versions/{number}_new.py\n{HEAD.format(number, before)}"
+
+
+UPGRADE = "# %%\n%alembic upgrade head\n"
+ALTER = 'op.execute("ALTER TABLE orders {}")'
+NOT_VALID = ALTER.format("ADD CONSTRAINT whole CHECK (amount >= 0) NOT VALID")
+VALIDATE = ALTER.format("VALIDATE CONSTRAINT whole")
+BLOCK = "with op.get_context().autocommit_block():\n        "
+PER_REVISION = """# %%
+from pathlib import Path
+env = Path("alembic/env.py")
+option = "transaction_per_migration=True, compare_type=True"
+env.write_text(env.read_text().replace("compare_type=True", option))
+"""
+
+
+def _amounts(*steps: str, run: str = UPGRADE) -> str:
+    """An answer: the steps of revision 0004, and of 0005 when there are more of them."""
+    bodies = [
+        f"{_file(f'000{4 + place}', f'000{3 + place}')}    {step}\n"
+        for place, step in enumerate(steps)
+    ]
+    return "# %%\n".join(bodies) + run
+
+
+AMOUNTS_RIGHT = (
+    _amounts(NOT_VALID, VALIDATE, run=PER_REVISION + UPGRADE),
+    _amounts(NOT_VALID, f"{BLOCK}{VALIDATE}"),
+    _amounts(f"{BLOCK}{NOT_VALID}\n        {VALIDATE}"),
+    _amounts(
+        ALTER.format("ADD CONSTRAINT whole CHECK (NOT amount < 0) NOT VALID"),
+        VALIDATE,
+        run=PER_REVISION + "%alembic upgrade +1\n%alembic upgrade +1\n",
+    ),
+)
+_TOGETHER = "in a later transaction"
+AMOUNTS_WRONG = (
+    *wrong(
+        "{}",
+        f"""
+--- in one step -> {_TOGETHER}
+{_amounts(ALTER.format("ADD CONSTRAINT whole CHECK (amount >= 0)"))}
+--- in two steps and one transaction -> {_TOGETHER}
+{_amounts(f"{NOT_VALID}; {VALIDATE}")}
+--- two revisions, and one transaction -> {_TOGETHER}
+{_amounts(NOT_VALID, VALIDATE)}
+--- two revisions, run one by one here only -> {_TOGETHER}
+{_amounts(NOT_VALID, VALIDATE, run="# %%%alembic upgrade +1%alembic upgrade +1").replace("%%%", "%%@%").replace("+1%", "+1@%").replace("@", chr(10))}
+--- the whole step in the block -> {_TOGETHER}
+{_amounts(BLOCK + ALTER.format("ADD CONSTRAINT whole CHECK (amount >= 0)"))}
+--- never validated -> valid for old rows
+{_amounts(NOT_VALID)}
+--- zero is refused as well -> 0 is taken
+{_amounts(NOT_VALID.replace(">=", ">"), BLOCK + VALIDATE)}
+--- another rule -> -0.01 is refused
+{_amounts(NOT_VALID.replace(">= 0", ">= -1"), BLOCK + VALIDATE)}
+--- never run -> your database is at the new revision
+{_amounts(NOT_VALID, BLOCK + VALIDATE, run="")}
+--- another name in the second step -> runs on another database
+{_amounts(NOT_VALID, BLOCK + VALIDATE.replace("whole", "ck_orders_whole"))}
+--- only the bookmark -> has the rule, and it is valid
+{_amounts(NOT_VALID, BLOCK + VALIDATE, run=UPGRADE.replace("upgrade", "stamp"))}
+--- by hand -> a new revision follows 0003
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text("ALTER TABLE orders ADD CHECK (amount >= 0)"))
+""",
+    ),
+)
+
+DELETE = """op.execute(
+        "DELETE FROM orders a USING orders b WHERE a.id > b.id "
+        "AND (a.user_id, a.created_at) = (b.user_id, b.created_at)"
+    )
+    """
+NEW = '"uq_orders_once", "orders", ["user_id", "created_at"], unique=True'
+GO = 'op.drop_index("uq_orders_once", "orders", if_exists=True, postgresql_concurrently=True)'
+COME = f"op.create_index({NEW}, postgresql_concurrently=True)"
+REINDEX = 'op.execute("REINDEX INDEX CONCURRENTLY uq_orders_once")'
+GROUPED = """op.execute(
+        "DELETE FROM orders WHERE id NOT IN "
+        "(SELECT min(id) FROM orders GROUP BY user_id, created_at)"
+    )
+    """
+
+
+def _ruin(steps: str, run: str = UPGRADE) -> str:
+    return f"{_file('0005', '0004')}    {steps}\n{run}"
+
+
+RUIN_RIGHT = (
+    _ruin(f"{DELETE}{BLOCK}{REINDEX}"),
+    _ruin(
+        f"{GROUPED}{BLOCK}{GO}\n        "
+        'op.execute("CREATE UNIQUE INDEX CONCURRENTLY once ON orders (created_at, user_id)")'
+    ),
+    _ruin(f"{BLOCK}{GO}\n    {DELETE}{BLOCK}{COME}"),
+    _ruin(
+        f"{DELETE}{BLOCK}{GO}\n        {COME.replace('uq_orders_once', 'once')}\n    "
+        'op.execute("ALTER INDEX once RENAME TO uq_orders_once")'
+    ),
+)
+RUIN_WRONG = wrong(
+    "{}",
+    f"""
+--- the same again -> no index is invalid
+{_ruin(f"{DELETE}{BLOCK}op.create_index({NEW}, if_not_exists=True, postgresql_concurrently=True)")}
+--- with the doubles -> runs on another database
+{_ruin(f"{BLOCK}{GO}{chr(10)}        {COME}")}
+--- the ruin is still there -> runs on another database
+{_ruin(f"{DELETE}{BLOCK}{COME}")}
+--- another index beside it -> no index is invalid
+{_ruin(f"{DELETE}{BLOCK}{COME.replace('uq_orders_once', 'once')}")}
+--- writers stand still -> writers can go on
+{_ruin(f"{DELETE}op.drop_index('uq_orders_once', 'orders'); op.create_index({NEW})")}
+--- only the new one is made concurrently -> writers can go on
+{_ruin(f"{DELETE}op.drop_index('uq_orders_once', 'orders'){chr(10)}    {BLOCK}{COME}")}
+--- only the old one goes concurrently -> writers can go on
+{_ruin(f"{DELETE}{BLOCK}{GO}{chr(10)}    op.create_index({NEW})")}
+--- all doubles go -> the first order is left
+{_ruin(DELETE.replace("a.id > b.id", "a.id <> b.id") + BLOCK + REINDEX)}
+--- the last one stays -> the first order is left
+{_ruin(DELETE.replace("a.id > b.id", "a.id < b.id") + BLOCK + REINDEX)}
+--- the ids of this database -> runs on another database
+{_ruin('op.execute("DELETE FROM orders WHERE id IN (1001, 1002)")' + chr(10) + "    " + BLOCK + REINDEX)}
+--- one order for each user -> of each group the first order is left
+{_ruin(GROUPED.replace(", created_at", "") + BLOCK + REINDEX)}
+--- the index is gone -> is refused
+{_ruin(f"{DELETE}{BLOCK}{GO}")}
+--- not unique -> is refused
+{_ruin(f"{DELETE}{BLOCK}{GO}{chr(10)}        {COME.replace(', unique=True', '')}")}
+--- never run -> your database is at the new revision
+{_ruin(f"{DELETE}{BLOCK}{REINDEX}", "")}
+--- the old file mended -> revision 0004 is as it was
+from pathlib import Path
+file = Path("alembic/versions/0004_no_order_twice.py")
+file.write_text(file.read_text().replace("if_not_exists=True,", ""))
+--- by hand -> a new revision follows 0004
+from sqlalchemy import text
+with exercise.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as outside:
+    outside.execute(text("DELETE FROM orders WHERE id > 1000"))
+    outside.execute(text("REINDEX INDEX CONCURRENTLY uq_orders_once"))
+""",
+)

@@ -1,0 +1,309 @@
+"""What the exercises of lesson 12 begin with, and what their checks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from sqlalchemy import Connection, Engine, NullPool, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from tutorial_lib import locks
+from tutorial_lib.db import make_engine
+from tutorial_lib.exercises.answer import Answer
+from tutorial_lib.exercises.exercise import Item, NotStarted, Outcome, claim, expect
+from tutorial_lib.starts import start_of
+
+SHOP = """
+INSERT INTO users (name, email, password)
+SELECT 'User ' || n, 'user' || n || '@example.com', 'none' FROM generate_series(1, 100) n;
+INSERT INTO orders (user_id, amount, created_at)
+SELECT 1 + n % 100, n % 50, timestamptz '2026-01-01' + n * interval '1 minute'
+FROM generate_series(1, 1000) n;
+"""
+RUN = "alembic/versions: open the revision, and find the line that fails"
+
+# -- 12.1
+ADD = "ALTER TABLE orders ADD COLUMN {} text"
+NO_LIMIT = "-c lock_timeout=0 -c statement_timeout=1500"
+
+
+def _careful(names: dict[str, Any], url: str, statement: str) -> Any:
+    """What the function gives on an engine that waits for locks as long as it takes."""
+    engine = make_engine(url, connect_args={"options": NO_LIMIT}, poolclass=NullPool)
+    try:
+        return names["careful"](engine, statement)
+    finally:
+        engine.dispose()
+
+
+def careful(answer: Answer) -> Iterator[Item]:
+    """12.1: a change that waits for its lock half a second at most."""
+    engine = answer.scratch()
+    url = engine.url.render_as_string(hide_password=False)
+    told = answer.ask(_careful, url, ADD.format("free"))
+    yield expect("it returns 'done' when nobody is in the way", told, "done", "the last return")
+    where = "whether the transaction was committed: engine.begin() does it, connect() does not"
+    yield expect("then the column is there", _has(engine, "free"), True, where)
+    with engine.connect() as report:
+        report.execute(text("SELECT count(*) FROM orders"))
+        told = answer.ask(_careful, url, ADD.format("busy"))
+    where = "lock_timeout: set before the statement, in its transaction; and the error that comes"
+    if "statement timeout" in told.error:
+        told = Outcome(error="it waited longer than a second")
+    yield expect("it returns 'gave up' while a report is open", told, "gave up", where)
+    where = "what was done after the error"
+    yield expect("then the column is not there", _has(engine, "busy"), False, where)
+    told = answer.ask(_careful, url, "ALTER TABLE nothing ADD COLUMN n int")
+    where = "the except: which errors does it take? A missing table is no lock"
+    good = told.error.startswith("ProgrammingError")
+    yield claim("another error is raised as it is", good, "a ProgrammingError", told, where)
+
+
+def _has(engine: Engine, column: str) -> bool:
+    with engine.connect() as connection:
+        return column in {found["name"] for found in inspect(connection).get_columns("orders")}
+
+
+# -- 12.2 and 12.3
+def _begun(answer: Answer, bookmark: str) -> bool:
+    """Whether the files and the bookmark are as they were."""
+    begin = answer.exercise.begin
+    assert begin is not None, "these exercises have a project"
+    same = answer.files == {**start_of(begin.lesson).files, **begin.files}
+    return same and _bookmark(answer) == [bookmark]
+
+
+def _bookmark(answer: Answer) -> list[str]:
+    return [row[0] for row in answer.rows("SELECT version_num FROM alembic_version")]
+
+
+def _heads(answer: Answer) -> list[str]:
+    followed = {str(one) for one in answer.revisions.values()}
+    return sorted(set(answer.revisions) - followed)
+
+
+def _new_head(answer: Answer, old: str) -> Item:
+    heads, where = _heads(answer), "%alembic revision; the other databases get only what it says"
+    good = len(heads) == 1 and heads != [old]
+    return claim(f"a new revision follows {old}, and is the only head", good, "one", heads, where)
+
+
+def _at_head(answer: Answer) -> Item:
+    where = "%alembic current, and %alembic upgrade head"
+    return expect("your database is at the new revision", _bookmark(answer), _heads(answer), where)
+
+
+# Constraints come with a line in pg_depend, which VALIDATE leaves alone; the constraint itself
+# it writes anew. So two transactions have left their numbers, or one.
+CHECKS = """
+SELECT convalidated, c.xmin::text <> (
+    SELECT min(d.xmin::text) FROM pg_depend d
+    WHERE d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+) AS apart
+FROM pg_constraint c
+WHERE conrelid = 'orders'::regclass AND contype = 'c' AND pg_get_constraintdef(oid) ~ 'amount'
+"""
+
+
+def amounts(answer: Answer) -> Iterator[Item]:
+    """12.2: no amount below zero, and nobody has waited while the rows were read."""
+    if _begun(answer, "0003") and not answer.rows(CHECKS):
+        raise NotStarted
+    yield (new := _new_head(answer, "0003"))
+    if not new.good:
+        return
+    ran = answer.alembic("upgrade head")
+    yield claim("alembic upgrade head runs on another database", not ran.error, "no error", ran, RUN)
+    if not ran.error:
+        yield from _amounts_there(answer.scratch_engine)
+    yield _at_head(answer)
+    where = "def upgrade(), and when it ran: what was filled in later has not run. Begin again"
+    valid = [row[0] for row in answer.rows(CHECKS)]
+    yield expect("your database has the rule, and it is valid", valid, [True], where)
+
+
+def _amounts_there(engine: Engine) -> Iterator[Item]:
+    """What the revisions have made of another database."""
+    taken = {amount: _taken(engine, amount) for amount in (-0.01, 0)}
+    where = "the rule itself: which amounts does it let in?"
+    yield expect("there, -0.01 is refused", taken[-0.01], "refused", where)
+    yield expect("there, 0 is taken", taken[0], "taken", where)
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(text(CHECKS))]
+    where = "VALIDATE CONSTRAINT: as long as it has not run, the old rows are not known to be good"
+    good = bool(found) and all(valid for valid, _ in found)
+    got = "a rule that is NOT VALID" if found else "no CHECK on orders.amount"
+    yield claim("there, the rule is valid for old rows, too", good, "valid", got, where)
+    where = (
+        "which transaction reads the rows: one command of Alembic is one transaction, unless "
+        "env.py or the revision says otherwise; and it keeps the lock of ADD CONSTRAINT to its end"
+    )
+    what = "the rows were read in a later transaction than that of ADD CONSTRAINT"
+    if good:
+        yield claim(what, all(apart for _, apart in found), "two transactions", "one", where)
+
+
+def _taken(engine: Engine, amount: float) -> str:
+    insert = text("INSERT INTO orders (user_id, amount) VALUES (1, :amount)")
+    with engine.connect() as connection:  # never committed
+        try:
+            connection.execute(insert, {"amount": amount})
+        except DBAPIError:
+            return "refused"
+    return "taken"
+
+
+COLLEAGUE = '''"""no order twice
+
+Revision ID: 0004
+Revises: 0003
+
+"""
+from alembic import op
+
+
+revision: str = '0004'
+down_revision: str = '0003'
+
+
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.create_index(
+            'uq_orders_once',
+            'orders',
+            ['user_id', 'created_at'],
+            unique=True,
+            if_not_exists=True,
+            postgresql_concurrently=True,
+        )
+
+
+def downgrade() -> None:
+    op.drop_index('uq_orders_once', table_name='orders')
+'''
+FILE = "alembic/versions/0004_no_order_twice.py"
+AGAIN = """
+INSERT INTO orders (user_id, amount, created_at)
+SELECT user_id, amount, created_at FROM orders WHERE id IN ({});
+"""
+DOUBLED = f"{SHOP}{AGAIN.format('7, 8')}UPDATE alembic_version SET version_num = '0004';"
+ELSEWHERE = AGAIN.format("20, 21") + AGAIN.format("21")
+RUIN = "CREATE UNIQUE INDEX CONCURRENTLY uq_orders_once ON orders (user_id, created_at)"
+UNIQUE = """
+SELECT i.indexrelid::regclass::text, i.indisvalid FROM pg_index i
+WHERE i.indrelid = 'orders'::regclass AND i.indisunique AND NOT i.indisprimary
+"""
+INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
+LEFT = "SELECT count(*), max(id) FROM orders"
+WRITE = "UPDATE orders SET amount = amount WHERE id = {}"
+
+
+def ruin(answer: Answer) -> Iterator[Item]:
+    """12.3: an index that forbids what it should, here and in the other databases."""
+    if _begun(answer, "0004") and _left(answer.engine) == (1002, 1002):
+        raise NotStarted
+    same = answer.files.get(FILE) == COLLEAGUE
+    where = "the other databases have run it, and will not run it again"
+    yield claim("revision 0004 is as it was", same, "no change", f"a change in {FILE}", where)
+    yield (new := _new_head(answer, "0004"))
+    if not new.good:
+        return
+    answer.alembic("current")  # makes the copy and the scratch database
+    _make_ruin(answer.scratch_engine)
+    ran, writers = _upgraded(answer)
+    what = "alembic upgrade head runs on another database, with other doubles"
+    yield claim(what, not ran.error, "no error", ran, RUN)
+    where = "CONCURRENTLY: for the index that goes and for the one that comes"
+    yield expect("writers can go on while it runs", writers, "they go on", where)
+    if not ran.error:
+        yield from _mended(answer.scratch_engine, "there")
+    yield _at_head(answer)
+    yield from _mended(answer.engine, "in your database")
+
+
+def _make_ruin(engine: Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as outside:
+        outside.execute(text(ELSEWHERE))
+        with suppress(DBAPIError):
+            outside.execute(text(RUIN))
+
+
+def _mended(engine: Engine, place: str) -> Iterator[Item]:
+    """Whether one database is as it should be."""
+    with engine.connect() as connection:
+        ruins = list(connection.scalars(text(INVALID)))
+        valid = [row for row in connection.execute(text(UNIQUE)) if row[1]]
+        twice = connection.execute(text("SELECT user_id, created_at FROM orders WHERE id = 7"))
+        refused = _refused(connection, twice.one()) if valid else "taken"
+    where = "pg_index: an invalid index must go before another one of its name can come"
+    yield expect(f"{place}, no index is invalid", ruins, [], where)
+    where = "the columns of the new index, and whether it is unique"
+    yield expect(f"{place}, an order that comes twice is refused", refused, "refused", where)
+    where = "the DELETE: of each group all but the lowest id go, and no other order does"
+    left = _left(engine)
+    yield expect(f"{place}, of each group the first order is left", left, (1000, 1000), where)
+
+
+def _refused(connection: Connection, order: Any) -> str:
+    """What becomes of the same order again; of an engine that may only read, what its index is."""
+    if connection.scalar(text("SHOW transaction_read_only")) == "on":
+        keys = """
+            SELECT string_agg(a.attname, ', ' ORDER BY a.attname)
+            FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indexrelid
+            WHERE i.indrelid = 'orders'::regclass AND i.indisunique AND i.indisvalid
+              AND NOT i.indisprimary GROUP BY i.indexrelid
+        """
+        return "refused" if "created_at, user_id" in connection.scalars(text(keys)).all() else "taken"
+    insert = "INSERT INTO orders (user_id, amount, created_at) VALUES (:user, 1, :moment)"
+    try:
+        connection.execute(text(insert), {"user": order.user_id, "moment": order.created_at})
+    except DBAPIError:
+        return "refused"
+    return "taken"
+
+
+def _left(engine: Engine) -> tuple[int, int]:
+    """How many orders there are, and the highest id."""
+    with engine.connect() as connection:
+        row = connection.execute(text(LEFT)).one()
+    return int(row[0]), int(row[1] or 0)
+
+
+def _upgraded(answer: Answer) -> tuple[Outcome, str]:
+    """Upgrade the scratch database while others write; what came of it, and of them.
+
+    There is always a transaction open that has changed an order, so the upgrade has to wait at
+    each step that waits for writers. Whenever it does, the next writer comes.
+    """
+    engine = answer.scratch_engine
+    with ThreadPoolExecutor(1) as pool, ExitStack() as held:
+        writer = held.enter_context(engine.connect())
+        writer.execute(text(WRITE.format(1)))
+        upgrade = pool.submit(answer.alembic, "upgrade head", go_on=True)
+        writers, order = "they go on", 1
+        while writers == "they go on" and _waits(engine, upgrade):
+            order = order % 5 + 1
+            before, writer = writer, held.enter_context(engine.connect())
+            writers = _wrote(writer, order)
+            before.close()
+    return upgrade.result(), writers
+
+
+def _waits(engine: Engine, upgrade: Future[Outcome]) -> bool:
+    """Look until the upgrade waits for a lock, or has ended."""
+    while not upgrade.done():
+        if len(locks.queue(engine, at_least=2, seconds=0.2)):
+            return True
+    return False
+
+
+def _wrote(connection: Connection, order: int) -> str:
+    try:
+        connection.execute(text("SET LOCAL lock_timeout = '300ms'"))
+        connection.execute(text(WRITE.format(order)))
+    except DBAPIError:
+        return "they wait"
+    return "they go on"
