@@ -59,9 +59,7 @@ class _Waited(Exception):
 
 
 def _try(engine: Engine, work: str | Executable | Work, timeout: float) -> None:
-    with engine.connect() as connection:
-        connection.detach()  # closed afterwards: nobody gets it with this limit from the pool
-        connection.execute(text(f"SET lock_timeout = {round(timeout * 1000)}"))
+    with _limited(engine, timeout) as connection:
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
         connection.commit()
         with _watched(engine, int(pid or 0), timeout / 4) as behind:
@@ -72,6 +70,20 @@ def _try(engine: Engine, work: str | Executable | Work, timeout: float) -> None:
                 if getattr(error.orig, "pgcode", None) not in AGAIN:
                     raise
                 raise _Waited(error, tuple(behind)) from error
+
+
+@contextmanager
+def _limited(engine: Engine, timeout: float) -> Iterator[Connection]:
+    """A connection that waits for a lock so many seconds, and is thrown away afterwards."""
+    with engine.connect() as connection:
+        try:
+            connection.execute(text(f"SET lock_timeout = {round(timeout * 1000)}"))
+            connection.commit()
+            yield connection
+        finally:
+            with suppress(SQLAlchemyError):
+                connection.rollback()
+            connection.invalidate()  # nobody gets it with this limit from the pool
 
 
 def _do(connection: Connection, work: str | Executable | Work) -> None:
