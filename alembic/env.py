@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging.config import fileConfig
 from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import URL, TypeDecorator, pool
+from sqlalchemy import URL, Engine, TypeDecorator, pool
 
 from tutorial_lib import models, orders, servers
 from tutorial_lib.config import DRIVER, read_settings
 from tutorial_lib.db import Base, make_engine
-from tutorial_lib.errors import TutorialError
+from tutorial_lib.errors import TurnError, TutorialError
+from tutorial_lib.turns import one_at_a_time
 
 config = context.config
 
@@ -26,6 +29,8 @@ assert {models.User.__tablename__, orders.Order.__tablename__} <= set(target_met
 
 # A migration that cannot get its lock gives up, rather than make all others wait behind it.
 LOCK_TIMEOUT = "5s"
+# Two deployments at once take turns: the second finds nothing left to do.
+PATIENCE = 60  # seconds
 
 
 def get_url() -> URL:
@@ -68,7 +73,7 @@ def run_migrations_offline() -> None:
 def run_migrations_online() -> None:
     """Run the migrations in a connection of their own, closed right after."""
     connectable = make_engine(get_url(), lock_timeout=LOCK_TIMEOUT, poolclass=pool.NullPool)
-    with connectable.connect() as connection:
+    with _our_turn(connectable), connectable.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=target_metadata,
@@ -78,6 +83,15 @@ def run_migrations_online() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+
+
+@contextmanager
+def _our_turn(connectable: Engine) -> Iterator[None]:
+    try:
+        with one_at_a_time(connectable, "alembic", patience=PATIENCE):
+            yield
+    except TurnError as error:
+        raise CommandError(str(error)) from None  # alembic prints it in one line
 
 
 if context.is_offline_mode():

@@ -16,7 +16,7 @@ COUNT = {"execution_count": 1}
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
 REFRESH = "Run: python3 start.py refresh 01"
 CHECKOUT = "Get it back with: git checkout notebooks/01_small.ipynb"
-MAGICS = "Use one of: %alembic, %xmode, %%writefile."
+MAGICS = "Use one of: %alembic, %pytest, %squawk, %xmode, %%writefile."
 HIDDEN = "A comment in it tells nbval to skip or ignore it. Remove the comment."
 SWALLOWED = (
     "cell 1: The failure of %alembic may be caught here, and then nobody sees it. "

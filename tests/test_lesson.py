@@ -64,6 +64,9 @@ def test_a_lesson_that_needs_a_host_says_so_at_its_start_over_a_socket(
         "Lesson 01 needs a server with a host and a port. It makes an address of them, and "
         f"sockets:{url.port} is a unix socket. The other lessons work on it. Name the server "
         "by its host in DATABASE_*, or set TUTORIAL_POSTGRES=embedded to use the kit's."
+    )
+
+
 def test_a_lesson_that_needs_a_newer_server_says_so_at_its_start(
     server: Server, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tutorial_lib import backfill, course, doctor, explorer, frames, load, locks
+    from tutorial_lib import backfill, course, doctor, explorer, frames, load, locks, turns
     from tutorial_lib.exercises.learner import begin, check, hint, progress, solution
     from tutorial_lib.lesson import Lesson, start
     from tutorial_lib.project import project_url
@@ -33,6 +33,7 @@ __all__ = [
     "project_url",
     "solution",
     "start",
+    "turns",
 ]
 _HOMES = {
     "Lesson": "lesson",

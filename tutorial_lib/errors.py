@@ -35,12 +35,20 @@ class LessonError(TutorialError):
     """A lesson cannot be started, or its project or database is not as expected."""
 
 
-class AlembicError(TutorialError):
+class CommandError(TutorialError):
+    """A command of a cell, such as `%pytest`, cannot be run, or ended with a failure."""
+
+
+class AlembicError(CommandError):
     """The `alembic` command of a cell ended with a failure."""
 
 
 class LockError(TutorialError):
     """A change of the schema did not get its lock."""
+
+
+class TurnError(TutorialError):
+    """Somebody else is at work, and did not end in time."""
 
 
 class NotebookError(TutorialError):

@@ -28,7 +28,7 @@ LOADED = (
     *("pandas", "matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.style"),
     *("sqlalchemy.orm", "sqlalchemy.dialects.postgresql.psycopg2"),
     *("alembic.config", "alembic.autogenerate", "alembic.ddl.postgresql", "mako.template"),
-    *("logging.config", "argon2", "passlib.context", "tutorial_lib.explorer"),
+    *("pytest", "logging.config", "argon2", "passlib.context", "tutorial_lib.explorer"),
     *("tutorial_lib.servers.embedded", "tutorial_lib.lesson", "tutorial_lib.exercises.learner"),
 )
 WARM = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "warm", "WARM_MODULES": ",".join(LOADED)}

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
-from tutorial_lib import databases, freshness, servers, workspace
+from tutorial_lib import ci, databases, freshness, migrations, servers, workspace
 from tutorial_lib.config import Settings, read_settings
 from tutorial_lib.course import lesson_path
 from tutorial_lib.db import make_engine
 from tutorial_lib.display import Card
 from tutorial_lib.errors import LessonError
-from tutorial_lib.migrations import register, run_alembic
+from tutorial_lib.migrations import run_alembic
 from tutorial_lib.project import write_note
 from tutorial_lib.servers.server import Server, admin
 from tutorial_lib.starts import Start, has_only, lay, start_of
@@ -259,12 +259,13 @@ def _need_host(place: Place, server: Server) -> None:
 
 
 def _prepare_kernel(lesson: Lesson | None) -> None:
-    """In a notebook: `%alembic`, and imports that see a project's files as they are now."""
+    """In a notebook: the magics, and imports that see a project's files as they are now."""
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
     if shell is not None:
-        register(shell, lesson.project if lesson else None)
+        for magics in (migrations, ci):
+            magics.register(shell, lesson.project if lesson else None)
         if lesson:
             freshness.watch(shell, lesson.project.parent)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tutorial_lib import commands
+from tutorial_lib.commands import from_here, look_for, redirected, split
 from tutorial_lib.errors import AlembicError
-from tutorial_lib.kernel import warm
-from tutorial_lib.kernel.process import NotWarm
 from tutorial_lib.project import project_url
 from tutorial_lib.servers.server import admin
 
@@ -24,15 +20,12 @@ def run_alembic(line: str, project: Path, *, echo: bool = True) -> str:
     """Run `alembic LINE` in the folder `project` and return all that it printed.
 
     The process is a fresh one: it sees models and revisions as the files are now, not as
-    this kernel imported them. Raises AlembicError when it fails, after its output (`echo`).
+    this kernel imported them. A line that ends in `> deploy.sql` puts all but the log into
+    that file. Raises AlembicError when it fails, after its output (`echo`).
     """
-    if not project.is_dir():
-        raise AlembicError(
-            f"The project's folder {project.name} is gone.",
-            "It was deleted or moved while the lesson was open.",
-            f'Run start("{project.name}") to begin the lesson again.',
-        )
-    code, printed = launch(_words(line), project)
+    look_for(project, AlembicError)
+    words, file = redirected(split("alembic", line, 'revision -m "add users"', AlembicError))
+    code, printed = launch(words, project, into=project / file if file else None)
     output = tidy(printed, project)
     if code == 0:
         return output
@@ -41,48 +34,14 @@ def run_alembic(line: str, project: Path, *, echo: bool = True) -> str:
     raise _failed(line, code, output, project)
 
 
-def launch(words: list[str], project: Path) -> tuple[int, str]:
-    """Run Alembic with these words in a process of its own: its exit code and its output.
-
-    It is forked from a warm one that has imported Alembic, and none of the learner's files;
-    where there is none, Python starts, which takes a second longer.
-    """
-    environ = {**os.environ, **ENVIRONMENT}
-    try:
-        return warm.run("alembic.config:main", ["alembic", *words], environ=environ, folder=project)
-    except NotWarm:
-        return _cold(words, environ, project)
-
-
-def _cold(words: list[str], environ: dict[str, str], project: Path) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN, *words],
-        cwd=project,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    )
-    return done.returncode, done.stdout
-
-
-ENVIRONMENT = {
-    "PYTHONUNBUFFERED": "1",  # so that the log stands where it belongs among the rest
-    "PYTHONIOENCODING": "utf-8",
-    "PYTHON_COLORS": "0",  # a notebook's kernel asks for colours, which Python 3.13 gives
-    "PYTHONDONTWRITEBYTECODE": "1",  # a compiled file can hide a quick edit
-}
-# As the console script does it. `python -m alembic` would put the project, with its own
-# folder called alembic, in front of the library.
-MAIN = "import sys; sys.path.pop(0); from alembic.config import main; main(prog='alembic')"
+def launch(words: list[str], project: Path, into: Path | None = None) -> tuple[int, str]:
+    """Run Alembic with these words in a process of its own: its exit code and its output."""
+    return commands.launch("alembic.config:main", ["alembic", *words], project, into=into)
 
 
 def tidy(output: str, project: Path) -> str:
     """The same output with paths told from the project's folder on, and short tracebacks."""
-    for folder in {str(project), str(project.resolve())}:
-        output = output.replace(folder + os.sep, "").replace(folder, ".")
+    output = from_here(output, project)
     output = REFLECTED.sub(lambda found: "".join(sorted(found[0].splitlines(True))), output)
     before, traceback, _ = output.partition(TRACEBACK)
     if not traceback:
@@ -116,24 +75,8 @@ def _in_project(file: str) -> bool:
 
 
 def register(shell: InteractiveShell, project: Path | None) -> None:
-    """Give a notebook the line magic `%alembic`, which works in `project`.
-
-    Without a project it says that no lesson was started.
-    """
-    from IPython.core.magic import no_var_expand
-
-    def alembic(line: str) -> None:
-        """Run Alembic in the lesson's project: `%alembic upgrade head`."""
-        if project is None:
-            raise AlembicError(
-                "No lesson is started in this kernel.",
-                "%alembic works in a lesson's project; a kernel that was restarted has none.",
-                'Run the lesson\'s first cells, or go on with: start("06", resume=True).',
-            )
-        print(run_alembic(line, project), end="")
-
-    no_var_expand(alembic)  # a message may hold { and $, as it may in a terminal
-    shell.register_magic_function(alembic, magic_kind="line", magic_name="alembic")  # type: ignore[call-arg, arg-type]
+    """Give a notebook the line magic `%alembic`, which works in `project`."""
+    commands.register(shell, "alembic", run_alembic, project)
 
 
 def _failed(line: str, code: int, output: str, project: Path) -> AlembicError:
@@ -167,17 +110,6 @@ SELECT pid, trim(split_part(left(query, 40), '''', 1)) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
 ORDER BY xact_start
 """
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError as error:
-        raise AlembicError(
-            f"alembic {line.strip()} cannot be read: {error}.",
-            "A quotation mark was opened and not closed.",
-            'Write for instance: %alembic revision -m "add users".',
-        ) from None
 
 
 def _last_word(output: str) -> str:

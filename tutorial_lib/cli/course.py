@@ -178,11 +178,11 @@ def _with_newest(keys: list[str], options: Options, report: Path | None) -> int:
 
 
 def refresh(numbers: Numbers = None) -> None:
-    """Run the reference notebooks and write their outputs into them.
+    """Run the reference notebooks and write their outputs, and the page of rules.
 
     Example: python3 start.py refresh 01
     """
-    from tutorial_lib import editions
+    from tutorial_lib import editions, reference
     from tutorial_lib.course import lessons
     from tutorial_lib.runs import reference_run
 
@@ -191,6 +191,8 @@ def refresh(numbers: Numbers = None) -> None:
             out.print(f"{number}: running ...")
             changed = editions.refresh(number)
             out.print(f"{number}: {'written' if changed else 'nothing has changed'}")
+    if reference.write():
+        out.print("docs/reference.md: written")
 
 
 COMMANDS = (verify, refresh)

@@ -137,11 +137,17 @@ def _umask() -> int:
 
 
 def run(
-    function: str, argv: list[str], *, environ: Mapping[str, str], folder: Path
+    function: str,
+    argv: list[str],
+    *,
+    environ: Mapping[str, str],
+    folder: Path,
+    stdout: int | None = None,
 ) -> tuple[int, str]:
     """Run a function in a process of its own: the exit code, and what it printed.
 
-    Both streams are one, as with `stderr=subprocess.STDOUT`. Raises NotWarm as `fork` does.
+    Both streams are one, as with `stderr=subprocess.STDOUT`, unless the descriptor `stdout`
+    takes one of them. Raises NotWarm as `fork` does.
     """
     out, into = os.pipe()
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -149,7 +155,7 @@ def run(
     with os.fdopen(out, encoding="utf-8", errors="replace") as printed:
         try:
             try:
-                streams = [nothing, into, into]
+                streams = [nothing, into if stdout is None else stdout, into]
                 process = fork(function, argv, streams=streams, environ=environ, folder=folder)
             finally:
                 os.close(nothing)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tutorial_lib import freshness
+from tutorial_lib.ci import run_pytest, run_squawk
 from tutorial_lib.config import read_settings
 from tutorial_lib.course import lesson_path
 from tutorial_lib.editions import load
@@ -19,6 +20,7 @@ from tutorial_lib.exercises.learner import verdict_on
 from tutorial_lib.exercises.verdict import Verdict
 from tutorial_lib.migrations import run_alembic
 
+COMMANDS = {"alembic": run_alembic, "pytest": run_pytest, "squawk": run_squawk}
 BETWEEN = "# %%\n"  # stands between the cells of an answer
 
 
@@ -26,9 +28,9 @@ class Shell:
     """As much of a notebook's shell as answers use."""
 
     def run_line_magic(self, name: str, line: str, *_: object) -> None:
-        """`%alembic`; the other line magics of the course change nothing but looks."""
-        if name == "alembic":
-            run_alembic(line, Path.cwd(), echo=False)
+        """A command, in the project; `%xmode` changes nothing but looks."""
+        if name in COMMANDS:
+            COMMANDS[name](line, Path.cwd(), echo=False)
 
     def run_cell_magic(self, name: str, line: str, body: str) -> None:
         """`%%writefile`."""

@@ -12,7 +12,7 @@ from typing import Any
 
 Found = Iterator[tuple[str, str]]
 
-LINE_MAGICS = {"alembic", "xmode"}
+LINE_MAGICS = {"alembic", "pytest", "squawk", "xmode"}
 CELL_MAGICS = {"writefile"}
 SHELL_MAGICS = {"bash", "sh", "script", "system", "sx", "cmd", "!", "!!", "perl", "ruby"}
 SHELL_CALLS = {"system", "getoutput", "getstatusoutput", "popen", "system_raw", "system_piped"}
