@@ -156,14 +156,9 @@ def test_every_command_of_the_readme_exists() -> None:
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:
-    for name in (
-        "README.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "docs/frames.md",
-        "docs/reference.md",
-        "docs/runners.md",
-    ):
+    documents = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+    pages = ("docs/frames.md", "docs/reference.md", "docs/runners.md")
+    for name in (*documents, *pages):
         text = (ROOT / name).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?://|#)([^)]+)\)", text):
             assert ((ROOT / name).parent / target).exists(), f"{name} -> {target}"

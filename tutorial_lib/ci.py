@@ -32,7 +32,7 @@ def run_pytest(line: str, project: Path, *, echo: bool = True) -> str:
     """
     look_for(project)
     words = ["pytest", *split("pytest", line, "-q"), *_configured(project)]
-    code, printed = commands.launch("pytest:console_main", words, project, environ=_environment())
+    code, printed = commands.launch("pytest:main", words, project, environ=_environment())
     return _told("pytest", line, code, tidy_tests(printed, project), echo)
 
 

@@ -22,7 +22,8 @@ LINK = re.compile(r"\]\((?!https?://|#)([^)]+)\)")
 HEAD = """\
 # What to do when
 
-The rules of the course on one page. Each is shown in its lesson, with what happens otherwise. `python3 start.py refresh` writes this page from the lessons' own cells.
+The rules of the course on one page. Each is shown in its lesson, with what happens otherwise. \
+`python3 start.py refresh` writes this page from the lessons' own cells.
 
 | when | what to do | lesson |
 |---|---|---|

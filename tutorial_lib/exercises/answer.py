@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,10 @@ from typing import Any
 from sqlalchemy import Engine, NullPool, text
 
 from tutorial_lib import databases
+from tutorial_lib.ci import run_pytest
 from tutorial_lib.config import Settings, read_settings
 from tutorial_lib.db import make_engine
-from tutorial_lib.errors import AlembicError
+from tutorial_lib.errors import AlembicError, CommandError
 from tutorial_lib.exercises.exercise import Exercise, NotStarted, Outcome, shorten
 from tutorial_lib.lesson import Lesson, clone_beginning, database_name
 from tutorial_lib.migrations import run_alembic
@@ -136,6 +137,18 @@ class Answer(ABC):
         except AlembicError as error:
             return Outcome(error=shorten(f"{error.what} {error.why}"))
         return Outcome(said[-1])
+
+    def pytest(self, line: str = "", files: Mapping[str, str] | None = None) -> Outcome:
+        """Run pytest on a copy of the project in which `files`, path to text, are replaced.
+
+        The Outcome's value is what it printed; its error says how many tests failed.
+        """
+        self._lay_copy()
+        lay(files or {}, self._copy)
+        try:
+            return Outcome(run_pytest(line, self._copy, echo=False))
+        except CommandError as error:
+            return Outcome(error=shorten(f"{error.what} {error.why}"))
 
     def _lay_copy(self) -> None:
         settings, server, name = self._scratch

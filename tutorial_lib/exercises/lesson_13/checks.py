@@ -1,0 +1,161 @@
+"""What the checks of lesson 13 look at."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from sqlalchemy import Engine, text
+
+from tutorial_lib.exercises.answer import Answer
+from tutorial_lib.exercises.exercise import Item, NotStarted, Outcome, claim, expect
+from tutorial_lib.exercises.lesson_13.project import (
+    COUPONS,
+    ENV,
+    LOSES_CENTS,
+    LOSES_ON_THE_WAY_BACK,
+    SHOP,
+    THREE,
+)
+from tutorial_lib.explorer import changes, snapshot
+
+READ = "read what the error says, and the file that it names"
+
+
+def round_trip(answer: Answer) -> Iterator[Item]:
+    """13.1: three revisions go up, down and up again."""
+    if all(answer.files.get(name) == text for name, text in THREE.items()):
+        raise NotStarted
+    before = snapshot(answer.scratch())
+    told = answer.alembic("upgrade head")
+    yield claim("the three revisions go up", not told.error, "no error", told, READ)
+    if told.error:
+        return
+    made = {
+        f"{kind} {name}"
+        for kind, name in snapshot(answer.scratch_engine).things
+        if kind in ("table", "index", "constraint") or name == "orders.gift_wrap"
+    }
+    lost = sorted(MADE - made)
+    where = "def upgrade: it was right; begin again, and mend a way back instead"
+    yield expect("the way up makes what it made before", lost, [], where)
+    told = answer.alembic("downgrade 0003", go_on=True)
+    yield claim("they go down to 0003", not told.error, "no error", told, READ)
+    if told.error:
+        return
+    found = changes(before, snapshot(answer.scratch_engine)).all
+    left = [f"{one.what} {one.kind} {one.name}" for one in found]
+    where = "def downgrade of each: is every line of its upgrade taken back?"
+    yield expect("after that, the database is as it was before 0004", left, [], where)
+    told = answer.alembic("upgrade head", go_on=True)
+    yield claim("they go up again", not told.error, "no error", told, READ)
+
+
+MADE = {
+    "column orders.gift_wrap",
+    "table deliveries",
+    "index deliveries.ix_deliveries_day",
+    "index orders.ix_orders_created_at",
+    "table ratings",
+    "constraint ratings.ck_ratings_stars_one_to_five",
+}
+
+
+def tested(answer: Answer) -> Iterator[Item]:
+    """13.2: tests that pass for a right revision and fail for wrong ones."""
+    if not any(_has_test(text) for name, text in answer.files.items() if name[:5] == "test_"):
+        raise NotStarted
+    told = answer.pytest()
+    where = f"the output of %pytest: {READ}"
+    yield claim("your tests pass with 0004 as it is", not told.error, "they pass", told, where)
+    if told.error:
+        return
+    cases = (
+        ("the way up loses the cents", LOSES_CENTS, "the amount of the order that you put in"),
+        ("the way back loses the cents", LOSES_ON_THE_WAY_BACK, "what you look at after the way"),
+    )
+    for what, files, place in cases:
+        told = answer.pytest(files=files)
+        where = f"{place}: would 20.00 show it? And is there an assert after each way?"
+        got = told.error or "they pass"
+        yield claim(f"they fail when {what}", bool(told.error), "they fail", got, where)
+
+
+def _has_test(source: str) -> bool:
+    """Whether a file has a test; one that is no Python is an attempt."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return True
+    return any(isinstance(one, ast.FunctionDef) and one.name[:5] == "test_" for one in nodes)
+
+
+def turns(answer: Answer) -> Iterator[Item]:
+    """13.3: two deployments at once take turns."""
+    same = all(answer.files.get(name) == text for name, text in COUPONS.items())
+    if same and answer.files.get(ENV) == SHOP[ENV]:
+        raise NotStarted
+    told = answer.alembic("upgrade head")
+    yield claim("one deployment alone runs", not told.error, "no error", told, READ)
+    if told.error:
+        return
+    where = (
+        "what env.py does on the connection before context.configure: a transaction that was "
+        "begun there, and not ended, takes the migration with it"
+    )
+    done = _state(answer.scratch_engine)
+    yield expect("what it did is in the database", done, "at 0004, with coupons", where)
+    if done != "at 0004, with coupons":
+        return
+    failed = [each.error for each in _race(answer) if each.error]
+    where = (
+        "how long the lock is held, and by whom: until the migration is committed, and the same "
+        "lock in every process? Whoever comes second has to wait, not to fail"
+    )
+    yield expect("two deployments at once both end well", failed, [], where)
+    done = _state(answer.scratch_engine)
+    yield expect("together they have done the same", done, "at 0004, with coupons", where)
+
+
+def _state(engine: Engine) -> str:
+    with engine.connect() as connection:
+        heads = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
+        table = connection.scalar(text("SELECT to_regclass('coupons')"))
+    return f"at {', '.join(heads)}, {'with' if table else 'without'} coupons"
+
+
+# A test of the gate: nobody may create the table while somebody else has, and not committed.
+GATE = text("CREATE TABLE coupons ()")
+WAITING = text("""
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+""")
+PATIENCE = 1.2  # seconds for the second to come, once the first waits; lock_timeout is 2 s
+
+
+def _race(answer: Answer) -> list[Outcome]:
+    """Two deployments that begin at the same moment, held up until both are there."""
+    first = answer.alembic("current")
+    if first.error:
+        return [first]
+    engine = answer.scratch_engine
+    with ThreadPoolExecutor(2) as threads:
+        with engine.connect() as gate:
+            gate.execute(GATE)
+            both = [threads.submit(answer.alembic, "upgrade head", go_on=True) for _ in range(2)]
+            _wait_for(engine, both)
+        return [each.result() for each in both]
+
+
+def _wait_for(engine: Engine, both: list[Future[Outcome]]) -> None:
+    """Wait until both wait, or one does and the other had time to; or until they have ended."""
+    since = 0.0
+    while not any(each.done() for each in both):
+        with engine.connect() as connection:
+            waiting = connection.scalar(WAITING)
+        since = since or (time.monotonic() if waiting else 0.0)
+        if waiting > 1 or (since and time.monotonic() - since > PATIENCE):
+            return
+        time.sleep(0.02)
