@@ -59,6 +59,7 @@ LAYERS = (
     "lesson doctor",
     "exercises exercises.exercise exercises.given",
     "exercises.answer exercises.samples",
+    "exercises.rehearsal",
     "ANSWERS",
     "EXERCISES",
     "exercises.manifest",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textwrap import indent
+from textwrap import dedent, indent
 
 from tutorial_lib.exercises.exercise import Wrong
 
@@ -19,6 +19,27 @@ def wrong(start: str, text: str) -> tuple[Wrong, ...]:
     """Answers that are not; their titles are `name -> words that the check must say`."""
     titled = ((*title.split(" -> "), code) for title, code in _bodies(start, text).items())
     return tuple(Wrong(name, code, says) for name, says, code in titled)
+
+
+def revision(number: str, up: str, down: str = "pass", before: str = "") -> str:
+    """A cell that writes a revision with these steps; it follows the number before its own."""
+    follows = before or f"{int(number) - 1:04}"
+    upgrade, downgrade = (indent(dedent(steps).strip(), "    ") for steps in (up, down))
+    return f"""%%writefile alembic/versions/{number}_new.py
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{number}"
+down_revision = "{follows}"
+
+
+def upgrade():
+{upgrade}
+
+
+def downgrade():
+{downgrade}
+"""
 
 
 def _bodies(start: str, text: str) -> dict[str, str]:

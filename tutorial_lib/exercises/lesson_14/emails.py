@@ -1,0 +1,199 @@
+"""What the check of exercise 14.2 looks at: one account for each e-mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from tutorial_lib.exercises.answer import Answer
+from tutorial_lib.exercises.exercise import Item, claim, expect
+from tutorial_lib.exercises.rehearsal import Stage, alike, in_line, stage
+
+BASE = "0004"
+REGISTER = text("INSERT INTO users (name, email, password) VALUES (:name, :email, '-')")
+
+
+def emails(answer: Answer) -> Iterator[Item]:
+    """14.2: accounts are merged by the rule, and no second one can come again."""
+    yield in_line(answer, BASE)
+    with stage(answer, BASE, UNSEEN) as shop:
+        if not shop.steps:
+            return
+        accounts, goods = shop.rows(OLDEST), shop.rows(GOODS)
+        people, new = Registrations(), New()
+        upgraded = list(
+            shop.upgrade(shop.steps, signs_in=signs_in, orders=orders, twins=people, new=new)
+        )
+        yield from map(_explained, upgraded)
+        if not all(item.good for item in upgraded):
+            return
+        yield from merged(shop, accounts, goods)
+        yield from new.kept(shop)
+        yield from held(shop)
+        yield alike(shop)
+
+
+def _explained(item: Item) -> Item:
+    """Who is in the way of a unique index."""
+    if "could not create unique index" not in item.got:
+        return item
+    where = (
+        "who has two accounts at that moment: somebody of before, or somebody who has registered "
+        "between your clean-up and your index?"
+    )
+    return replace(item, where=where)
+
+
+def merged(shop: Stage, accounts: list[Any], goods: list[Any]) -> Iterator[Item]:
+    """Who is left, and what became of the orders and carts."""
+    double = len(shop.rows(DOUBLE))
+    where = "two accounts whose e-mails differ in case only: also those that came meanwhile"
+    yield expect("no e-mail has two accounts", double, 0, where)
+    left = shop.rows(OLDEST)
+    wrong = [email for email, *rest in accounts if (email, *rest) not in set(left)]
+    where = "the rule: the account with the lowest number stays, with its name and password"
+    yield expect("of each customer, the oldest account is left as it was", wrong[:3], [], where)
+    after = {row[:3]: row[3] for row in shop.rows(GOODS)}
+    for kind, where in (
+        ("order", "orders: whose are they before an account goes?"),
+        ("cart", "carts: look at ON DELETE of its foreign key, and at products in both carts"),
+    ):
+        before = {row[:3]: row[3] for row in goods if row[0] == kind}
+        lost = [f"{key}: {had}, now {after.get(key, 0)}" for key, had in before.items()]
+        lost = [told for told, key in zip(lost, before, strict=True) if after.get(key) != before[key]]
+        what = f"nothing of the {kind}s is lost, and nothing is double"
+        yield claim(what, not lost, "as before", "; ".join(lost[:2]) or "as before", where)
+
+
+def held(shop: Stage) -> Iterator[Item]:
+    """What the database takes and refuses from now on."""
+    where = "what compares the e-mails now: a unique index on what, and is it still there?"
+    said = shop.refusal(_insert("PERSON7@example.COM"))
+    good = said.startswith("IntegrityError")
+    what = "an e-mail in other letters is refused"
+    yield claim(what, good, "an IntegrityError", said or "it was taken", where)
+    change = "UPDATE users SET email = 'Person7@Example.com' WHERE id = 8"
+    said = shop.refusal(change)
+    good = said.startswith("IntegrityError")
+    what = "nobody can change to somebody's e-mail in other letters"
+    yield claim(what, good, "an IntegrityError", said or "it was taken", where)
+    said = shop.refusal(change.replace("= 8", "= 7"))
+    yield claim("one's own e-mail may be written anew", not said, "no error", said, where)
+    both = (_insert("New.Face@Example.com"), _insert("old.face@example.com"))
+    said = shop.refusal(*both)
+    yield claim("other e-mails are taken, in any letters", not said, "no error", said, where)
+    where = "a trigger that looks first sees no row that is not committed; a unique index does"
+    what = "of two who register at the same moment, one is refused"
+    yield expect(what, _at_once(shop), "refused", where)
+
+
+def _at_once(shop: Stage) -> str:
+    """Somebody registers while another one, in other letters, has not committed."""
+    with shop.engine.connect() as first, shop.engine.connect() as second:
+        first.execute(text(_insert("Zoe@example.com")))
+        second.execute(text("SET LOCAL lock_timeout = '300ms'"))
+        try:
+            second.execute(text(_insert("zoe@EXAMPLE.com")))
+        except DBAPIError:  # it waits for the first and gives up, or it is refused
+            return "refused"
+        finally:
+            second.rollback()
+            first.rollback()
+    return "both were taken"
+
+
+def _insert(email: str) -> str:
+    return f"INSERT INTO users (name, email, password) VALUES ('Zoe', '{email}', '-')"  # noqa: S608
+
+
+def signs_in(connection: Connection) -> None:
+    """Somebody signs in, in letters of their own."""
+    query = "SELECT password FROM users WHERE lower(email) = lower('PERSON9@example.com')"
+    connection.execute(text(query)).all()
+
+
+def orders(connection: Connection) -> None:
+    """A customer with one account orders, and fills the cart."""
+    connection.execute(text("INSERT INTO orders (user_id, amount) VALUES (71, 0.01)"))
+    connection.execute(text("UPDATE carts SET quantity = quantity + 1 WHERE user_id = 73"))
+
+
+class Registrations:
+    """People who have an account register again, in other letters, as long as they can."""
+
+    def __init__(self) -> None:
+        self.numbers = count(400)
+
+    def __call__(self, connection: Connection) -> None:
+        """Register once more; to be refused is no error of the shop."""
+        try:
+            with connection.begin_nested():
+                email = f"Person{next(self.numbers) % 1500 + 301}@Example.com"
+                connection.execute(REGISTER, {"name": "Twin", "email": email})
+        except IntegrityError:
+            pass
+
+
+class New:
+    """New people register: whatever the letters, each must be taken."""
+
+    def __init__(self) -> None:
+        self.emails: list[str] = []
+
+    def __call__(self, connection: Connection) -> None:
+        """Register somebody new."""
+        email = f"New.Person.{len(self.emails)}@Example.com"
+        self.emails.append(email)
+        connection.execute(REGISTER, {"name": "New", "email": email})
+
+    def kept(self, shop: Stage) -> Iterator[Item]:
+        """That they are all there."""
+        found = {email for (email,) in shop.rows("SELECT lower(email) FROM users")}
+        lost = [email for email in self.emails if email.lower() not in found]
+        where = "whom does your clean-up take away?"
+        what = "everybody who registered meanwhile is there"
+        yield expect(what, lost[:3], [], where)
+
+
+# The slow part of a clean-up is the part before its end, where others come in between.
+UNSEEN = """
+INSERT INTO users (name, email, password)
+SELECT 'Guest', 'guest' || n || '-' || left(md5(random()::text), 6) || '@example.com', '-'
+FROM generate_series(1, 30) AS n;
+INSERT INTO users (name, email, password)
+SELECT 'Again', upper(left(email, place)) || substr(email, place + 1), 'other'
+FROM users, (VALUES (1), (5), (30)) AS letters (place) WHERE name = 'Guest';
+INSERT INTO orders (user_id, amount) SELECT id, id + 0.5 FROM users WHERE name = 'Again';
+INSERT INTO carts (user_id, product, quantity)
+SELECT id, product, 1 + mod(id, 4) FROM users,
+    (VALUES ('tea'), ('tea ' || left(md5(random()::text), 4))) AS goods (product)
+WHERE name = 'Again' OR name = 'Guest' AND mod(id, 2) = 0;
+CREATE SCHEMA slow;
+CREATE FUNCTION slow.down() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('slow.done', true) IS DISTINCT FROM 'yes' THEN
+        PERFORM set_config('slow.done', 'yes', false), pg_sleep(0.3);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER slow AFTER DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION slow.down()
+"""
+OLDEST = """
+SELECT DISTINCT ON (lower(email)) lower(email), id, name, password FROM users
+WHERE name NOT IN ('New', 'Twin') ORDER BY lower(email), id
+"""
+DOUBLE = "SELECT lower(email) FROM users GROUP BY lower(email) HAVING count(*) > 1"
+# Numbers that stand for one order, or for one product of one customer. What the shop sells
+# meanwhile is left out.
+GOODS = """
+SELECT 'order', lower(email), amount::text, count(*)::int FROM orders JOIN users ON users.id = user_id
+WHERE amount > 0.01 GROUP BY 2, 3
+UNION ALL
+SELECT 'cart', lower(email), product, sum(quantity)::int FROM carts JOIN users ON users.id = user_id
+WHERE user_id <> 73 GROUP BY 2, 3
+"""
