@@ -66,7 +66,9 @@ class Stage:
         told = self.run(f"upgrade {step}")
         if told.error:
             return Outcome(error=f"{step}: {told.error}")
-        self.locked += [f"{step}: {mode}, and {many} rows changed" for mode, many in self.rows(BULK)]
+        self.locked += [
+            f"{step}: {mode}, and {many} rows changed" for mode, many in self.rows(BULK)
+        ]
         self.locked += [f"{step}: the whole table was written anew"] * (self.rows(FILE) != file)
         return None
 

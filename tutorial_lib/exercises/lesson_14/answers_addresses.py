@@ -20,7 +20,9 @@ class Address(Base):
         Index("uq_default", "user_id", unique=True, postgresql_where=text("is_default")), {}
     )
 """
-USER = 'user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)'
+USER = (
+    'user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)'
+)
 COLUMNS = f"""id: Mapped[int] = mapped_column(primary_key=True)
     {USER}
     street: Mapped[str]
@@ -63,7 +65,8 @@ from sqlalchemy import Text
 
 class Address(Base):
     __tablename__ = "addresses"
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     is_default: Mapped[bool] = mapped_column(server_default=false())
     street: Mapped[str] = mapped_column(Text)
@@ -73,10 +76,10 @@ class Address(Base):
     # A generated column that is NULL for all but the default, and unique.
     _changed(
         (PARTIAL, 'Index("ix_all", "user_id", "is_default"), '),
-        ("ondelete=\"CASCADE\"), index=True)", "ondelete=\"CASCADE\"))"),
+        ('ondelete="CASCADE"), index=True)', 'ondelete="CASCADE"))'),
         (
             "server_default=false())",
-            'server_default=false())\n    main: Mapped[int | None] = mapped_column('
+            "server_default=false())\n    main: Mapped[int | None] = mapped_column("
             'Computed("CASE WHEN is_default THEN user_id END", persisted=True), unique=True)',
         ),
     ),
@@ -92,19 +95,39 @@ addresses = Table("addresses", Base.metadata,
     Column("is_default", Boolean, nullable=False, server_default=text("'f'")),
     Index("one", "user_id", unique=True, postgresql_where=text("is_default = true")),
     Index("all", "user_id", "id"))
-{BETWEEN}{revision("0005", '''
+{BETWEEN}{
+        revision(
+            "0005",
+            '''
 op.create_table("addresses", sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
     sa.Column("user_id", sa.Integer, nullable=False),
     *(sa.Column(one, sa.String(80), nullable=False) for one in ("street", "city")),
     sa.Column("postcode", sa.String(10), nullable=False),
     sa.Column("is_default", sa.Boolean, nullable=False, server_default=sa.false()))
 op.create_index("all", "addresses", ["user_id", "id"])
-''', "op.drop_table('addresses')")}{BETWEEN}{revision("0006", '''
-op.create_index("one", "addresses", ["user_id"], unique=True, postgresql_where="is_default = true")
-''', "op.drop_index('one')")}{BETWEEN}{revision("0007", '''
-op.execute("ALTER TABLE addresses ADD FOREIGN KEY (user_id) REFERENCES users ON DELETE CASCADE NOT VALID")
+''',
+            "op.drop_table('addresses')",
+        )
+    }{BETWEEN}{
+        revision(
+            "0006",
+            '''
+op.create_index("one", "addresses", ["user_id"], unique=True,
+                postgresql_where="is_default = true")
+''',
+            "op.drop_index('one')",
+        )
+    }{BETWEEN}{
+        revision(
+            "0007",
+            '''
+op.execute("ALTER TABLE addresses ADD FOREIGN KEY (user_id) REFERENCES users "
+           "ON DELETE CASCADE NOT VALID")
 op.execute("ALTER TABLE addresses VALIDATE CONSTRAINT addresses_user_id_fkey")
-''', "op.execute('ALTER TABLE addresses DROP CONSTRAINT addresses_user_id_fkey')")}""",
+''',
+            "op.execute('ALTER TABLE addresses DROP CONSTRAINT addresses_user_id_fkey')",
+        )
+    }""",
     # The model in models.py, with a relationship that leaves deleting to the database.
     """
 from pathlib import Path
@@ -164,9 +187,9 @@ ADDRESSES_WRONG = (
 --- the address loses its customer -> takes the addresses along
 {_changed(('"CASCADE"', '"SET NULL"'))}
 --- no index of its own -> an index finds all addresses
-{_changed((', index=True', ""))}
+{_changed((", index=True", ""))}
 --- the first column of the index is another -> an index finds all addresses
-{_changed((', index=True', ""), (PARTIAL, PARTIAL + 'Index("ix", "is_default", "user_id"), '))}
+{_changed((", index=True", ""), (PARTIAL, PARTIAL + 'Index("ix", "is_default", "user_id"), '))}
 --- no way back -> after the downgrade, the tables are as they were
 {_changed()}
 {BETWEEN}from pathlib import Path
@@ -179,14 +202,24 @@ from db import Base
 --- beside the old branch -> new revisions follow 0004
 {revision("0005", RAW, "op.drop_table('addresses')", before="0003")}
 --- a default that anybody may add to -> an address cannot become a second default
-{GOOD.replace(PARTIAL, "")}{BETWEEN}{revision("0005", RAW.replace('''
+{GOOD.replace(PARTIAL, "")}{BETWEEN}{
+            revision(
+                "0005",
+                RAW.replace(
+                    '''
         EXCLUDE (user_id WITH =) WHERE (is_default)
-''', "CHECK (true)").replace("number int GENERATED ALWAYS AS IDENTITY", "number serial") + '''
+''',
+                    "CHECK (true)",
+                ).replace("number int GENERATED ALWAYS AS IDENTITY", "number serial")
+                + '''
 op.execute("CREATE FUNCTION one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
     "IF NEW.is_default AND EXISTS (SELECT FROM addresses a WHERE a.user_id = NEW.user_id "
     "AND a.is_default) THEN RAISE unique_violation; END IF; RETURN NEW; END $$")
 op.execute("CREATE TRIGGER one BEFORE INSERT ON addresses FOR EACH ROW EXECUTE FUNCTION one()")
-''', "op.drop_table('addresses')")}
+''',
+                "op.drop_table('addresses')",
+            )
+        }
 """,
     ),
 )

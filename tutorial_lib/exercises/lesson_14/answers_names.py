@@ -1,5 +1,7 @@
 """Right and wrong answers with which the check of 14.3 is tried."""
 
+# ruff: noqa: S608  the statements are answers, and made of nothing but our own words
+
 from __future__ import annotations
 
 from tutorial_lib.exercises.samples import revision, wrong
@@ -33,7 +35,8 @@ END $$;
 CREATE TRIGGER bridge BEFORE INSERT OR UPDATE ON users
 FOR EACH ROW EXECUTE FUNCTION bridge()''')"""
 FILL = 'op.execute("UPDATE users SET name = name WHERE first_name IS NULL")'
-ONCE = f'''op.execute("""UPDATE users SET first_name = {FIRST.format("")}, last_name = {LAST.format("")}""")'''
+ONCE = f'''op.execute("""UPDATE users SET first_name = {FIRST.format("")},
+    last_name = {LAST.format("")}""")'''
 BATCHES = """batch = sa.text("UPDATE users SET name = name WHERE id IN "
                 "(SELECT id FROM users WHERE first_name IS NULL ORDER BY id LIMIT 400)")
 with op.get_context().autocommit_block():
@@ -56,8 +59,13 @@ def _all(*steps: tuple[str, str], model: str = MODEL) -> str:
     return BETWEEN.join([model, *(revision(f"{5 + n:04}", *pair) for n, pair in enumerate(steps))])
 
 
-def _three(expand: str = f"{ADD}\n{BRIDGE}", fill: str = BATCHES, contract: str = CONTRACT,
-           one: str = ONE_NAME, model: str = MODEL) -> str:
+def _three(
+    expand: str = f"{ADD}\n{BRIDGE}",
+    fill: str = BATCHES,
+    contract: str = CONTRACT,
+    one: str = ONE_NAME,
+    model: str = MODEL,
+) -> str:
     """Expand, fill, contract."""
     return _all((expand, NONE), (fill, "pass"), (contract, one), model=model)
 
@@ -96,7 +104,7 @@ END $$;
 CREATE TRIGGER door INSTEAD OF INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION door()''')"""
 FILL_VIEW = f'''op.execute("""UPDATE people SET first_name = {FIRST.format("")},
     last_name = {LAST.format("")} WHERE first_name IS NULL""")'''
-SHUT = f"""op.execute('''LOCK TABLE people;
+SHUT = f"""op.execute('''LOCK TABLE users;
 UPDATE people SET first_name = {FIRST.format("")}, last_name = {LAST.format("")}
 WHERE first_name IS NULL;
 DROP VIEW users; DROP FUNCTION door();
@@ -114,8 +122,10 @@ CREATE TRIGGER c BEFORE UPDATE OF name ON users FOR EACH ROW
 WHEN (NEW.name <> OLD.name) EXECUTE FUNCTION divide();
 CREATE TRIGGER d BEFORE UPDATE OF first_name, last_name ON users FOR EACH ROW
 WHEN (OLD.first_name <> '') EXECUTE FUNCTION unite()''')"""
-NO_TRIGGERS = 'op.execute("DROP FUNCTION IF EXISTS divide CASCADE; DROP FUNCTION IF EXISTS unite CASCADE")'
-FILL_EMPTY = ONCE.replace('""")', ''" WHERE first_name = ''"'""")')
+NO_TRIGGERS = (
+    'op.execute("DROP FUNCTION IF EXISTS divide CASCADE; DROP FUNCTION IF EXISTS unite CASCADE")'
+)
+FILL_EMPTY = ONCE.replace('""")', ' WHERE first_name = \'\'""")')
 NAMES_RIGHT = (
     # Two revisions: the first ends its transaction in the middle.
     _all(
@@ -138,10 +148,16 @@ NAMES_RIGHT = (
     # Five revisions, row by row in Python, and NOT NULL that was proven before.
     _all(
         (ADD, 'op.drop_column("users", "first_name"); op.drop_column("users", "last_name")'),
-        (BRIDGE, LET_GO.replace("TRIGGER", "TRIGGER IF EXISTS").replace("FUNCTION", "FUNCTION IF EXISTS")),
+        (
+            BRIDGE,
+            LET_GO.replace("TRIGGER", "TRIGGER IF EXISTS").replace(
+                "FUNCTION", "FUNCTION IF EXISTS"
+            ),
+        ),
         (
             "bind = op.get_bind()\n"
-            'users = sa.table("users", *map(sa.column, ("id", "name", "first_name", "last_name")))\n'
+            'columns = map(sa.column, ("id", "name", "first_name", "last_name"))\n'
+            'users = sa.table("users", *columns)\n'
             "rows = bind.execute(sa.select(users).where(users.c.first_name == None)).all()\n"
             "with op.get_context().autocommit_block():\n"
             "    for row in rows:\n"
@@ -159,11 +175,20 @@ NAMES_RIGHT = (
             '    op.execute("ALTER TABLE users VALIDATE CONSTRAINT full_names")',
             'op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS full_names")',
         ),
-        (f"{LET_GO}\n{NOT_NULL}\n{DROP}\nop.execute('ALTER TABLE users DROP CONSTRAINT full_names')", ONE_NAME),
+        (
+            f'{CONTRACT}\nop.execute("ALTER TABLE users DROP CONSTRAINT full_names")',
+            ONE_NAME,
+        ),
     ),
 )
 RENAME = 'op.alter_column("users", "name", new_column_name="first_name")'
-EMPTY = """op.add_column("users", sa.Column("last_name", sa.String(50), server_default="", nullable=False))"""
+EMPTY = """op.add_column("users", sa.Column("last_name", sa.String(50), server_default=""))"""
+OPEN = 'op.alter_column("users", "name", nullable=True)'
+AT_ONCE = 'op.add_column("users", sa.Column("name", sa.String(50), nullable=False{}))'
+LAST_ONLY = """
+    IF NEW.last_name = '' THEN NEW.last_name := NEW.first_name; NEW.first_name := ''; END IF;"""
+FIRST_WORD = """NEW.first_name := split_part(NEW.name, ' ', 1);
+    NEW.last_name := substr(NEW.name, strpos(NEW.name || ' ', ' ') + 1);"""
 NAMES_WRONG = wrong(
     "{}",
     f"""
@@ -176,7 +201,7 @@ NAMES_WRONG = wrong(
 --- the new columns alone -> nobody in the shop meets an error
 {_three(ADD, ONCE, f"{NOT_NULL}{chr(10)}{DROP}")}
 --- the old name may be empty, and nothing bridges -> divided by the rule
-{_three(f"{FULL}{chr(10)}op.alter_column('users', 'name', nullable=True)", ONCE, DROP)}
+{_three(f"{FULL}{chr(10)}{OPEN}", ONCE, DROP)}
 --- nobody fills the old rows -> divided by the rule
 {_three(fill="pass")}
 --- the bridge works for new rows only -> the new code reads a name that the old code has changed
@@ -188,11 +213,11 @@ NAMES_WRONG = wrong(
 --- every update divides -> a new password changes nobody's name
 {_other("ELSIF NEW.name IS DISTINCT FROM OLD.name OR NEW.first_name IS NULL THEN", "ELSE")}
 --- the first word is the first name -> divided by the rule
-{_other(SPLIT, "NEW.first_name := split_part(NEW.name, ' ', 1); NEW.last_name := substr(NEW.name, strpos(NEW.name || ' ', ' ') + 1);")}
+{_other(SPLIT, FIRST_WORD)}
 --- blanks are left -> divided by the rule
 {_three(f"{ADD}{chr(10)}{BRIDGE}".replace(PLAIN.format("NEW."), "NEW.name"))}
 --- one word is a last name -> divided by the rule
-{_other(SPLIT, SPLIT + " IF NEW.last_name = '' THEN NEW.last_name := NEW.first_name; NEW.first_name := ''; END IF;")}
+{_other(SPLIT, SPLIT + LAST_ONLY)}
 --- one word has no last name -> divided by the rule
 {_other(SPLIT, SPLIT + " NEW.last_name := nullif(NEW.last_name, '');")}
 --- too short -> value too long
@@ -204,7 +229,7 @@ NAMES_WRONG = wrong(
 --- filled once more at the end -> the last revision changes nobody's name
 {_three(contract=f"{LET_GO}{chr(10)}{ONCE}{chr(10)}{NOT_NULL}{chr(10)}{DROP}")}
 --- the old column stays -> the column name is gone
-{_three(contract=f"{LET_GO}{chr(10)}{NOT_NULL}{chr(10)}op.alter_column('users', 'name', nullable=True)")}
+{_three(contract=f"{LET_GO}{chr(10)}{NOT_NULL}{chr(10)}{OPEN}")}
 --- the bridge stays -> nobody in the shop meets an error
 {_three(contract=f"{NOT_NULL}{chr(10)}{DROP}")}
 --- the function stays -> no trigger and no function is left over
@@ -214,14 +239,14 @@ NAMES_WRONG = wrong(
 --- the models say what they said -> models and database are alike
 {_three(model="")}
 --- the way back with empty names -> everybody has their name
-{_three(one="op.add_column('users', sa.Column('name', sa.String(50), server_default='', nullable=False))")}
+{_three(one=AT_ONCE.format(", server_default=''"))}
 --- the way back with the first names -> everybody has their name
 {_three(one=ONE_NAME.replace("trim(first_name || ' ' || last_name)", "first_name"))}
 --- the way back, and NOT NULL at once -> the downgrade runs
-{_three(one="op.add_column('users', sa.Column('name', sa.String(50), nullable=False))")}
+{_three(one=AT_ONCE.format(""))}
 --- the way back leaves name open -> the tables are as they were
 {_three(one=ONE_NAME.replace("nullable=False", "nullable=True"))}
 --- no way back -> the downgrade runs
 {_three(one="raise NotImplementedError")}
-""",  # noqa: S608
+""",
 )

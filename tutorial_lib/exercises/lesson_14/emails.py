@@ -64,8 +64,11 @@ def merged(shop: Stage, accounts: list[Any], goods: list[Any]) -> Iterator[Item]
         ("cart", "carts: look at ON DELETE of its foreign key, and at products in both carts"),
     ):
         before = {row[:3]: row[3] for row in goods if row[0] == kind}
-        lost = [f"{key}: {had}, now {after.get(key, 0)}" for key, had in before.items()]
-        lost = [told for told, key in zip(lost, before, strict=True) if after.get(key) != before[key]]
+        lost = [
+            f"{key}: {had}, now {after.get(key, 0)}"
+            for key, had in before.items()
+            if after.get(key) != had
+        ]
         what = f"nothing of the {kind}s is lost, and nothing is double"
         yield claim(what, not lost, "as before", "; ".join(lost[:2]) or "as before", where)
 
@@ -191,9 +194,9 @@ DOUBLE = "SELECT lower(email) FROM users GROUP BY lower(email) HAVING count(*) >
 # Numbers that stand for one order, or for one product of one customer. What the shop sells
 # meanwhile is left out.
 GOODS = """
-SELECT 'order', lower(email), amount::text, count(*)::int FROM orders JOIN users ON users.id = user_id
-WHERE amount > 0.01 GROUP BY 2, 3
+SELECT 'order', lower(email), amount::text, count(*)::int
+FROM orders JOIN users ON users.id = user_id WHERE amount > 0.01 GROUP BY 2, 3
 UNION ALL
-SELECT 'cart', lower(email), product, sum(quantity)::int FROM carts JOIN users ON users.id = user_id
-WHERE user_id <> 73 GROUP BY 2, 3
+SELECT 'cart', lower(email), product, sum(quantity)::int
+FROM carts JOIN users ON users.id = user_id WHERE user_id <> 73 GROUP BY 2, 3
 """

@@ -49,7 +49,7 @@ class Version:
         self.rename(connection, f"person{1 + number % 500}@example.com", self._name(number))
 
     def rename(self, connection: Connection, email: str, name: tuple[str, ...]) -> None:
-        """This customer has another name now."""
+        """Somebody has another name now."""
         changed = connection.execute(text(self._update()), {"email": email, **self._values(name)})
         assert changed.rowcount == 1, f"UPDATE has changed {changed.rowcount} rows of 1"
         self.wrote[email] = name
