@@ -48,6 +48,8 @@ class LeadsItem(pytest.Item):
         with closing_pool(make_engine(project_url(project))) as engine:
             differ = _differences(end_of(project, engine), start_of(heir(number)))
             changes = explorer.changes(explorer.snapshot(engine), _snapshot(heir(number)))
+        # A lesson may end with rows in its tables; the next one begins with none.
+        changes = Changes(tuple(one for one in changes.all if one.kind != "rows"))
         if differ or changes:
             raise _moved(number, differ, changes)
 
