@@ -1,25 +1,140 @@
-"""What the checks of lesson 13 look at."""
+"""What the exercises of lesson 13 begin with, and what their checks look at."""
 
 from __future__ import annotations
 
 import ast
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from sqlalchemy import Engine, text
 
+from tutorial_lib.course import lesson_path
 from tutorial_lib.exercises.answer import Answer
 from tutorial_lib.exercises.exercise import Item, NotStarted, Outcome, claim, expect
-from tutorial_lib.exercises.lesson_13.project import (
-    COUPONS,
-    ENV,
-    LOSES_CENTS,
-    LOSES_ON_THE_WAY_BACK,
-    SHOP,
-    THREE,
-)
 from tutorial_lib.explorer import changes, snapshot
+from tutorial_lib.starts import start_of
+
+WRITE = "%%writefile "
+ENV = "alembic/env.py"
+SHOP = start_of("10").files
+
+
+def written(name: str) -> str:
+    """A file as the lesson writes it the first time; the lesson alone holds it."""
+    cells = json.loads(lesson_path("13").read_text(encoding="utf-8"))["cells"]
+    sources = ("".join(cell["source"]) for cell in cells)
+    first = f"{WRITE}{name}\n"
+    return next(text.removeprefix(first) + "\n" for text in sources if text.startswith(first))
+
+
+def revision(number: str, title: str, upgrade: str, downgrade: str) -> dict[str, str]:
+    """A revision after the one before: path to text."""
+    text = f'''"""{title}"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{number}"
+down_revision = "{int(number) - 1:04}"
+
+
+def upgrade():
+{upgrade}
+
+def downgrade():
+{downgrade}'''
+    return {f"alembic/versions/{number}_{title.replace(' ', '_')}.py": text}
+
+
+# 13.1: three revisions of which one leaves an index behind
+DELIVERY = "alembic/versions/0005_deliveries.py"
+THREE = {
+    **revision(
+        "0004",
+        "gift wrap",
+        """    wrap = sa.Column("gift_wrap", sa.Boolean(), server_default="false", nullable=False)
+    op.add_column("orders", wrap)
+""",
+        """    op.drop_column("orders", "gift_wrap")
+""",
+    ),
+    **revision(
+        "0005",
+        "deliveries",
+        """    op.create_table(
+        "deliveries",
+        sa.Column("order_id", sa.Integer(), sa.ForeignKey("orders.id"), primary_key=True),
+        sa.Column("day", sa.Date(), nullable=False),
+    )
+    op.create_index("ix_deliveries_day", "deliveries", ["day"])
+    op.create_index("ix_orders_created_at", "orders", ["created_at"])
+""",
+        """    op.drop_table("deliveries")
+""",
+    ),
+    **revision(
+        "0006",
+        "ratings",
+        """    op.create_table(
+        "ratings",
+        sa.Column("order_id", sa.Integer(), sa.ForeignKey("orders.id"), primary_key=True),
+        sa.Column("stars", sa.Integer(), nullable=False),
+    )
+    op.create_check_constraint("stars_one_to_five", "ratings", "stars BETWEEN 1 AND 5")
+""",
+        """    op.drop_table("ratings")
+""",
+    ),
+}
+
+# 13.2: a revision with data in it, and what a test should notice
+CENTS = revision(
+    "0004",
+    "cents",
+    """    op.add_column("orders", sa.Column("cents", sa.Integer()))
+    op.execute("UPDATE orders SET cents = round(amount * 100)")
+    op.alter_column("orders", "cents", nullable=False)
+    op.drop_column("orders", "amount")
+""",
+    """    op.add_column("orders", sa.Column("amount", sa.Numeric(10, 2)))
+    op.execute("UPDATE orders SET amount = cents / 100.0")
+    op.alter_column("orders", "amount", nullable=False)
+    op.drop_column("orders", "cents")
+""",
+)
+TESTED = {
+    "pytest.ini": written("pytest.ini"),
+    "conftest.py": written("conftest.py"),
+    ENV: SHOP[ENV].replace(
+        "    connectable = create_engine(get_url(), poolclass=pool.NullPool)",
+        """    connectable = config.attributes.get("connection")  # what a test brings along
+    if connectable is None:
+        connectable = create_engine(get_url(), poolclass=pool.NullPool)""",
+    ),
+    **CENTS,
+}
+
+
+def broken(right: str, wrong: str) -> dict[str, str]:
+    """The revision of 13.2 with a mistake in it."""
+    ((path, text),) = CENTS.items()
+    return {path: text.replace(right, wrong)}
+
+
+LOSES_CENTS = broken("round(amount * 100)", "round(amount) * 100")
+LOSES_ON_THE_WAY_BACK = broken("cents / 100.0", "cents / 100")
+
+# 13.3: a revision that two deployments want to run
+COUPONS = revision(
+    "0004",
+    "coupons",
+    """    op.create_table("coupons", sa.Column("code", sa.String(20), primary_key=True))
+""",
+    """    op.drop_table("coupons")
+""",
+)
 
 READ = "read what the error says, and the file that it names"
 
@@ -132,7 +247,9 @@ WAITING = text("""
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """)
-PATIENCE = 1.2  # seconds for the second to come, once the first waits; lock_timeout is 2 s
+# Nobody gives up at the gate, however slow this machine is.
+UNHURRIED = "ALTER DATABASE {} SET lock_timeout = '20s'"
+PATIENCE = 0.7  # seconds for the second to come, once the first waits
 
 
 def _race(answer: Answer) -> list[Outcome]:
@@ -141,6 +258,8 @@ def _race(answer: Answer) -> list[Outcome]:
     if first.error:
         return [first]
     engine = answer.scratch_engine
+    with engine.begin() as connection:
+        connection.execute(text(UNHURRIED.format(engine.url.database)))
     with ThreadPoolExecutor(2) as threads:
         with engine.connect() as gate:
             gate.execute(GATE)
@@ -150,12 +269,17 @@ def _race(answer: Answer) -> list[Outcome]:
 
 
 def _wait_for(engine: Engine, both: list[Future[Outcome]]) -> None:
-    """Wait until both wait, or one does and the other had time to; or until they have ended."""
-    since = 0.0
+    """Wait until both wait, or one does and the other had time to; or until one has ended.
+
+    The other gets three times as long as the first has taken to come.
+    """
+    begun, end = time.monotonic(), 0.0
     while not any(each.done() for each in both):
         with engine.connect() as connection:
             waiting = connection.scalar(WAITING)
-        since = since or (time.monotonic() if waiting else 0.0)
-        if waiting > 1 or (since and time.monotonic() - since > PATIENCE):
+        now = time.monotonic()
+        if waiting and not end:
+            end = now + max(PATIENCE, 3 * (now - begun))
+        if waiting > 1 or (end and now > end):
             return
         time.sleep(0.02)
