@@ -20,6 +20,7 @@ with op.get_context().autocommit_block():
     op.execute("{UPDATE} <= 600")
 """
 REST = f'op.execute("{UPDATE} > 600")'
+APART = "with op.get_context().autocommit_block(): pass"
 VALIDATE = 'op.execute("ALTER TABLE users VALIDATE CONSTRAINT two_names")'
 
 
@@ -58,11 +59,17 @@ def test_a_lock_that_comes_after_the_rows_is_noticed() -> None:
 
 def test_a_table_that_is_written_anew_is_noticed() -> None:
     anew = 'op.alter_column("users", "password", type_=sa.String(254))'
-    apart = "with op.get_context().autocommit_block(): pass"
-    said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{apart}\n{anew}"))
+    said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{APART}\n{anew}"))
     assert "0006: the whole table was written anew" in said
 
 
 def test_validating_beside_the_rows_keeps_nobody_out() -> None:
     verdict = with_fill(f"{BATCHES}\n{REST}\n{VALIDATE}")
     assert verdict.state == DONE, verdict
+
+
+def test_a_shop_that_is_shut_for_long_is_noticed() -> None:
+    shut = 'op.execute("LOCK TABLE users; SELECT pg_sleep(10.5)")'
+    said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{APART}\n{shut}"))
+    assert said.startswith("nobody in the shop meets an error")
+    assert "lock timeout" in said

@@ -20,12 +20,12 @@ from tutorial_lib.exercises.answer import Answer
 from tutorial_lib.exercises.exercise import Item, NotStarted, Outcome, claim, expect
 from tutorial_lib.starts import start_of
 
-PATIENCE = 20  # seconds that one command may take; a backfill may loop for ever
+PATIENCE = 40  # seconds that one command may take; a backfill may loop for ever
 MANY = 100  # rows that one transaction may change while it locks their table
 NAME = "rehearsal"  # what the sessions of the service are called
 RUN = "alembic/versions: the revision that is named here, and the line that fails"
 DEADLOCK = "a transaction that changes rows and then the table: who waits for whom?"
-WAITED = "the shop ended a wait after 2 seconds: which lock does the revision hold, and how long?"
+WAITED = "the shop ended a wait after 10 seconds: which lock does the revision hold, and how long?"
 
 
 @dataclass
@@ -119,7 +119,8 @@ def stage(answer: Answer, base: str, sql: str = "") -> Iterator[Stage]:
     engine = make_engine(url, connect_args=arguments, pool_size=10)
     try:
         with engine.begin() as connection:
-            connection.exec_driver_sql(WATCH + sql)
+            connection.exec_driver_sql(LONGER + WATCH + sql)
+        engine.dispose()  # what is set for a database holds for new sessions
         yield Stage(answer, engine, line(answer, base))
     finally:
         engine.dispose()
@@ -197,6 +198,12 @@ def _says(source: str) -> bool:
 CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name <> :name
+"""
+# A wait of seconds must come from the answer, and not from a machine with much else to do.
+LONGER = """
+DO $$ BEGIN
+    EXECUTE 'ALTER DATABASE ' || quote_ident(current_database()) || ' SET lock_timeout = ''10s''';
+END $$;
 """
 # Who changes rows of users, how many in one statement, and what the transaction has locked.
 WATCH = """

@@ -181,8 +181,6 @@ op.execute("DROP TABLE doubles")
 {_otherwise("WHERE id > stays", CAPITALS)}
 --- the index is not in the model -> models and database are alike
 {_all("", WHOLE)}
---- the shop is shut for too long -> lock timeout
-{_all(LOWERED, f"{WHOLE}{chr(10)}import time; time.sleep(2.5)")}
 --- other accounts are touched -> of each customer, the oldest account
 {_all(LOWERED, WHOLE + chr(10) + 'op.execute("UPDATE users SET name = trim(name)")')}
 --- only the model -> new revisions follow 0004
