@@ -56,6 +56,7 @@ LAYERS = (
     "migrations ci freshness runs starts",
     "explorer.look explorer.snapshot explorer.diagram explorer.history",
     "explorer",
+    "needs",
     "lesson doctor",
     "exercises exercises.exercise exercises.given",
     "exercises.answer exercises.samples",

@@ -20,6 +20,7 @@ from tutorial_lib.db import make_engine
 from tutorial_lib.display import Card
 from tutorial_lib.errors import LessonError
 from tutorial_lib.migrations import run_alembic
+from tutorial_lib.needs import unmet
 from tutorial_lib.project import write_note
 from tutorial_lib.servers.server import Server, admin
 from tutorial_lib.starts import Start, has_only, lay, start_of
@@ -27,11 +28,6 @@ from tutorial_lib.starts import Start, has_only, lay, start_of
 # For every session in a lesson's database, whoever opens it: time reads the same everywhere,
 # and a statement that waits for a lock gives up, rather than let the notebook hang.
 DEFAULTS = {"timezone": "UTC", "lock_timeout": "2s"}
-# Lessons that take the five values of an address apart: a unix socket has other ones.
-OVER_TCP = {"01"}
-
-# Lessons that show what older servers do not have: the first number of the version they need.
-NEEDS = {"12": 18}
 
 _started: dict[str, Lesson] = {}
 
@@ -77,7 +73,7 @@ def start(number: str | int, *, resume: bool = False) -> Lesson:
     folder with work in it moves to `workspace/kept/`. With it, both stay as they are.
 
     The working directory becomes the project folder. Raises LessonError when another
-    kernel has the lesson open, when there is nothing to resume, when the server is too old for
+    kernel has the lesson open, when there is nothing to resume, when the server is not fit for
     the lesson, or when the database or folder cannot be made; SettingsError and ServerError
     when there is no server.
     """
@@ -121,8 +117,8 @@ def open_place(place: Place, *, resume: bool = False) -> Lesson:
     settings = read_settings()
     _consent(settings)
     server = servers.find(settings)
-    _need_host(place, server)
-    _need_version(place, server)
+    if problem := unmet(place.key[:2], server):
+        raise problem
     workspace.claim(settings.workspace, place.key[:2])
     if place.key in _started:
         _started.pop(place.key).engine.dispose()
@@ -246,18 +242,6 @@ def _consent(settings: Settings) -> None:
     )
 
 
-def _need_host(place: Place, server: Server) -> None:
-    """Say at its start that a lesson cannot be done over a unix socket, not somewhere in it."""
-    if place.key in OVER_TCP and not server.url.host:
-        raise LessonError(
-            f"Lesson {place.number} needs a server with a host and a port.",
-            f"It makes an address of them, and {server.place} is a unix socket. "
-            "The other lessons work on it.",
-            "Name the server by its host in DATABASE_*, or set TUTORIAL_POSTGRES=embedded "
-            "to use the kit's.",
-        )
-
-
 def _prepare_kernel(lesson: Lesson | None) -> None:
     """In a notebook: the magics, and imports that see a project's files as they are now."""
     from IPython.core.getipython import get_ipython
@@ -272,15 +256,3 @@ def _prepare_kernel(lesson: Lesson | None) -> None:
 
 if "IPython" in sys.modules:
     _prepare_kernel(None)  # until a lesson is started, %alembic says that none is
-
-
-def _need_version(place: Place, server: Server) -> None:
-    """Say at its start that a lesson needs a newer server, not somewhere in it."""
-    needed = NEEDS.get(place.key[:2], 0)
-    if server.version // 10000 < needed:
-        raise LessonError(
-            f"Lesson {place.key[:2]} needs PostgreSQL {needed}.",
-            f"The server at {server.place} is PostgreSQL {server.release}. "
-            "The other lessons work on it.",
-            "Set TUTORIAL_POSTGRES=embedded to use the kit's own, or name a newer server.",
-        )

@@ -55,6 +55,8 @@ def verify(
     if learner:
         raise typer.Exit(_judge_copies(keys))
     options = Options(python, jobs, server, junit)
+    if not numbers:
+        keys = _fitting(keys, options)
     if unpinned:
         raise typer.Exit(_with_newest(keys, options, report))
     runs = [_run(keys, options, report)]
@@ -63,6 +65,17 @@ def verify(
         runs.append(_run(keys, replace(options, junit=None), report))
         _tell_unstable(*runs)
     raise typer.Exit(1 if any(run.failed for run in runs) else 0)
+
+
+def _fitting(keys: list[str], options: Options) -> list[str]:
+    """Without the lessons that the server is not fit for; says which these are, and why."""
+    from tutorial_lib.course import entry, lesson_path
+    from tutorial_lib.testing.verification import left_out
+
+    unfit = left_out(keys, options)
+    for key, error in unfit.items():
+        out.print(f"{key} · {entry(lesson_path(key)).title:<27} left out: {error.what}")
+    return [key for key in keys if key not in unfit]
 
 
 def _run(keys: list[str], options: Options, report: Path | None) -> Run:

@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tutorial_lib.config import ROOT
-from tutorial_lib.course import course_map, following, lesson_path
+from tutorial_lib.config import ROOT, read_settings
+from tutorial_lib.course import course_map, lesson_path
 from tutorial_lib.editions import load
-from tutorial_lib.errors import NotebookError
+from tutorial_lib.errors import LessonError, NotebookError, ServerError
+from tutorial_lib.needs import unmet
+from tutorial_lib.servers import own
+from tutorial_lib.starts import heir
 
 LOOK = 0.1  # seconds between two looks at the events
 EVENTS, EXECUTED = "TUTORIAL_EVENTS", "TUTORIAL_EXECUTED"
@@ -75,6 +78,25 @@ class Options:
     server: str = ""
     junit: Path | None = None
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What names the server."""
+        own = {"DATABASE_URL": self.server, "TUTORIAL_POSTGRES": "own"}
+        return own if self.server else {}
+
+
+def left_out(numbers: list[str], options: Options) -> dict[str, LessonError]:
+    """The lessons that a server of one's own is not fit for, and why."""
+    settings = read_settings({**os.environ, **options.environment})
+    if settings.postgres != "own":
+        return {}
+    try:
+        server = own.find(settings)
+    except ServerError:  # the run itself says so, with all that is known
+        return {}
+    found = {number: unmet(number, server) for number in numbers}
+    return {number: error for number, error in found.items() if error}
+
 
 @dataclass
 class Run:
@@ -121,9 +143,8 @@ class Run:
         command += ["-n", str(options.jobs), "--dist", "loadfile"] if options.jobs > 1 else []
         command += [f"--junit-xml={options.junit.resolve()}"] if options.junit else []
         command += ["--rootdir", str(ROOT), *map(str, map(lesson_path, self.numbers))]
-        own = {"DATABASE_URL": options.server, "TUTORIAL_POSTGRES": "own"}
         told = {EVENTS: str(events), EXECUTED: str(self.executed)}
-        environ = {**os.environ, **told, **(own if options.server else {})}
+        environ = {**os.environ, **told, **options.environment}
         try:
             return subprocess.Popen(
                 command, cwd=ROOT, env=environ, stdout=log, stderr=subprocess.STDOUT
@@ -151,7 +172,7 @@ def _tests(path: Path) -> int:
     """How many tests a notebook makes."""
     cells = load(path)["cells"]
     code = len([cell for cell in cells if cell["cell_type"] == "code"])
-    return code + 1 + bool(following(path.name[:2]))
+    return code + 1 + bool(heir(path.name[:2]))
 
 
 def _events(path: Path, process: subprocess.Popen[bytes]) -> Iterator[dict[str, object]]:
