@@ -196,7 +196,7 @@ def test_who_is_in_the_way_is_named_in_the_end(shop: Engine) -> None:
     with report(shop) as connection:
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
         with pytest.raises(LockError) as caught:
-            locks.patiently(shop, ADD, timeout=0.2, tries=2, pause=0)
+            locks.patiently(shop, ADD, timeout=0.4, tries=2, pause=0)
     assert str(caught.value) == (
         f"{ADD!r} did not get its lock in 2 tries, and was rolled back. In its way: session "
         f"{pid} (idle in transaction), 'SELECT pg_backend_pid()'. Try again when that has ended; "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tutorial_lib import commands
 from tutorial_lib.commands import from_here, look_for, redirected, split
 from tutorial_lib.errors import AlembicError
+from tutorial_lib.locks import beginning
 from tutorial_lib.project import project_url
 from tutorial_lib.servers.server import admin
 
@@ -94,7 +95,10 @@ def _blocked(line: str, project: Path) -> AlembicError:
     with admin(project_url(project)) as connection, connection.cursor() as cursor:
         cursor.execute(OPEN_TRANSACTIONS)
         found = cursor.fetchall()
-    told = [f"session {pid}, whose last statement began with {text!r}" for pid, text in found]
+    told = [
+        f"session {pid}, whose last statement began with {beginning(query, 40)!r}"
+        for pid, query in found
+    ]
     ending = " or ".join(f"SELECT pg_terminate_backend({pid})" for pid, _ in found)
     return AlembicError(
         f"alembic {line.strip()} gave up waiting for a lock; nothing was changed.",
@@ -104,9 +108,8 @@ def _blocked(line: str, project: Path) -> AlembicError:
     )
 
 
-# The beginning of the statement only, up to its first value: values are nobody's business.
 OPEN_TRANSACTIONS = """
-SELECT pid, trim(split_part(left(query, 40), '''', 1)) FROM pg_stat_activity
+SELECT pid, query FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
 ORDER BY xact_start
 """

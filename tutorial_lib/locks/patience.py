@@ -39,13 +39,15 @@ def patiently(
     Every try has a connection of its own. A function must be fit to run again: what it has
     committed before it failed is not taken back. Other errors are raised as they are.
     """
+    behind: tuple[Session, ...] = ()
     for number in range(1, tries + 1):
         try:
             _try(engine, work, timeout)
             return number
         except _Waited as failed:
+            behind = failed.behind or behind
             if number == tries:
-                raise _gave_up(work, tries, failed.behind) from failed.error
+                raise _gave_up(work, tries, behind) from failed.error
             log.info("try %s of %s: no lock within %s s", number, tries, timeout)
         time.sleep(min(pause * 2 ** (number - 1), LONGEST))
     raise ValueError(f"tries is {tries}, and should be at least 1")
