@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,5 +100,6 @@ def test_binders_last_step_makes_the_learners_copies(tmp_path: Path) -> None:
     assert word == "tutorial"
     assert set(rest) <= commands()
     environ = {**os.environ, "TUTORIAL_WORKSPACE": str(tmp_path / "workspace")}
-    subprocess.run([word, *rest], env=environ, check=True, capture_output=True)
+    program = Path(sys.executable).with_name(word)
+    subprocess.run([program, *rest], env=environ, check=True, capture_output=True)
     assert (tmp_path / "workspace" / "notebooks" / "00_start_here.ipynb").is_file()

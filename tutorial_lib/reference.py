@@ -1,6 +1,6 @@
 """The reference on one page: what to do in which situation, collected from the lessons.
 
-A lesson states a rule in a cell of its own, `> **Rule.** When it rains: take an umbrella.`
+A lesson states a rule in a paragraph of its own: `> **Rule.** When it rains: take an umbrella.`
 `tutorial refresh` writes the page; a test holds it equal to the notebooks.
 """
 
@@ -70,9 +70,10 @@ def write() -> bool:
 
 def _rules_of(path: Path) -> Iterator[Rule]:
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "markdown" and source.startswith(MARK.rstrip()):
-            yield _rule(source, entry(path))
+        paragraphs = "".join(cell["source"]).split("\n\n")
+        for paragraph in paragraphs if cell["cell_type"] == "markdown" else ():
+            if paragraph.startswith(MARK.rstrip()):
+                yield _rule(paragraph, entry(path))
 
 
 def _rule(source: str, lesson: Entry) -> Rule:

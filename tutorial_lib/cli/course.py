@@ -191,7 +191,7 @@ def _with_newest(keys: list[str], options: Options, report: Path | None) -> int:
 
 
 def refresh(numbers: Numbers = None) -> None:
-    """Run the reference notebooks and write their outputs, and the page of rules.
+    """Run the notebooks; write their outputs and the page of rules.
 
     Example: python3 start.py refresh 01
     """
