@@ -295,7 +295,7 @@ def patient(workspace: Path) -> Iterator[Callable[[str], Lesson]]:
     opened: list[Lesson] = []
 
     def make(step: str) -> Lesson:
-        opened.append(open_place(Place("12", "10", start_of("10").files)))
+        opened.append(open_place(Place("10", "10", start_of("10").files)))
         env = opened[0].project / "alembic" / "env.py"
         env.write_text(patient_env(env.read_text("utf-8")), encoding="utf-8")
         write_revision(opened[0].project, step)
