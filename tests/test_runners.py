@@ -103,7 +103,10 @@ def one_by_one(command: Callable[[Path, Path, int], list[str]]) -> Runner:
         def is_red(path: Path) -> bool:
             words = [*PROGRAM, *command(path, out, limit)]
             environ = {**os.environ, "TUTORIAL_WORKSPACE": str(out / path.stem)}
-            return bool(subprocess.run(words, env=environ, capture_output=True).returncode)
+            done = subprocess.run(words, env=environ, capture_output=True, text=True)
+            if done.returncode:
+                print(path.name, done.stderr[-2000:])  # pytest shows it when that is wrong
+            return bool(done.returncode)
 
         with ThreadPoolExecutor(2) as pool:
             verdicts = list(pool.map(is_red, paths))
