@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -267,3 +268,32 @@ def test_what_another_user_left_is_no_hindrance(user: Callable[[str], Server], l
     name = fresh_name()
     ensure(grace, name, label, without_anything)
     assert name in names(grace)
+
+
+@pytest.fixture
+def adas(user: Callable[[str], Server], label: str) -> tuple[Server, str]:
+    """Ada's server, and a database that she has made, in which she works."""
+    ada, name = user("CREATEDB"), fresh_name()
+    ensure(ada, name, label, without_anything)
+    ask(ada.url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    return ada, name
+
+
+def test_drop_waits_for_autovacuum_and_the_like(server: Server, adas: tuple[Server, str]) -> None:
+    """A superuser's session stands for it: this user may not end it, and it ends by itself."""
+    ada, name = adas
+    with admin(server.url.set(database=name)) as above, admin(ada.url.set(database=name)):
+        ending = threading.Timer(0.5, above.close)
+        ending.start()
+        with databases.building(ada) as connection:
+            assert databases.drop(connection, name) is True
+        ending.join()
+    assert name not in names(ada)
+
+
+def test_drop_says_so_when_another_user_stays(server: Server, adas: tuple[Server, str]) -> None:
+    ada, name = adas
+    told = pytest.raises(LessonError, match=r"permission denied .*another user works in it")
+    with admin(server.url.set(database=name)), databases.building(ada) as connection, told:
+        databases.drop(connection, name)
+    assert name in names(ada)

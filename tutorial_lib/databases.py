@@ -80,8 +80,27 @@ def drop(connection: Connection, name: str) -> bool:
             "It does not carry the kit's mark in its comment, so it is left alone.",
             "Rename or drop it yourself if nobody needs it, then start the lesson again.",
         )
-    _run(connection, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    try:
+        _ask(connection, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    except psycopg2.errors.InsufficientPrivilege as error:
+        _drop_mildly(connection, name, error)
     return True
+
+
+def _drop_mildly(connection: Connection, name: str, error: Exception) -> None:
+    """Drop a database in which somebody is whom this user may not end: it may be autovacuum.
+
+    Without FORCE, PostgreSQL sends autovacuum away itself, and waits for others, five seconds.
+    """
+    ours = SQL(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {} "
+        "AND usename = current_user AND pid <> pg_backend_pid()"
+    )
+    try:
+        _ask(connection, ours.format(Literal(name)))
+        _ask(connection, SQL("DROP DATABASE {}").format(Identifier(name)))
+    except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ObjectInUse):
+        raise _refused(connection, error) from None
 
 
 def mark_of(connection: Connection, name: str) -> str | None:
@@ -144,10 +163,14 @@ def _names(*names: str) -> list[Identifier]:
     return [Identifier(name) for name in names]
 
 
+def _ask(connection: Connection, statement: Composed | SQL) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
 def _run(connection: Connection, statement: Composed | SQL) -> None:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
+        _ask(connection, statement)
     except psycopg2.errors.InsufficientPrivilege as error:
         raise _refused(connection, error) from None
 
