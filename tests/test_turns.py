@@ -134,7 +134,10 @@ def test_an_error_in_the_block_gives_the_turn_back(engine: Engine) -> None:
 
 def test_a_turn_whose_connection_was_cut_off_ends_without_another_error(engine: Engine) -> None:
     with one_at_a_time(engine, "job"), engine.connect() as connection:
-        cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        cut = (
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+            "WHERE locktype = 'advisory' AND datname = current_database()"
+        )
         until(lambda: connection.execute(text(cut)).all() == [])
 
 
