@@ -259,6 +259,7 @@ def test_the_next_process_finds_it_again(server: Server, running: EmbeddedServer
     assert ask_at_once(running.home, 1) == [f"{server.place} {running.cluster.pid()}"]
 
 
+@pytest.mark.slow
 def test_is_started_once_when_ten_processes_ask_at_the_same_moment(new: EmbeddedServer) -> None:
     given = ask_at_once(new.home, 10)
     assert given == [f"{new.ensure().place} {new.cluster.pid()}"] * 10

@@ -167,6 +167,7 @@ def learner(shell: dict[str, str]) -> Iterator[EmbeddedServer]:
     server.remove()
 
 
+@pytest.mark.slow
 def test_a_learners_server_and_workspace_are_left_alone(
     shell: dict[str, str], learner: EmbeddedServer
 ) -> None:
@@ -218,6 +219,7 @@ def test_two_runs_at_once_do_not_touch_each_other(run: dict[str, Any]) -> None:
     assert EmbeddedServer(Path(run["home"])).answer()
 
 
+@pytest.mark.slow
 def test_runs_that_begin_at_once_do_not_sweep_each_other(shell: dict[str, str]) -> None:
     code = """
 input("{}\\n")

@@ -211,6 +211,7 @@ def test_all_is_well_ends_with_0(kit: Path) -> None:
     assert done.stdout.endswith("\nAll is well: 1 lesson.\n")
 
 
+@pytest.mark.slow
 def test_twice_finds_what_is_not_the_same_each_time(kit: Path, tmp_path: Path) -> None:
     once = f"import pathlib\np = pathlib.Path({str(tmp_path / 'seen')!r})\n"
     path = kit / "notebooks" / "07_twice.ipynb"
@@ -223,6 +224,7 @@ def test_twice_finds_what_is_not_the_same_each_time(kit: Path, tmp_path: Path) -
     assert done.stdout.endswith("07 · Twice is not stable: it failed the second time only.\n")
 
 
+@pytest.mark.slow
 def test_it_runs_on_a_server_that_is_named_and_shows_no_password(
     kit: Path, server: Server, tmp_path: Path
 ) -> None:
