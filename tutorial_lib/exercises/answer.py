@@ -11,6 +11,7 @@ import ast
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from sqlalchemy import Engine, NullPool, text
 
 from tutorial_lib import databases
 from tutorial_lib.ci import run_pytest
-from tutorial_lib.config import Settings, read_settings
+from tutorial_lib.config import read_settings
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import AlembicError, CommandError
 from tutorial_lib.exercises.exercise import Exercise, NotStarted, Outcome, shorten
@@ -111,12 +112,14 @@ class Answer(ABC):
         found = (_assigned(source) for name, source in self.files.items() if _is_revision(name))
         return {str(names.get("revision")): names.get("down_revision") for names in found}
 
-    def scratch(self) -> Engine:
+    def scratch(self, key: str = "") -> Engine:
         """An engine for a new database at the exercise's beginning, which may be changed.
 
-        It is gone when the answer is closed. One at a time: the next replaces it.
+        It is gone when the answer is closed. One at a time, unless they are told apart by
+        `key`: the next replaces it.
         """
-        settings, server, name = self._scratch
+        settings, server = read_settings(), self.place.server
+        name = database_name(settings, server, key or f"{self.exercise.slug}-check")
         begin = self.exercise.begin
         assert begin is not None, "an exercise that needs a database has a beginning"
         clone_beginning(settings, server, begin.lesson, name, begin.sql)
@@ -131,42 +134,44 @@ class Answer(ABC):
         `scratch_engine` shows it afterwards.
         """
         if not go_on:
-            self._lay_copy()
+            self.scratch_engine, self._copy = self._lay_copy()
         try:
             said = [run_alembic(line, self._copy, echo=False) for line in lines]
         except AlembicError as error:
             return Outcome(error=shorten(f"{error.what} {error.why}"))
         return Outcome(said[-1])
 
-    def pytest(self, line: str = "", files: Mapping[str, str] | None = None) -> Outcome:
-        """Run pytest on a copy of the project in which `files`, path to text, are replaced.
+    def pytest(self, *variants: Mapping[str, str]) -> list[Outcome]:
+        """Run pytest on copies of the project, all at the same time: an Outcome for each.
+
+        variants  files, path to text, that are replaced in a copy; each copy has a scratch
+                  database of its own
 
         The Outcome's value is what it printed; its error says how many tests failed.
         """
-        self._lay_copy()
-        lay(files or {}, self._copy)
+        with ThreadPoolExecutor(len(variants)) as threads:
+            return list(threads.map(self._tested, variants, range(len(variants))))
+
+    def _tested(self, files: Mapping[str, str], number: int) -> Outcome:
+        _, copy = self._lay_copy(f"-{number}")
+        lay(files, copy)
         try:
-            return Outcome(run_pytest(line, self._copy, echo=False))
+            return Outcome(run_pytest("", copy, echo=False))
         except CommandError as error:
             return Outcome(error=shorten(f"{error.what} {error.why}"))
 
-    def _lay_copy(self) -> None:
-        settings, server, name = self._scratch
-        self.scratch_engine = self.scratch()
-        self._closing.callback(shutil.rmtree, self._copy, ignore_errors=True)
-        lay(self.files, self._copy)
-        write_note(settings, server, name, self._copy)
+    def _lay_copy(self, mark: str = "") -> tuple[Engine, Path]:
+        """A copy of the project and its scratch database; one that was there is replaced.
 
-    @property
-    def _copy(self) -> Path:
-        """The copy of the project; it lies beside it, and so counts as a project."""
-        return self.project.with_name(f"{self.exercise.slug}-check")
-
-    @cached_property
-    def _scratch(self) -> tuple[Settings, Server, str]:
+        It lies beside the project, and so counts as one.
+        """
+        key = f"{self.exercise.slug}-check{mark}"
+        engine, copy = self.scratch(key), self.project.with_name(key)
+        self._closing.callback(shutil.rmtree, copy, ignore_errors=True)
+        lay(self.files, copy)
         settings = read_settings()
-        server = self.place.server
-        return settings, server, database_name(settings, server, f"{self.exercise.slug}-check")
+        write_note(settings, self.place.server, str(engine.url.database), copy)
+        return engine, copy
 
     def _opened(self, url: Any, options: str) -> Engine:
         engine = make_engine(url, connect_args={"options": options}, poolclass=NullPool)

@@ -182,17 +182,16 @@ def tested(answer: Answer) -> Iterator[Item]:
     """13.2: tests that pass for a right revision and fail for wrong ones."""
     if not any(_has_test(text) for name, text in answer.files.items() if name[:5] == "test_"):
         raise NotStarted
-    told = answer.pytest()
-    where = f"the output of %pytest: {READ}"
-    yield claim("your tests pass with 0004 as it is", not told.error, "they pass", told, where)
-    if told.error:
-        return
     cases = (
         ("the way up loses the cents", LOSES_CENTS, "the amount of the order that you put in"),
         ("the way back loses the cents", LOSES_ON_THE_WAY_BACK, "what you look at after the way"),
     )
-    for what, files, place in cases:
-        told = answer.pytest(files=files)
+    right, *wrong = answer.pytest({}, *(files for _, files, _ in cases))
+    where = f"the output of %pytest: {READ}"
+    yield claim("your tests pass with 0004 as it is", not right.error, "they pass", right, where)
+    if right.error:
+        return
+    for (what, _, place), told in zip(cases, wrong, strict=True):
         where = f"{place}: would 20.00 show it? And is there an assert after each way?"
         got = told.error or "they pass"
         yield claim(f"they fail when {what}", bool(told.error), "they fail", got, where)
