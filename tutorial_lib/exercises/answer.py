@@ -126,15 +126,18 @@ class Answer(ABC):
         self._closing.callback(_dropped, server, name)
         return self._opened(server.url.set(database=name), LIMITS)
 
-    def alembic(self, *lines: str, go_on: bool = False) -> Outcome:
+    def alembic(
+        self, *lines: str, go_on: bool = False, files: Mapping[str, str] | None = None
+    ) -> Outcome:
         """Run Alembic's commands on a copy of the project and a scratch database.
 
         The Outcome's value is what the last one printed; its error, what failed. The scratch
         database is at the exercise's beginning, or, with `go_on`, where the last call left it;
-        `scratch_engine` shows it afterwards.
+        `scratch_engine` shows it afterwards. `files`, path to text, are added to the copy.
         """
         if not go_on:
             self.scratch_engine, self._copy = self._lay_copy()
+        lay(files or {}, self._copy)
         try:
             said = [run_alembic(line, self._copy, echo=False) for line in lines]
         except AlembicError as error:
@@ -142,14 +145,14 @@ class Answer(ABC):
         return Outcome(said[-1])
 
     def pytest(self, *variants: Mapping[str, str]) -> list[Outcome]:
-        """Run pytest on copies of the project, all at the same time: an Outcome for each.
+        """Run pytest on copies of the project, two at a time: an Outcome for each.
 
         variants  files, path to text, that are replaced in a copy; each copy has a scratch
                   database of its own
 
         The Outcome's value is what it printed; its error says how many tests failed.
         """
-        with ThreadPoolExecutor(len(variants)) as threads:
+        with ThreadPoolExecutor(2) as threads:  # as many as most machines have processors
             return list(threads.map(self._tested, variants, range(len(variants))))
 
     def _tested(self, files: Mapping[str, str], number: int) -> Outcome:

@@ -46,8 +46,10 @@ class Verdict:
         if self.state == DONE:
             return f'To compare with ours: solution("{number}").'
         if self.state == NOT_STARTED:
+            failed = "If it has failed, its own output says why. " if self._leaves_traces else ""
             return (
-                f'Write your answer above, run its cell, then this one. For help: hint("{number}").'
+                "Write your answer above, run its cell, then this one. "
+                f'{failed}For help: hint("{number}").'
             )
         return f'For help: hint("{number}"). To see one that works: solution("{number}").'
 
@@ -61,10 +63,21 @@ class Verdict:
         summary, advice = html.escape(self.summary), html.escape(self.advice)
         return f"<p><strong>{summary}</strong></p>{table}<p>{advice}</p>"
 
+    @property
+    def _leaves_traces(self) -> bool:
+        """Whether an answer is what it leaves in the files or the database, and no name."""
+        return bool(self.exercise.begin and not self.exercise.names)
+
+    @property
+    def _nothing(self) -> str:
+        if self._leaves_traces:
+            return "Nothing has changed in its files or its database since it was begun."
+        return "There is no answer."
+
     def error(self) -> ExerciseError:
         """The same as an error, so that no runner takes it for a success."""
         missing = next((item for item in self.items if not item.good), None)
-        first = f"The first that does not: {missing.what}." if missing else "There is no answer."
+        first = f"The first that does not: {missing.what}." if missing else self._nothing
         if self.note and not missing:
             first = "The check does not know where to look."
         return ExerciseError(self.summary, first, self.advice)

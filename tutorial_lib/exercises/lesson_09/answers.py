@@ -28,9 +28,9 @@ EUR = 'op.add_column("orders", sa.Column("currency", {}))'
 GOOD = EUR.format('sa.String(3), server_default="EUR", nullable=False')
 DROP = '    op.drop_column("orders", "currency")'
 NO_CURRENCY = f"""
---- no value for the rows -> a column that must not be empty
+--- no value for the rows -> a column that must not be NULL
     {EUR.format("sa.String(3), nullable=False")}
---- a default in Python -> a column that must not be empty
+--- a default in Python -> a column that must not be NULL
     {EUR.format('sa.String(3), default="EUR", nullable=False')}
 --- may be empty -> orders has the column currency
     {EUR.format('sa.String(3), server_default="EUR"')}
@@ -49,6 +49,8 @@ NO_CURRENCY = f"""
     {GOOD.replace("orders", "carts")}
 --- an order changed -> the three orders are the same
     {GOOD}; op.execute("UPDATE orders SET amount = 1 WHERE id = 1")
+--- the status of all orders -> the three orders are the same
+    {GOOD}; op.execute("UPDATE orders SET status = 'shipped'")
 --- an index as well -> nothing else has changed
     {GOOD}; op.create_index("ix_currency", "orders", ["currency"])
 --- an order thrown away -> the three orders are in EUR
@@ -122,12 +124,24 @@ NOT_ALL = f"""
     {DEFAULT}; {RULE}
     op.alter_column("orders", "status", type_={STATUS}, existing_nullable=False)
     {STATUS}.create(op.get_bind())
---- other rules dropped -> nothing is gone
+--- other rules dropped -> nothing else has changed
     {DEFAULT}; {VALUE}; {RULE}
     op.drop_constraint("quantity_positive", "carts", type_="check")
+--- a rule without a name -> the rule has the name of models.py
+    {DEFAULT}; {VALUE}; op.execute("ALTER TABLE orders ADD CHECK (amount >= 0)")
+--- a name that is whole already -> the naming convention writes the rest
+    {DEFAULT}; {VALUE}; {RULE.replace("amount_not", "ck_orders_amount_not")}
+--- a rule for later rows only -> the rule holds for the rows that are there, too
+    {DEFAULT}; {VALUE}
+    op.execute("ALTER TABLE orders ADD CONSTRAINT ck_orders_amount_not_negative "
+               "CHECK (amount >= 0) NOT VALID")
+--- a quantity that may be NULL -> quantity is as models.py says
+    {DEFAULT.replace('"1"', '"1", nullable=True')}; {VALUE}; {RULE}
+--- another type of amount -> nothing else has changed
+    {DEFAULT}; {VALUE}; {RULE}; op.alter_column("orders", "amount", type_=sa.Numeric(14, 4))
 --- an order thrown away -> the three orders kept their status
     {DEFAULT}; {VALUE}; {RULE}; op.execute("DELETE FROM orders WHERE id = 3")
---- an amount changed -> the three orders are there
+--- an amount changed -> the three orders are the same
     {DEFAULT}; {VALUE}; {RULE}; op.execute("UPDATE orders SET amount = 1 WHERE id = 3")
 """  # noqa: S608
 MISSED_RIGHT = right(
@@ -136,7 +150,8 @@ MISSED_RIGHT = right(
 --- in SQL
     op.execute("ALTER TABLE carts ALTER quantity SET DEFAULT 1")
     op.execute("ALTER TYPE order_status ADD VALUE IF NOT EXISTS 'returned' AFTER 'shipped'")
-    op.execute("ALTER TABLE orders ADD CHECK (NOT amount < 0)")
+    op.execute("ALTER TABLE orders ADD CONSTRAINT ck_orders_amount_not_negative "
+               "CHECK (NOT amount < 0)")
 --- a new type takes the place of the old one
     {DEFAULT}; {RULE}
     op.execute("ALTER TABLE orders ALTER status DROP DEFAULT")
@@ -156,7 +171,7 @@ BOTH_BACK = f'    op.drop_column("orders", "payment"); {DROP_TYPE}'
 NO_PAYMENT = f"""
 --- the draft as it is -> `add_column` does not make it
     {PAID.format("payment, nullable=False")}
---- the type, and no value for the rows -> a column that must not be empty
+--- the type, and no value for the rows -> a column that must not be NULL
     {CREATE}; {PAID.format("payment, nullable=False")}
 --- the default stays -> orders.payment is as models.py says
     {CREATE}; {INVOICE}
@@ -166,6 +181,10 @@ NO_PAYMENT = f"""
     {CREATE}; {INVOICE.replace("invoice", "card")}; {NO_DEFAULT}
 --- a text -> orders.payment is as models.py says
     {CREATE}; {INVOICE.replace("payment,", "sa.String(20),")}; {NO_DEFAULT}
+--- in another order -> the same values, in the same order
+    op.execute("CREATE TYPE payment_kind AS ENUM ('invoice', 'card')"); {INVOICE}; {NO_DEFAULT}
+--- made twice -> which of your lines made it
+    {CREATE}; {CREATE}
 --- other values -> the type has the values of Payment
     op.execute("CREATE TYPE payment_kind AS ENUM ('invoice')"); {INVOICE}; {NO_DEFAULT}
 --- another name for the type -> orders.payment is as models.py says

@@ -20,7 +20,7 @@ INSERT INTO orders (user_id, amount, status) VALUES
     (1, 24.00, 'paid'), (1, 39.50, 'shipped'), (2, 7.25, 'new');
 INSERT INTO carts (user_id, product, quantity) VALUES (1, 'Teapot', 2), (2, 'Cup', 6);
 """
-ORDERS = ["1, 24.00", "1, 39.50", "2, 7.25"]
+ORDERS = ["1, 24.00, paid", "1, 39.50, shipped", "2, 7.25, new"]
 NONE = "nothing"
 
 
@@ -45,6 +45,12 @@ MISSED = _models(
         '    quantity: Mapped[int] = mapped_column(server_default="1")\n',
     ),
 )
+# What 09.2 changes, and the valid rules of orders.
+CHANGED = ("carts.quantity", "orders.ck_orders_amount_not_negative", "order_status")
+RULES = """
+SELECT conname FROM pg_constraint
+WHERE conrelid = 'orders'::regclass AND contype = 'c' AND convalidated ORDER BY conname
+"""
 PAYMENT = _models(
     (
         "class Order(Base):",
@@ -75,7 +81,13 @@ def _tried(engine: Engine, statement: str) -> Outcome:
 
 def _orders(engine: Engine) -> list[str]:
     """The orders, by what cannot change in these exercises."""
-    return _asked(engine, "SELECT user_id, amount FROM orders ORDER BY id")
+    return _asked(engine, "SELECT user_id, amount, status FROM orders ORDER BY id")
+
+
+def _same(engine: Engine) -> Item:
+    """Whether no way has changed an order."""
+    where = "def upgrade and def downgrade: neither should touch what was in an order before"
+    return expect("the three orders are the same", _orders(engine), ORDERS, where)
 
 
 def _values(engine: Engine, column: str) -> list[str]:
@@ -97,14 +109,19 @@ def _others(before: Snapshot, after: Snapshot, *wanted: str) -> str:
 def _ran(answer: Answer, step: str, *, go_on: bool = False) -> Item:
     """Whether a step of Alembic ran, on a copy with rows in it."""
     told = answer.alembic(step, go_on=go_on)
-    where = f"def {step.split()[0]}: find the line that fails, and read what the error says"
+    way = step.split()[0]
+    where = f"def {way}: find the line that fails, and read what the error says"
+    if "SyntaxError" in told.error:
+        where = f"%alembic {step}, in a new cell: it shows the line that Python cannot read"
     if "NotNull" in told.error:
-        where = "what the rows that are there get in a column that must not be empty"
-    if "does not exist" in told.error and "type" in told.error:
+        where = "what the rows that are there get in a column that must not be NULL"
+    if way == "upgrade" and "does not exist" in told.error and "type" in told.error:
         where = "the type of the column: `add_column` does not make it"
     if "already exists" in told.error and "type" in told.error:
-        where = "the database has a type of this name; ALTER TYPE adds a value to it"
-    what = f"the {step.split()[0]} runs, with rows in the tables"
+        where = "the database has a type of this name already: which of your lines made it?"
+        if "order_status" in told.error:
+            where = "the database has a type of this name; ALTER TYPE adds a value to it"
+    what = f"the {way} runs, with rows in the tables"
     return claim(what, not told.error, "no error", told, where)
 
 
@@ -137,8 +154,8 @@ def currency(answer: Answer) -> Iterator[Item]:
         left = _others(before, snapshot(answer.scratch_engine))
         where = "def downgrade: is it the opposite of upgrade?"
         yield expect("the downgrade leaves nothing over, and nothing is missing", left, NONE, where)
-        got = _orders(answer.scratch_engine) if left == NONE else []
-        yield expect("the three orders are the same", got, ORDERS, "def upgrade and def downgrade")
+        if left == NONE:
+            yield _same(answer.scratch_engine)
 
 
 def missed(answer: Answer) -> Iterator[Item]:
@@ -164,17 +181,27 @@ def missed(answer: Answer) -> Iterator[Item]:
     where = "models.py, Order: its __table_args__ hold a rule, and the database must know it"
     good = "violates check constraint" in refused.error
     yield claim("an order of -1.00 is refused", good, "violates check constraint", refused, where)
-    free = _tried(engine, order.format("0", "amount"))
+    rules = _asked(engine, RULES)
+    where = (
+        "the name in models.py is the last part; the naming convention writes the rest. And the "
+        "rule holds for the rows that are there, too"
+    )
+    yield expect(
+        "the rule has the name of models.py", rules, ["ck_orders_amount_not_negative"], where
+    )
+    free = _tried(engine, order.format("0", "amount::numeric(10, 2)"))
     where = "the condition in models.py, sign by sign"
     yield expect("an order of 0.00 is accepted", free, "0.00", where)
     cart = "INSERT INTO carts (user_id, product) VALUES (1, 'Kettle') RETURNING quantity"
     where = "models.py, Cart: server_default. This step stood in the draft"
     yield expect("a cart without a quantity holds 1", _tried(engine, cart), "1", where)
-    found = changes(before, snapshot(engine)).all
-    gone = "; ".join(f"{one.kind} {one.name}" for one in found if one.what == "removed") or NONE
-    yield expect("nothing is gone", gone, NONE, "def upgrade: which of its lines drops something?")
-    got = _orders(engine)
-    yield expect("the three orders are there", got, ORDERS, "def upgrade: it should touch no row")
+    about = _column(engine, "carts.quantity")
+    where = "op.alter_column for carts.quantity: what else does it change?"
+    yield expect("quantity is as models.py says", about, "integer, not null, default 1", where)
+    others = _others(before, snapshot(engine), *CHANGED)
+    where = "def upgrade: which of its lines changes or drops something else?"
+    yield expect("nothing else has changed", others, NONE, where)
+    yield _same(engine)
 
 
 def payment(answer: Answer) -> Iterator[Item]:
@@ -188,14 +215,15 @@ def payment(answer: Answer) -> Iterator[Item]:
         return
     engine = answer.scratch_engine
     where = (
-        "models.py: the type of the column, whether it may be empty, and whether it has a default"
+        "models.py: the type of the column, whether it may be NULL, and whether it has a default"
     )
     about = _column(engine, "orders.payment")
     yield expect("orders.payment is as models.py says", about, "payment_kind, not null", where)
     if not about.startswith("payment_kind"):
         return
     got = _asked(engine, "SELECT enum_range(NULL::payment_kind)::text")
-    yield expect("the type has the values of Payment", got, ["{card,invoice}"], "the type's values")
+    where = "Payment in models.py: the same values, in the same order"
+    yield expect("the type has the values of Payment", got, ["{card,invoice}"], where)
     where = "what the three orders get, before the column becomes NOT NULL"
     yield expect(
         "the three orders are invoices", _values(engine, "payment"), ["invoice"] * 3, where
@@ -215,6 +243,5 @@ def _there_again(answer: Answer, before: Snapshot) -> Iterator[Item]:
     again = answer.alembic("upgrade head", go_on=True)
     where = "def downgrade: what is left over stands in the way of the next upgrade"
     yield claim("the upgrade runs once more", not again.error, "no error", again, where)
-    if not again.error:
-        got = _orders(answer.scratch_engine)
-        yield expect("the three orders are the same", got, ORDERS, "def upgrade and def downgrade")
+    if not again.error and left == NONE:
+        yield _same(answer.scratch_engine)

@@ -48,7 +48,7 @@ BOOKMARK_WRONG = wrong(
 --- stamped too early -> the bookmark stands at 0004
 %alembic stamp 0002
 %alembic upgrade head
---- all made anew -> the two users are there
+--- all made anew -> the two users and the three orders are as they were
 {ANEW}
 %alembic upgrade head
 --- the column by hand -> the bookmark stands at 0004
@@ -56,7 +56,7 @@ run("ALTER TABLE users ADD phone varchar(20)")
 --- the column by hand, of another type -> users has the column phone
 run("ALTER TABLE users ADD phone text")
 %alembic stamp head
---- the tables out of the way -> nothing else has changed
+--- the tables out of the way -> nothing else in the schema has changed
 run("DROP TABLE orders, carts, users; DROP TYPE order_status")
 %alembic upgrade head
 run("ALTER TABLE orders ADD note text")
@@ -99,7 +99,7 @@ edit("0004a_phone.py", "'0003'", "'0004b'")
 --- Ben's after Ann's -> upgrade head brings Ben's database
 edit("0004b_gift_note.py", "'0003'", "'0004a'")
 %alembic upgrade head
---- one file thrown away -> upgrade head brings Ann's database
+--- one file thrown away -> 0004a is gone, and a database needs it
 Path("alembic/versions/0004a_phone.py").unlink()
 %alembic upgrade head
 --- never run -> your database stands at the head
@@ -121,7 +121,10 @@ write("0004.py", "0004", "0003", up)
 --- a revision after one of them -> the history has one head
 write("0005.py", "0005", "0004a")
 %alembic upgrade heads
---- back to the beginning first -> the two users are there
+--- a merge that touches rows -> the two users and the three orders are as they were
+write("both.py", "both", ("0004a", "0004b"), 'op.execute("UPDATE orders SET amount = 0")')
+%alembic upgrade head
+--- back to the beginning first -> the two users and the three orders are as they were
 %alembic merge heads -m "merge"
 %alembic downgrade base
 %alembic upgrade head
@@ -159,15 +162,15 @@ LOST_WRONG = wrong(
 --- stamp without its option -> it asks nobody where the database was before
 {DROP}
 %alembic stamp 0003
---- all made anew -> the two users are there
+--- all made anew -> the two users and the three orders are as they were
 {ANEW}
 %alembic upgrade head
---- all the way back -> the two users are there
+--- all the way back -> the two users and the three orders are as they were
 %alembic stamp --purge head
 run("ALTER TABLE orders DROP gift_note")
 %alembic downgrade base
 %alembic upgrade head
---- a step too far back -> the three orders with their status
+--- a step too far back -> the two users and the three orders are as they were
 %alembic stamp --purge head
 {DROP}
 %alembic downgrade -1
@@ -182,9 +185,13 @@ Path("alembic/versions/0004.py").unlink()
 --- no bookmark at all -> the bookmark stands at 0003
 {DROP}
 run("DROP TABLE alembic_version")
---- a column too many -> nothing else has changed
+--- a password changed on the way -> the two users and the three orders are as they were
+{DROP}
+run("UPDATE users SET password = 'x'")
+{PURGE}
+--- a column too many -> nothing else in the schema has changed
 {DROP}
 run("ALTER TABLE carts DROP quantity")
 {PURGE}
-""",
+""",  # noqa: S608
 )

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 from tutorial_lib.exercises.answer import Answer
 from tutorial_lib.exercises.exercise import Item, NotStarted, claim, expect
 from tutorial_lib.explorer import changes, snapshot
+from tutorial_lib.starts import start_of
 
 ROWS = """
 INSERT INTO users (name, email, password) VALUES
@@ -16,6 +17,12 @@ INSERT INTO users (name, email, password) VALUES
 INSERT INTO orders (user_id, amount, status) VALUES
     (1, 24.00, 'paid'), (1, 39.50, 'shipped'), (2, 7.25, 'new');
 """
+USERS = "SELECT name, email, password FROM users ORDER BY id"
+ORDERS = "SELECT amount::text, status::text FROM orders ORDER BY id"
+KEPT = (
+    "Ann, ann@example.com, no hash; Ben, ben@example.com, no hash; "
+    "24.00, paid; 39.50, shipped; 7.25, new"
+)
 NONE = "nothing"
 PHONE, NOTE = "users.phone", "orders.gift_note"
 TYPES = {PHONE: "character varying(20)", NOTE: "text"}
@@ -48,11 +55,19 @@ def downgrade() -> None:
     return {f"alembic/versions/{number}_{message.replace(' ', '_')}.py": source}
 
 
-PENDING = _revision("0004", "phone", PHONE, "sa.String(20)")
+MODELS = start_of("10").files["models.py"]
+WITH_PHONE = MODELS.replace(
+    "    email:", "    phone: Mapped[str | None] = mapped_column(String(20))\n    email:"
+)
+WITH_BOTH = WITH_PHONE.replace("import String, ", "import String, Text, ").replace(
+    "    amount:", "    gift_note: Mapped[str | None] = mapped_column(Text)\n    amount:"
+)
+PENDING = {**_revision("0004", "phone", PHONE, "sa.String(20)"), "models.py": WITH_PHONE}
 RESTORED = f"{ROWS}DROP TABLE alembic_version;"
 HEADS = {
     **_revision("0004a", "phone", PHONE, "sa.String(20)"),
     **_revision("0004b", "gift note", NOTE, "sa.Text()"),
+    "models.py": WITH_BOTH,
 }
 # What has run elsewhere: whose database, what it has, and what it lacks.
 ELSEWHERE = {
@@ -87,12 +102,10 @@ def _rows_kept(answer: Answer) -> Item:
     """Whether the users and the orders are those of the beginning."""
     things = snapshot(answer.engine).things
     there = {("table", "users"), ("column", "orders.status")} <= set(things)
-    users = answer.rows("SELECT name FROM users ORDER BY id") if there else []
-    orders = answer.rows("SELECT status::text FROM orders ORDER BY id") if there else []
-    got = " ".join(row[0] for row in [*users, *orders])
+    got = [answer.rows(question) if there else [] for question in (USERS, ORDERS)]
     where = "what a downgrade or a drop does to rows; begin again to get them back"
-    what = "the two users are there, and the three orders with their status"
-    return expect(what, got, "Ann Ben paid shipped new", where)
+    what = "the two users and the three orders are as they were"
+    return expect(what, "; ".join(", ".join(row) for rows in got for row in rows), KEPT, where)
 
 
 def _rest(answer: Answer, *names: str) -> str:
@@ -127,7 +140,7 @@ def bookmark(answer: Answer) -> Iterator[Item]:
     where = "%alembic current, and what the message of the last command says"
     yield expect("the bookmark stands at 0004", stands, ["0004"], where)
     where = "what has happened to the tables of 0001 to 0003: they were right"
-    yield expect("nothing else has changed", _rest(answer, PHONE), NONE, where)
+    yield expect("nothing else in the schema has changed", _rest(answer, PHONE), NONE, where)
     yield _rows_kept(answer)
     yield _same_files(answer)
 
@@ -173,6 +186,9 @@ def _upgraded(answer: Answer, whose: str) -> Item:
         f"what Alembic does with a database that stands at {stands}: it runs what follows, and "
         "takes all that comes before as done. Both files have run somewhere"
     )
+    gone = sorted({"0004a", "0004b"} - set(answer.revisions))
+    if gone:
+        where = f"alembic/versions: {' and '.join(gone)} is gone, and a database needs it"
     if told.error:
         return claim(what, False, "no error", told, where)
     lacks = [name for name in TYPES if _column(answer.scratch_engine, name) != TYPES[name]]
@@ -186,10 +202,10 @@ def lost(answer: Answer) -> Iterator[Item]:
         raise NotStarted
     where = "stamp moves the bookmark; what 0004 has made is a column of orders"
     yield expect("orders has no column gift_note", note, "no such column", where)
-    where = "%alembic stamp: with an option, it asks nobody where the database was before"
+    where = "%alembic stamp sets it; with an option, it asks nobody where the database was before"
     yield expect("the bookmark stands at 0003", stands, ["0003"], where)
     where = "0004 has made one column; everything else belongs to 0001 to 0003"
-    yield expect("nothing else has changed", _rest(answer, NOTE), NONE, where)
+    yield expect("nothing else in the schema has changed", _rest(answer, NOTE), NONE, where)
     yield _rows_kept(answer)
     known = sorted(answer.revisions)
     where = "alembic/versions: a file that helped on the way has to go as well"

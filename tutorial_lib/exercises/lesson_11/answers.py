@@ -25,6 +25,16 @@ ADD = 'op.add_column("users", sa.Column("domain", sa.String(100)))'
 SET = """op.execute("UPDATE users SET domain = split_part(email, '@', 2)")"""
 MUST = 'op.alter_column("users", "domain", nullable=False)'
 
+WITH_THE_MODEL = f"""    from sqlalchemy.orm import Session
+    from models import User
+    {ADD}
+    session = Session(op.get_bind())
+    for user in session.scalars(sa.select(User)):
+        change = sa.text("UPDATE users SET domain = :domain WHERE id = :id")
+        session.execute(change, {{"domain": user.email.split("@")[1], "id": user.id}})
+    {MUST}
+"""  # noqa: S608
+
 DOMAIN_RIGHT = right(
     REVISION,
     f"""
@@ -84,6 +94,12 @@ with exercise.engine.begin() as connection:
     connection.execute(text("ALTER TABLE users ADD domain varchar(100)"))
 --- a revision that has not run -> your database has it as well
 {NOT_RUN.replace("{}", f"    {ADD}; {SET}; {MUST}")}
+--- run too early, and then mended -> no user of your database has another domain
+{REVISION.replace("{}", f"    {ADD}; {SET.replace('split_part', 'concat')}; {MUST}")}
+# %%
+{NOT_RUN.replace("{}", f"    {ADD}; {SET}; {MUST}")}
+--- with the model of today -> which will have more columns one day
+{REVISION.replace("{}", WITH_THE_MODEL)}
 """,
     ),
 )
@@ -137,6 +153,24 @@ PIECES_WRONG = wrong(
 --- one statement -> what was done before stays
 with engine.begin() as connection:
     connection.execute(text(FILL))
+--- nobody hears of the error -> an error that is caught tells nobody
+try:
+    for low in range(0, 35_001, 1000):
+        with engine.begin() as connection:
+            connection.execute(text(f"{FILL} AND id BETWEEN {low} AND {low + 999}"))
+except Exception:
+    pass
+--- to the even cent -> no tax is wrong
+from decimal import Decimal
+query = text("SELECT id, amount FROM orders WHERE tax IS NULL ORDER BY id")
+with engine.connect() as connection:
+    todo = connection.execute(query).all()
+for place in range(0, len(todo), 1000):
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE orders SET tax = :tax WHERE id = :id AND tax IS NULL"),
+            [{"id": i, "tax": round(a / 6, 2)} for i, a in todo[place : place + 1000]],
+        )
 --- batches that are too large -> each batch needs a commit of its own
 backfill.run(
     engine, "orders", size=2_000,
@@ -288,6 +322,10 @@ from sqlalchemy import text
 with exercise.engine.begin() as connection:
     connection.execute(text("ALTER TABLE carts ADD pieces int"))
 --- a revision that has not run -> your database has it as well
+{NOT_RUN.replace("{}", indent(_shared(BOTH), "    "))}
+--- run too early, and then mended -> your database is as your revision makes it
+{REVISION.replace("{}", f"    {COLUMN}")}
+# %%
 {NOT_RUN.replace("{}", indent(_shared(BOTH), "    "))}
 """,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -23,7 +23,7 @@ INSERT INTO users (name, email, password) VALUES
 ORDERS = """
 INSERT INTO users (name, email, password) VALUES ('Ann', 'ann@example.com', 'not a real hash');
 ALTER TABLE orders ADD tax numeric(10, 2);
-INSERT INTO orders (id, user_id, amount) SELECT n * 7, 1, 5 + n % 300
+INSERT INTO orders (id, user_id, amount) SELECT n * 7, 1, 5 + n % 300 + n % 4 * 0.27
 FROM generate_series(1, 5000) AS n;
 UPDATE orders SET tax = 0 WHERE id % 350 = 0;
 """
@@ -34,6 +34,7 @@ INSERT INTO carts VALUES (1, 'Teapot', 1), (1, 'Cup', 6), (2, 'Kettle', 2);
 """
 )
 NEW_REVISION = '%alembic revision -m "..." --rev-id 0004, and down_revision in its file'
+STALE = "what ran here was an earlier form of the revision: begin again, and run your answer"
 READ_IT = "alembic/versions: open revision 0004, and find the line that fails"
 
 
@@ -48,6 +49,11 @@ def _rows(engine: Engine, query: str, **parameters: Any) -> Outcome:
         return Outcome(error=shorten(said.splitlines()[0]))
 
 
+def _number(told: Outcome) -> Outcome:
+    """The one number that a query gives, or its error."""
+    return told if told.error else Outcome(told.value[0][0])
+
+
 def _begun(answer: Answer) -> bool:
     """Whether there is something of an answer: a file is new, or another one."""
     begin = answer.exercise.begin
@@ -55,22 +61,35 @@ def _begun(answer: Answer) -> bool:
     return answer.files != {**start_of(begin.lesson).files, **begin.files}
 
 
-def _upgraded(answer: Answer, more: str = "") -> Iterator[Item]:
-    """Run revision 0004 on a copy; `more` is run in its database before."""
+def _upgraded(
+    answer: Answer, more: str = "", files: Mapping[str, str] | None = None
+) -> Iterator[Item]:
+    """Run revision 0004 on a copy with `files`; `more` is run in its database before."""
     follows = answer.revisions.get("0004", "there is no revision 0004")
     yield expect("revision 0004 follows 0003", follows, "0003", NEW_REVISION)
     if follows != "0003":
         return
-    told = answer.alembic("upgrade 0003")
+    told = answer.alembic("upgrade 0003", files=files)
     if not told.error and more:
         _rows(answer.scratch_engine, more)
     told = told if told.error else answer.alembic("upgrade head", go_on=True)
     where = READ_IT
     if "contains null values" in told.error:
         where = "def upgrade: what stands in the new column, in the rows that are there?"
+    if LATER in told.error:
+        where = "def upgrade: it imports the model, which will have more columns one day"
     yield claim("its upgrade runs, with rows in the table", not told.error, "no error", told, where)
 
 
+# The model as it may be when the revision runs on another database.
+LATER = "nickname"
+MODELS = start_of("10").files["models.py"]
+GROWN = {
+    "models.py": MODELS.replace(
+        "    email:", f"    {LATER}: Mapped[str | None] = mapped_column(String(50))\n    email:"
+    )
+}
+FALSE = "SELECT count(*) FROM users WHERE domain IS DISTINCT FROM split_part(email, '@', 2)"
 MORE = "INSERT INTO users (name, email, password) VALUES ('Dan', 'dan@shop.example', '-')"
 DOMAINS = [
     ["ann@example.com", "example.com"],
@@ -86,7 +105,7 @@ def domain(answer: Answer) -> Iterator[Item]:
     if not _begun(answer) and own == "no such column":
         raise NotStarted
     good = True
-    for item in _upgraded(answer, MORE):
+    for item in _upgraded(answer, MORE, GROWN):
         good = item.good
         yield item
     if not good:
@@ -96,14 +115,19 @@ def domain(answer: Answer) -> Iterator[Item]:
     where = "def upgrade: its type, and NOT NULL as the last step"
     if "default" in got:
         where = "def upgrade: a default goes into each row that forgets its domain, unseen"
+    if "generated" in got:
+        where = "def upgrade: a generated column is no column that people can write"
     yield expect("users has the column domain", got, wanted, where)
     if got == "no such column":
         return
     found = _rows(answer.scratch_engine, "SELECT email, domain FROM users ORDER BY email")
     where = "def upgrade: the UPDATE. It must be right for users that you have not seen, too"
     yield expect("each user has the domain of the own e-mail", found, DOMAINS, where)
-    where = "%alembic current, and %alembic upgrade head"
+    where = STALE if own != "no such column" else "%alembic current, and %alembic upgrade head"
     yield expect("your database has it as well", own, wanted, where)
+    if own == wanted:
+        wrong = _rows(answer.engine, FALSE)
+        yield expect("no user of your database has another domain", _number(wrong), 0, STALE)
 
 
 # The session that changes this order is ended in the middle of its batch, the first time.
@@ -134,20 +158,25 @@ def pieces(answer: Answer) -> Iterator[Item]:
     killed = _rows(engine, "SELECT is_called FROM kills").value == [[True]]
     before = _rows(engine, DONE).value or []
     where = ENGINE if killed else first.error or ENGINE
+    finished = _rows(engine, "SELECT count(*) FROM orders WHERE tax IS NULL").value == [[0]]
     what = "when its session is ended in the middle, what was done before stays"
     yield claim(what, bool(before), "some orders with a tax", f"{len(before)} of them", where)
+    good = bool(first.error) or finished or not killed
+    what = "a call that was ended says so, or has gone on by itself"
+    where = "fill: an error that is caught tells nobody that orders are left"
+    yield claim(what, good, "an error", first, where)
     again = answer.ask(_fill, engine)
     where = "fill: the second call finds orders that are done, and others that are not"
     yield claim("a second call runs to its end", not again.error, "no error", again, where)
     after = _rows(engine, DONE).value or []
     yield from _filled(engine)
     per = max([0, *_counts(after)])
-    where = "fill: each batch needs a commit of its own"
+    where = "fill: each batch needs a commit of its own" if per else again.error or ENGINE
     yield claim(
         f"no transaction has changed more than {AT_MOST:,} orders",
         0 < per <= AT_MOST,
-        f"at most {AT_MOST}",
-        f"{per} in one",
+        f"1 to {AT_MOST}",
+        f"{per} in one" if per else "no order was changed",
         where,
     )
     kept = {tuple(row) for row in before} <= {tuple(row) for row in after}
@@ -165,13 +194,14 @@ def _filled(engine: Engine) -> Iterator[Item]:
     """All orders have a tax, and those that had one have kept it."""
     left = _rows(engine, "SELECT count(*) FROM orders WHERE tax IS NULL")
     where = "fill: ids have gaps, and rows that are done no longer match. Which rows are skipped?"
-    yield expect("no order is without a tax", left, [[0]], where)
+    yield expect("no order is without a tax", _number(left), 0, where)
     query = "SELECT count(*) FROM orders WHERE id % 350 <> 0 AND tax <> round(amount / 6, 2)"
-    where = "fill: the sixth part of the amount, rounded to two decimals"
-    yield expect("no tax is wrong", _rows(engine, query), [[0]], where)
+    where = "fill: the sixth part of the amount, rounded to two decimals as round() of SQL does it"
+    yield expect("no tax is wrong", _number(_rows(engine, query)), 0, where)
     query = "SELECT count(*) FROM orders WHERE id % 350 = 0 AND tax <> 0"
     where = "fill: its WHERE. People have written these taxes, with a reason"
-    yield expect("taxes that were there before are the same", _rows(engine, query), [[0]], where)
+    changed = _number(_rows(engine, query))
+    yield expect("taxes that were there before are the same", changed, 0, where)
 
 
 def versions(answer: Answer) -> Iterator[Item]:
@@ -197,6 +227,19 @@ def versions(answer: Answer) -> Iterator[Item]:
         yield from _written(engine)
     where = "%alembic current, and %alembic upgrade head"
     yield claim("your database has it as well", bool(own), "a column carts.pieces", own, where)
+    if own:
+        same = _rows(engine, TRIGGERS) == _rows(answer.engine, TRIGGERS)
+        differ = _number(_rows(answer.engine, DIFFER))
+        good = same and differ.value == 0
+        got = f"{differ} carts that differ, and {'the same' if same else 'other'} triggers"
+        yield claim("your database is as your revision makes it", good, "no difference", got, STALE)
+
+
+DIFFER = "SELECT count(*) FROM carts WHERE quantity IS DISTINCT FROM pieces"
+TRIGGERS = """
+SELECT pg_get_triggerdef(t.oid), prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid
+WHERE tgrelid = 'carts'::regclass AND NOT tgisinternal ORDER BY 1
+"""
 
 
 PUT = "INSERT INTO carts (user_id, product, {}) VALUES (3, :product, :n)"
@@ -221,6 +264,7 @@ def _written(engine: Engine) -> Iterator[Item]:
             )
             amount += 10
         _rows(engine, "UPDATE carts SET user_id = 2 WHERE product = :product", product=product)
-    found = _rows(engine, "SELECT count(*) FROM carts WHERE quantity IS DISTINCT FROM pieces")
+    differ = _number(_rows(engine, DIFFER))
     where = "def upgrade: what happens when neither of the two is written?"
-    yield expect("a change of something else leaves both alone", found, [[0]], where)
+    got = f"{differ} carts in which the two differ"
+    yield claim("a change of something else leaves both alone", differ.value == 0, "0", got, where)

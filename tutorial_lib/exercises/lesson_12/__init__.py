@@ -46,13 +46,14 @@ EXERCISES = (
             "Which step needs the strongest lock, and which step takes long? They need not be one.",
             "`NOT VALID` adds a rule without reading; `VALIDATE CONSTRAINT` reads without the "
             "strong lock. When does a transaction give its locks back?",
-            "op.create_check_constraint(..., postgresql_not_valid=True); then, in an "
-            "`autocommit_block`, op.execute with ALTER TABLE orders VALIDATE CONSTRAINT and the "
-            "name. The naming convention makes it ck_orders_ and the name that you gave.",
+            "op.create_check_constraint(..., postgresql_not_valid=True); then, in another revision "
+            "and an `autocommit_block`, op.execute with ALTER TABLE orders VALIDATE CONSTRAINT and "
+            "the name. The naming convention makes it ck_orders_ and the name that you gave.",
         ),
         why="`autocommit_block` commits what was done before it, and with that the strong lock is "
-        "given back. What follows is a transaction of its own. Two revisions and "
-        "`transaction_per_migration=True` in env.py come to the same.",
+        "given back. What follows is a transaction of its own. `transaction_per_migration=True` in "
+        "env.py comes to the same. Two revisions, because a VALIDATE that has failed can then run "
+        "again: the bookmark knows that the rule is there.",
         right=answers.AMOUNTS_RIGHT,
         wrong=answers.AMOUNTS_WRONG,
     ),

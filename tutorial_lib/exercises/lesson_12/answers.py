@@ -28,11 +28,12 @@ try:
 except LockError:
     return "gave up"
 return "done"
---- by the error's code, and a limit for the session
+--- by the error's code, and a limit for the session that is taken back
 with engine.connect() as connection:
     connection.exec_driver_sql("SET lock_timeout = 400")
     try:
         connection.execute(text(statement))
+        connection.exec_driver_sql("SET lock_timeout = 0")
         connection.commit()
     except OperationalError as error:
         connection.rollback()
@@ -96,6 +97,36 @@ try:
 except Exception:
     return "gave up"
 return "done"
+--- every OperationalError is a lock -> a lost connection is no lock
+try:
+    with engine.begin() as connection:
+        {LIMIT}
+        connection.execute(text(statement))
+except OperationalError:
+    return "gave up"
+return "done"
+--- a limit for the statement -> a change that has its lock may take its time
+try:
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = '500ms'"))
+        connection.execute(text(statement))
+except OperationalError as error:
+    if "timeout" not in str(error):
+        raise
+    return "gave up"
+return "done"
+--- a limit that stays -> SET LOCAL does not
+try:
+    with engine.begin() as connection:
+        {LIMIT.replace("LOCAL ", "")}
+        connection.execute(text(statement))
+{GAVE_UP}return "done"
+--- seconds, as one thinks -> with its unit, as '500ms'
+try:
+    with engine.begin() as connection:
+        {LIMIT.replace("'500ms'", "0.5")}
+        connection.execute(text(statement))
+{GAVE_UP}return "done"
 --- says nothing -> it returns 'done'
 try:
     with engine.begin() as connection:
@@ -135,6 +166,8 @@ ONE_BY_ONE = "# %%\n%alembic upgrade +1\n%alembic upgrade +1\n"
 ALTER = 'op.execute("ALTER TABLE orders {}")'
 NOT_VALID = ALTER.format("ADD CONSTRAINT whole CHECK (amount >= 0) NOT VALID")
 VALIDATE = ALTER.format("VALIDATE CONSTRAINT whole")
+OTHER = ALTER.format("ALTER amount SET DEFAULT 0")
+THROW_AWAY = 'op.execute("DELETE FROM orders")'
 BLOCK = "with op.get_context().autocommit_block():\n        "
 PER_REVISION = """# %%
 from pathlib import Path
@@ -178,6 +211,10 @@ AMOUNTS_WRONG = (
 {_amounts(NOT_VALID, VALIDATE, run=ONE_BY_ONE)}
 --- the whole step in the block -> {_TOGETHER}
 {_amounts(BLOCK + ALTER.format("ADD CONSTRAINT whole CHECK (amount >= 0)"))}
+--- beside another change of the table -> keeps the locks of all its steps
+{_amounts(NOT_VALID, f"{OTHER}; {VALIDATE}", run=PER_REVISION + UPGRADE)}
+--- the orders thrown away -> no order is gone
+{_amounts(f"{THROW_AWAY}; {NOT_VALID}", BLOCK + VALIDATE)}
 --- never validated -> valid for old rows
 {_amounts(NOT_VALID)}
 --- zero is refused as well -> 0 is taken
@@ -249,6 +286,8 @@ RUIN_WRONG = wrong(
 {_ruin(f"{DELETE}op.drop_index('uq_orders_once', 'orders'){chr(10)}    {BLOCK}{COME}")}
 --- only the old one goes concurrently -> writers can go on
 {_ruin(f"{DELETE}{BLOCK}{GO}{chr(10)}    op.create_index({NEW})")}
+--- the moment alone -> the first order is left
+{_ruin(DELETE.replace("a.user_id, ", "").replace("b.user_id, ", "") + BLOCK + REINDEX)}
 --- all doubles go -> the first order is left
 {_ruin(DELETE.replace("a.id > b.id", "a.id <> b.id") + BLOCK + REINDEX)}
 --- the last one stays -> the first order is left

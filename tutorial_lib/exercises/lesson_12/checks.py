@@ -27,6 +27,8 @@ RUN = "alembic/versions: open the revision, and find the line that fails"
 
 # -- 12.1
 ADD = "ALTER TABLE orders ADD COLUMN {} text"
+CUT_OFF = "DO $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$"
+SLOW = "DO $$ BEGIN ALTER TABLE orders ADD COLUMN slow text; PERFORM pg_sleep(0.8); END $$"
 NO_LIMIT = "-c lock_timeout=0 -c statement_timeout=1500"
 
 
@@ -35,6 +37,17 @@ def _careful(names: dict[str, Any], url: str, statement: str) -> Any:
     engine = make_engine(url, connect_args={"options": NO_LIMIT}, poolclass=NullPool)
     try:
         return names["careful"](engine, statement)
+    finally:
+        engine.dispose()
+
+
+def _limit_after(names: dict[str, Any], url: str, statement: str) -> Any:
+    """Which limit the function leaves behind, on an engine with one connection."""
+    engine = make_engine(url, connect_args={"options": NO_LIMIT}, pool_size=1, max_overflow=0)
+    try:
+        names["careful"](engine, statement)
+        with engine.connect() as connection:
+            return connection.scalar(text("SHOW lock_timeout"))
     finally:
         engine.dispose()
 
@@ -50,7 +63,10 @@ def careful(answer: Answer) -> Iterator[Item]:
     with engine.connect() as report:
         report.execute(text("SELECT count(*) FROM orders"))
         told = answer.ask(_careful, url, ADD.format("busy"))
-    where = "lock_timeout: set before the statement, in its transaction; and the error that comes"
+    where = (
+        "lock_timeout: set before the statement, in its transaction, with its unit, as '500ms'; "
+        "and the error that comes"
+    )
     if "statement timeout" in told.error:
         told = Outcome(error="it waited longer than a second")
     yield expect("it returns 'gave up' while a report is open", told, "gave up", where)
@@ -60,6 +76,16 @@ def careful(answer: Answer) -> Iterator[Item]:
     where = "the except: which errors does it take? A missing table is no lock"
     good = told.error.startswith("ProgrammingError")
     yield claim("another error is raised as it is", good, "a ProgrammingError", told, where)
+    told = answer.ask(_careful, url, CUT_OFF)
+    where = "the except: many errors are an OperationalError. What does this one say?"
+    good = told.error.startswith("OperationalError")
+    yield claim("a lost connection is no lock", good, "an OperationalError", told, where)
+    told = answer.ask(_careful, url, SLOW)
+    where = "which limit is it: one for waiting, or one for the whole statement?"
+    yield expect("a change that has its lock may take its time", told, "done", where)
+    told = answer.ask(_limit_after, url, ADD.format("later"))
+    where = "SET holds for the connection, which goes back to the engine; SET LOCAL does not"
+    yield expect("afterwards, the engine has no limit, as before", told, "0", where)
 
 
 def _has(engine: Engine, column: str) -> bool:
@@ -97,11 +123,15 @@ def _at_head(answer: Answer) -> Item:
 
 
 # Constraints come with a line in pg_depend, which VALIDATE leaves alone; the constraint itself
-# it writes anew. So two transactions have left their numbers, or one.
+# it writes anew. So two transactions have left their numbers, or one. A transaction that has
+# changed the table besides has left its number there, and held the strong lock.
 CHECKS = """
-SELECT convalidated, c.xmin::text <> (
-    SELECT min(d.xmin::text) FROM pg_depend d
+SELECT convalidated, c.xmin::text NOT IN (
+    SELECT d.xmin::text FROM pg_depend d
     WHERE d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+    UNION SELECT xmin::text FROM pg_class WHERE oid = conrelid
+    UNION SELECT xmin::text FROM pg_attribute WHERE attrelid = conrelid
+    UNION SELECT xmin::text FROM pg_attrdef WHERE adrelid = conrelid
 ) AS apart
 FROM pg_constraint c
 WHERE conrelid = 'orders'::regclass AND contype = 'c' AND pg_get_constraintdef(oid) ~ 'amount'
@@ -122,9 +152,15 @@ def amounts(answer: Answer) -> Iterator[Item]:
     if not ran.error:
         yield from _amounts_there(answer.scratch_engine)
     yield _at_head(answer)
-    where = "def upgrade(), and when it ran: what was filled in later has not run. Begin again"
     valid = [row[0] for row in answer.rows(CHECKS)]
-    yield expect("your database has the rule, and it is valid", valid, [True], where)
+    got = "a rule that is NOT VALID" if valid else "no CHECK on orders.amount"
+    where = "def upgrade, and when it ran: what was filled in later has not run. Begin again"
+    if valid:
+        where = "VALIDATE CONSTRAINT, in a revision that follows; then %alembic upgrade head"
+    what = "your database has the rule, and it is valid"
+    yield claim(what, valid == [True], "a valid rule", got if valid != [True] else "one", where)
+    where = "what your revisions do to the rows; begin again to get them back"
+    yield expect("no order is gone", answer.rows(LEFT), [(1000, 1000)], where)
 
 
 def _amounts_there(engine: Engine) -> Iterator[Item]:
@@ -141,7 +177,7 @@ def _amounts_there(engine: Engine) -> Iterator[Item]:
     yield claim("there, the rule is valid for old rows, too", good, "valid", got, where)
     where = (
         "which transaction reads the rows: one command of Alembic is one transaction, unless "
-        "env.py or the revision says otherwise; and it keeps the lock of ADD CONSTRAINT to its end"
+        "env.py or the revision says otherwise; and it keeps the locks of all its steps to its end"
     )
     what = "the rows were read in a later transaction than that of ADD CONSTRAINT"
     if good:
@@ -191,7 +227,13 @@ AGAIN = """
 INSERT INTO orders (user_id, amount, created_at)
 SELECT user_id, amount, created_at FROM orders WHERE id IN ({});
 """
-DOUBLED = f"{SHOP}{AGAIN.format('7, 8')}UPDATE alembic_version SET version_num = '0004';"  # noqa: S608
+# Two users, one moment: no doubles.
+SAME_MOMENT = """
+UPDATE orders SET created_at = (SELECT created_at FROM orders WHERE id = 30) WHERE id = 31;
+"""
+DOUBLED = (
+    f"{SHOP}{SAME_MOMENT}{AGAIN.format('7, 8')}UPDATE alembic_version SET version_num = '0004';"  # noqa: S608
+)
 ELSEWHERE = AGAIN.format("20, 21") + AGAIN.format("21")
 RUIN = "CREATE UNIQUE INDEX CONCURRENTLY uq_orders_once ON orders (user_id, created_at)"
 UNIQUE = """
@@ -221,7 +263,10 @@ def ruin(answer: Answer) -> Iterator[Item]:
     ran, writers = _upgraded(answer)
     what = "alembic upgrade head runs on another database, with other doubles"
     yield claim(what, not ran.error, "no error", ran, RUN)
-    where = "CONCURRENTLY: for the index that goes and for the one that comes"
+    where = (
+        "who waits for whom: CONCURRENTLY for the index that goes and the one that comes, no lock "
+        "on the whole table, and no row changed that may stay as it is"
+    )
     yield expect("writers can go on while it runs", writers, "they go on", where)
     if not ran.error:
         yield from _mended(answer.scratch_engine, "there")

@@ -115,6 +115,12 @@ TESTED_WRONG = wrong(
 --- only whether there is a number -> when the way up loses the cents
 {TEST}{PAID.format("19.99")}{UP}    assert ask(alembic_engine, CENTS)[0] > 0
 {DOWN}    assert ask(alembic_engine, AMOUNT)[0] > 0
+--- it reads the revision, and runs nothing -> look at the rows that a revision leaves
+def test_cents():
+    source = open("alembic/versions/0004_cents.py").read()
+    assert "round(amount * 100)" in source and "cents / 100.0" in source
+--- any amount at all -> when the way up loses the cents
+{TEST}{PAID.format("0.01")}{UP}{DOWN}    assert ask(alembic_engine, AMOUNT)[0] > 0
 --- it expects too much -> your tests pass with 0004
 {TEST}{PAID.format("19.99")}{UP}    assert ask(alembic_engine, CENTS) == [19.99]
 --- it has never run -> your tests pass with 0004
@@ -209,6 +215,19 @@ change(SQL, (CONFIGURE, '''        mine = text(f"SELECT pg_advisory_lock({os.get
 change(SQL, (CONFIGURE, '''        connection.execute(text("SELECT pg_advisory_lock_shared(7)"))
         connection.commit()
 ''' + CONFIGURE))
+--- tried for once, then left as if all were done -> while the other is at it
+change(SQL, (CONFIGURE, '''        if not connection.scalar(text("SELECT pg_try_advisory_lock(7)")):
+            raise SystemExit(0)
+        connection.commit()
+''' + CONFIGURE))
+--- no error is seen -> a revision that fails still fails
+change((HEAD, HEAD + "\\nfrom tutorial_lib.turns import one_at_a_time"),
+    (OPEN, "with one_at_a_time(connectable), connectable.connect() as connection:"),
+    (BEGUN, '''        with context.begin_transaction():
+            try:
+                context.run_migrations()
+            except Exception:
+                connection.rollback()'''))
 --- imported, and not used -> two deployments at once both end well
 change((HEAD, HEAD + "\\nfrom tutorial_lib.turns import one_at_a_time"))
 --- a name that was never imported -> one deployment alone runs

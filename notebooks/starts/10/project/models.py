@@ -23,7 +23,9 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(255))
     password: Mapped[str] = mapped_column(String(255))
     order: Mapped[list["Order"]] = relationship(back_populates="user_info")
-    cart: Mapped[list["Cart"]] = relationship(back_populates="user_cart")
+    cart: Mapped[list["Cart"]] = relationship(
+        back_populates="user_cart", cascade="all, delete-orphan", passive_deletes=True
+    )
 
     @validates("password")
     def _hash_password(self, key, plain_password):

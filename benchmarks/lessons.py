@@ -1,0 +1,127 @@
+"""What a lesson costs when it is run strictly, and how often it calls itself broken when it is not.
+
+    python benchmarks/lessons.py [09 10 ...]                  seconds and memory of each, alone
+    python benchmarks/lessons.py --runs 50 --beside 4 [09 ...]    false alarms on a busy machine
+
+Seconds are those of its cells and gates. Memory is the peak of all processes of the run
+together, pytest, the warm process, kernels, Alembic and PostgreSQL, each page counted once; the
+server's files lie in memory as well, and are not in it. A run of false alarms has a server of
+its own; so many run at the same time on all processors, and are the load for each other. Every
+failure is told, and ends this with 1. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from measure import ADOPT
+from tutorial_lib.course import lessons
+from tutorial_lib.testing.verification import Lesson, Options, Run
+
+PRODUCTION = [number for number in lessons() if number >= "09"]
+LOOK = 0.25  # seconds between two looks at the memory
+MEGABYTE = 1_000_000
+AIMS = "To reach: 15 s and 500 MB for each of the lessons 09 to 14."
+
+
+def main() -> int:
+    """Measure what was asked for, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lessons", nargs="*", help="numbers of lessons; 09 to 14 without any")
+    parser.add_argument("--runs", type=int, default=0, help="look for false alarms in so many")
+    parser.add_argument("--beside", type=int, default=4, help="runs at the same time")
+    asked = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes imports four times slower
+    ctypes.CDLL(None).prctl(ADOPT, 1)  # a server that its starter leaves is still ours
+    numbers = asked.lessons or PRODUCTION
+    return false_alarms(numbers, asked.runs, asked.beside) if asked.runs else costs(numbers)
+
+
+def costs(numbers: Sequence[str]) -> int:
+    """A line for each lesson, in a run of its own; how many have failed."""
+    failed = 0
+    for number in numbers:
+        with watched() as peak:
+            (lesson,) = verified([number])
+        failed += bool(lesson.finding)
+        told = f"{lesson.seconds:7.1f} s {max(peak) / MEGABYTE:7.0f} MB"
+        print(f"{lesson.title:<32}{told}  {alarm(lesson)}", flush=True)
+    print(f"\n{AIMS}")
+    return failed
+
+
+def false_alarms(numbers: Sequence[str], runs: int, beside: int) -> int:
+    """Run the lessons again and again; how many have failed."""
+    failed, begun, busy = 0, time.monotonic(), []
+    with ThreadPoolExecutor(beside) as threads:
+        jobs = [threads.submit(verified, numbers) for _ in range(runs)]
+        for count, job in enumerate(as_completed(jobs), start=1):
+            told = [alarm(lesson) for lesson in job.result() if lesson.finding]
+            failed += len(told)
+            busy.append(os.getloadavg()[0])
+            passed = f"{time.monotonic() - begun:6.0f} s, load {busy[-1]:4.1f}"
+            print(f"run {count:3} of {runs}, {passed}: {'; '.join(told) or 'ok'}", flush=True)
+    print(f"\n{runs} runs of {len(numbers)} lessons: {failed} false alarms.")
+    print(f"Load: {min(busy):.1f} to {max(busy):.1f}, on {os.cpu_count()} processors.")
+    return failed
+
+
+def verified(numbers: Sequence[str]) -> list[Lesson]:
+    """The lessons after a run of `tutorial verify`'s."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(list(numbers), Options(), Path(folder))
+        for _ in run.follow():
+            pass
+        return list(run.lessons.values())
+
+
+def alarm(lesson: Lesson) -> str:
+    """Where a lesson has failed, and how; `ok` when it has not."""
+    found = lesson.finding
+    if not found:
+        return "ok"
+    parts = (found[part] for part in ("problem", "expected", "got", "cause"))
+    return f"{lesson.title}, {found['where']}: {' | '.join(filter(None, parts))}"
+
+
+@contextmanager
+def watched() -> Iterator[list[int]]:
+    """The peak, in bytes, of what the processes below this one hold together."""
+    peak, over = [0], threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOK):
+            peak.append(max(peak.pop(), held()))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+
+
+def held() -> int:
+    """What all processes below this one hold now; a page that several share is counted once."""
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            total += process.memory_full_info().pss
+    return total
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))
