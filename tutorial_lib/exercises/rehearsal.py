@@ -58,7 +58,7 @@ class Stage:
             told = next(filter(None, map(self._failed, steps)), Outcome("no error"))
         what = f"the upgrade to {', '.join(steps)} runs while the shop is open"
         yield claim(what, not told.error, "no error", told, RUN)
-        yield self.unharmed(seen.errors)
+        yield self.unharmed(seen.errors, f"during {', '.join(steps)}")
 
     def _failed(self, step: str) -> Outcome | None:
         """Upgrade to this step: what went wrong, if anything did; locks are noted."""
@@ -72,15 +72,16 @@ class Stage:
         self.locked += [f"{step}: the whole table was written anew"] * (self.rows(FILE) != file)
         return None
 
-    def unharmed(self, errors: list[str]) -> Item:
-        """That the service has met no error."""
+    def unharmed(self, errors: list[str], when: str) -> Item:
+        """That the service has met no error at that time."""
         got = errors[0] if errors else "no error"
         where = "which code runs at that moment, and which columns does it name?"
         if "lock timeout" in got:
             where = WAITED
         if "deadlock" in got:
             where = DEADLOCK
-        return claim("nobody in the shop meets an error", not errors, "no error", got, where)
+        what = f"nobody in the shop meets an error {when}"
+        return claim(what, not errors, "no error", got, where)
 
     def rows(self, query: str, **parameters: object) -> list[tuple[object, ...]]:
         """The rows of a query on the copy."""

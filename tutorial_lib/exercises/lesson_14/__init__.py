@@ -42,18 +42,22 @@ EXERCISES = (
         points=2,
         hints=(
             "What could a customer do in the moment between your clean-up and your constraint?",
-            "`SHARE ROW EXCLUSIVE` on `users`, taken first and held to the end of the revision: "
-            "people read on, and those who register wait. Orders and carts must have changed hands "
-            "before an account is deleted: look at ON DELETE of both foreign keys.",
+            "`SHARE ROW EXCLUSIVE` on `users`, `orders` and `carts`, taken first and held to the "
+            "end of the revision: people read on, and those who write wait. Orders and carts must "
+            "have changed hands before an account is deleted: look at ON DELETE of both foreign "
+            "keys.",
             "`min(id) OVER (PARTITION BY lower(email))` tells for each account which one stays. "
             "Write this into a temporary table first; all other steps join it. For the carts: "
             "INSERT ... SELECT ... sum(quantity) ... GROUP BY ... ON CONFLICT ... DO UPDATE.",
         ),
         why="The lock is what makes it safe: between the clean-up and the index nobody can "
-        "register. It is short, because the temporary table tells at once which accounts are "
-        "concerned. Where even that is too long, let a trigger refuse second accounts first, clean "
-        "up, build the index CONCURRENTLY, and take the trigger away. Merged accounts cannot be "
-        "parted again, so the downgrade gives back the constraint only.",
+        "register, order or fill a cart. It is short, because the temporary table tells at once "
+        "which accounts are concerned. The old constraint goes in a revision of its own: its "
+        "step asks for a stronger lock, and somebody who has read and waits to write would be in "
+        "its way. Where even that is too long, let a trigger refuse second accounts first, clean "
+        "up, build the index CONCURRENTLY, and take the trigger away; if the build fails, clean "
+        "up once more. Merged accounts cannot be parted again, so the downgrade gives back the "
+        "constraint only.",
         right=EMAILS_RIGHT,
         wrong=EMAILS_WRONG,
     ),
@@ -68,7 +72,7 @@ EXERCISES = (
             "does it name, and what does it find in them?",
             "Two versions of the code write, each in its own form. A trigger BEFORE INSERT OR "
             "UPDATE fills the other form. It must know which of the two was changed: compare NEW "
-            "with OLD.",
+            "with OLD. In op.execute, a colon before a word stands for a parameter; write `\\:`.",
             "Three revisions. Expand: two columns that may be NULL, and the trigger. Fill: "
             "`UPDATE users SET name = name WHERE first_name IS NULL`, in batches, outside the "
             "transaction that holds the lock of ALTER TABLE. Contract: no trigger, no function, "

@@ -47,6 +47,11 @@ def addresses(answer: Answer) -> Iterator[Item]:
 
 def rules(shop: Stage) -> Iterator[Item]:
     """Each rule of the request, tried with rows that keep or break it."""
+    said = shop.refusal(_insert(ANN))
+    where = "addresses.py: the types. A postcode such as YO1 7HH is no number"
+    yield claim("an address with all its values is taken", not said, "no error", said, where)
+    if said:
+        return
     two = (_insert(ANN), _insert(ANN))
     yield _taken(shop, "a customer can have several addresses", *two)
     defaults = (_insert(ANN, "true"), _insert(ANN), _insert(BEN, "true"), _insert(BEN))
@@ -61,6 +66,10 @@ def rules(shop: Stage) -> Iterator[Item]:
     for column, value in zip(HOME.split(", "), AT.split(", "), strict=True):
         gap = _insert(ANN).replace(value, "NULL")
         yield _refused(shop, f"an address without a {column} is refused", gap)
+        left_out = ", ".join(one for one in HOME.split(", ") if one != column)
+        values = ", ".join(one for one in AT.split(", ") if one != value)
+        unsaid = _insert(ANN).replace(HOME, left_out).replace(AT, values)
+        yield _refused(shop, f"an address that does not say its {column} is refused", unsaid)
     yield _refused(shop, "an address of nobody is refused", _insert("NULL"))
     yield _refused(shop, "an address of somebody who is not there is refused", _insert(-1))
     gone = (_insert(1000), _insert(ANN), LEAVES, "SELECT 1 / (count(*) = 1)::int FROM addresses")

@@ -178,6 +178,10 @@ ADDRESSES_WRONG = (
 {_changed(("is_default: Mapped[bool]", "is_default: Mapped[bool | None]"))}
 --- a street may be missing -> an address without a street is refused
 {_changed(("street: Mapped[str]", "street: Mapped[str | None]"))}
+--- an empty street for whoever says none -> that does not say its street
+{_changed(("street: Mapped[str]", 'street: Mapped[str] = mapped_column(server_default="")'))}
+--- a postcode as a number -> an address with all its values is taken
+{_changed(("postcode: Mapped[str]", "postcode: Mapped[int]"))}
 --- an address of nobody -> an address of nobody is refused
 {_changed(("user_id: Mapped[int]", "user_id: Mapped[int | None]"))}
 --- no foreign key -> somebody who is not there is refused

@@ -27,7 +27,9 @@ models.write_text(source.replace("id: Mapped[int] = mapped_column(primary_key=Tr
 """
 LOWER = 'Index("uq_users_email_lower", text("lower(email)"), unique=True)'
 LOWERED = CHANGED + MODELS.format(LOWER)
-LOCK = 'op.execute("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE")'
+LOCK = 'op.execute("LOCK TABLE users, orders, carts IN SHARE ROW EXCLUSIVE MODE")'
+LOCK_GOODS = LOCK.replace("users, ", "")
+LOCK_ALL = 'op.execute("LOCK TABLE orders, carts, users IN ACCESS EXCLUSIVE MODE")'
 DOUBLES = """op.execute('''CREATE TEMPORARY TABLE doubles AS SELECT * FROM (
     SELECT id, min(id) OVER (PARTITION BY lower(email)) AS stays FROM users) AS u
     WHERE id > stays''')"""
@@ -40,7 +42,7 @@ CARTS = """op.execute('''INSERT INTO carts (user_id, product, quantity)
 GO = 'op.execute("DELETE FROM users USING doubles d WHERE users.id = d.id; DROP TABLE doubles")'
 INDEX = 'op.create_index("uq_users_email_lower", "users", [sa.text("lower(email)")], unique=True{})'
 GIVEN = 'op.drop_constraint("uq_users_email", "users", type_="unique")'
-UNIQUE = f"{INDEX.format('')}\n{GIVEN}"
+UNIQUE = INDEX.format("")
 SAFELY = f"""with op.get_context().autocommit_block():
     {INDEX.format(", postgresql_concurrently=True")}
 {GIVEN}"""
@@ -68,7 +70,7 @@ bind = op.get_bind()
 users = sa.table("users", sa.column("id"), sa.column("email"))
 orders = sa.table("orders", sa.column("user_id"))
 carts = sa.table("carts", *map(sa.column, ("user_id", "product", "quantity")))
-bind.execute(sa.text("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"))
+bind.execute(sa.text("LOCK TABLE users, orders, carts IN SHARE ROW EXCLUSIVE MODE"))
 oldest = {}
 for id, email in bind.execute(sa.select(users.c.id, users.c.email).order_by(users.c.id)).all():
     stays = oldest.setdefault(email.lower(), id)
@@ -94,26 +96,31 @@ def _all(model: str, *revisions: str) -> str:
 
 
 def _otherwise(old: str, new: str, steps: str = WHOLE) -> str:
-    """All in one revision, with one thing otherwise."""
+    """All in two revisions, with one thing otherwise."""
     assert old in steps, old
-    return _all(LOWERED, steps.replace(old, new))
+    return _all(LOWERED, steps.replace(old, new), GIVEN)
 
 
 EMAILS_RIGHT = (
     # In Python, row by row.
-    _all(LOWERED, f"{IN_PYTHON}\n{UNIQUE}"),
+    _all(LOWERED, f"{IN_PYTHON}\n{UNIQUE}", GIVEN),
     # Letters are put in order as they come; the constraint is the old one.
     _all(
         "",
         f"{GUARDED}\n{MERGE}\n{TRIGGER.format('NEW.email := lower(NEW.email);')}\n"
         'op.execute("UPDATE users SET email = lower(email) WHERE email <> lower(email)")',
     ),
-    # A barrier first; then nobody needs to be kept out.
-    _all(LOWERED, TRIGGER.format(REFUSE), f"{DOUBLES}\n{MERGE}", f"{SAFELY}\n{LET_GO}"),
+    # A barrier first; then nobody who registers needs to be kept out.
+    _all(
+        LOWERED,
+        TRIGGER.format(REFUSE),
+        f"{LOCK_GOODS}\n{DOUBLES}\n{MERGE}",
+        f"{SAFELY}\n{LET_GO}",
+    ),
     # A generated column.
     _all(
         CHANGED + WITH_KEY.format("str | None", 'Computed("lower(email)", persisted=True), '),
-        f"{GUARDED}\n{MERGE}\n{GIVEN}\n"
+        f"{LOCK_ALL}\n{DOUBLES}\n{MERGE}\n{GIVEN}\n"
         'op.add_column("users", sa.Column("email_key", sa.String(255), '
         'sa.Computed("lower(email)", persisted=True)))\n'
         'op.create_unique_constraint("uq_users_email_key", "users", ["email_key"])',
@@ -125,7 +132,7 @@ EMAILS_RIGHT = (
         'op.create_unique_constraint("uq_users_email_key", "users", ["email_key"])\n'
         + TRIGGER.format("NEW.email_key := lower(NEW.email);"),
         OLDEST,
-        f"{BY_KEY}\n{MERGE}",
+        f"{LOCK_GOODS}\n{BY_KEY}\n{MERGE}",
         f'op.alter_column("users", "email_key", nullable=False)\n{GIVEN}',
     ),
 )
@@ -133,9 +140,15 @@ EMAILS_WRONG = wrong(
     "{}",
     f"""
 --- the index first -> between your clean-up and your index
-{_all(LOWERED, UNIQUE, f"{GUARDED}{chr(10)}{MERGE}")}
---- nobody is kept out meanwhile -> between your clean-up and your index
+{_all(LOWERED, UNIQUE, f"{GUARDED}{chr(10)}{MERGE}", GIVEN)}
+--- nobody is kept out meanwhile -> between your clean-up and the DELETE
 {_otherwise(LOCK, "")}
+--- people go on ordering with accounts that go -> between your clean-up and the DELETE
+{_otherwise("users, orders, carts", "users")}
+--- people go on filling carts that go -> lays into its cart meanwhile is not lost
+{_otherwise("users, orders, carts", "users, orders")}
+--- a stronger lock at the end -> deadlock
+{_all(LOWERED, WHOLE + chr(10) + GIVEN)}
 --- an account goes, its orders are still there -> violates foreign key constraint
 {_otherwise(ORDERS, "")}
 --- the orders go as well -> nothing of the orders is lost
@@ -149,7 +162,7 @@ EMAILS_WRONG = wrong(
 --- the carts change hands as they are -> duplicate key value
 {_otherwise(CARTS, ORDERS.replace("orders", "carts"))}
 --- the newest account stays -> the oldest account is left
-{_all(LOWERED, WHOLE.replace("min(id)", "max(id)").replace("id > stays", "id < stays"))}
+{_all(LOWERED, WHOLE.replace("min(id)", "max(id)").replace("id > stays", "id < stays"), GIVEN)}
 --- the index is built when the lock has gone -> between your clean-up and your index
 {_all(LOWERED, f"{GUARDED}{chr(10)}{MERGE}", SAFELY)}
 --- cleaned up, and open again -> no e-mail has two accounts
@@ -160,7 +173,9 @@ EMAILS_WRONG = wrong(
 {
         _all(
             "",
-            f'''{GUARDED}{chr(10)}{MERGE}
+            f'''{LOCK_ALL}
+{DOUBLES}
+{MERGE}
 op.execute("UPDATE users SET email = lower(email)")
 op.create_check_constraint("small", "users", "email = lower(email)")''',
         )
@@ -175,14 +190,15 @@ op.create_check_constraint("small", "users", "email = lower(email)")''',
 op.execute("UPDATE users u SET email = u.id || email FROM doubles d WHERE d.id = u.id")
 op.execute("DROP TABLE doubles")
 {UNIQUE}''',
+            GIVEN,
         )
     }
 --- only those in capitals -> between your clean-up and your index
 {_otherwise("WHERE id > stays", CAPITALS)}
 --- the index is not in the model -> models and database are alike
-{_all("", WHOLE)}
+{_all("", WHOLE, GIVEN)}
 --- other accounts are touched -> of each customer, the oldest account
-{_all(LOWERED, WHOLE + chr(10) + 'op.execute("UPDATE users SET name = trim(name)")')}
+{_all(LOWERED, WHOLE + chr(10) + 'op.execute("UPDATE users SET name = trim(name)")', GIVEN)}
 --- only the model -> new revisions follow 0004
 {LOWERED}
 """,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from tutorial_lib import load
 from tutorial_lib.exercises.answer import Answer
 from tutorial_lib.exercises.exercise import Item, claim, expect
 from tutorial_lib.exercises.rehearsal import Stage, alike, in_line, stage
 
 BASE = "0004"
+KNOWN = text("SELECT id FROM users WHERE lower(email) = lower(:email)")
 REGISTER = text("INSERT INTO users (name, email, password) VALUES (:name, :email, '-')")
 
 
@@ -25,21 +28,30 @@ def emails(answer: Answer) -> Iterator[Item]:
         if not shop.steps:
             return
         accounts, goods = shop.rows(OLDEST), shop.rows(GOODS)
-        people, new = Registrations(), New()
-        upgraded = list(
-            shop.upgrade(shop.steps, signs_in=signs_in, orders=orders, twins=people, new=new)
-        )
+        people, new, filling = Registrations(), New(), Filling()
+        tea = _tea(shop)
+        workers: dict[str, load.Work] = {
+            **{"signs_in": signs_in, "orders": orders, "orders_twice": orders_with_the_second},
+            **{"fills": filling, "twins": people, "new": new},
+        }
+        upgraded = list(shop.upgrade(shop.steps, **workers))
         yield from map(_explained, upgraded)
         if not all(item.good for item in upgraded):
             return
         yield from merged(shop, accounts, goods)
+        got = _tea(shop) - tea
+        where = "carts: what comes into one after it was merged, and before its account goes?"
+        what = "what an account lays into its cart meanwhile is not lost"
+        yield expect(what, got, filling.done, where)
         yield from new.kept(shop)
         yield from held(shop)
         yield alike(shop)
 
 
 def _explained(item: Item) -> Item:
-    """Who is in the way of a unique index."""
+    """Who is in the way of a unique index, or of an account that is to go."""
+    if "violates foreign key constraint" in item.got:
+        return replace(item, where=ORDERED)
     if "could not create unique index" not in item.got:
         return item
     where = (
@@ -47,6 +59,12 @@ def _explained(item: Item) -> Item:
         "between your clean-up and your index?"
     )
     return replace(item, where=where)
+
+
+ORDERED = (
+    "whose are the orders when an account goes: those of before, and those that somebody makes "
+    "between your clean-up and the DELETE?"
+)
 
 
 def merged(shop: Stage, accounts: list[Any], goods: list[Any]) -> Iterator[Item]:
@@ -126,6 +144,31 @@ def orders(connection: Connection) -> None:
     connection.execute(text("UPDATE carts SET quantity = quantity + 1 WHERE user_id = 73"))
 
 
+def _tea(shop: Stage) -> int:
+    """How much tea lies in the carts of a customer with two accounts."""
+    ((found,),) = shop.rows(TEA)
+    return int(str(found))
+
+
+def orders_with_the_second(connection: Connection) -> None:
+    """Somebody orders with the younger of two accounts; when it has gone, that is no error."""
+    order = "INSERT INTO orders (user_id, amount) VALUES (2001, 0.01)"
+    with suppress(IntegrityError), connection.begin_nested():
+        connection.execute(text(order))
+
+
+class Filling:
+    """Somebody fills the cart of the younger of two accounts, as long as it is there."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def __call__(self, connection: Connection) -> None:
+        """Lay one more into the cart."""
+        more = "UPDATE carts SET quantity = quantity + 1 WHERE user_id = 2001 AND product = 'tea'"
+        self.done += connection.execute(text(more)).rowcount
+
+
 class Registrations:
     """People who have an account register again, in other letters, as long as they can."""
 
@@ -134,12 +177,9 @@ class Registrations:
 
     def __call__(self, connection: Connection) -> None:
         """Register once more; to be refused is no error of the shop."""
-        try:
-            with connection.begin_nested():
-                email = f"Person{next(self.numbers) % 1500 + 301}@Example.com"
-                connection.execute(REGISTER, {"name": "Twin", "email": email})
-        except IntegrityError:
-            pass
+        email = f"Person{next(self.numbers) % 1500 + 301}@Example.com"
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(REGISTER, {"name": "Twin", "email": email})
 
 
 class New:
@@ -149,8 +189,9 @@ class New:
         self.emails: list[str] = []
 
     def __call__(self, connection: Connection) -> None:
-        """Register somebody new."""
+        """Look whether somebody is known, and register them."""
         email = f"New.Person.{len(self.emails)}@Example.com"
+        connection.execute(KNOWN, {"email": email}).all()
         self.emails.append(email)
         connection.execute(REGISTER, {"name": "New", "email": email})
 
@@ -163,7 +204,8 @@ class New:
         yield expect(what, lost[:3], [], where)
 
 
-# The slow part of a clean-up is the part before its end, where others come in between.
+# The slow part of a clean-up is the part before its end, where others come in between: before
+# the accounts go, and after it.
 UNSEEN = """
 INSERT INTO users (name, email, password)
 SELECT 'Guest', 'guest' || n || '-' || left(md5(random()::text), 6) || '@example.com', '-'
@@ -179,12 +221,13 @@ WHERE name = 'Again' OR name = 'Guest' AND mod(id, 2) = 0;
 CREATE SCHEMA slow;
 CREATE FUNCTION slow.down() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_setting('slow.done', true) IS DISTINCT FROM 'yes' THEN
-        PERFORM set_config('slow.done', 'yes', false), pg_sleep(0.3);
+    IF current_setting('slow.' || TG_WHEN, true) IS DISTINCT FROM 'done' THEN
+        PERFORM set_config('slow.' || TG_WHEN, 'done', false), pg_sleep(0.4);
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER slow AFTER DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION slow.down()
+CREATE TRIGGER before BEFORE DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION slow.down();
+CREATE TRIGGER after AFTER DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION slow.down()
 """
 OLDEST = """
 SELECT DISTINCT ON (lower(email)) lower(email), id, name, password FROM users
@@ -198,5 +241,11 @@ SELECT 'order', lower(email), amount::text, count(*)::int
 FROM orders JOIN users ON users.id = user_id WHERE amount > 0.01 GROUP BY 2, 3
 UNION ALL
 SELECT 'cart', lower(email), product, sum(quantity)::int
-FROM carts JOIN users ON users.id = user_id WHERE user_id <> 73 GROUP BY 2, 3
+FROM carts JOIN users ON users.id = user_id
+WHERE user_id <> 73 AND NOT (lower(email) = 'person2@example.com' AND product = 'tea')
+GROUP BY 2, 3
+"""
+TEA = """
+SELECT coalesce(sum(quantity), 0)::int FROM carts JOIN users ON users.id = user_id
+WHERE lower(email) = 'person2@example.com' AND product = 'tea'
 """

@@ -125,7 +125,7 @@ class Play:
         }
         with load.running(self.shop.engine, **workers) as seen:
             time.sleep(TOGETHER)
-        yield self.shop.unharmed(seen.errors)
+        yield self.shop.unharmed(seen.errors, "while both versions run")
         if seen.errors:
             return
         self.known |= {email: name[0] for email, name in self.old.wrote.items()}
