@@ -61,6 +61,7 @@ LAYERS = (
     "exercises exercises.exercise exercises.given",
     "exercises.answer exercises.samples",
     "exercises.rehearsal",
+    "GIVEN",
     "ANSWERS",
     "EXERCISES",
     "exercises.manifest",
@@ -192,13 +193,19 @@ def test_what_a_chart_shows_is_told_in_words_below(path: Path) -> None:
             assert below["cell_type"] == "markdown", cell["id"]
 
 
+# What the other modules of a lesson's exercises may build on.
+FIRST = (".given", ".shop", ".answers")
+
+
 def test_imports_run_one_way() -> None:
     place = {name: n for n, line in enumerate(LAYERS) for name in line.split()}
     modules = [path for path in (ROOT / "tutorial_lib").rglob("*.py") if _name(path)]
-    parts, manifest = place.pop("ANSWERS"), place.pop("EXERCISES")  # of all lessons alike
-    for name in map(_name, modules):
-        if re.fullmatch(r"exercises\.lesson_\d\d(\.\w+)?", name):
-            place[name] = parts if name.count(".") > 1 else manifest
+    for name in map(_name, modules):  # of all lessons alike
+        if found := re.fullmatch(r"exercises\.lesson_\d\d(\.\w+)?", name):
+            part = "GIVEN" if found[1] in FIRST else "ANSWERS" if found[1] else "EXERCISES"
+            place[name] = place[part]
+    for kind in ("GIVEN", "ANSWERS", "EXERCISES"):
+        del place[kind]
     assert {_name(path) for path in modules} == set(place)
     for path in modules:
         for imported in _imports(path) & set(place):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutorial_lib.exercises.exercise import Begin, Exercise
-from tutorial_lib.exercises.lesson_11 import answers
+from tutorial_lib.exercises.lesson_11 import answers, answers_versions
 from tutorial_lib.exercises.lesson_11.checks import (
     CARTS,
     ORDERS,
@@ -66,7 +66,7 @@ EXERCISES = (
         why="While two versions of the code run, the table serves both. The database is the only "
         "place that sees every write of either, so the trigger lives there. It goes with the old "
         "column, when no old code is left.",
-        right=answers.VERSIONS_RIGHT,
-        wrong=answers.VERSIONS_WRONG,
+        right=answers_versions.VERSIONS_RIGHT,
+        wrong=answers_versions.VERSIONS_WRONG,
     ),
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tutorial_lib.exercises.exercise import Begin, Exercise
-from tutorial_lib.exercises.lesson_12 import answers
+from tutorial_lib.exercises.lesson_12 import answers, answers_careful
+from tutorial_lib.exercises.lesson_12.careful import careful
 from tutorial_lib.exercises.lesson_12.checks import (
     COLLEAGUE,
     DOUBLED,
     FILE,
     SHOP,
     amounts,
-    careful,
     ruin,
 )
 
@@ -33,8 +33,8 @@ EXERCISES = (
         why="The limit has to be set before the statement, in the same transaction. Nothing has "
         "to be cleaned up after it: the transaction was rolled back. `locks.patiently` does the "
         "same again and again.",
-        right=answers.CAREFUL_RIGHT,
-        wrong=answers.CAREFUL_WRONG,
+        right=answers_careful.CAREFUL_RIGHT,
+        wrong=answers_careful.CAREFUL_WRONG,
     ),
     Exercise(
         "12.2",

@@ -1,17 +1,15 @@
-"""What the exercises of lesson 12 begin with, and what their checks look at."""
+"""What the exercises of lesson 12 begin with, and what the checks of 12.2 and 12.3 look at."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, inspect, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from tutorial_lib import locks
-from tutorial_lib.db import make_engine
 from tutorial_lib.exercises.answer import Answer
 from tutorial_lib.exercises.exercise import Item, NotStarted, Outcome, claim, expect
 from tutorial_lib.starts import start_of
@@ -25,75 +23,7 @@ FROM generate_series(1, 1000) n;
 """
 RUN = "alembic/versions: open the revision, and find the line that fails"
 
-# -- 12.1
-ADD = "ALTER TABLE orders ADD COLUMN {} text"
-CUT_OFF = "DO $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$"
-SLOW = "DO $$ BEGIN ALTER TABLE orders ADD COLUMN slow text; PERFORM pg_sleep(0.8); END $$"
-NO_LIMIT = "-c lock_timeout=0 -c statement_timeout=1500"
 
-
-def _careful(names: dict[str, Any], url: str, statement: str) -> Any:
-    """What the function gives on an engine that waits for locks as long as it takes."""
-    engine = make_engine(url, connect_args={"options": NO_LIMIT}, poolclass=NullPool)
-    try:
-        return names["careful"](engine, statement)
-    finally:
-        engine.dispose()
-
-
-def _limit_after(names: dict[str, Any], url: str, statement: str) -> Any:
-    """Which limit the function leaves behind, on an engine with one connection."""
-    engine = make_engine(url, connect_args={"options": NO_LIMIT}, pool_size=1, max_overflow=0)
-    try:
-        names["careful"](engine, statement)
-        with engine.connect() as connection:
-            return connection.scalar(text("SHOW lock_timeout"))
-    finally:
-        engine.dispose()
-
-
-def careful(answer: Answer) -> Iterator[Item]:
-    """12.1: a change that waits for its lock half a second at most."""
-    engine = answer.scratch()
-    url = engine.url.render_as_string(hide_password=False)
-    told = answer.ask(_careful, url, ADD.format("free"))
-    yield expect("it returns 'done' when nobody is in the way", told, "done", "the last return")
-    where = "whether the transaction was committed: engine.begin() does it, connect() does not"
-    yield expect("then the column is there", _has(engine, "free"), True, where)
-    with engine.connect() as report:
-        report.execute(text("SELECT count(*) FROM orders"))
-        told = answer.ask(_careful, url, ADD.format("busy"))
-    where = (
-        "lock_timeout: set before the statement, in its transaction, with its unit, as '500ms'; "
-        "and the error that comes"
-    )
-    if "statement timeout" in told.error:
-        told = Outcome(error="it waited longer than a second")
-    yield expect("it returns 'gave up' while a report is open", told, "gave up", where)
-    where = "what was done after the error"
-    yield expect("then the column is not there", _has(engine, "busy"), False, where)
-    told = answer.ask(_careful, url, "ALTER TABLE nothing ADD COLUMN n int")
-    where = "the except: which errors does it take? A missing table is no lock"
-    good = told.error.startswith("ProgrammingError")
-    yield claim("another error is raised as it is", good, "a ProgrammingError", told, where)
-    told = answer.ask(_careful, url, CUT_OFF)
-    where = "the except: many errors are an OperationalError. What does this one say?"
-    good = told.error.startswith("OperationalError")
-    yield claim("a lost connection is no lock", good, "an OperationalError", told, where)
-    told = answer.ask(_careful, url, SLOW)
-    where = "which limit is it: one for waiting, or one for the whole statement?"
-    yield expect("a change that has its lock may take its time", told, "done", where)
-    told = answer.ask(_limit_after, url, ADD.format("later"))
-    where = "SET holds for the connection, which goes back to the engine; SET LOCAL does not"
-    yield expect("afterwards, the engine has no limit, as before", told, "0", where)
-
-
-def _has(engine: Engine, column: str) -> bool:
-    with engine.connect() as connection:
-        return column in {found["name"] for found in inspect(connection).get_columns("orders")}
-
-
-# -- 12.2 and 12.3
 def _begun(answer: Answer, bookmark: str) -> bool:
     """Whether the files and the bookmark are as they were."""
     begin = answer.exercise.begin

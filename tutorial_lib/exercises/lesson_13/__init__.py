@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from tutorial_lib.exercises.exercise import Begin, Exercise
 from tutorial_lib.exercises.lesson_13 import answers
-from tutorial_lib.exercises.lesson_13.checks import (
-    COUPONS,
-    TESTED,
-    THREE,
-    round_trip,
-    tested,
-    turns,
-)
+from tutorial_lib.exercises.lesson_13.checks import round_trip, tested, turns
+from tutorial_lib.exercises.lesson_13.given import COUPONS, TESTED, THREE
 
 EXERCISES = (
     Exercise(
