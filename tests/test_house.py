@@ -167,6 +167,16 @@ def test_links_of_the_documents_lead_somewhere() -> None:
             assert ((ROOT / name).parent / target).exists(), f"{name} -> {target}"
 
 
+def test_the_parts_of_ci_are_those_that_are_described() -> None:
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (change,) = re.findall(r"^  set -- (prepare .*)$", run, re.M)
+    (more,) = re.findall(r'set -- "\$\{@:1:8\}" (.*) "\$\{@:9\}"', run)
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text[text.index("| part |") : text.index("Who changes a lesson")]
+    assert {*change.split(), *more.split()} == set(re.findall(r"^\| `(\w+)` \|", table, re.M))
+    assert change.split()[7:] == ["newest", "tests"]
+
+
 @pytest.mark.parametrize("path", lessons().values(), ids=lambda path: path.name)
 def test_links_between_lessons_lead_somewhere(path: Path) -> None:
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:

@@ -62,6 +62,8 @@ def test_nothing_is_installed_when_nothing_fails(monkeypatch: pytest.MonkeyPatch
 def test_the_workflow_uses_commands_and_options_that_there_are() -> None:
     path = ROOT / ".github" / "workflows" / "course.yml"
     workflow = yaml.safe_load(path.read_text("utf-8"))
+    (wide,) = (step["run"] for step in workflow["jobs"].pop("wide")["steps"] if "run" in step)
+    assert wide.endswith(" .ci/run wide")
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     commands = [shlex.split(step["run"]) for step in steps if "run" in step]
     assert len(commands) == 3

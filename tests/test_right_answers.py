@@ -19,9 +19,14 @@ from tutorial_lib.testing.answers import answered, blank, reference, tried
 
 pytestmark = pytest.mark.usefixtures("answers")
 EXERCISES = all_exercises()
-# One more of each exercise is tried in the quick run, all in the slow one.
+# One more of each exercise is tried for every change, all every week.
 RIGHT = [
-    pytest.param(one, code, id=f"{one.number}-{place}", marks=pytest.mark.slow if place else ())
+    pytest.param(
+        one,
+        code,
+        id=f"{one.number}-{place}",
+        marks=[pytest.mark.slow, *([pytest.mark.wide] if place else [])],
+    )
     for one in EXERCISES
     for place, code in enumerate(one.right)
 ]

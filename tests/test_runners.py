@@ -2,7 +2,8 @@
 
     python tests/test_runners.py        write docs/runners.md anew
 
-Slow, so run with `-m slow`.
+Slow, and the whole course with each of them, so run with `-m wide`. For every change,
+test_whole_course.py takes two lessons through them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tutorial_lib.course import lessons
 from tutorial_lib.editions import load
 from tutorial_lib.runs import reference_run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.wide]
 DOCUMENT = ROOT / "docs" / "runners.md"
 PATIENCE, LIMIT = 120, 4  # seconds for a cell of the course, and where cells hang
 PROGRAM = [sys.executable, "-W", "ignore", "-m"]

@@ -14,14 +14,14 @@ from tutorial_lib.testing.answers import reference, tried
 
 pytestmark = pytest.mark.usefixtures("answers")
 EXERCISES = all_exercises()
-# Two of each exercise are tried in the quick run, all in the slow one.
-QUICK = 2
+# Two of each exercise are tried for every change, all every week.
+SAMPLE = 2
 WRONG = [
     pytest.param(
         one,
         wrong,
         id=f"{one.number}-{wrong.name}",
-        marks=pytest.mark.slow if place >= QUICK else (),
+        marks=[pytest.mark.slow, *([pytest.mark.wide] if place >= SAMPLE else [])],
     )
     for one in EXERCISES
     for place, wrong in enumerate(one.wrong)
@@ -67,7 +67,7 @@ def test_a_wrong_answer_gets_the_message_meant_for_it(exercise: Exercise, wrong:
 
 @pytest.mark.parametrize(
     "form",
-    [pytest.param(f, marks=pytest.mark.slow if n > 2 else ()) for n, f in enumerate(USELESS)],
+    [pytest.param(f, marks=pytest.mark.slow if n > 1 else ()) for n, f in enumerate(USELESS)],
 )
 @pytest.mark.parametrize("exercise", NAMED, ids=lambda one: one.number)
 def test_a_useless_answer_is_refused(exercise: Exercise, form: str) -> None:
