@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -140,6 +141,18 @@ def test_an_application_is_told_by_its_name(shop: Engine) -> None:
         pass
     named.dispose()
     assert queue.sessions[0].does == "nightly report: SELECT count(*) FROM orders"
+
+
+def test_who_is_in_front_does_not_count_as_waiting(shop: Engine) -> None:
+    begun = time.monotonic()
+    with queued(shop, READ, ADD, beside=shop) as seen:
+        assert len(seen) == 3
+        found = locks.queue(shop, waiting=2, seconds=0.2)
+    assert [bool(one.wants) for one in found.sessions] == [False, False, True]
+    assert time.monotonic() - begun > 0.2
+    with queued(shop, READ, ADD, READ):
+        found = locks.queue(shop, waiting=2)
+    assert [bool(one.wants) for one in found.sessions] == [False, True, True]
 
 
 def test_who_looks_again_gives_up_in_the_end(shop: Engine) -> None:

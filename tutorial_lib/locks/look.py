@@ -132,19 +132,23 @@ class Queue(Picture):
         return f"<ol>{''.join(items)}</ol>" if self.sessions else f"<p>{self!r}</p>"
 
 
-def queue(engine: Engine, *, at_least: int = 0, seconds: float = 5.0) -> Queue:
+def queue(engine: Engine, *, at_least: int = 0, waiting: int = 0, seconds: float = 5.0) -> Queue:
     """Who waits for whom in the engine's database, at this moment.
 
     at_least  look again until so many sessions are in the queue, those in front included
+    waiting   look again until so many wait; who is in front may still come and go
     seconds   to look for them; then the queue is given as it is
 
     Other users' statements are shown only to a member of pg_monitor. Values in statements
     are never shown.
     """
     deadline = time.monotonic() + seconds
-    while len(found := _look(engine)) < at_least and time.monotonic() < deadline:
+    while True:
+        found = _look(engine)
+        wait = sum(bool(one.wants) for one in found.sessions)
+        if (len(found) >= at_least and wait >= waiting) or time.monotonic() >= deadline:
+            return found
         time.sleep(LOOK)
-    return found
 
 
 def beginning(statement: str, length: int = 60) -> str:
