@@ -36,7 +36,7 @@ def main() -> int:
     if words[0] == "test":
         # In two processes, for much of the time one of them waits; a notebook stays in one.
         return run("-m", "pytest", "-n", "2", "--dist", "loadfile", *words[1:])
-    return run("-c", "from tutorial_lib.cli import main; main()", *words)
+    return run("-c", "from coursekit.cli import main; main()", *words)
 
 
 def another_python() -> int:
@@ -100,7 +100,7 @@ def install() -> None:
     else:
         with_pip()
     say("Getting ready for the first plot ...")
-    fonts = "from tutorial_lib.jupyter import warm_up; warm_up()"
+    fonts = "from coursekit.course.jupyterlab import warm_up; warm_up()"
     subprocess.call(  # it may fail: then the first plot takes longer
         [str(python()), "-c", fonts], cwd=str(ROOT), stderr=subprocess.DEVNULL
     )

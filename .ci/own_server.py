@@ -3,7 +3,7 @@
     python .ci/own_server.py [--socket] [--superuser] PROGRAMS COMMAND ...
 
 PROGRAMS is the folder of initdb and pg_ctl. The server lives in a temporary folder as long as
-the command runs, which finds it in DATABASE_URL, and behind others in TUTORIAL_DOORS, so that
+the command runs, which finds it in DATABASE_URL, and behind others in TUTORIAL_TEST_URLS, so that
 the command may be this one again, with another server. It listens on 127.0.0.1, or on nothing but a
 unix socket. It is unlike the kit's own wherever servers differ: another time zone, another
 style of dates, text sorted by a language's rules where it was built for that, a password of
@@ -131,8 +131,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server is stopped, too
     with server(asked.programs, asked.socket) as admin:
         url = add_role(admin, asked.superuser).render_as_string(hide_password=False)
-        doors = f"{os.environ.get('TUTORIAL_DOORS', '')} {url.replace(' ', '%20')}"
-        named = {"DATABASE_URL": url, "TUTORIAL_POSTGRES": "own", "TUTORIAL_DOORS": doors}
+        doors = f"{os.environ.get('TUTORIAL_TEST_URLS', '')} {url.replace(' ', '%20')}"
+        named = {"DATABASE_URL": url, "TUTORIAL_POSTGRES": "external", "TUTORIAL_TEST_URLS": doors}
         environ = {**os.environ, **named}
         return subprocess.run(asked.command, env=environ).returncode
 

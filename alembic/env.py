@@ -11,11 +11,13 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import URL, Engine, TypeDecorator, pool
 
-from tutorial_lib import models, orders, servers
-from tutorial_lib.config import DRIVER, read_settings
+from coursekit import servers
+from coursekit.settings import read_settings
+from tutorial_lib import models, orders
+from tutorial_lib.advisory_lock import advisory_lock
+from tutorial_lib.config import DRIVER
 from tutorial_lib.db import Base, make_engine
-from tutorial_lib.errors import TurnError, TutorialError
-from tutorial_lib.turns import one_at_a_time
+from tutorial_lib.errors import AdvisoryLockNotAcquired, Problem
 
 config = context.config
 
@@ -30,7 +32,7 @@ assert {models.User.__tablename__, orders.Order.__tablename__} <= set(target_met
 # A migration that cannot get its lock gives up, rather than make all others wait behind it.
 LOCK_TIMEOUT = "5s"
 # Two deployments at once take turns: the second finds nothing left to do.
-PATIENCE = 60  # seconds
+ADVISORY_LOCK_TIMEOUT = 60  # seconds
 
 
 def get_url() -> URL:
@@ -43,7 +45,7 @@ def get_url() -> URL:
         if context.is_offline_mode():
             return read_settings().url or URL.create(DRIVER)
         return servers.find().url
-    except TutorialError as error:
+    except Problem as error:
         raise CommandError(str(error)) from None  # alembic prints it in one line
 
 
@@ -73,7 +75,7 @@ def run_migrations_offline() -> None:
 def run_migrations_online() -> None:
     """Run the migrations in a connection of their own, closed right after."""
     connectable = make_engine(get_url(), lock_timeout=LOCK_TIMEOUT, poolclass=pool.NullPool)
-    with _our_turn(connectable), connectable.connect() as connection:
+    with _one_deployment_at_a_time(connectable), connectable.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=target_metadata,
@@ -86,11 +88,11 @@ def run_migrations_online() -> None:
 
 
 @contextmanager
-def _our_turn(connectable: Engine) -> Iterator[None]:
+def _one_deployment_at_a_time(connectable: Engine) -> Iterator[None]:
     try:
-        with one_at_a_time(connectable, "alembic", patience=PATIENCE):
+        with advisory_lock(connectable, "alembic", patience=ADVISORY_LOCK_TIMEOUT):
             yield
-    except TurnError as error:
+    except AdvisoryLockNotAcquired as error:
         raise CommandError(str(error)) from None  # alembic prints it in one line
 
 

@@ -14,15 +14,15 @@ import sys
 
 from sqlalchemy import Engine, NullPool, text
 
+from coursekit import servers
+from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.manifest import all_exercises
+from coursekit.exercises.notebook_api import verdict_on
+from coursekit.exercises.verdict import DONE
+from coursekit.instructor.isolated_run import isolated_run, use_workspace
 from measure import ROUNDS, seconds
-from tutorial_lib import servers
+from support.attempts import reference, run_probe
 from tutorial_lib.db import make_engine
-from tutorial_lib.exercises.exercise import Exercise
-from tutorial_lib.exercises.learner import verdict_on
-from tutorial_lib.exercises.manifest import all_exercises
-from tutorial_lib.exercises.verdict import DONE
-from tutorial_lib.runs import reference_run, use_workspace
-from tutorial_lib.testing.answers import answered, reference
 
 
 def main(wanted: list[str]) -> None:
@@ -35,7 +35,7 @@ def main(wanted: list[str]) -> None:
     engine = make_engine(servers.find().url, poolclass=NullPool)
     taken: dict[str, list[float]] = {"one question": []}
     for exercise in chosen:
-        with answered(exercise, reference(exercise)) as names:
+        with run_probe(exercise, reference(exercise)) as names:
             for _ in range(ROUNDS):
                 taken["one question"].append(seconds(lambda: ask(engine)))
                 taken.setdefault(exercise.number, []).append(
@@ -61,6 +61,6 @@ def look(exercise: Exercise, names: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    with reference_run():
+    with isolated_run():
         use_workspace("checks")
         main(sys.argv[1:])

@@ -23,12 +23,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from coursekit import servers
+from coursekit.course.catalog import lessons
+from coursekit.course.notebooks import dump, load
+from coursekit.instructor.isolated_run import isolated_run
+from coursekit.instructor.source_edition import METADATA
+from coursekit.settings import ROOT
 from measure import ROUNDS, show_usages, usage, usages
-from tutorial_lib import servers
-from tutorial_lib.config import ROOT
-from tutorial_lib.course import lessons
-from tutorial_lib.editions import METADATA, dump, load
-from tutorial_lib.runs import reference_run
 
 Run = Callable[[], None]
 
@@ -50,7 +51,7 @@ SANITIZED = ["--nbval", "--nbval-sanitize-with=notebooks/sanitize.cfg"]
 SIZES = (1, 10, 50)
 SMALL = (
     "import pandas as pd\nfrom sqlalchemy import create_engine, text\n\n"
-    "from tutorial_lib import servers",
+    "from coursekit import servers",
     "engine = create_engine(servers.find().url)\n"
     'int(pd.read_sql(text("SELECT 40 + 2 AS answer"), engine).answer[0])',
 )
@@ -114,7 +115,7 @@ def runners(notebooks: Sequence[Path]) -> dict[str, Run]:
 def in_a_run(run: Run, kernels: str = "usual") -> None:
     """Run it with a new server, and a workspace for all notebooks."""
     os.environ["TUTORIAL_KERNEL"] = kernels
-    with reference_run():
+    with isolated_run():
         servers.find()
         run()
 

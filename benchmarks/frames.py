@@ -31,11 +31,11 @@ from typing import Any
 import psutil
 from sqlalchemy import Engine, text
 
-from tutorial_lib import servers
-from tutorial_lib.config import read_settings
+from coursekit import servers
+from coursekit.instructor.isolated_run import isolated_run
+from coursekit.servers.cluster import Cluster
+from coursekit.settings import read_settings
 from tutorial_lib.db import make_engine
-from tutorial_lib.runs import reference_run
-from tutorial_lib.servers.cluster import Cluster
 
 USERS = """
 CREATE UNLOGGED TABLE users AS SELECT
@@ -315,6 +315,6 @@ if __name__ == "__main__":
     if arguments.one:
         print(json.dumps(measure(*json.loads(arguments.one))))
     else:
-        with reference_run():
+        with isolated_run():
             prepare(arguments.quick)
             main(arguments)

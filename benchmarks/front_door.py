@@ -21,15 +21,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from coursekit import servers
+from coursekit.course.opening import start
+from coursekit.instructor.isolated_run import isolated_run
+from coursekit.servers.embedded import EmbeddedServer
+from coursekit.settings import ROOT, read_settings
 from lab import lab
 from measure import ROUNDS, Action, show, times
-from tutorial_lib import servers
-from tutorial_lib.config import ROOT, read_settings
-from tutorial_lib.lesson import start
-from tutorial_lib.runs import reference_run
-from tutorial_lib.servers.embedded import EmbeddedServer
 
-FIRST = "from tutorial_lib import start; start('00')"
+FIRST = "from coursekit import start; start('00')"
 
 
 @contextmanager
@@ -47,9 +47,9 @@ def first_cell(folder: Path) -> tuple[float, float]:
     """Seconds from `python3 start.py lab` to JupyterLab's answer, and to that of a cell."""
     begun = time.perf_counter()
     with lab([sys.executable, "start.py"], folder, TUTORIAL_DATA=str(folder / "data")) as opened:
-        answered = time.perf_counter() - begun
+        run_probe = time.perf_counter() - begun
         opened.answer("notebooks/00_start_here.ipynb", FIRST)
-        return answered, time.perf_counter() - begun
+        return run_probe, time.perf_counter() - begun
 
 
 def measure_front_door() -> None:
@@ -57,11 +57,11 @@ def measure_front_door() -> None:
     with tempfile.TemporaryDirectory() as folder, clone(Path(folder) / "clone") as kit:
         cold = first_cell(kit)
         later = [first_cell(kit) for _ in range(ROUNDS)]
-        answered, ran = (statistics.median(column) for column in zip(*later, strict=True))
+        run_probe, ran = (statistics.median(column) for column in zip(*later, strict=True))
         rows = {
             "first start, to JupyterLab's answer": cold[0],
             "first start, to the first answered cell": cold[1],
-            "second start, to JupyterLab's answer": answered,
+            "second start, to JupyterLab's answer": run_probe,
             "second start, to the first answered cell": ran,
         }
         show("From python3 start.py, in an empty folder", rows, list(rows)[-1])
@@ -76,7 +76,7 @@ def measure_imports() -> None:
     def process(code: str) -> Action:
         return lambda: subprocess.run([sys.executable, "-c", code], check=True)
 
-    names = ("pass", "import tutorial_lib", "from tutorial_lib import start", "import pandas",
+    names = ("pass", "import tutorial_lib", "from coursekit import start", "import pandas",
              "import nbformat")  # fmt: skip
     show("Processes that import", times({name: process(name) for name in names}), "pass")
 
@@ -94,7 +94,7 @@ def measure_servers(docker: bool) -> None:
         "embedded, removed": server.remove,
     }
     if docker:
-        from tutorial_lib.servers import container
+        from coursekit.servers import container
 
         settings = read_settings({**os.environ, "TUTORIAL_SERVER_HOME": str(home.with_name("box"))})
         actions["container, first start"] = lambda: container.find(settings)
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--docker", action="store_true", help="measure a container as well")
     docker = parser.parse_args().docker
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes imports four times slower
-    with reference_run():
+    with isolated_run():
         measure_servers(docker)
     measure_imports()
     measure_front_door()

@@ -23,17 +23,17 @@ from typing import Any
 
 import psutil
 
+from coursekit.course.alembic_magic import launch
+from coursekit.course.catalog import lesson_path, lessons
+from coursekit.course.notebooks import load
+from coursekit.course.opening import start
+from coursekit.instructor.isolated_run import isolated_run, use_workspace
+from coursekit.kernel import client, fork_server
+from coursekit.settings import ROOT
 from lab import Lab, lab
 from measure import ROUNDS, Action, Usage, interleaved, show_usages, usages
-from tutorial_lib.config import ROOT
-from tutorial_lib.course import lesson_path, lessons
-from tutorial_lib.editions import load
-from tutorial_lib.kernel import ready, warm
-from tutorial_lib.lesson import start
-from tutorial_lib.migrations import launch
-from tutorial_lib.runs import reference_run, use_workspace
 
-TUTORIAL = [sys.executable, "-c", "from tutorial_lib.cli import main; main()"]
+TUTORIAL = [sys.executable, "-c", "from coursekit.cli import main; main()"]
 KINDS = ("usual", "warm")
 LIGHT, HEAVY = "01", "08"  # what their first cells import: SQLAlchemy; pandas, matplotlib too
 TOGETHER = 10
@@ -50,7 +50,7 @@ def main() -> None:
     with two_labs() as labs:
         measure_first_cells(labs, rounds)
         measure_memory(labs, rounds)
-    with environment(TUTORIAL_KERNEL="warm"), reference_run():
+    with environment(TUTORIAL_KERNEL="warm"), isolated_run():
         use_workspace("kernels")
         measure_clients(rounds)
         measure_alembic(rounds)
@@ -62,7 +62,7 @@ def two_labs() -> Iterator[dict[str, Lab]]:
     with ExitStack() as stack:
         # The run of this process has no warm process: each JupyterLab starts its own or none.
         stack.enter_context(environment(TUTORIAL_KERNEL="usual"))
-        stack.enter_context(reference_run())
+        stack.enter_context(isolated_run())
         yield {
             kind: stack.enter_context(lab(TUTORIAL, ROOT, TUTORIAL_KERNEL=kind)) for kind in KINDS
         }
@@ -160,9 +160,9 @@ def measure_clients(rounds: int) -> None:
 
     ways: dict[str, Callable[..., Any]] = {
         "jupyter_client's wait": start_new_kernel,
-        "the kit's wait": ready.start_new_kernel,
+        "the kit's wait": client.start_new_kernel,
     }
-    warm.start()
+    fork_server.start()
     actions = {
         f"{kind} kernel, {way}": partial(used, os.getpid(), partial(run_one, kind, begin))
         for way, begin in ways.items()
@@ -192,14 +192,14 @@ def measure_alembic(rounds: int) -> None:
     work = "in this process: the work itself"
 
     def command(socket: str | None) -> None:
-        with environment(**{warm.SOCKET: socket}):
+        with environment(**{fork_server.SOCKET: socket}):
             code, said = launch(["current"], project)
         assert code == 0, said
 
     actions: dict[str, Action] = {
         work: current,
         "usual": partial(command, None),
-        "warm": partial(command, os.environ[warm.SOCKET]),
+        "warm": partial(command, os.environ[fork_server.SOCKET]),
     }
     rows = usages(
         {name: partial(used, os.getpid(), each) for name, each in actions.items()}, rounds

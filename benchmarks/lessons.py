@@ -27,9 +27,9 @@ from pathlib import Path
 
 import psutil
 
+from coursekit.course.catalog import lessons
+from coursekit.instructor.verification import Lesson, Options, Run
 from measure import ADOPT
-from tutorial_lib.course import lessons
-from tutorial_lib.testing.verification import Lesson, Options, Run
 
 PRODUCTION = [number for number in lessons() if number >= "09"]
 LOOK = 0.25  # seconds between two looks at the memory

@@ -16,12 +16,12 @@ import difflib
 import sys
 from collections.abc import Iterator
 
-from tutorial_lib.exercises import local
-from tutorial_lib.exercises.cells import BEGIN, END
-from tutorial_lib.exercises.manifest import all_exercises
-from tutorial_lib.exercises.verdict import DONE
-from tutorial_lib.runs import reference_run, use_workspace
-from tutorial_lib.testing.answers import BETWEEN, reference, tried
+from coursekit.exercises import local
+from coursekit.exercises.cells import BEGIN, END
+from coursekit.exercises.manifest import all_exercises
+from coursekit.exercises.verdict import DONE
+from coursekit.instructor.isolated_run import isolated_run, use_workspace
+from support.attempts import BETWEEN, reference, tried
 
 # Names that mean something else than their partner, as a slip would write them.
 PARTNERS = {
@@ -223,6 +223,6 @@ def _plain(code: str) -> str:
 
 
 if __name__ == "__main__":
-    with reference_run():
+    with isolated_run():
         use_workspace("mutations")
         sys.exit(main(sys.argv[1:]))

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Engine
 
-from tutorial_lib import servers
+from coursekit import servers
+from coursekit.instructor.isolated_run import use_workspace
+from coursekit.servers.server import Server, admin
 from tutorial_lib.db import make_engine
-from tutorial_lib.runs import use_workspace
-from tutorial_lib.servers.server import Server, admin
 
 # A run that was started in the background ignores Ctrl-C, and all that it starts would, too;
 # some tests press it.
@@ -72,7 +72,7 @@ def shared(server: Server) -> Iterator[Engine]:
 def own(url: URL, monkeypatch: pytest.MonkeyPatch) -> URL:
     """The same database as a server of one's own, named by DATABASE_URL."""
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
-    monkeypatch.setenv("TUTORIAL_POSTGRES", "own")
+    monkeypatch.setenv("TUTORIAL_POSTGRES", "external")
     return url
 
 

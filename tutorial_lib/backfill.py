@@ -24,18 +24,18 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.sql.elements import Grouping
 
-from tutorial_lib.errors import BackfillError
+from .errors import BackfillError
 
 PASSES = 3  # through the table: a row may be committed late, behind the place where we are
 RETRIED = {"55P03", "40P01", "40001"}  # no lock in time, deadlock, serialization failure
 OF_A_ROW = {"22", "23", "P0"}  # classes of errors for which one row is to blame
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between two attempts; each wait doubles
 Condition = sa.ColumnElement[bool] | sa.TextClause
-Place = tuple[Any, ...]
+Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Progress:
+class BackfillProgress:
     """How far a backfill has come.
 
     rows     changed and committed, by this call
@@ -50,7 +50,7 @@ class Progress:
     table: str
     rows: int = 0
     batches: int = 0
-    last: Place = ()
+    last: Key = ()
     share: float | None = None
     left: int | None = None
     retries: int = 0
@@ -74,8 +74,8 @@ def run(
     pause: float = 0.0,
     lock_timeout: str = "1s",
     attempts: int = 10,
-    progress: Callable[[Progress], object] | None = None,
-) -> Progress:
+    progress: Callable[[BackfillProgress], object] | None = None,
+) -> BackfillProgress:
     """Change the rows of a table that match, in batches, each committed by itself.
 
     bind          an engine; or, in a revision, op.get_bind() inside of
@@ -99,7 +99,7 @@ def run(
         table = _table(connection, target)
         columns = _key(connection, table, key)
         session = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
-        seen = Progress(table.fullname, session=session)
+        seen = BackfillProgress(table.fullname, session=session)
         condition = Grouping(where)  # SQLAlchemy sets no brackets around a text with OR
         job = _Job(connection, table, columns, set, condition, size, attempts, seen)
         return job.run(pause, progress or (lambda _: None))
@@ -116,9 +116,9 @@ class _Job:
     where: Grouping[bool]
     size: int
     attempts: int
-    seen: Progress
+    seen: BackfillProgress
 
-    def run(self, pause: float, tell: Callable[[Progress], object]) -> Progress:
+    def run(self, pause: float, tell: Callable[[BackfillProgress], object]) -> BackfillProgress:
         """Walk through the table, and once more for rows that came late."""
         matching = sa.select(sa.func.count()).select_from(self.table).where(self.where)
         try:
@@ -135,7 +135,7 @@ class _Job:
             raise self._stopped(error, self.seen.last, "It had come to") from error
         return self.seen
 
-    def _walk(self) -> Iterator[Progress]:
+    def _walk(self) -> Iterator[BackfillProgress]:
         """Change batch after batch, from the first key to the one that is the last one now."""
         change = sa.update(self.table).values(self.values).where(self.where)
         (first, top), last, size = self._ends(), (), self.size
@@ -155,14 +155,14 @@ class _Job:
             self.seen = replace(self.seen, rows=rows, batches=batches, last=last, share=share)
             yield self.seen
 
-    def _ends(self) -> tuple[Place, Place]:
+    def _ends(self) -> tuple[Key, Key]:
         """The first and the last key of the table; two empty ones when it has no rows."""
         keys = sa.select(*self.key).limit(1)
         first = self._execute(keys.order_by(*self.key)).first()
         last = self._execute(keys.order_by(*(one.desc() for one in self.key))).first()
         return tuple(first or ()), tuple(last or ())
 
-    def _bound(self, last: Place, top: Place, size: int) -> Place:
+    def _bound(self, last: Key, top: Key, size: int) -> Key:
         """The key of the last row of the next batch; nothing when no row matches any more.
 
         It is read first, without a lock: so it holds also when others change these rows.
@@ -172,7 +172,7 @@ class _Job:
         ends = sa.select(batch).order_by(*(one.desc() for one in batch.c)).limit(1)
         return tuple(self._execute(ends).first() or ())
 
-    def _between(self, last: Place, bound: Place) -> Iterator[sa.ColumnElement[bool]]:
+    def _between(self, last: Key, bound: Key) -> Iterator[sa.ColumnElement[bool]]:
         key = sa.tuple_(*self.key)
         if last:
             yield key > sa.tuple_(*map(sa.literal, last))
@@ -190,7 +190,7 @@ class _Job:
             time.sleep(min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT))
         return self.connection.execute(statement)
 
-    def _stopped(self, error: DBAPIError, place: Place, how: str) -> BackfillError:
+    def _stopped(self, error: DBAPIError, place: Key, how: str) -> BackfillError:
         names = (one.name for one in self.key)
         where = ", ".join(f"{name} {value}" for name, value in zip(names, place, strict=False))
         said = str(error.orig).strip().partition("\n")[0]
@@ -285,7 +285,7 @@ def _key(
     )
 
 
-def _share(first: Place, last: Place, top: Place) -> float | None:
+def _share(first: Key, last: Key, top: Key) -> float | None:
     if len(last) > 1 or not isinstance(last[0], int):
         return None
     return 1.0 if first == top else float((last[0] - first[0]) / (top[0] - first[0]))

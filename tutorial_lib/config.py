@@ -1,122 +1,55 @@
-"""Settings: which server, which workspace, which data folder; checked and frozen."""
+"""Build the application's database URL from the DATABASE_* environment variables."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
-from platformdirs import user_data_path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from tutorial_lib.errors import SettingsError
+from .errors import SettingsError
 
-ROOT = Path(__file__).resolve().parents[1]
-APP = "database-setup-tutorial"
 DRIVER = "postgresql+psycopg2"
-ORIGINS = ("embedded", "own", "container")
 PARTS = (
     *("DATABASE_HOST", "DATABASE_PORT", "DATABASE_USERNAME"),
     *("DATABASE_PASSWORD", "DATABASE_NAME"),
 )
-# What belongs before the ?; behind it, it would be shown, or win over what stands before.
-ELSEWHERE = {"user", "password", "dbname", "port", "service", "passfile"}
+# These belong before the `?`; after it they'd be shown, or override what is before it.
+MISPLACED = {"user", "password", "dbname", "port", "service", "passfile"}
 URL_FORM = "postgresql+psycopg2://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the environment and `.env` say, checked.
+def database_url(
+    environ: Mapping[str, str] | None = None, dotenv: Mapping[str, str] | None = None
+) -> URL | None:
+    """Return the URL that DATABASE_URL or the five DATABASE_* variables describe.
 
-    url          the server that DATABASE_* names, or None when nothing is set
-    postgres     the origin asked for by TUTORIAL_POSTGRES, or None
-    image        the container image that TUTORIAL_POSTGRES_IMAGE names, or None
-    workspace    the folder of a learner's notebooks, projects and progress
-    data         the kit's own data folder, outside the clone
-    server_home  the folder of the embedded server, inside `data`
+    DATABASE_URL wins over the five parts, and the environment wins over `dotenv`. Parts set
+    in the environment are completed from `dotenv` (a secret is often kept separately);
+    a DATABASE_URL there doesn't override them.
+
+    Args:
+        environ: The environment; `os.environ` by default.
+        dotenv: Variables read from a `.env` file, if the application has one.
+
+    Returns:
+        A URL for psycopg2, or None if no DATABASE_* variable is set.
+
+    Raises:
+        SettingsError: The variables are incomplete or invalid. No message shows a password.
+
     """
-
-    url: URL | None
-    postgres: str | None
-    image: str | None
-    workspace: Path
-    data: Path
-    server_home: Path
-
-    @property
-    def alone(self) -> bool:
-        """Whether no other workspace can share the embedded server: it is the clone's."""
-        return self.workspace == ROOT / "workspace"
-
-
-def short_hash(text: str) -> str:
-    """Eight hexadecimal characters that stand for `text`."""
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def read_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
-    """Read the settings; a variable of the environment wins over the same one in `.env`.
-
-    Raises SettingsError for a half-named server, another database or driver, a port
-    that is no port, or an unknown TUTORIAL_POSTGRES. No message shows a password.
-    """
-    shell = dict(os.environ if environ is None else environ)
-    file = _read_dotenv(ROOT / ".env" if dotenv is None else dotenv)
-    both = {**file, **shell}
-    data = _folder(both.get("TUTORIAL_DATA")) or user_data_path(APP, appauthor=False).resolve()
-    postgres = _origin(both.get("TUTORIAL_POSTGRES"))
-    home = _folder(both.get("TUTORIAL_SERVER_HOME"))
-    return Settings(
-        # What is not used is not read: a shell's DATABASE_URL may be for another program.
-        url=None if postgres in ("embedded", "container") else _database_url(shell, file),
-        postgres=postgres,
-        image=both.get("TUTORIAL_POSTGRES_IMAGE") or None,
-        workspace=_folder(both.get("TUTORIAL_WORKSPACE")) or ROOT / "workspace",
-        data=data,
-        server_home=home or data / "servers" / short_hash(str(ROOT)),
-    )
-
-
-def _read_dotenv(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    return {key: value for key, value in dotenv_values(path).items() if value is not None}
-
-
-def _folder(value: str | None) -> Path | None:
-    """A folder; a relative one is meant from the clone, wherever a lesson works now."""
-    return (ROOT / Path(value).expanduser()).resolve() if value else None
-
-
-def _origin(value: str | None) -> str | None:
-    if not value or value in ORIGINS:
-        return value or None
-    raise SettingsError(
-        f"TUTORIAL_POSTGRES is {value!r}.",
-        f"It names where PostgreSQL comes from: {', '.join(ORIGINS)}.",
-        "Set it to one of these, or leave it out.",
-    )
-
-
-def _database_url(shell: Mapping[str, str], file: Mapping[str, str]) -> URL | None:
-    """DATABASE_URL before the five parts, the environment before `.env`.
-
-    Parts in the environment are completed from `.env` (a secret often stands apart);
-    they are not overruled by a DATABASE_URL there.
-    """
+    shell = os.environ if environ is None else environ
+    file = dotenv or {}
     if shell.get("DATABASE_URL"):
         return check_url(shell["DATABASE_URL"])
     if not any(shell.get(name) for name in PARTS) and file.get("DATABASE_URL"):
         return check_url(file["DATABASE_URL"])
-    return _url_of_parts({**file, **shell})
+    return _url_from_parts({**file, **shell})
 
 
-def _url_of_parts(values: Mapping[str, str]) -> URL | None:
+def _url_from_parts(values: Mapping[str, str]) -> URL | None:
     given = {name: values[name] for name in PARTS if values.get(name)}
     if "DATABASE_PASSWORD" in values and given:
         given["DATABASE_PASSWORD"] = values["DATABASE_PASSWORD"]  # may be empty on purpose
@@ -165,7 +98,7 @@ def check_url(text: str) -> URL:
         raise _bad_url("has an @ too many")
     if not url.database:
         raise _bad_url("names no database")
-    if ELSEWHERE & set(url.query) or not all(isinstance(v, str) for v in url.query.values()):
+    if MISPLACED & set(url.query) or not all(isinstance(v, str) for v in url.query.values()):
         raise _bad_url("holds user, password, port or database, or several hosts, after the ?")
     return url.set(drivername=DRIVER)
 

@@ -1,16 +1,20 @@
-"""The one error of the kit: a problem that its reader can mend."""
+"""The library's errors: one base class, and one subclass for each kind of failure."""
 
 from __future__ import annotations
 
 
-class TutorialError(Exception):
-    """Say what is wrong, why, and what to do next, in one short paragraph.
+class Problem(Exception):
+    """An error its reader can fix: what is wrong, why, and what to do next.
 
-    In a notebook it renders as that paragraph alone, without a stack trace, and is
-    stored as an error like any other, so that no runner takes it for a success.
-    The command line prints the same paragraph and exits with 1.
+    In a notebook it renders as these sentences alone, without a stack trace, and is stored
+    as an error like any other, so no runner mistakes it for a success. Never put a
+    password into one of them.
 
-    Never put a password into one of the three sentences.
+    Args:
+        what: What is wrong, as one sentence.
+        why: Why it is wrong, or what was found instead.
+        do: What to do next.
+
     """
 
     def __init__(self, what: str, why: str = "", do: str = "") -> None:
@@ -18,50 +22,30 @@ class TutorialError(Exception):
         super().__init__(" ".join(part for part in (what, why, do) if part))
 
     def _render_traceback_(self) -> list[str]:
-        """Give IPython the lines of the red box: the three sentences, and no stack."""
+        """Return the lines of IPython's red box: the sentences, and no stack."""
         first, *more = (part for part in (self.what, self.why, self.do) if part)
         return [f"{type(self).__name__}: {first}", *more]
 
 
-class SettingsError(TutorialError):
-    """The environment or `.env` names a server in a way that cannot be used."""
+class SettingsError(Problem):
+    """A setting is missing, incomplete or invalid."""
 
 
-class ServerError(TutorialError):
-    """PostgreSQL cannot be started or does not answer."""
+class ExplorerError(Problem):
+    """The explorer was asked for something the database doesn't have."""
 
 
-class LessonError(TutorialError):
-    """A lesson cannot be started, or its project or database is not as expected."""
+class FrameError(Problem):
+    """A table or query can't be read into a DataFrame."""
 
 
-class CommandError(TutorialError):
-    """A command of a cell, such as `%pytest`, cannot be run, or ended with a failure."""
+class BackfillError(Problem):
+    """A backfill can't start, or stopped early; what it committed stays committed."""
 
 
-class AlembicError(CommandError):
-    """The `alembic` command of a cell ended with a failure."""
+class LockError(Problem):
+    """A schema change didn't get its lock."""
 
 
-class LockError(TutorialError):
-    """A change of the schema did not get its lock."""
-
-
-class TurnError(TutorialError):
-    """Somebody else is at work, and did not end in time."""
-
-
-class NotebookError(TutorialError):
-    """A notebook of the course is not fit to be published, or did not run."""
-
-
-class ExerciseError(TutorialError):
-    """An exercise is not done yet, or there is none of that number."""
-
-
-class FrameError(TutorialError):
-    """A table or a query cannot be read into a dataframe."""
-
-
-class BackfillError(TutorialError):
-    """A backfill stopped, or cannot begin; what it committed stays."""
+class AdvisoryLockNotAcquired(Problem):
+    """Another session held the advisory lock until the timeout."""

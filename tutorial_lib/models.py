@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Dialect, Index, Integer, String, TypeDecorator, text
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from tutorial_lib import hashing
-from tutorial_lib.db import Base
+from . import hashing
+from .db import Base
 
 
 class HashedPassword(str):

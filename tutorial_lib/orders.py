@@ -12,8 +12,8 @@ from decimal import Decimal
 from sqlalchemy import DateTime, ForeignKey, Index, Numeric, String, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from tutorial_lib.db import Base
-from tutorial_lib.models import User
+from .db import Base
+from .models import User
 
 
 class Order(Base):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from browser.jupyterlab import HEIGHT, WIDE, Desk, Lab, find_browser, served
-from tutorial_lib.config import ROOT
+from coursekit.settings import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

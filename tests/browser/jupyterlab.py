@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tutorial_lib.course import lesson_path
+from coursekit.course.catalog import lesson_path
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Locator, Page

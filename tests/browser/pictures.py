@@ -7,8 +7,8 @@ from pathlib import Path
 
 from browser.conftest import MISSING
 from browser.jupyterlab import LIGHT, PANEL, WIDE, Desk, find_browser, served
-from tutorial_lib.config import ROOT
-from tutorial_lib.runs import reference_run
+from coursekit.instructor.isolated_run import isolated_run
+from coursekit.settings import ROOT
 
 DOCS = ROOT / "docs"
 WRONG = 'return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"'
@@ -21,7 +21,7 @@ def main() -> None:
 
     if not find_browser():
         raise SystemExit(MISSING)
-    with reference_run(), tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with isolated_run(), tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser())
         with served(Path(folder)) as lab:
             desk = Desk(browser.new_page(viewport={"width": WIDE, "height": 900}), lab)

@@ -10,7 +10,7 @@ import pytest
 
 from browser.findings import violations, wider
 from browser.jupyterlab import DARK, LIGHT, PANEL, SMALL, WIDE, Desk
-from tutorial_lib.course import lesson_path, lessons
+from coursekit.course.catalog import lesson_path, lessons
 
 pytestmark = pytest.mark.browser
 OUTPUTS = f"{PANEL} .jp-OutputArea-output"

@@ -12,10 +12,10 @@ import pytest
 
 from browser.findings import violations, wider
 from browser.jupyterlab import SMALL, WIDE
-from tutorial_lib.course import lesson_path, lessons
-from tutorial_lib.exercises.exercise import Item
-from tutorial_lib.exercises.manifest import find
-from tutorial_lib.exercises.verdict import NOT_YET, Verdict
+from coursekit.course.catalog import lesson_path, lessons
+from coursekit.exercises.items import CheckItem
+from coursekit.exercises.manifest import find
+from coursekit.exercises.verdict import NOT_YET, Verdict
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -81,7 +81,7 @@ def test_what_is_stored_fits_and_can_be_read(page: Page, number: str, colours: s
 
 @each_colour
 def test_an_answer_that_is_not_there_yet_can_be_read(page: Page, colours: str) -> None:
-    items = (Item("it works", True), Item("it holds", False, "1", "2", "the last line"))
+    items = (CheckItem("it works", True), CheckItem("it holds", False, "1", "2", "the last line"))
     box = Verdict(find("01.1"), NOT_YET, items)
     _show(page, [{"text/html": box._repr_html_()}], colours)
     assert "expected: 1" in page.locator("section").inner_text()

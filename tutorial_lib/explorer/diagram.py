@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, inspect
 from sqlalchemy.dialects import postgresql
 
-from tutorial_lib.display import Picture
+from ..display import Picture
 
 
 @dataclass(frozen=True)
-class Column:
+class DiagramColumn:
     """A column in the diagram; `mark` is PK, FK or nothing."""
 
     name: str
@@ -27,7 +27,7 @@ class Entity:
     """A table, its columns, and what they refer to: column and target."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[DiagramColumn, ...]
     refers: tuple[tuple[str, str], ...]
 
 
@@ -84,7 +84,7 @@ def _entity(inspector: object, name: str) -> Entity:
         for column, target in zip(key["constrained_columns"], key["referred_columns"], strict=True)
     }
     columns = tuple(
-        Column(
+        DiagramColumn(
             found["name"],
             found["type"].compile(dialect=postgresql.dialect()).lower(),  # type: ignore[no-untyped-call]
             "PK" if found["name"] in keys else "FK" if found["name"] in foreign else "",
@@ -99,7 +99,7 @@ def _in_words(entity: Entity) -> Iterator[str]:
     width = max((len(column.name) for column in entity.columns), default=0)
     targets = dict(entity.refers)
     for column in entity.columns:
-        yield f"    {column.name:<{width}}  {column.type}  {_told(column, targets)}".rstrip()
+        yield f"    {column.name:<{width}}  {column.type}  {_describe(column, targets)}".rstrip()
 
 
 def _table(entity: Entity) -> str:
@@ -107,7 +107,7 @@ def _table(entity: Entity) -> str:
     rows = "".join(
         f'<tr><td style="text-align: left">{html.escape(column.name)}</td>'
         f'<td style="text-align: left">{html.escape(column.type)}</td>'
-        f'<td style="text-align: left">{html.escape(_told(column, targets))}</td></tr>'
+        f'<td style="text-align: left">{html.escape(_describe(column, targets))}</td></tr>'
         for column in entity.columns
     )
     name = f"table <b>{html.escape(entity.name)}</b>"
@@ -116,7 +116,7 @@ def _table(entity: Entity) -> str:
     return f'<table style="{box}">{caption}<tbody>{rows}</tbody></table>'
 
 
-def _told(column: Column, targets: dict[str, str]) -> str:
+def _describe(column: DiagramColumn, targets: dict[str, str]) -> str:
     """What a column is besides its type: primary key, what it refers to, both, or nothing."""
     key = ["primary key"] if column.mark == "PK" else []
     target = [f"refers to {targets[column.name]}"] if column.name in targets else []

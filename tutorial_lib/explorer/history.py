@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from tutorial_lib.display import Picture
-from tutorial_lib.errors import TutorialError
+from ..display import Picture
+from ..errors import ExplorerError
 
 LOST = "current, without a file"
 
@@ -93,7 +93,7 @@ def revisions(engine: Engine, project: Path | None = None) -> History:
 
     project  the folder that holds alembic.ini; the working directory unless it is given
 
-    Raises TutorialError when there is no alembic.ini.
+    Raises Problem when there is no alembic.ini.
     """
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
@@ -101,7 +101,7 @@ def revisions(engine: Engine, project: Path | None = None) -> History:
 
     folder = project or Path.cwd()
     if not (folder / "alembic.ini").is_file():
-        raise TutorialError(
+        raise ExplorerError(
             f"There is no alembic.ini in {folder.name}.",
             "It tells where the revisions are.",
             "Run: %alembic init alembic",

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from tutorial_lib.db import SessionLocal
-from tutorial_lib.errors import FrameError
-from tutorial_lib.frames.place import Bind
-from tutorial_lib.frames.query import statement_of
-from tutorial_lib.frames.route import Request, answers
+from ..db import SessionLocal
+from ..errors import FrameError
+from .dispatch import Request, read_frames
+from .query import statement_of
+from .readonly import Bind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def read(
         raise FrameError(f"dtype_backend is {dtype_backend!r}.", why)
     bind = next((each for each in (con, session) if each is not None), None)
     request = Request(statement_of(what), {**(params or {}), **values}, chunks, dtype_backend)
-    found = answers(request, SessionLocal() if bind is None else bind)
+    found = read_frames(request, SessionLocal() if bind is None else bind)
     if chunks is not None:
         return found
     (frame,) = found

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tutorial_lib.frames.values import Process, caster_of, is_stock, maker_of
+from .values import Process, caster_of, is_stock, maker_of
 
 WHOLE, REAL, NUMERIC = pa.int64(), pa.float64(), 1700
 DATE, TIMESTAMP, MOMENT = pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")

@@ -11,7 +11,7 @@ from sqlalchemy import Executable, inspect, literal_column, select, table, text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.sql import TextClause, quoted_name
 
-from tutorial_lib.errors import FrameError
+from ..errors import FrameError
 
 # What stands between quotation marks, or is a comment: nothing in it is SQL.
 _OPAQUE = re.compile(
@@ -53,7 +53,7 @@ def statement_of(what: object) -> Executable:
     return select(what)  # type: ignore[call-overload, no-any-return]
 
 
-def is_told(statement: Executable) -> bool:
+def prints_text(statement: Executable) -> bool:
     """Whether it is a SHOW or an EXPLAIN; raises FrameError when it is more than one query."""
     if not isinstance(statement, TextClause) or _verb(statement.text) not in _TOLD:
         return False

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from tutorial_lib.frames.columns import Column
+from .columns import Column
 
 FEW = 8 << 10  # bytes; for fewer, to call the parser takes longer than to do without
 MOMENTS = 1184  # PostgreSQL's number for timestamptz

@@ -12,7 +12,7 @@ from psycopg2 import _psycopg, extensions
 from sqlalchemy import Dialect, Executable, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
-from tutorial_lib.frames.copying import Shape
+from .copy_reader import Shape
 
 Maker = Callable[[list[Any]], list[Any]]
 Process = Callable[[Any], Any] | None

@@ -3,7 +3,7 @@
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.orm import DeclarativeBase, sessionmaker
 
-from tutorial_lib import project_url
+from coursekit import project_url
 
 SQLALCHEMY_DATABASE_URL = project_url()
 

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import create_engine, pool
 
 from db import Base
-from tutorial_lib import project_url
+from coursekit import project_url
 
 config = context.config
 

@@ -5,7 +5,7 @@ from sqlalchemy import create_engine, pool
 
 import models
 from db import Base
-from tutorial_lib import project_url
+from coursekit import project_url
 
 config = context.config
 

@@ -1,0 +1,102 @@
+"""`tutorial db ...`: the kit's own PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Annotated
+
+import typer
+
+from coursekit.cli.console import out
+
+app = typer.Typer(help="The kit's own PostgreSQL.", no_args_is_help=True)
+
+
+@app.command("start")
+def db_start() -> None:
+    """Start PostgreSQL, if it does not run.
+
+    Example: python3 start.py db start
+    """
+    from coursekit import servers
+
+    server = servers.find()
+    out.print(f"PostgreSQL {server.release} ({server.origin}) answers at {server.netloc}.")
+
+
+@app.command("stop")
+def db_stop() -> None:
+    """Stop the kit's own PostgreSQL.
+
+    The embedded one keeps its data, a container goes with it.
+
+    Example: python3 start.py db stop
+    """
+    from coursekit import servers
+
+    out.print("PostgreSQL is stopped." if servers.stop() else "It was not running.")
+
+
+@app.command("status")
+def db_status() -> None:
+    """Say which server is used, why, and whether it runs.
+
+    Example: python3 start.py db status
+    """
+    from coursekit import servers
+    from coursekit.settings import read_settings
+
+    settings = read_settings()
+    origin = servers.origin_of(settings)
+    server = servers.running(settings)
+    if server:
+        out.print(f"PostgreSQL {server.release} ({origin}) answers at {server.netloc}.")
+        out.print(server.why)
+    else:
+        out.print(f"PostgreSQL ({origin}) does not run. To start it: python3 start.py db start")
+    if origin == "embedded":
+        out.print(f"Its folder is {settings.server_home}")
+
+
+@app.command("url")
+def db_url(
+    database: Annotated[str | None, typer.Argument(help="A database; else the default.")] = None,
+    show_password: Annotated[bool, typer.Option(help="Print the password as well.")] = False,
+) -> None:
+    """Print the address for other database tools.
+
+    The password is *** unless it is asked for.
+
+    Example: python3 start.py db url --show-password
+    """
+    from coursekit import servers
+
+    url = servers.find().url
+    # The driver's name in it is SQLAlchemy's; psql and other tools know the plain scheme.
+    url = url.set(drivername="postgresql", database=database or url.database)
+    out.print(url.render_as_string(hide_password=not show_password))
+
+
+@app.command("psql")
+def db_psql(
+    database: Annotated[str | None, typer.Argument(help="A database; else the default.")] = None,
+) -> None:
+    """Open psql, PostgreSQL's own client, on a database.
+
+    Example: python3 start.py db psql tutorial_lesson_01
+    """
+    from psycopg2.extensions import make_dsn
+
+    from coursekit import servers
+    from coursekit.course.jupyterlab import wait
+    from coursekit.servers.binaries import psql
+
+    url = servers.find().url
+    url = url.set(database=database or url.database)
+    arguments = {**url.query, **url.translate_connect_args(username="user", database="dbname")}
+    # The password goes by the environment: everybody can read a command line.
+    password = {"PGPASSWORD": str(arguments.pop("password", ""))}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    process = subprocess.Popen([psql(), make_dsn(**arguments)], env={**clean, **password})
+    raise typer.Exit(wait(process))

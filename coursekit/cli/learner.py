@@ -1,0 +1,124 @@
+"""Commands for learners: lab, copy, reset, progress, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from coursekit.cli.console import out
+
+
+def lab(
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    port: Annotated[int | None, typer.Option(help="A port; by default 8888 or a free one.")] = None,
+) -> None:
+    """Start PostgreSQL and open JupyterLab at lesson 00.
+
+    Example: python3 start.py lab --no-browser
+    """
+    from coursekit import servers
+    from coursekit.course import jupyterlab
+    from coursekit.course.catalog import lesson_path
+    from coursekit.exercises.copies import copy_for_learner
+    from coursekit.settings import read_settings
+
+    settings = read_settings()
+    server = servers.find(settings)
+    out.print(f"PostgreSQL {server.release} answers at {server.netloc}. {server.why}")
+    copies = copy_for_learner(settings)
+    for line in (*copies.told, f"Your notebooks are in {copies.folder}"):
+        out.print(line)
+    notebook = f"notebooks/{lesson_path('00').name}"
+    code = jupyterlab.serve(
+        settings.workspace,
+        notebook,
+        settings.data / "jupyter",
+        browser=browser,
+        port=port,
+        ready=_lab_is_ready,
+    )
+    if server.origin == "embedded":
+        out.print("JupyterLab has ended. PostgreSQL goes on; to stop it: python3 start.py db stop")
+    raise typer.Exit(code)
+
+
+def _lab_is_ready(address: str) -> None:
+    out.print(f"JupyterLab is ready: {address}\nTo end it, press Ctrl-C here.")
+
+
+def doctor() -> None:
+    """Say whether all is there that lessons need, and what mends it.
+
+    Example: python3 start.py doctor
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from coursekit.course.doctor import examine
+
+    lines = list(examine())
+    table = Table("", "what")
+    table.add_column("found", overflow="fold")
+    table.add_column("what to do", overflow="fold")
+    for line in lines:
+        cells = map(escape, (line.topic, line.found, line.fix))  # a path may hold [ and ]
+        table.add_row("ok" if line.good else "BAD", *cells)
+    Console(highlight=False).print(table)
+    raise typer.Exit(0 if all(line.good for line in lines) else 1)
+
+
+def copy() -> None:
+    """Make your copies of the notebooks.
+
+    Those that you have not touched are brought up to date; the others stay as they are.
+
+    Example: python3 start.py copy
+    """
+    from coursekit.exercises.copies import copy_for_learner
+    from coursekit.settings import read_settings
+
+    copies = copy_for_learner(read_settings())
+    for line in (*copies.told, f"Your notebooks are in {copies.folder}"):
+        out.print(line)
+
+
+def reset(number: Annotated[str, typer.Argument(help="A lesson, as 06.")]) -> None:
+    """Give a fresh copy of a lesson's notebook; the old one is kept.
+
+    Example: python3 start.py reset 06
+    """
+    from coursekit.exercises.copies import reset as reset_copy
+    from coursekit.settings import read_settings
+
+    kept = reset_copy(read_settings(), number)
+    out.print(f"Lesson {number} is fresh again.{f' Your old notebook: {kept}' if kept else ''}")
+    out.print("Where it is open in JupyterLab, close it there without saving, and open it again.")
+
+
+def progress(
+    export: Annotated[Path | None, typer.Option(help="Write it into this file.")] = None,
+    take: Annotated[
+        Path | None, typer.Option("--import", help="Join it with this file, an exported one.")
+    ] = None,
+) -> None:
+    """Show which exercises are done, tried and open.
+
+    Example: python3 start.py progress
+    """
+    from coursekit.exercises import records
+    from coursekit.exercises.progress import progress_of
+    from coursekit.settings import read_settings
+
+    workspace = read_settings().workspace
+    if take:
+        out.print(f"Joined with {take}: {records.import_file(workspace, take)} exercises.")
+    if export:
+        out.print(f"Written to {export}: {records.export(workspace, export)} exercises.")
+    if not (take or export):
+        out.print(repr(progress_of(workspace)))
+
+
+COMMANDS = (lab, copy, reset, progress, doctor)

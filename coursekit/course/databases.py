@@ -1,0 +1,195 @@
+"""Make, clone and drop databases; only those that the kit made are ever dropped.
+
+What the kit made is told by a mark in the database's comment. Databases are made under a
+temporary name, marked, then renamed, so that none of ours is ever without its mark.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.sql import SQL, Composed, Identifier, Literal
+from sqlalchemy import URL
+
+from coursekit.errors import LessonError
+from coursekit.servers.server import Server, admin
+from coursekit.settings import APP
+
+PREFIX = "tutorial_"
+FRESH = f"{PREFIX}new_"
+# One number for all processes of the kit, for PostgreSQL's advisory lock.
+LOCK = 0x7475746F
+
+
+@contextmanager
+def building(server: Server) -> Iterator[Connection]:
+    """An administrative connection under the kit's lock: one builder at a time."""
+    with admin(server.url) as connection:
+        _run(connection, SQL("SELECT pg_advisory_lock({})").format(Literal(LOCK)))
+        yield connection  # closing the connection gives the lock back
+
+
+def ensure_template(
+    connection: Connection, server: Server, name: str, label: str, build: Callable[[URL], None]
+) -> None:
+    """Make the template database `name` with `build`, unless it is there.
+
+    Other templates with the same label are stale ones, and are dropped. Call it inside
+    `building()`.
+    """
+    if mark_of(connection, name) is not None:
+        return
+    _clear(connection, label)
+    fresh = _create(connection, server, label)
+    build(server.url.set(database=fresh))
+    _run(connection, SQL("ALTER DATABASE {} RENAME TO {}").format(*map(Identifier, (fresh, name))))
+    _allow_connections(connection, name, False)
+
+
+def clone(connection: Connection, template: str, name: str, label: str) -> None:
+    """Make the database `name` as a copy of a template, replacing one of ours."""
+    drop(connection, name)
+    fresh = FRESH + secrets.token_hex(4)
+    _run(connection, SQL("CREATE DATABASE {} TEMPLATE {}").format(*_names(fresh, template)))
+    _mark(connection, fresh, label)
+    _run(connection, SQL("ALTER DATABASE {} RENAME TO {}").format(*_names(fresh, name)))
+
+
+def configure(connection: Connection, name: str, defaults: Mapping[str, str]) -> None:
+    """Set what every new session in a database begins with."""
+    for setting, value in defaults.items():
+        statement = SQL("ALTER DATABASE {} SET {} = {}")
+        _run(connection, statement.format(*_names(name, setting), Literal(value)))
+
+
+def drop(connection: Connection, name: str) -> bool:
+    """Drop a database that the kit made, cutting its connections; False if there is none.
+
+    Raises LessonError for a database that does not carry the kit's mark.
+    """
+    mark = mark_of(connection, name)
+    if mark is None:
+        return False
+    if not mark.startswith(f"{APP}:"):
+        raise LessonError(
+            f"There is a database {name} that the kit did not make.",
+            "It does not carry the kit's mark in its comment, so it is left alone.",
+            "Rename or drop it yourself if nobody needs it, then start the lesson again.",
+        )
+    try:
+        _ask(connection, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    except psycopg2.errors.InsufficientPrivilege as error:
+        _drop_mildly(connection, name, error)
+    return True
+
+
+def _drop_mildly(connection: Connection, name: str, error: Exception) -> None:
+    """Drop a database in which somebody is whom this user may not end: it may be autovacuum.
+
+    Without FORCE, PostgreSQL sends autovacuum away itself, and waits for others, five seconds.
+    """
+    ours = SQL(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {} "
+        "AND usename = current_user AND pid <> pg_backend_pid()"
+    )
+    try:
+        _ask(connection, ours.format(Literal(name)))
+        _ask(connection, SQL("DROP DATABASE {}").format(Identifier(name)))
+    except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ObjectInUse):
+        raise _refused(connection, error) from None
+
+
+def mark_of(connection: Connection, name: str) -> str | None:
+    """The comment of a database, "" when it has none; None when there is no database."""
+    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(query, [name])
+        row = cursor.fetchone()
+    return None if row is None else row[0] or ""
+
+
+def made_by_the_kit(connection: Connection) -> list[str]:
+    """The names of all databases that carry the kit's mark and are this user's to drop."""
+    query = (
+        "SELECT datname FROM pg_database "
+        "WHERE starts_with(shobj_description(oid, 'pg_database'), %s) "
+        "AND pg_has_role(datdba, 'MEMBER') ORDER BY datname"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, [f"{APP}: "])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _create(connection: Connection, server: Server, label: str) -> str:
+    """An empty database under a temporary name, sorting and reading alike everywhere."""
+    fresh = FRESH + secrets.token_hex(4)
+    builtin = " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"  # since PostgreSQL 17
+    locale = SQL(builtin if server.version >= 170000 else " LOCALE_PROVIDER libc")
+    statement = SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'{}")
+    _run(connection, statement.format(Identifier(fresh), locale))
+    _mark(connection, fresh, label)
+    return fresh
+
+
+def _clear(connection: Connection, label: str) -> None:
+    """Drop stale templates of this label, and what a killed builder of its workspace left.
+
+    Nobody else's: an advisory lock holds within one database, and another workspace may have
+    come to this server through another one.
+    """
+    workspace = label.rpartition(" of ")[2]
+    for name in made_by_the_kit(connection):
+        mark = mark_of(connection, name) or ""
+        left = name.startswith(FRESH) and mark.endswith(workspace)
+        if left or mark == f"{APP}: {label}":
+            drop(connection, name)
+
+
+def _mark(connection: Connection, name: str, label: str) -> None:
+    statement = SQL("COMMENT ON DATABASE {} IS {}")
+    _run(connection, statement.format(Identifier(name), Literal(f"{APP}: {label}")))
+
+
+def _allow_connections(connection: Connection, name: str, allowed: bool) -> None:
+    statement = SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    _run(connection, statement.format(Identifier(name), Literal(allowed)))
+
+
+def _names(*names: str) -> list[Identifier]:
+    return [Identifier(name) for name in names]
+
+
+def _ask(connection: Connection, statement: Composed | SQL) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _run(connection: Connection, statement: Composed | SQL) -> None:
+    try:
+        _ask(connection, statement)
+    except psycopg2.errors.InsufficientPrivilege as error:
+        raise _refused(connection, error) from None
+
+
+def _refused(connection: Connection, error: Exception) -> LessonError:
+    """What a missing right means: it is CREATEDB, or a database is somebody else's."""
+    user = connection.info.user
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")
+        (may_create,) = cursor.fetchone() or (False,)
+    if may_create:
+        return LessonError(
+            f"The server refuses the user {user}: {str(error).splitlines()[0]}.",
+            "The lesson's database was made by another user, or another user works in it.",
+            "Use that user in DATABASE_*, or let that user drop the database.",
+        )
+    return LessonError(
+        f"The user {user} may not create databases on this server.",
+        "Each lesson has a database of its own.",
+        f"Let an administrator run: ALTER ROLE {user} CREATEDB; "
+        "or take DATABASE_* out, and the kit starts a server of its own.",
+    )

@@ -1,0 +1,52 @@
+"""Notebooks as JSON: reading, writing and clearing them.
+
+nbformat isn't needed for any of this, and takes seconds to import.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from coursekit.errors import NotebookError
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a notebook; raises NotebookError when it is none."""
+    try:
+        notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        code_cells(notebook)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise NotebookError(
+            f"{path.name} is not a notebook.",
+            "It cannot be read, or it is not JSON with cells in it.",
+            f"Get it back with: git checkout notebooks/{path.name}",
+        ) from None
+    return notebook
+
+
+def dump(notebook: dict[str, Any]) -> str:
+    """The text of a notebook: one indent, sorted keys, a newline at the end."""
+    return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def clear_outputs(notebook: dict[str, Any]) -> None:
+    """Remove the outputs and execution counts of a notebook, in place."""
+    for cell in code_cells(notebook):
+        cell["outputs"], cell["execution_count"] = [], None
+
+
+def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the code cells of a notebook, in order."""
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def quick_nbformat() -> None:
+    """Let nbformat be imported without a grammar that costs 1.7 seconds to build.
+
+    jsonschema uses rfc3987_syntax, where it is installed, to check the format "iri",
+    which no notebook has; where it is missing jsonschema does without.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

@@ -1,0 +1,143 @@
+"""The verdict on an answer: not started, not yet, or done, as text and as a box in a cell."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from coursekit.errors import ExerciseError
+from coursekit.exercises.attempted import any_attempted
+from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.items import CheckItem, NotStarted, shorten
+from coursekit.exercises.submission import Submission
+from tutorial_lib.errors import Problem
+
+NOT_STARTED, NOT_YET, DONE = "not started", "not yet", "done"
+# JupyterLab has this colour for each of its themes. Elsewhere no colour can be read on light
+# and on dark ground alike, and the words are bold anyway.
+OPEN = "color: var(--jp-warn-color0, inherit); white-space: nowrap"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says of an answer: its state, and each thing it looked at.
+
+    note  what has to be done first, when the answer was looked for in the wrong place
+    """
+
+    exercise: Exercise
+    state: str
+    items: tuple[CheckItem, ...] = ()
+    note: str = ""
+
+    @property
+    def summary(self) -> str:
+        """One line: the exercise, the state, and how much of it holds."""
+        good = sum(item.good for item in self.items)
+        counted = f": {good} of {len(self.items)} hold" if self.state == NOT_YET else ""
+        return f"{self.exercise.heading}: {self.state}{counted}."
+
+    @property
+    def advice(self) -> str:
+        """What to do next."""
+        number = self.exercise.number
+        if self.note:
+            return f'{self.note} For help: hint("{number}").'
+        if self.state == DONE:
+            return f'To compare with ours: solution("{number}").'
+        if self.state == NOT_STARTED:
+            failed = "If it has failed, its own output says why. " if self._leaves_traces else ""
+            return (
+                "Write your answer above, run its cell, then this one. "
+                f'{failed}For help: hint("{number}").'
+            )
+        return f'For help: hint("{number}"). To see one that works: solution("{number}").'
+
+    def __repr__(self) -> str:
+        items = [line for item in self.items for line in _lines(item)]
+        return "\n".join([self.summary, *items, self.advice])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(map(_row, self.items))
+        table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
+        summary, advice = html.escape(self.summary), html.escape(self.advice)
+        return f"<p><strong>{summary}</strong></p>{table}<p>{advice}</p>"
+
+    @property
+    def _leaves_traces(self) -> bool:
+        """Whether an answer is what it leaves in the files or the database, and no name."""
+        return bool(self.exercise.initial_state and not self.exercise.names)
+
+    @property
+    def _nothing(self) -> str:
+        if self._leaves_traces:
+            return "Nothing has changed in its files or its database since it was begun."
+        return "There is no answer."
+
+    def error(self) -> ExerciseError:
+        """The same as an error, so that no runner takes it for a success."""
+        missing = next((item for item in self.items if not item.good), None)
+        first = f"The first that does not: {missing.what}." if missing else self._nothing
+        if self.note and not missing:
+            first = "The check does not know where to look."
+        return ExerciseError(self.summary, first, self.advice)
+
+
+def judge(exercise: Exercise, submission: Submission) -> Verdict:
+    """Look at an answer. Whatever goes wrong in looking is no success."""
+    try:
+        with submission:
+            if exercise.names and not submission.call(any_attempted, exercise.names).value:
+                raise NotStarted
+            items = tuple(exercise.check(submission))
+    except NotStarted:
+        return Verdict(exercise, NOT_STARTED)
+    except (SQLAlchemyError, Problem, OSError) as error:
+        items = (_unseen(error),)
+    except Exception as error:  # an answer may give what no check has thought of
+        items = (_puzzled(error),)
+    done = bool(items) and all(item.good for item in items)
+    return Verdict(exercise, DONE if done else NOT_YET, items)
+
+
+def _unseen(error: Exception) -> CheckItem:
+    """What the check could not look at: a table that is gone, or one that is locked."""
+    said = shorten(str(getattr(error, "orig", None) or error).splitlines()[0])
+    where = "Something that the exercise gave you is gone. Begin it again, and run your answer."
+    if "timeout" in said:
+        where = "A session of yours is still open and holds a lock: end its `with`, or close() it."
+    return CheckItem("the check can look at the database", False, "an answer", said, where)
+
+
+def _puzzled(error: Exception) -> CheckItem:
+    said = shorten(f"{type(error).__name__}: {error}")
+    where = "what your code gives: another type, or another form, than the page asks for"
+    return CheckItem(
+        "the check understands what your answer gives", False, "what was asked", said, where
+    )
+
+
+def _lines(item: CheckItem) -> list[str]:
+    if item.good:
+        return [f"  [ok]      {item.what}"]
+    details = (("expected", item.expected), ("got", item.got), ("look at", item.where))
+    told = [f"            {label + ':':<9} {text}" for label, text in details if text]
+    return [f"  [not yet] {item.what}", *told]
+
+
+def _row(item: CheckItem) -> str:
+    left = 'style="text-align: left"'
+    state = "ok" if item.good else f'<strong style="{OPEN}">not yet</strong>'
+    details = (("expected", item.expected), ("got", item.got), ("look at", item.where))
+    told = [f"{label}: {_value(label, text)}" for label, text in details if text and not item.good]
+    return (
+        f'<tr><td {left}>{state}</td><th scope="row" {left}>{html.escape(item.what)}</th>'
+        f"<td {left}>{'<br>'.join(told)}</td></tr>"
+    )
+
+
+def _value(label: str, text: str) -> str:
+    escaped = html.escape(text)
+    return escaped if label == "look at" else f"<code>{escaped}</code>"

@@ -1,0 +1,125 @@
+"""A pytest plugin: each lesson ends where the next one begins.
+
+The test comes after the notebook's cells, and looks at what they have left.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbval.plugin import IPyNbCell
+from sqlalchemy import Engine
+
+from coursekit import servers
+from coursekit.course.catalog import lessons
+from coursekit.course.opening import start
+from coursekit.course.project import project_url
+from coursekit.course.requirements import unmet
+from coursekit.course.starting_state import StartingState, capture, next_start, starting_state
+from coursekit.course.workspace import project_folder
+from coursekit.errors import NotebookError
+from coursekit.instructor.isolated_run import use_workspace
+from coursekit.settings import read_settings
+from tutorial_lib import explorer
+from tutorial_lib.db import make_engine
+from tutorial_lib.explorer.snapshot import Changes
+
+
+class ContinuityFile(pytest.File):
+    """The end of one lesson, as one test after its cells."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Give the one test."""
+        yield ContinuityItem.from_parent(self, name="leads to the next lesson")
+
+
+class ContinuityItem(pytest.Item):
+    """Compare what a lesson has left with what the next one begins with."""
+
+    def runtest(self) -> None:
+        """Raise when files, revision or schema differ."""
+        self._skip_unless_all_ran()
+        number = self.path.name[:2]
+        if unmet(next_start(number), servers.find()):
+            return  # on this server nobody begins it
+        use_workspace(self.path.stem)
+        project = project_folder(read_settings().workspace, number)
+        with closing_pool(make_engine(project_url(project))) as engine:
+            differ = _differences(capture(project, engine), starting_state(next_start(number)))
+            changes = explorer.changes(explorer.snapshot(engine), _snapshot(next_start(number)))
+        # A lesson may end with rows in its tables; the next one begins with none.
+        changes = Changes(tuple(one for one in changes.all if one.kind != "rows"))
+        if differ or changes:
+            raise _moved(number, differ, changes)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        """The paragraph, without a stack trace."""
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where it stands in the report."""
+        return self.path, 0, f"{self.path.name}: leads to the next lesson"
+
+    def _skip_unless_all_ran(self) -> None:
+        cells = [
+            item
+            for item in self.session.items
+            if isinstance(item, IPyNbCell) and item.path == self.path
+        ]
+        if not cells:
+            pytest.skip("its cells were not selected")
+        if cells[0].parent.failed:
+            pytest.skip(f"not run, because {cells[0].parent.failed} failed")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ContinuityFile | None:
+    """After the cells of every lesson that another one follows."""
+    if (
+        parent.config.option.nbval
+        and next_start(file_path.name[:2])
+        and file_path in lessons().values()
+    ):
+        collected: ContinuityFile = ContinuityFile.from_parent(parent, path=file_path)
+        return collected
+    return None
+
+
+@contextmanager
+def closing_pool(engine: Engine) -> Iterator[Engine]:
+    """Close an engine's connections at the end, also after an error."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _differences(end: StartingState, begin: StartingState) -> list[str]:
+    files = {**end.files, **begin.files}
+    found = [name for name in files if end.files.get(name) != begin.files.get(name)]
+    return found + (["the database's revision"] if end.commands != begin.commands else [])
+
+
+def _snapshot(number: str) -> explorer.Snapshot:
+    """The database that a lesson begins with."""
+    here = Path.cwd()
+    try:
+        lesson = start(number)
+        with closing_pool(lesson.engine) as engine:
+            return explorer.snapshot(engine)
+    finally:
+        os.chdir(here)
+
+
+def _moved(number: str, differ: list[str], changes: Changes) -> NotebookError:
+    told = "; ".join([*differ, *(f"{c.sign} {c.kind} {c.name}" for c in changes.all)])
+    return NotebookError(
+        f"Lesson {number} does not end where lesson {next_start(number)} begins.",
+        f"They differ in: {told}.",
+        f"If the lesson is right, run: python3 start.py refresh {number}",
+    )

@@ -1,0 +1,1 @@
+"""The content of the lessons' exercises: a package per lesson, found by name."""

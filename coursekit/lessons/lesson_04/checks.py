@@ -1,0 +1,190 @@
+"""What the checks of lesson 04 look at."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.submission import Submission
+
+
+def _context(*, cheap: bool = False) -> Any:
+    """A passlib context of our own. Loaded when it is needed: not all exercises need it."""
+    from tutorial_lib.hashing import CHEAP, make_context
+
+    return make_context(CHEAP if cheap else {})
+
+
+def _fits(password: str, stored: Any) -> bool:
+    """Whether something that is kept is a hash of this password."""
+    try:
+        return bool(_context().verify(password, stored))
+    except (ValueError, TypeError):
+        return False
+
+
+def _spot(told: ProbeResult, where: str) -> str:
+    """Where to look; some errors tell it themselves."""
+    if told.error in ("KeyError: 'is_right'", "KeyError: 'sign_in'"):
+        return "the second cell of the answer: run it, too"
+    mixed = "UnknownHash" in told.error or "InvalidHash" in told.error
+    return "the order of the arguments: which is the hash?" if mixed else where
+
+
+def _made(names: dict[str, Any], password: str) -> list[Any]:
+    return [names["make_hash"](password), names["make_hash"](password)]
+
+
+def _told(names: dict[str, Any], typed: str, stored: str) -> Any:
+    return names["is_right"](typed, stored)
+
+
+def pair(submission: Submission) -> Iterator[CheckItem]:
+    """04.1: a hash is made and checked."""
+    password = f"Blue kite {secrets.token_hex(4)}"
+    made = submission.call(_made, password)
+    first, second = made.value or (None, None)
+    good = isinstance(first, str) and first.startswith("$argon2")
+    got = made if made.error else first
+    where = "make_hash: which kind of hash, and is it returned?"
+    yield expect_that("make_hash returns an argon2 hash", good, "$argon2id$...", got, where)
+    if not good:
+        return
+    kept = _context(cheap=True).hash(password)
+    for typed, wanted, which in ((password, True, "the right"), (password[:-1], False, "a wrong")):
+        told = submission.call(_told, typed, kept)
+        where = _spot(told, "is_right: verify reads salt and costs in the stored hash")
+        yield expect_equal(
+            f"is_right about {which} password and a stored hash", told, wanted, where
+        )
+        if told.error:
+            return
+    where = "the salt: hash takes a new one, unless it is given one"
+    yield expect_that("a second hash of it differs", first != second, "another salt", second, where)
+    where = "make_hash: what is hashed?"
+    yield expect_that(
+        "the hash belongs to the password", _fits(password, first), "it does", "it does not", where
+    )
+
+
+ACCOUNTS = """
+CREATE TABLE accounts (email varchar(255) PRIMARY KEY, password varchar(255) NOT NULL);
+INSERT INTO accounts VALUES ('ann@example.com', '$argon2id$v=19$m=19456,t=2,p=1$hdAaQ0jJ2TvnP\
+GesVUrJuQ$e7muj2HpSTGFdvMK1cWq1mKirn136Yk/+R4Y9H9ptUM')
+"""
+ADD = text("INSERT INTO accounts VALUES (:email, :password)")
+
+
+def _entered(names: dict[str, Any], engine: Engine, email: str, typed: str) -> Any:
+    return names["log_in"](engine, email, typed)
+
+
+def _stored(engine: Engine) -> dict[str, str]:
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT email, password FROM accounts"))
+        return {row.email: row.password for row in found}
+
+
+def log_in(submission: Submission) -> Iterator[CheckItem]:
+    """04.2: a right password is let in, and its old hash replaced."""
+    submission.rows("SELECT email FROM accounts")  # the learner's own table is still there
+    engine, old = submission.scratch(), _context(cheap=True)
+    password, ben = f"blue kite {secrets.token_hex(4)}", f"ben{secrets.token_hex(4)}@example.com"
+    with engine.begin() as connection:
+        for email in (ben, "cleo@example.com"):
+            connection.execute(ADD, {"email": email, "password": old.hash(password)})
+    before = _stored(engine)
+
+    told = submission.call(_entered, engine, ben, password[:-1])
+    where = _spot(told, "log_in: what verify_and_update says first")
+    yield expect_equal("a wrong password is refused", told, False, where)
+    if told.error:
+        return
+    after = _stored(engine)
+    got = "nothing" if after == before else "something in it is new"
+    where = "log_in: the table changes only after a right password"
+    yield expect_that("it changes nothing in the table", after == before, "nothing", got, where)
+    if after != before:
+        return
+
+    told = submission.call(_entered, engine, ben, password)
+    where = "log_in: what it returns, and which engine it asks"
+    yield expect_equal("the right password is accepted", told, True, where)
+    if told.error:
+        return
+    last = _stored(engine)
+    new = last.get(ben, "")
+    got = "the old hash" if new == after[ben] else _kind(password, new)
+    good, where = got == TODAY, "log_in: the UPDATE, and whether it is committed"
+    yield expect_that("now the table has a new hash of it", good, TODAY, got, where)
+    others = {**last, ben: ""} == {**after, ben: ""}
+    got = "they stay" if others else "they were changed, too"
+    yield expect_that(
+        "the other accounts stay", others, "they stay", got, "the WHERE of the UPDATE"
+    )
+    if not good:
+        return
+    told = submission.call(_entered, engine, ben, password)
+    got = "one more new hash" if told.value is True else str(told)
+    good = told.value is True and _stored(engine) == last
+    where = "log_in: what it does when the hash is not out of date"
+    yield expect_that("the second log-in is accepted and changes nothing", good, "True", got, where)
+
+
+TODAY = "a hash of the password, with today's costs"
+
+
+def _kind(password: str, stored: str) -> str:
+    """What is kept in the place of a password's hash."""
+    if not stored.startswith("$argon2"):
+        return f"no argon2 hash: {stored}"
+    if not _fits(password, stored):
+        return "a hash of another password"
+    if _context().needs_update(stored):
+        return f"a hash with other costs, {stored.split('$')[3]}"
+    return TODAY
+
+
+def _signed_up(names: dict[str, Any], *passwords: str) -> list[Any]:
+    return [names["sign_up"](password) for password in passwords]
+
+
+def _signed_in(names: dict[str, Any], typed: str, stored: str) -> Any:
+    return names["sign_in"](typed, stored)
+
+
+FORM = "which form is hashed in sign_up, and which is verified in sign_in?"
+MORE = "what else is changed beside the form?"
+
+
+def forms(submission: Submission) -> Iterator[CheckItem]:
+    """04.3: both Unicode forms of one password are the same password."""
+    one = unicodedata.normalize("NFC", f" Rosé {secrets.token_hex(3)} Crème")
+    two = unicodedata.normalize("NFD", one)
+    told = submission.call(_signed_up, one, two)
+    hashes = told.value or []
+    good = bool(hashes) and all(str(each).startswith("$argon2") for each in hashes)
+    got = told if told.error else [str(each) for each in hashes]
+    yield expect_that(
+        "sign_up returns argon2 hashes", good, "['$argon2id$...', ...]", got, "sign_up"
+    )
+    if not good:
+        return
+    bare = two.encode("ascii", "ignore").decode()
+    for what, typed, stored, wanted, where in (
+        ("signed up with one character, signed in with two", two, hashes[0], True, FORM),
+        ("signed up with two characters, signed in with one", one, hashes[1], True, FORM),
+        ("a letter in place of a capital", one.lower(), hashes[0], False, MORE),
+        ("without the accents", bare, hashes[0], False, MORE),
+        ("without the space in front", one.strip(), hashes[0], False, MORE),
+    ):
+        told = submission.call(_signed_in, typed, stored)
+        said = f"{what}: {'accepted' if wanted else 'refused'}"
+        yield expect_equal(said, told, wanted, _spot(told, where))
+        if told.error:
+            return

@@ -1,0 +1,165 @@
+"""What the checks of lesson 06 look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Engine, text
+
+from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
+from coursekit.exercises.submission import Submission
+from tutorial_lib.explorer import changes, snapshot
+
+RUN = "alembic/versions: open the revision, and find the line that fails"
+
+
+def _columns(engine: Engine, table: str) -> list[str]:
+    """The columns of a table, in alphabetical order: `title: character varying(120), not null`."""
+    things = snapshot(engine).things.items()
+    found = {
+        name.split(".")[1]: about for (kind, name), about in things if _is_in(table, kind, name)
+    }
+    return [f"{name}: {about.partition(', default')[0]}" for name, about in sorted(found.items())]
+
+
+def _is_in(table: str, kind: str, name: str) -> bool:
+    return kind == "column" and name.startswith(f"{table}.")
+
+
+def draft(submission: Submission) -> Iterator[CheckItem]:
+    """06.1: autogenerate has seen the models."""
+    made = _columns(submission.engine, "books")
+    if submission.files == submission.initial_files and not made:
+        raise NotStarted
+    where = "alembic/versions: which files are there? Delete a draft that you do not want"
+    yield expect_equal("there is one revision", len(submission.revisions), 1, where)
+    if not submission.revisions:
+        return
+    told = submission.alembic("upgrade head")
+    yield expect_that(
+        "its upgrade runs, in an empty database", not told.error, "no error", told, RUN
+    )
+    if told.error:
+        return
+    where = (
+        "the imports in alembic/env.py: has anybody shown it the class Book? A draft that was "
+        "written before stays empty: delete it, and let Alembic write it again"
+    )
+    if made:
+        where = "the database: books was there when Alembic compared, so it found nothing to do"
+    wanted = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
+    got = _columns(submission.scratch_engine, "books")
+    yield expect_equal("it makes the table books as models.py describes it", got, wanted, where)
+
+
+def _kept(engine: Engine, column: str) -> str:
+    """How many users still have their name; it was noted as the password, for this check."""
+    with engine.connect() as connection:
+        good = connection.scalar(text(f"SELECT sum((password = md5({column}))::int) FROM users"))  # noqa: S608
+    return f"{good or 0} of 3"
+
+
+def _users(column: str) -> list[str]:
+    rest = ["email: character varying(255), not null", "id: integer, not null"]
+    text_column = "character varying({}), not null"
+    return sorted(
+        [*rest, f"{column}: {text_column.format(50)}", f"password: {text_column.format(255)}"]
+    )
+
+
+def renamed(submission: Submission) -> Iterator[CheckItem]:
+    """06.2: a column has a new name, and the names in it are still there."""
+    if not submission.fills("upgrade"):
+        raise NotStarted
+    for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
+        told = submission.alembic(f"{step} {to}", go_on=step == "downgrade")
+        where = f"def {step}: what will stand in the column, in the three rows that there are?"
+        if "NotNull" not in told.error:
+            where = f"def {step}: find the line that fails, and read what the error says"
+        yield expect_that(
+            f"the {step} runs, with three users", not told.error, "no error", told, where
+        )
+        if told.error:
+            return
+        got, wanted = _columns(submission.scratch_engine, "users"), _users(column)
+        where = f"def {step}: which columns does it leave, and may they be empty?"
+        yield expect_equal(f"after the {step}, the column is called {column}", got, wanted, where)
+        if got != wanted:
+            return
+        where = f"def {step}: a column that is dropped takes its values with it"
+        kept = _kept(submission.scratch_engine, column)
+        yield expect_equal(f"the {step} keeps all names", kept, "3 of 3", where)
+
+
+def back(submission: Submission) -> Iterator[CheckItem]:
+    """06.3: after a downgrade nothing is left over."""
+    if not submission.fills("downgrade"):
+        raise NotStarted
+    engine = submission.scratch()
+    before, users = snapshot(engine), _rows(engine)
+    told = submission.alembic("upgrade head", "downgrade 0001")
+    yield expect_that("upgrade and downgrade run", not told.error, "no error", told, RUN)
+    if told.error:
+        return
+    after = changes(before, snapshot(submission.scratch_engine)).all
+    left = [f"{one.kind} {one.name}" for one in after if one.what == "added"]
+    gone = [f"{one.kind} {one.name}" for one in after if one.what != "added"]
+    where = "def upgrade: what does each of its lines make in the database? Not only tables"
+    yield expect_equal("after the downgrade, nothing is left over", left, [], where)
+    yield expect_equal(
+        "nothing is missing or changed", gone, [], "def downgrade: is it the opposite?"
+    )
+    if not left + gone:
+        yield expect_equal(
+            "the users are the same", _rows(submission.scratch_engine), users, "def downgrade"
+        )
+    if left or gone:
+        return
+    told = submission.alembic("upgrade head", go_on=True)
+    got = (
+        _columns(submission.scratch_engine, "tickets")
+        + _columns(submission.scratch_engine, "users")[-1:]
+    )
+    wanted = ["id: integer, not null", "state: ticket_state, not null", "tickets_left: integer"]
+    yield expect_equal("the upgrade is as it was given", got, wanted, "def upgrade: begin again")
+
+
+def _rows(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return [str(row) for row in connection.execute(text("SELECT * FROM users ORDER BY id"))]
+
+
+MODELS = """from sqlalchemy import Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db import Base
+
+
+"""
+BOOK = """class Book(Base):
+    __tablename__ = "books"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(120))
+    year: Mapped[int | None]
+"""
+USER = """class User(Base):
+    __tablename__ = "users"
+    __table_args__ = (Index("uq_users_email_lower", text("lower(email)"), unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    full_name: Mapped[str] = mapped_column(String(50))
+    email: Mapped[str] = mapped_column(String(255))
+    password: Mapped[str] = mapped_column(String(255))
+"""
+# The user whose name nobody can foresee is for those who write the names into the revision.
+THREE = """
+INSERT INTO users (name, email, password)
+SELECT name, number || '@example.com', md5(name) FROM (
+    VALUES (1, 'Ann Lee'), (2, 'Ben'), (3, 'Eve ' || left(md5(random()::text), 6))
+) AS people (number, name) ORDER BY number
+"""
+TWO = """
+INSERT INTO users (name, email, password)
+VALUES ('Ann Lee', 'ann@example.com', '-'), ('Ben', 'ben@example.com', '-')
+"""

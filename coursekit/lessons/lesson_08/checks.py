@@ -1,0 +1,256 @@
+"""What the exercises of lesson 08 begin with, and what their checks look at."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.submission import Submission
+
+USERS = """
+INSERT INTO users (name, email, password) VALUES
+    ('Ben', 'ben@example.com', 'not a real hash'),
+    ('Ann', 'ann@example.com', 'not a real hash'),
+    ('Chloé', 'chloe@example.com', 'not a real hash');
+"""
+ORDERS = """
+CREATE TABLE orders (id integer PRIMARY KEY, items integer, amount numeric(20, 2) NOT NULL);
+INSERT INTO orders VALUES (1, 2, 19.90), (2, NULL, 5.10), (3, 1, 8.20), (4, 3, 24.70);
+"""
+ARGUMENT = "whether it asks the engine that it is given"
+
+
+def _asked(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
+    """What the learner's function returns for this engine, and whether it gives back all it takes.
+
+    Connections are held here as well: else Python would give them back when it clears up.
+    """
+    from sqlalchemy import event
+
+    taken: list[Any] = []
+
+    def take(_: object, __: object, connection: Any) -> None:
+        taken.append(connection)
+
+    event.listen(engine, "checkout", take)
+    try:
+        found = _table(names[function](engine, *values))
+        return {**found, "open": sum(one.dbapi_connection is not None for one in taken)}
+    finally:
+        event.remove(engine, "checkout", take)
+        for one in taken:
+            if one.dbapi_connection is not None:
+                one.close()
+
+
+def _table(value: Any) -> dict[str, Any]:
+    """A DataFrame as plain data; of anything else, what it is."""
+    import pandas as pd
+
+    if not isinstance(value, pd.DataFrame):
+        return {"type": type(value).__name__}
+    rows = [[_plain(cell) for cell in row] for row in zip(*(value[c] for c in value), strict=True)]
+    return {"type": "DataFrame", "columns": [str(name) for name in value], "rows": rows}
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as plain data; what is neither number nor text stays recognizable."""
+    from numbers import Integral
+
+    import pandas as pd
+
+    if cell is None or cell is pd.NA or cell is pd.NaT or cell != cell:  # NaN is not itself
+        return None
+    if isinstance(cell, Integral) and not isinstance(cell, bool):
+        return int(cell)
+    if isinstance(cell, float):
+        return float(cell)
+    if isinstance(cell, str):
+        return str(cell)
+    return cell if isinstance(cell, bool) else repr(cell)
+
+
+def _shape(told: ProbeResult, columns: list[str]) -> Iterator[CheckItem]:
+    """Whether it is a DataFrame with these columns."""
+    kind = told if told.error else told.value["type"]
+    where = "the line with `return`"
+    if told.error:
+        where = "what the error says; try the function with exercise.engine"
+    yield expect_equal("the function returns a DataFrame", kind, "DataFrame", where)
+    if kind == "DataFrame":
+        where = "the columns that the SELECT asks for, and their order"
+        yield expect_equal(
+            "it has the columns that were asked for", told.value["columns"], columns, where
+        )
+
+
+def _given_back(told: ProbeResult) -> CheckItem:
+    what, where = "every connection is given back", "`with`, or hand read_sql the engine itself"
+    return expect_equal(what, ProbeResult(told.value["open"]), 0, where)
+
+
+def _add(engine: Engine, statement: str, rows: list[dict[str, Any]]) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(statement), rows)
+
+
+def _all(engine: Engine, query: str) -> list[list[Any]]:
+    with engine.connect() as connection:
+        return [list(row) for row in connection.execute(text(query))]
+
+
+PERSON = "INSERT INTO users (name, email, password) VALUES (:name, :email, 'a hash')"
+
+
+def _people(engine: Engine, *names: str) -> None:
+    """Users whom nobody has seen, with an e-mail each."""
+    token = secrets.token_hex(4)
+    rows = [{"name": name, "email": f"{name.split()[0]}-{token}@example.com"} for name in names]
+    _add(engine, PERSON, rows)
+
+
+def contacts(submission: Submission) -> Iterator[CheckItem]:
+    """08.1: names and e-mails of all users, in the order of the names."""
+    engine = submission.scratch()
+    token = secrets.token_hex(3)
+    _people(engine, f"Mia {token}", f"Abe {token}", f"Zoe {token}")
+    people = sorted(_all(engine, "SELECT name, email FROM users"))
+    told = submission.call(_asked, "contacts", engine)
+    shape = list(_shape(told, ["name", "email"]))
+    yield from shape
+    if not all(item.good for item in shape):
+        return
+    rows = told.value["rows"]
+    got = sorted(rows, key=str)
+    where = f"{ARGUMENT}: the check has one with six users"
+    yield expect_equal("it has one row for each user", got, sorted(people, key=str), where)
+    names = [row[0] for row in rows]
+    where = "without ORDER BY the database may choose any order"
+    yield expect_equal(
+        "the rows are in the order of the names", names, sorted(names, key=str), where
+    )
+    yield _given_back(told)
+    left = sorted(_all(engine, "SELECT name, email FROM users"))
+    yield expect_that(
+        "the table is as it was", left == people, "no change", "a change", "only read"
+    )
+
+
+ATTACKS = (
+    "' OR '1' = '1",
+    "') OR TRUE --",
+    "' UNION SELECT id, password, email FROM users --",
+    "') UNION SELECT id, password, email FROM users --",
+    "'; DELETE FROM users; COMMIT; --",
+    "'); DELETE FROM users; COMMIT; --",
+)
+PATTERNS = ("%", "Mia")
+COLUMNS = ["id", "name", "email"]
+
+
+def search(submission: Submission) -> Iterator[CheckItem]:
+    """08.2: users are found by a text from outside, which is never read as SQL."""
+    engine = submission.scratch()
+    mia, strange = f"Mia {secrets.token_hex(3)}", "Jo O'Neil \\ :x %s %(y)s 100% \""
+    _people(engine, mia, strange)
+    users = _all(engine, "SELECT id, name, email FROM users ORDER BY id")
+    person = next(row for row in users if row[1] == mia)
+    told = submission.call(_asked, "find_users", engine, mia)
+    shape = list(_shape(told, COLUMNS))
+    yield from shape
+    if not all(item.good for item in shape):
+        return
+    where = f"the WHERE, and {ARGUMENT}"
+    yield expect_equal("it finds a user by name", _rows(told), [person], where)
+    by_mail = submission.call(_asked, "find_users", engine, person[2])
+    yield expect_equal(
+        "it finds a user by e-mail", _rows(by_mail), [person], "both halves of WHERE"
+    )
+    where = "lower() on both sides of each comparison"
+    for which, wanted in (("name", mia.upper()), ("e-mail", str(person[2]).upper())):
+        found = submission.call(_asked, "find_users", engine, wanted)
+        yield expect_equal(f"capitals in the {which} do not matter", _rows(found), [person], where)
+    found = submission.call(_asked, "find_users", engine, strange)
+    other = next(row for row in users if row[1] == strange)
+    where = "a bound value that is compared with =: any character may be in it"
+    yield expect_equal(
+        "it finds a name with quotation marks and : and %", _rows(found), [other], where
+    )
+    where = "a value that is bound is never read as SQL"
+    yield _nobody(submission, engine, ATTACKS, "a text that holds SQL finds nobody", where)
+    where = "= compares whole texts; LIKE and ILIKE read % and _ as wildcards"
+    yield _nobody(
+        submission, engine, PATTERNS, "a part of a name, or a pattern, finds nobody", where
+    )
+    left = _all(engine, "SELECT id, name, email FROM users ORDER BY id")
+    where = "what came after the quotation mark in the text was run as SQL"
+    yield expect_that("all users are still there", left == users, "no change", "a change", where)
+    yield _given_back(told)
+
+
+def _rows(told: ProbeResult) -> Any:
+    """The rows of an answer, or its error."""
+    return told if told.error else told.value.get("rows", f"a {told.value['type']}")
+
+
+def _nobody(
+    submission: Submission, engine: Engine, texts: tuple[str, ...], what: str, where: str
+) -> CheckItem:
+    """Of the texts that find somebody, or fail, one is shown."""
+    found = {one: _rows(submission.call(_asked, "find_users", engine, one)) for one in texts}
+    bad = [one for one in texts if found[one] != []]
+    if not bad:
+        return expect_equal(what, [], [], where)
+    worst = min(bad, key=lambda one: isinstance(found[one], ProbeResult))  # rows rather than errors
+    return expect_equal(f"{what}: {worst}", found[worst], [], where)
+
+
+LARGE = "123456789012345678.91"  # a float has no place for it
+
+
+def orders(submission: Submission) -> Iterator[CheckItem]:
+    """08.3: whole numbers stay whole, and amounts exact."""
+    engine = submission.scratch()
+    rows = [{"id": 6, "items": None, "amount": LARGE}]
+    rows.append(
+        {"id": 5, "items": 2 + secrets.randbelow(90), "amount": f"0.{secrets.choice('1379')}0"}
+    )
+    _add(engine, "INSERT INTO orders VALUES (:id, :items, :amount)", rows)
+    wanted = _all(engine, "SELECT id, items, amount FROM orders ORDER BY id")
+    told = submission.call(_asked, "read_orders", engine)
+    shape = list(_shape(told, ["id", "items", "amount"]))
+    yield from shape
+    if not all(item.good for item in shape):
+        return
+    ids, items, amounts = _columns(told.value["rows"])
+    every = [row[0] for row in wanted]
+    where = "ORDER BY id; no row may be left out, also none with NULL"
+    yield expect_equal("it has every order, by id", ids, every, f"{ARGUMENT}; {where}")
+    if ids != every:
+        return
+    whole = [row[1] for row in wanted]
+    what = "items are whole numbers, and a missing one is missing"
+    where = "the section NULL: a dtype with a place for a missing number"
+    yield expect_that(
+        what, repr(items) == repr(whole), str(whole), items, where
+    )  # 2.0 is equal to 2
+    exact = [repr(row[2]) for row in wanted]
+    where = "the section Decimals; then the type of one value: type(orders['amount'][0])"
+    good = [_decimal(one) for one in amounts] == [row[2] for row in wanted]
+    yield expect_that("amounts are exact, each a Decimal", good, str(exact), amounts, where)
+    yield _given_back(told)
+
+
+def _columns(rows: list[list[Any]]) -> tuple[list[Any], ...]:
+    return tuple([row[place] for row in rows] for place in range(3))
+
+
+def _decimal(told: Any) -> Decimal | None:
+    """The Decimal that a cell was; nothing when it was none."""
+    name, _, rest = str(told).partition("('")
+    return Decimal(rest.removesuffix("')")) if name == "Decimal" else None

@@ -1,0 +1,265 @@
+"""What the exercises of lesson 09 begin with, and what their checks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from coursekit.course.starting_state import starting_state
+from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.submission import Submission
+from tutorial_lib.explorer import changes, snapshot
+from tutorial_lib.explorer.snapshot import Snapshot
+
+ROWS = """
+INSERT INTO users (name, email, password) VALUES
+    ('Ann', 'ann@example.com', 'no hash'), ('Ben', 'ben@example.com', 'no hash');
+INSERT INTO orders (user_id, amount, status) VALUES
+    (1, 24.00, 'paid'), (1, 39.50, 'shipped'), (2, 7.25, 'new');
+INSERT INTO carts (user_id, product, quantity) VALUES (1, 'Teapot', 2), (2, 'Cup', 6);
+"""
+ORDERS = ["1, 24.00, paid", "1, 39.50, shipped", "2, 7.25, new"]
+NONE = "nothing"
+
+
+def _models(*changed: tuple[str, str]) -> str:
+    """The models of the shop, in which pieces were replaced: what was, what is."""
+    source = starting_state("10").files["models.py"]
+    for old, new in changed:
+        assert old in source, old
+        source = source.replace(old, new, 1)
+    return source
+
+
+MISSED = _models(
+    ('    shipped = "shipped"\n', '    shipped = "shipped"\n    returned = "returned"\n'),
+    (
+        '    __tablename__ = "orders"\n',
+        '    __tablename__ = "orders"\n'
+        '    __table_args__ = (CheckConstraint("amount >= 0", name="amount_not_negative"),)\n',
+    ),
+    (
+        "    quantity: Mapped[int]\n",
+        '    quantity: Mapped[int] = mapped_column(server_default="1")\n',
+    ),
+)
+# What 09.2 changes, and the valid rules of orders.
+CHANGED = ("carts.quantity", "orders.ck_orders_amount_not_negative", "order_status")
+RULES = """
+SELECT conname FROM pg_constraint
+WHERE conrelid = 'orders'::regclass AND contype = 'c' AND convalidated ORDER BY conname
+"""
+PAYMENT = _models(
+    (
+        "class Order(Base):",
+        'class Payment(enum.Enum):\n    card = "card"\n    invoice = "invoice"\n\n\n'
+        "class Order(Base):",
+    ),
+    (
+        "    created_at:",
+        '    payment: Mapped[Payment] = mapped_column(Enum(Payment, name="payment_kind"))\n'
+        "    created_at:",
+    ),
+)
+
+
+def _asked(engine: Engine, question: str) -> list[str]:
+    """The rows that answer a question, each as one text."""
+    with engine.connect() as connection:
+        return [", ".join(map(str, row)) for row in connection.execute(text(question))]
+
+
+def _tried(engine: Engine, statement: str) -> ProbeResult:
+    """What a statement returns, or the error it meets; nothing of it stays."""
+    try:
+        return ProbeResult(" ".join(_asked(engine, statement)))
+    except SQLAlchemyError as error:
+        return ProbeResult(error=str(getattr(error, "orig", None) or error).splitlines()[0])
+
+
+def _orders(engine: Engine) -> list[str]:
+    """The orders, by what cannot change in these exercises."""
+    return _asked(engine, "SELECT user_id, amount, status FROM orders ORDER BY id")
+
+
+def _same(engine: Engine) -> CheckItem:
+    """Whether no way has changed an order."""
+    where = "def upgrade and def downgrade: neither should touch what was in an order before"
+    return expect_equal("the three orders are the same", _orders(engine), ORDERS, where)
+
+
+def _values(engine: Engine, column: str) -> list[str]:
+    """The values of a column of the three orders, in their order."""
+    return _asked(engine, f"SELECT {column}::text FROM orders ORDER BY id")  # noqa: S608
+
+
+def _column(engine: Engine, name: str) -> str:
+    """A column as the explorer tells it: type, NOT NULL and default."""
+    return snapshot(engine).things.get(("column", name), "no such column")
+
+
+def _others(before: Snapshot, after: Snapshot, *wanted: str) -> str:
+    """What has changed beside the things with these names."""
+    found = [one for one in changes(before, after).all if one.name not in wanted]
+    return "; ".join(f"{one.what}: {one.kind} {one.name}" for one in found) or NONE
+
+
+def _ran(submission: Submission, step: str, *, go_on: bool = False) -> CheckItem:
+    """Whether a step of Alembic ran, on a copy with rows in it."""
+    told = submission.alembic(step, go_on=go_on)
+    way = step.split()[0]
+    where = f"def {way}: find the line that fails, and read what the error says"
+    if "SyntaxError" in told.error:
+        where = f"%alembic {step}, in a new cell: it shows the line that Python cannot read"
+    if "NotNull" in told.error:
+        where = "what the rows that are there get in a column that must not be NULL"
+    if way == "upgrade" and "does not exist" in told.error and "type" in told.error:
+        where = "the type of the column: `add_column` does not make it"
+    if "already exists" in told.error and "type" in told.error:
+        where = "the database has a type of this name already: which of your lines made it?"
+        if "order_status" in told.error:
+            where = "the database has a type of this name; ALTER TYPE adds a value to it"
+    what = f"the {way} runs, with rows in the tables"
+    return expect_that(what, not told.error, "no error", told, where)
+
+
+def currency(submission: Submission) -> Iterator[CheckItem]:
+    """09.1: a NOT NULL column on a table with rows, and the way back."""
+    if not submission.fills("upgrade"):
+        raise NotStarted
+    before = snapshot(submission.scratch())
+    ran = _ran(submission, "upgrade head")
+    yield ran
+    if not ran.good:
+        return
+    engine = submission.scratch_engine
+    about = _column(engine, "orders.currency").partition(", default")[0]
+    where = "op.add_column: the name of the column, its type, and nullable"
+    yield expect_equal(
+        "orders has the column currency", about, "character varying(3), not null", where
+    )
+    if about == "no such column":
+        return
+    where = "server_default: what the orders get that are there"
+    yield expect_equal(
+        "the three orders are in EUR", _values(engine, "currency"), ["EUR"] * 3, where
+    )
+    new = "INSERT INTO orders (user_id, amount) VALUES (1, 5) RETURNING currency"
+    where = "server_default: is it still there after the upgrade? The database must know it"
+    yield expect_equal(
+        "a new order without a currency is in EUR", _tried(engine, new), "EUR", where
+    )
+    others = _others(before, snapshot(engine), "orders.currency")
+    where = "def upgrade: it should make one column, and touch no order"
+    yield expect_equal("nothing else has changed", others, NONE, where)
+    ran = _ran(submission, "downgrade 0003", go_on=True)
+    yield ran
+    if ran.good:
+        left = _others(before, snapshot(submission.scratch_engine))
+        where = "def downgrade: is it the opposite of upgrade?"
+        yield expect_equal(
+            "the downgrade leaves nothing over, and nothing is missing", left, NONE, where
+        )
+        if left == NONE:
+            yield _same(submission.scratch_engine)
+
+
+def missed(submission: Submission) -> Iterator[CheckItem]:
+    """09.2: what the draft has missed is in the revision, too."""
+    if not submission.fills("upgrade"):
+        raise NotStarted
+    before = snapshot(submission.scratch())
+    ran = _ran(submission, "upgrade head")
+    yield ran
+    if not ran.good:
+        return
+    engine = submission.scratch_engine
+    order = "INSERT INTO orders (user_id, amount) VALUES (1, {}) RETURNING {}::text"
+    back = "UPDATE orders SET status = 'returned' WHERE id = 2 RETURNING status::text"
+    where = "models.py, OrderStatus: PostgreSQL has a type of its own, with values of its own"
+    yield expect_equal("an order can be returned", _tried(engine, back), "returned", where)
+    kept = _tried(engine, "SELECT string_agg(status::text, ' ' ORDER BY id) FROM orders")
+    where = "what becomes of the values when a column or a type is dropped"
+    yield expect_equal("the three orders kept their status", kept, "paid shipped new", where)
+    new = _tried(engine, order.format("5", "status"))
+    yield expect_equal(
+        "a new order is new", new, "new", "the default of status: is it still there?"
+    )
+    refused = _tried(engine, order.format("-1", "amount"))
+    where = "models.py, Order: its __table_args__ hold a rule, and the database must know it"
+    good = "violates check constraint" in refused.error
+    yield expect_that(
+        "an order of -1.00 is refused", good, "violates check constraint", refused, where
+    )
+    rules = _asked(engine, RULES)
+    where = (
+        "the name in models.py is the last part; the naming convention writes the rest. And the "
+        "rule holds for the rows that are there, too"
+    )
+    yield expect_equal(
+        "the rule has the name of models.py", rules, ["ck_orders_amount_not_negative"], where
+    )
+    free = _tried(engine, order.format("0", "amount::numeric(10, 2)"))
+    where = "the condition in models.py, sign by sign"
+    yield expect_equal("an order of 0.00 is accepted", free, "0.00", where)
+    cart = "INSERT INTO carts (user_id, product) VALUES (1, 'Kettle') RETURNING quantity"
+    where = "models.py, Cart: server_default. This step stood in the draft"
+    yield expect_equal("a cart without a quantity holds 1", _tried(engine, cart), "1", where)
+    about = _column(engine, "carts.quantity")
+    where = "op.alter_column for carts.quantity: what else does it change?"
+    yield expect_equal(
+        "quantity is as models.py says", about, "integer, not null, default 1", where
+    )
+    others = _others(before, snapshot(engine), *CHANGED)
+    where = "def upgrade: which of its lines changes or drops something else?"
+    yield expect_equal("nothing else has changed", others, NONE, where)
+    yield _same(engine)
+
+
+def payment(submission: Submission) -> Iterator[CheckItem]:
+    """09.3: a column with an enum, there, back, and there again."""
+    if not submission.fills("upgrade"):
+        raise NotStarted
+    before = snapshot(submission.scratch())
+    ran = _ran(submission, "upgrade head")
+    yield ran
+    if not ran.good:
+        return
+    engine = submission.scratch_engine
+    where = (
+        "models.py: the type of the column, whether it may be NULL, and whether it has a default"
+    )
+    about = _column(engine, "orders.payment")
+    yield expect_equal(
+        "orders.payment is as models.py says", about, "payment_kind, not null", where
+    )
+    if not about.startswith("payment_kind"):
+        return
+    got = _asked(engine, "SELECT enum_range(NULL::payment_kind)::text")
+    where = "Payment in models.py: the same values, in the same order"
+    yield expect_equal("the type has the values of Payment", got, ["{card,invoice}"], where)
+    where = "what the three orders get, before the column becomes NOT NULL"
+    yield expect_equal(
+        "the three orders are invoices", _values(engine, "payment"), ["invoice"] * 3, where
+    )
+    yield from _there_again(submission, before)
+
+
+def _there_again(submission: Submission, before: Snapshot) -> Iterator[CheckItem]:
+    """The way back leaves nothing over, and the way there can be gone once more."""
+    ran = _ran(submission, "downgrade 0003", go_on=True)
+    yield ran
+    if not ran.good:
+        return
+    left = _others(before, snapshot(submission.scratch_engine))
+    where = "def downgrade: what has upgrade made in the database? Not only a column"
+    yield expect_equal(
+        "the downgrade leaves nothing over, and nothing is missing", left, NONE, where
+    )
+    again = submission.alembic("upgrade head", go_on=True)
+    where = "def downgrade: what is left over stands in the way of the next upgrade"
+    yield expect_that("the upgrade runs once more", not again.error, "no error", again, where)
+    if not again.error and left == NONE:
+        yield _same(submission.scratch_engine)

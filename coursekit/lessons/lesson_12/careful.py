@@ -1,0 +1,80 @@
+"""What the check of exercise 12.1 looks at: a change that waits for its lock half a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Engine, NullPool, inspect, text
+
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.submission import Submission
+from tutorial_lib.db import make_engine
+
+ADD = "ALTER TABLE orders ADD COLUMN {} text"
+CUT_OFF = "DO $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$"
+SLOW = "DO $$ BEGIN ALTER TABLE orders ADD COLUMN slow text; PERFORM pg_sleep(0.8); END $$"
+NO_LIMIT = "-c lock_timeout=0 -c statement_timeout=1500"
+
+
+def _careful(names: dict[str, Any], url: str, statement: str) -> Any:
+    """What the function gives on an engine that waits for locks as long as it takes."""
+    engine = make_engine(url, connect_args={"options": NO_LIMIT}, poolclass=NullPool)
+    try:
+        return names["careful"](engine, statement)
+    finally:
+        engine.dispose()
+
+
+def _limit_after(names: dict[str, Any], url: str, statement: str) -> Any:
+    """Which limit the function leaves behind, on an engine with one connection."""
+    engine = make_engine(url, connect_args={"options": NO_LIMIT}, pool_size=1, max_overflow=0)
+    try:
+        names["careful"](engine, statement)
+        with engine.connect() as connection:
+            return connection.scalar(text("SHOW lock_timeout"))
+    finally:
+        engine.dispose()
+
+
+def careful(submission: Submission) -> Iterator[CheckItem]:
+    """12.1: a change that waits for its lock half a second at most."""
+    engine = submission.scratch()
+    url = engine.url.render_as_string(hide_password=False)
+    told = submission.call(_careful, url, ADD.format("free"))
+    yield expect_equal(
+        "it returns 'done' when nobody is in the way", told, "done", "the last return"
+    )
+    where = "whether the transaction was committed: engine.begin() does it, connect() does not"
+    yield expect_equal("then the column is there", _has(engine, "free"), True, where)
+    with engine.connect() as report:
+        report.execute(text("SELECT count(*) FROM orders"))
+        told = submission.call(_careful, url, ADD.format("busy"))
+    where = (
+        "lock_timeout: set before the statement, in its transaction, with its unit, as '500ms'; "
+        "and the error that comes"
+    )
+    if "statement timeout" in told.error:
+        told = ProbeResult(error="it waited longer than a second")
+    yield expect_equal("it returns 'gave up' while a report is open", told, "gave up", where)
+    where = "what was done after the error"
+    yield expect_equal("then the column is not there", _has(engine, "busy"), False, where)
+    told = submission.call(_careful, url, "ALTER TABLE nothing ADD COLUMN n int")
+    where = "the except: which errors does it take? A missing table is no lock"
+    good = told.error.startswith("ProgrammingError")
+    yield expect_that("another error is raised as it is", good, "a ProgrammingError", told, where)
+    told = submission.call(_careful, url, CUT_OFF)
+    where = "the except: many errors are an OperationalError. What does this one say?"
+    good = told.error.startswith("OperationalError")
+    yield expect_that("a lost connection is no lock", good, "an OperationalError", told, where)
+    told = submission.call(_careful, url, SLOW)
+    where = "which limit is it: one for waiting, or one for the whole statement?"
+    yield expect_equal("a change that has its lock may take its time", told, "done", where)
+    told = submission.call(_limit_after, url, ADD.format("later"))
+    where = "SET holds for the connection, which goes back to the engine; SET LOCAL does not"
+    yield expect_equal("afterwards, the engine has no limit, as before", told, "0", where)
+
+
+def _has(engine: Engine, column: str) -> bool:
+    with engine.connect() as connection:
+        return column in {found["name"] for found in inspect(connection).get_columns("orders")}

@@ -1,0 +1,253 @@
+"""What the check of exercise 14.2 looks at: one account for each e-mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from coursekit.exercises.items import CheckItem, expect_equal, expect_that
+from coursekit.exercises.rehearsal import Sandbox, in_line, models_match, sandbox
+from coursekit.exercises.submission import Submission
+from tutorial_lib import workload
+
+BASE = "0004"
+KNOWN = text("SELECT id FROM users WHERE lower(email) = lower(:email)")
+REGISTER = text("INSERT INTO users (name, email, password) VALUES (:name, :email, '-')")
+
+
+def emails(submission: Submission) -> Iterator[CheckItem]:
+    """14.2: accounts are merged by the rule, and no second one can come again."""
+    yield in_line(submission, BASE)
+    with sandbox(submission, BASE, UNSEEN) as shop:
+        if not shop.steps:
+            return
+        accounts, goods = shop.rows(OLDEST), shop.rows(GOODS)
+        people, new, filling = Registrations(), New(), Filling()
+        tea = _tea(shop)
+        workers: dict[str, workload.Worker] = {
+            **{"signs_in": signs_in, "orders": orders, "orders_twice": orders_with_the_second},
+            **{"fills": filling, "twins": people, "new": new},
+        }
+        upgraded = list(shop.upgrade(shop.steps, **workers))
+        yield from map(_explained, upgraded)
+        if not all(item.good for item in upgraded):
+            return
+        yield from merged(shop, accounts, goods)
+        got = _tea(shop) - tea
+        where = "carts: what comes into one after it was merged, and before its account goes?"
+        what = "what an account lays into its cart meanwhile is not lost"
+        yield expect_equal(what, got, filling.done, where)
+        yield from new.kept(shop)
+        yield from held(shop)
+        yield models_match(shop)
+
+
+def _explained(item: CheckItem) -> CheckItem:
+    """Who is in the way of a unique index, or of an account that is to go."""
+    if "violates foreign key constraint" in item.got:
+        return replace(item, where=ORDERED)
+    if "could not create unique index" not in item.got:
+        return item
+    where = (
+        "who has two accounts at that moment: somebody of before, or somebody who has registered "
+        "between your clean-up and your index?"
+    )
+    return replace(item, where=where)
+
+
+ORDERED = (
+    "whose are the orders when an account goes: those of before, and those that somebody makes "
+    "between your clean-up and the DELETE?"
+)
+
+
+def merged(shop: Sandbox, accounts: list[Any], goods: list[Any]) -> Iterator[CheckItem]:
+    """Who is left, and what became of the orders and carts."""
+    double = len(shop.rows(DOUBLE))
+    where = "two accounts whose e-mails differ in case only: also those that came meanwhile"
+    yield expect_equal("no e-mail has two accounts", double, 0, where)
+    left = shop.rows(OLDEST)
+    wrong = [email for email, *rest in accounts if (email, *rest) not in set(left)]
+    where = "the rule: the account with the lowest number stays, with its name and password"
+    yield expect_equal(
+        "of each customer, the oldest account is left as it was", wrong[:3], [], where
+    )
+    after = {row[:3]: row[3] for row in shop.rows(GOODS)}
+    for kind, where in (
+        ("order", "orders: whose are they before an account goes?"),
+        ("cart", "carts: look at ON DELETE of its foreign key, and at products in both carts"),
+    ):
+        before = {row[:3]: row[3] for row in goods if row[0] == kind}
+        lost = [
+            f"{key}: {had}, now {after.get(key, 0)}"
+            for key, had in before.items()
+            if after.get(key) != had
+        ]
+        what = f"nothing of the {kind}s is lost, and nothing is double"
+        yield expect_that(what, not lost, "as before", "; ".join(lost[:2]) or "as before", where)
+
+
+def held(shop: Sandbox) -> Iterator[CheckItem]:
+    """What the database takes and refuses from now on."""
+    where = "what compares the e-mails now: a unique index on what, and is it still there?"
+    said = shop.refusal(_insert("PERSON7@example.COM"))
+    good = said.startswith("IntegrityError")
+    what = "an e-mail in other letters is refused"
+    yield expect_that(what, good, "an IntegrityError", said or "it was taken", where)
+    change = "UPDATE users SET email = 'Person7@Example.com' WHERE id = 8"
+    said = shop.refusal(change)
+    good = said.startswith("IntegrityError")
+    what = "nobody can change to somebody's e-mail in other letters"
+    yield expect_that(what, good, "an IntegrityError", said or "it was taken", where)
+    said = shop.refusal(change.replace("= 8", "= 7"))
+    yield expect_that("one's own e-mail may be written anew", not said, "no error", said, where)
+    both = (_insert("New.Face@Example.com"), _insert("old.face@example.com"))
+    said = shop.refusal(*both)
+    yield expect_that("other e-mails are taken, in any letters", not said, "no error", said, where)
+    where = "a trigger that looks first sees no row that is not committed; a unique index does"
+    what = "of two who register at the same moment, one is refused"
+    yield expect_equal(what, _at_once(shop), "refused", where)
+
+
+def _at_once(shop: Sandbox) -> str:
+    """Somebody registers while another one, in other letters, has not committed."""
+    with shop.engine.connect() as first, shop.engine.connect() as second:
+        first.execute(text(_insert("Zoe@example.com")))
+        second.execute(text("SET LOCAL lock_timeout = '300ms'"))
+        try:
+            second.execute(text(_insert("zoe@EXAMPLE.com")))
+        except DBAPIError:  # it waits for the first and gives up, or it is refused
+            return "refused"
+        finally:
+            second.rollback()
+            first.rollback()
+    return "both were taken"
+
+
+def _insert(email: str) -> str:
+    return f"INSERT INTO users (name, email, password) VALUES ('Zoe', '{email}', '-')"  # noqa: S608
+
+
+def signs_in(connection: Connection) -> None:
+    """Somebody signs in, in letters of their own."""
+    query = "SELECT password FROM users WHERE lower(email) = lower('PERSON9@example.com')"
+    connection.execute(text(query)).all()
+
+
+def orders(connection: Connection) -> None:
+    """A customer with one account orders, and fills the cart."""
+    connection.execute(text("INSERT INTO orders (user_id, amount) VALUES (71, 0.01)"))
+    connection.execute(text("UPDATE carts SET quantity = quantity + 1 WHERE user_id = 73"))
+
+
+def _tea(shop: Sandbox) -> int:
+    """How much tea lies in the carts of a customer with two accounts."""
+    ((found,),) = shop.rows(TEA)
+    return int(str(found))
+
+
+def orders_with_the_second(connection: Connection) -> None:
+    """Somebody orders with the younger of two accounts; when it has gone, that is no error."""
+    order = "INSERT INTO orders (user_id, amount) VALUES (2001, 0.01)"
+    with suppress(IntegrityError), connection.begin_nested():
+        connection.execute(text(order))
+
+
+class Filling:
+    """Somebody fills the cart of the younger of two accounts, as long as it is there."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def __call__(self, connection: Connection) -> None:
+        """Lay one more into the cart."""
+        more = "UPDATE carts SET quantity = quantity + 1 WHERE user_id = 2001 AND product = 'tea'"
+        self.done += connection.execute(text(more)).rowcount
+
+
+class Registrations:
+    """People who have an account register again, in other letters, as long as they can."""
+
+    def __init__(self) -> None:
+        self.numbers = count(400)
+
+    def __call__(self, connection: Connection) -> None:
+        """Register once more; to be refused is no error of the shop."""
+        email = f"Person{next(self.numbers) % 1500 + 301}@Example.com"
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(REGISTER, {"name": "Twin", "email": email})
+
+
+class New:
+    """New people register: whatever the letters, each must be taken."""
+
+    def __init__(self) -> None:
+        self.emails: list[str] = []
+
+    def __call__(self, connection: Connection) -> None:
+        """Look whether somebody is known, and register them."""
+        email = f"New.Person.{len(self.emails)}@Example.com"
+        connection.execute(KNOWN, {"email": email}).all()
+        self.emails.append(email)
+        connection.execute(REGISTER, {"name": "New", "email": email})
+
+    def kept(self, shop: Sandbox) -> Iterator[CheckItem]:
+        """That they are all there."""
+        found = {email for (email,) in shop.rows("SELECT lower(email) FROM users")}
+        lost = [email for email in self.emails if email.lower() not in found]
+        where = "whom does your clean-up take away?"
+        what = "everybody who registered meanwhile is there"
+        yield expect_equal(what, lost[:3], [], where)
+
+
+# The slow part of a clean-up is the part before its end, where others come in between: before
+# the accounts go, and after it.
+UNSEEN = """
+INSERT INTO users (name, email, password)
+SELECT 'Guest', 'guest' || n || '-' || left(md5(random()::text), 6) || '@example.com', '-'
+FROM generate_series(1, 30) AS n;
+INSERT INTO users (name, email, password)
+SELECT 'Again', upper(left(email, place)) || substr(email, place + 1), 'other'
+FROM users, (VALUES (1), (5), (30)) AS letters (place) WHERE name = 'Guest';
+INSERT INTO orders (user_id, amount) SELECT id, id + 0.5 FROM users WHERE name = 'Again';
+INSERT INTO carts (user_id, product, quantity)
+SELECT id, product, 1 + mod(id, 4) FROM users,
+    (VALUES ('tea'), ('tea ' || left(md5(random()::text), 4))) AS goods (product)
+WHERE name = 'Again' OR name = 'Guest' AND mod(id, 2) = 0;
+CREATE SCHEMA slow;
+CREATE FUNCTION slow.down() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('slow.' || TG_WHEN, true) IS DISTINCT FROM 'done' THEN
+        PERFORM set_config('slow.' || TG_WHEN, 'done', false), pg_sleep(0.4);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER before BEFORE DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION slow.down();
+CREATE TRIGGER after AFTER DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION slow.down()
+"""
+OLDEST = """
+SELECT DISTINCT ON (lower(email)) lower(email), id, name, password FROM users
+WHERE name NOT IN ('New', 'Twin') ORDER BY lower(email), id
+"""
+DOUBLE = "SELECT lower(email) FROM users GROUP BY lower(email) HAVING count(*) > 1"
+# Numbers that stand for one order, or for one product of one customer. What the shop sells
+# meanwhile is left out.
+GOODS = """
+SELECT 'order', lower(email), amount::text, count(*)::int
+FROM orders JOIN users ON users.id = user_id WHERE amount > 0.01 GROUP BY 2, 3
+UNION ALL
+SELECT 'cart', lower(email), product, sum(quantity)::int
+FROM carts JOIN users ON users.id = user_id
+WHERE user_id <> 73 AND NOT (lower(email) = 'person2@example.com' AND product = 'tea')
+GROUP BY 2, 3
+"""
+TEA = """
+SELECT coalesce(sum(quantity), 0)::int FROM carts JOIN users ON users.id = user_id
+WHERE lower(email) = 'person2@example.com' AND product = 'tea'
+"""

@@ -1,0 +1,64 @@
+"""The shop with which the exercises of lesson 14 begin: with the customers of the old branch."""
+
+from __future__ import annotations
+
+from coursekit.course.starting_state import starting_state
+
+OLD_BRANCH = '''"""the old branch"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade():
+    op.drop_index("uq_users_email_lower", table_name="users")
+    op.create_unique_constraint("uq_users_email", "users", ["email"])
+
+
+def downgrade():
+    op.drop_constraint("uq_users_email", "users", type_="unique")
+    op.create_index("uq_users_email_lower", "users", [sa.text("lower(email)")], unique=True)
+'''
+INDEX = """    __table_args__ = (
+        Index("uq_users_email_lower", text("lower(email)"), unique=True),
+    )
+"""
+EMAIL = "    email: Mapped[str] = mapped_column(String(255))\n"
+ENV = "alembic/env.py"
+BEGUN = starting_state("10").files
+FILES = {
+    "models.py": BEGUN["models.py"]
+    .replace(INDEX, "")
+    .replace(EMAIL, EMAIL.replace("(255)", "(255), unique=True")),
+    "alembic/versions/0004_old_branch.py": OLD_BRANCH,
+}
+# For the addresses: a module of their own, which Alembic knows already.
+ADDRESSES = '"""The model of an address."""\n\nfrom db import Base\n'
+FILES_OF_ADDRESSES = {
+    **FILES,
+    "addresses.py": ADDRESSES,
+    ENV: BEGUN[ENV].replace("import models\n", "import addresses\nimport models\n"),
+}
+# 2,000 customers; of the first 60, each second has a further account, and each sixth two.
+SQL = """
+DROP INDEX uq_users_email_lower;
+ALTER TABLE users ADD CONSTRAINT uq_users_email UNIQUE (email);
+UPDATE alembic_version SET version_num = '0004';
+INSERT INTO users (name, email, password)
+SELECT (ARRAY['Ann Lee', 'Cher', 'Ana María del Valle', '  Bo Ek', 'Eve  Ray ', 'Jo de Wit'])
+       [1 + n % 6], 'person' || n || '@example.com', '-'
+FROM generate_series(1, 2000) AS n;
+INSERT INTO users (name, email, password)
+SELECT 'Second', upper(email), '-' FROM users WHERE id <= 60 AND id % 2 = 0;
+INSERT INTO users (name, email, password)
+SELECT 'Third', initcap(email), '-' FROM users WHERE id <= 60 AND id % 6 = 0;
+INSERT INTO orders (user_id, amount)
+SELECT id, id + 0.25 FROM users WHERE id <= 300 OR id > 2000;
+INSERT INTO carts (user_id, product, quantity)
+SELECT id, product, 1 + id % 3 FROM users, (VALUES ('tea'), ('bread')) AS goods (product)
+WHERE (id <= 200 OR id > 2000) AND (product = 'tea' OR id % 4 > 0);
+ANALYZE
+"""

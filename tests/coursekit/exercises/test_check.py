@@ -1,0 +1,342 @@
+"""What a learner calls: begin, check, hint, solution."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from coursekit import begin, check, hint, progress, solution
+from coursekit.course.lesson import LessonSpec
+from coursekit.course.opening import open_lesson
+from coursekit.errors import ExerciseError
+from coursekit.exercises import local
+from coursekit.exercises.cells import solution_of
+from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.initial_state import InitialState
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, shown
+from coursekit.exercises.local import LocalSubmission
+from coursekit.exercises.manifest import all_exercises, exercises_of, find
+from coursekit.exercises.notebook_api import verdict_on
+from coursekit.exercises.records import records
+from coursekit.exercises.submission import Submission
+from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict, judge
+from coursekit.settings import read_settings
+from support.attempts import reference, tried
+from tutorial_lib.db import make_engine
+from tutorial_lib.display import Note
+
+FIRST = exercises_of("01")[0]
+
+
+def four(names: dict[str, Any]) -> Any:
+    return names["four"]()
+
+
+def looks(answer: Submission) -> Iterator[CheckItem]:
+    yield expect_equal("four gives 4", answer.call(four), 4, "your function")
+    yield expect_equal("it is a number", answer.call(four), 4, "your function")
+
+
+TOY = Exercise("01.9", "Four <b>", looks, ("?", "!"), "Because.", names=("four",))
+
+
+def counts(answer: Submission) -> Iterator[CheckItem]:
+    yield expect_equal(
+        "there is one row", answer.rows("SELECT count(*) FROM notes"), [(1,)], "INSERT"
+    )
+
+
+NOTES = Exercise(
+    "01.8",
+    "Notes",
+    counts,
+    ("?", "!"),
+    "Because.",
+    initial_state=InitialState("01", "CREATE TABLE notes (n int)"),
+)
+
+
+def verdict(**names: Any) -> Verdict:
+    return verdict_on(TOY, names)
+
+
+@pytest.fixture
+def notes(workspace: Path) -> Iterator[Any]:
+    """The engine of an exercise that was begun."""
+    place = open_lesson(
+        LessonSpec("01-8", "01", {}, NOTES.initial_state.sql if NOTES.initial_state else "")
+    )
+    yield place
+    place.engine.dispose()
+
+
+# The verdict
+
+
+def test_an_answer_is_not_started_not_yet_or_done() -> None:
+    assert verdict() == Verdict(TOY, NOT_STARTED)
+    assert verdict(four=lambda: 5).state == NOT_YET
+    assert verdict(four=lambda: 4).state == DONE
+
+
+@pytest.mark.parametrize("empty", [..., None, lambda: None, lambda: ...])
+def test_what_a_todo_leaves_is_not_started(empty: Any) -> None:
+    def documented() -> None:
+        """Give four."""
+
+    wanted = NOT_STARTED if empty in (..., None) or empty() is None else NOT_YET
+    assert verdict(four=empty).state == wanted
+    assert verdict(four=documented).state == NOT_STARTED
+
+
+def test_what_is_missing_is_told_with_expected_and_got() -> None:
+    assert repr(verdict(four=lambda: 5)) == (
+        "Exercise 01.9 · Four <b>: not yet: 0 of 2 hold.\n"
+        "  [not yet] four gives 4\n"
+        "            expected: 4\n"
+        "            got:      5\n"
+        "            look at:  your function\n"
+        "  [not yet] it is a number\n"
+        "            expected: 4\n"
+        "            got:      5\n"
+        "            look at:  your function\n"
+        'For help: hint("01.9"). To see one that works: solution("01.9").'
+    )
+
+
+def test_the_box_says_the_same_as_the_text() -> None:
+    page = verdict(four=lambda: "<5>")._repr_html_()
+    assert "Four &lt;b&gt;: not yet: 0 of 2 hold." in page
+    assert "got: <code>&lt;5&gt;</code>" in page
+    assert page.count('<th scope="row"') == 2
+
+
+@pytest.mark.parametrize("value", [True, 4.0, "4", None])
+def test_another_type_is_not_equal(value: Any) -> None:
+    item = expect_equal("", ProbeResult(value), 4, "")
+    assert not item.good
+
+
+def test_a_long_value_is_cut() -> None:
+    assert len(shown("x" * 5000)) <= 200
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda: exit(3), "SystemExit: 3"),
+        (lambda: object(), "a value of type object"),
+        (lambda: {1: {2}}, "{1: {2}}"),
+        (lambda n: n, "TypeError: <lambda>() missing 1 required positional argument: 'n'"),
+    ],
+)
+def test_whatever_an_answer_does_is_told(function: Any, said: str) -> None:
+    assert verdict(four=function).items[0].got.endswith(said.removeprefix("TypeError: <lambda>"))
+
+
+def test_an_answer_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "SECONDS", 0.1)
+    answer = LocalSubmission(TOY, None, {"four": lambda: time.sleep(1)})
+    assert answer.call(four).error == local.TOO_LONG
+
+
+def test_a_check_that_looks_at_nothing_is_no_success() -> None:
+    nothing = Exercise("01.7", "Nothing", lambda answer: iter(()), ("?", "!"), "")
+    assert judge(nothing, LocalSubmission(nothing, None, {})).state == NOT_YET
+
+
+# The database of an exercise
+
+
+def test_an_exercise_begins_with_its_own_database(notes: Any) -> None:
+    with notes.engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM notes")) == 0
+    assert notes.url.database.startswith("tutorial_lesson_01_8")
+    assert notes.rows["exercise"] == "01.8, at its beginning"
+
+
+def test_what_is_not_committed_is_not_seen(notes: Any) -> None:
+    with notes.engine.connect() as connection:
+        connection.execute(text("INSERT INTO notes VALUES (1)"))
+        assert verdict_on(NOTES, {}).state == NOT_YET
+        connection.commit()
+        assert verdict_on(NOTES, {}).state == DONE
+
+
+def test_a_table_that_is_gone_is_told(notes: Any) -> None:
+    with notes.engine.begin() as connection:
+        connection.execute(text("DROP TABLE notes"))
+    (item,) = verdict_on(NOTES, {}).items
+    assert item.got == 'relation "notes" does not exist'
+
+
+def test_a_lock_is_told_and_not_waited_for(notes: Any) -> None:
+    with notes.engine.connect() as connection:
+        connection.execute(text("LOCK TABLE notes"))
+        begun = time.monotonic()
+        (item,) = verdict_on(NOTES, {}).items
+        assert time.monotonic() - begun < 3
+    assert item.got == "canceling statement due to lock timeout"
+    assert "A session of yours is still open" in item.where
+
+
+def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
+    unbegun = Exercise("01.6", "Unbegun", counts, ("?", "!"), "", begin=NOTES.initial_state)
+    verdict = verdict_on(unbegun, {})
+    assert verdict.state == NOT_STARTED
+    assert 'Run the cell with begin("01.6") first' in repr(verdict)
+
+
+def test_an_answer_of_a_kernel_that_was_restarted_is_told_to_begin(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coursekit.course.lesson._started", {})
+    exercise = find("02.1")
+    verdict = verdict_on(exercise, {"save_user": print})
+    assert verdict.state == NOT_STARTED
+    assert 'begin("02.1", resume=True)' in verdict.advice
+    assert verdict.error().why == "The check does not know where to look."
+
+
+def test_whoever_stands_in_another_folder_is_told(notes: Any, tmp_path: Path) -> None:
+    os.chdir(tmp_path)
+    assert 'begin("01.8", resume=True)' in verdict_on(NOTES, {}).advice
+    os.chdir(notes.project)
+    assert "resume" not in verdict_on(NOTES, {}).advice
+
+
+def test_a_check_cannot_write(notes: Any) -> None:
+    def writes(answer: Submission) -> Iterator[CheckItem]:
+        yield expect_equal("", answer.rows("INSERT INTO notes VALUES (1) RETURNING n"), [(1,)], "")
+
+    nosy = Exercise("01.8", "Nosy", writes, ("?", "!"), "", begin=NOTES.initial_state)
+    (item,) = verdict_on(nosy, {}).items
+    assert item.got == "cannot execute INSERT in a read-only transaction"
+
+
+def test_a_scratch_database_is_at_the_beginning_and_goes(notes: Any) -> None:
+    with notes.engine.begin() as connection:
+        connection.execute(text("INSERT INTO notes VALUES (1)"))
+    with LocalSubmission(NOTES, notes, {}) as answer:
+        scratch = answer.scratch()
+        with scratch.begin() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM notes")) == 0
+    databases = "SELECT datname FROM pg_database WHERE datname LIKE '%check'"
+    admin = make_engine(notes.url)
+    with admin.connect() as connection:
+        assert connection.scalars(text(databases)).all() == []
+    admin.dispose()
+
+
+def test_beginning_again_resets(workspace: Path) -> None:
+    exercise = next(one for one in all_exercises() if one.initial_state)
+    first = begin(exercise.number)
+    (first.project / "mine.py").write_text("mine")
+    again = begin(exercise.number)
+    assert not (again.project / "mine.py").exists()
+    assert [path.name for path in (workspace / "kept").glob("*/mine.py")] == ["mine.py"]
+    begin(exercise.number)
+    assert len(list((workspace / "kept").iterdir())) == 1  # an untouched project is not kept
+
+
+def test_an_exercise_without_a_database_has_nothing_to_begin(
+    workspace: Path,
+) -> None:
+    exercise = next(one for one in all_exercises() if not one.initial_state)
+    with pytest.raises(ExerciseError, match="needs no database"):
+        begin(exercise.number)
+
+
+# check, hint, solution
+
+
+def test_a_check_that_is_satisfied_shows_and_gives_nothing(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {"check": check}
+    exec(reference(FIRST) + f"\nresult = check({FIRST.number!r})", names)
+    shown = capsys.readouterr()
+    assert names["result"] is None
+    assert f"{FIRST.heading}: done." in shown.out
+    assert shown.err == ""
+    assert records(workspace)[FIRST.number].done
+
+
+def test_a_check_that_is_not_satisfied_raises_and_is_noted(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "".join(f"def {name}(*a, **k): return 'no'\n" for name in FIRST.names)
+    with pytest.raises(ExerciseError) as caught:
+        exec(code + f"check({FIRST.number!r})", {"check": check})
+    assert caught.value.what.startswith(f"{FIRST.heading}: not yet: ")
+    assert "[not yet]" in capsys.readouterr().out
+    assert records(workspace)[FIRST.number].state == "tried"
+
+
+def test_a_check_without_an_answer_raises_and_notes_nothing(workspace: Path) -> None:
+    with pytest.raises(ExerciseError, match="not started"):
+        check(FIRST.number)
+    assert records(workspace) == {}
+
+
+def test_hints_come_one_after_another(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in (*FIRST.hints, "once more"):
+        hint(FIRST.number)
+    said = capsys.readouterr().out
+    places = [said.index(f"Hint {n} of {len(FIRST.hints)}") for n, _ in enumerate(FIRST.hints, 1)]
+    assert places == sorted(places)
+    assert said.count(f'To see an answer: solution("{FIRST.number}")') == 2
+    hint(FIRST.number, 1)
+    assert FIRST.hints[0] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("which", [0, 99])
+def test_a_hint_that_is_not_there_is_told(workspace: Path, which: int) -> None:
+    with pytest.raises(ExerciseError, match=f"has no hint {which}"):
+        hint(FIRST.number, which)
+
+
+def test_a_solution_is_offered_after_an_attempt(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ExerciseError, match="was not tried yet"):
+        solution(FIRST.number)
+    solution(FIRST.number, anyway=True)
+    assert FIRST.why in capsys.readouterr().out
+    with pytest.raises(ExerciseError):
+        exec(f"{FIRST.names[0]} = 42\ncheck({FIRST.number!r})", {"check": check})
+    solution(FIRST.number)
+    assert solution_of(FIRST) in capsys.readouterr().out
+    assert records(workspace)[FIRST.number].solution
+
+
+def test_what_a_solution_shows_is_an_answer(workspace: Path) -> None:
+    assert tried(FIRST, solution_of(FIRST)).state == DONE
+
+
+def test_code_in_a_text_is_shown_as_code() -> None:
+    page = Note("A title", "Take `a < b`, then go.", "x = 1")._repr_html_()
+    assert "<p>Take <code>a &lt; b</code>, then go.</p>" in page
+    assert "<pre><code>x = 1</code></pre>" in page
+
+
+@pytest.mark.parametrize("number", ["01.99", "77.1", "one", 1.1])
+def test_an_unknown_exercise_is_told_which_there_are(number: Any) -> None:
+    if number == 1.1:
+        assert find("01.1").number == "01.1"
+    with pytest.raises(ExerciseError, match=r"Write its number in quotation marks, for instance"):
+        find(number)
+
+
+def test_progress_is_that_of_the_workspace(workspace: Path) -> None:
+    solution(FIRST.number, anyway=True)
+    assert repr(progress()).endswith(f"0 done, 0 tried, {len(all_exercises())} open.")
+    assert read_settings().workspace == workspace
+    assert os.environ["TUTORIAL_WORKSPACE"] == str(workspace)

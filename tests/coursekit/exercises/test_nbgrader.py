@@ -1,0 +1,135 @@
+"""An instructor's nbgrader reads the notebooks as they are, and comes to the same verdicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answers import WRONG
+from coursekit.course.catalog import lesson_path, lessons
+from coursekit.course.notebooks import load
+from coursekit.exercises.cells import answer_cells, grade_id, source_of
+from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.manifest import exercises_of
+from coursekit.exercises.verdict import DONE
+from coursekit.instructor.grading import grade
+from coursekit.instructor.isolated_run import use_workspace
+from support.attempts import BETWEEN, blank
+
+pytestmark = pytest.mark.slow
+# Nothing of an account: where nbgrader looks for settings of its own.
+CONFIG = "c = get_config()\nc.CourseDirectory.course_id = 'setup'\n"
+# For every change these; the others every week.
+SAMPLE = ("01", "07")
+LESSONS = [
+    pytest.param(number, marks=() if number in SAMPLE else pytest.mark.wide)
+    for number in lessons()
+    if exercises_of(number)
+]
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an instructor's course."""
+    monkeypatch.setenv("TUTORIAL_WORKSPACE", os.environ["TUTORIAL_WORKSPACE"])
+    use_workspace(tmp_path.name)
+    # nbgrader asks the program `alembic` for the state of its own database.
+    programs = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    return tmp_path
+
+
+def nbgrader(course: Path, *words: str) -> str:
+    """What nbgrader prints; it must end well."""
+    command = [sys.executable, "-W", "ignore", "-m", "nbgrader", *words]
+    done = subprocess.run(command, cwd=course, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def notebook_of(lesson: str) -> dict[str, Any]:
+    """A lesson; but for the first, only from its exercises on, for the rest takes minutes."""
+    whole = load(lesson_path(lesson))
+    names = [grade_id(cell) for cell in whole["cells"]]
+    begin = 0 if lesson == "01" else names.index(f"exercises-{lesson}")
+    return {**whole, "cells": whole["cells"][begin:]}
+
+
+def hand_in(course: Path, learner: str, lesson: str, notebook: dict[str, Any]) -> None:
+    """Lay a learner's notebook where nbgrader collects them."""
+    folder = course / "submitted" / learner / f"lesson{lesson}"
+    folder.mkdir(parents=True)
+    text = json.dumps(notebook)
+    (folder / lesson_path(lesson).name).write_text(text, encoding="utf-8")
+
+
+def answering(notebook: dict[str, Any], exercise: Exercise, code: str) -> dict[str, Any]:
+    """The same notebook with this answer to one exercise."""
+    cells = answer_cells(notebook, exercise)
+    for cell, source in zip(cells, code.split(BETWEEN), strict=False):
+        cell["source"] = source
+    return notebook
+
+
+def points(course: Path, learner: str, lesson: str) -> dict[str, float]:
+    """What nbgrader has given, cell to points."""
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        submission = book.find_submission(f"lesson{lesson}", learner)
+        return {grade.name: grade.score for grade in submission.notebooks[0].grades}
+
+
+def ours(notebook: dict[str, Any], lesson: str) -> dict[str, float]:
+    """The same by the kit's own verdict."""
+    return {
+        f"check-{verdict.exercise.slug}": verdict.exercise.points * (verdict.state == DONE)
+        for verdict in grade(notebook, lesson)
+    }
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_nbgrader_gives_the_points_that_we_would_give(course: Path, lesson: str) -> None:
+    path, name = course / lesson_path(lesson).name, f"lesson{lesson}"
+    path.write_text(json.dumps(notebook_of(lesson)), encoding="utf-8")
+    (course / "source" / name).mkdir(parents=True)
+    shutil.copy(path, course / "source" / name)
+    nbgrader(course, "generate_assignment", name, "--create")
+    released = load(course / "release" / name / path.name)
+    text = json.dumps(released)
+    assert "SOLUTION" not in text
+    assert text.count("# YOUR CODE HERE") >= len(exercises_of(lesson))
+
+    first, second, *others = exercises_of(lesson)
+    mixed = answering(load(path), second, WRONG[second.number][0].code)
+    for exercise in others:
+        mixed = answering(mixed, exercise, blank(exercise))
+    hand_in(course, "ann", lesson, load(path))
+    hand_in(course, "cleo", lesson, mixed)
+    nbgrader(course, "autograde", name, "--create")
+    full = {f"check-{one.slug}": one.points for one in exercises_of(lesson)}
+    assert points(course, "ann", lesson) == full
+    some = {name: points if name == f"check-{first.slug}" else 0 for name, points in full.items()}
+    assert points(course, "cleo", lesson) == some == ours(mixed, lesson)
+
+
+def test_nbgrader_validates_a_solved_notebook_and_refuses_an_open_one(course: Path) -> None:
+    path = course / "01.ipynb"
+    cells = load(lesson_path("01"))
+    path.write_text(json.dumps(cells), encoding="utf-8")
+    assert "Success! Your notebook passes all the tests." in nbgrader(course, "validate", str(path))
+    for cell in cells["cells"]:
+        if grade_id(cell).startswith("answer-"):
+            cell["source"] = "..."
+    path.write_text(json.dumps(cells), encoding="utf-8")
+    said = nbgrader(course, "validate", str(path))
+    assert "VALIDATION FAILED ON 3 CELL(S)" in said
+    assert all(source_of(cell) in said for cell in cells["cells"] if "check-" in grade_id(cell))

@@ -1,0 +1,75 @@
+"""A rehearsal notices what a revision does to a service in use."""
+
+from __future__ import annotations
+
+import pytest
+
+from coursekit.exercises import rehearsal
+from coursekit.exercises.manifest import find
+from coursekit.exercises.verdict import DONE, NOT_YET, Verdict
+from support.attempts import BETWEEN, reference, tried
+from support.samples import revision
+
+pytestmark = pytest.mark.usefixtures("answers")
+NAMES = find("14.3")
+FILL = "%%writefile alembic/versions/0006_fill.py"
+# Those who change their names meanwhile have numbers up to 500: nobody waits for the others.
+UPDATE = "UPDATE users SET name = name WHERE first_name IS NULL AND id"
+BATCHES = f"""
+with op.get_context().autocommit_block():
+    op.execute("{UPDATE} <= 600")
+"""
+REST = f'op.execute("{UPDATE} > 600")'
+APART = "with op.get_context().autocommit_block(): pass"
+VALIDATE = 'op.execute("ALTER TABLE users VALIDATE CONSTRAINT two_names")'
+
+
+def with_fill(steps: str) -> Verdict:
+    """The verdict on the solution, with other steps in its second revision."""
+    cells = reference(NAMES).split(BETWEEN)
+    other = revision("0006", steps)
+    return tried(NAMES, BETWEEN.join(other if cell.startswith(FILL) else cell for cell in cells))
+
+
+def first_missing(verdict: Verdict) -> str:
+    assert verdict.state == NOT_YET, verdict
+    item = next(item for item in verdict.items if not item.good)
+    return f"{item.what}: {item.got}"
+
+
+def test_a_command_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "PATIENCE", 1)
+    said = first_missing(with_fill('while True: op.execute("SELECT 1")'))
+    assert said.startswith("the upgrade to 0005, 0006 runs")
+    assert "0006: " in said
+    assert "connection" in said
+
+
+def test_a_lock_that_is_held_already_is_noticed() -> None:
+    lock = 'op.execute("LOCK TABLE users IN SHARE MODE")'
+    said = first_missing(with_fill(f"{BATCHES}\n{lock}\n{REST}"))
+    assert "0006: ShareLock, and 14" in said
+
+
+def test_a_lock_that_comes_after_the_rows_is_noticed() -> None:
+    later = 'op.execute("ALTER TABLE users ALTER password SET NOT NULL, ADD note text")'
+    said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{later}"))
+    assert "0006: a lock that came later, and 14" in said
+
+
+def test_a_table_that_is_written_anew_is_noticed() -> None:
+    anew = 'op.alter_column("users", "password", type_=sa.String(254))'
+    said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{APART}\n{anew}"))
+    assert "0006: the whole table was written anew" in said
+
+
+def test_validating_beside_the_rows_keeps_nobody_out() -> None:
+    verdict = with_fill(f"{BATCHES}\n{REST}\n{VALIDATE}")
+    assert verdict.state == DONE, verdict
+
+
+def test_a_shop_that_is_shut_for_long_is_noticed() -> None:
+    shut = 'op.execute("LOCK TABLE users; SELECT pg_sleep(10.5)")'
+    said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{APART}\n{shut}"))
+    assert said.startswith("nobody in the shop meets an error")
+    assert "lock timeout" in said

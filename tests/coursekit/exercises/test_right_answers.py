@@ -1,0 +1,73 @@
+"""Every right answer is done, and looking at it changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from answers import RIGHT as RIGHT_ANSWERS
+from coursekit.course.opening import opened
+from coursekit.course.starting_state import read_project
+from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.manifest import all_exercises
+from coursekit.exercises.notebook_api import verdict_on
+from coursekit.exercises.verdict import DONE, NOT_STARTED, Verdict
+from support.attempts import blank, reference, run_probe, tried
+from tutorial_lib.db import make_engine
+from tutorial_lib.explorer import snapshot
+
+pytestmark = pytest.mark.usefixtures("answers")
+EXERCISES = all_exercises()
+# One more of each exercise is tried for every change, all every week.
+RIGHT = [
+    pytest.param(
+        one,
+        code,
+        id=f"{one.number}-{place}",
+        marks=[pytest.mark.slow, *([pytest.mark.wide] if place else [])],
+    )
+    for one in EXERCISES
+    for place, code in enumerate(RIGHT_ANSWERS[one.number])
+]
+SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1"
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: one.number)
+
+
+@each_exercise
+def test_what_a_learner_finds_is_not_started(exercise: Exercise) -> None:
+    assert tried(exercise, blank(exercise)) == Verdict(exercise, NOT_STARTED)
+
+
+@each_exercise
+def test_the_solution_is_done_and_looking_changes_nothing(exercise: Exercise) -> None:
+    with run_probe(exercise, reference(exercise)) as names:
+        before = trace(exercise)
+        verdict = verdict_on(exercise, names)
+        assert trace(exercise) == before
+    assert verdict.state == DONE, verdict
+
+
+@pytest.mark.parametrize(("exercise", "code"), RIGHT)
+def test_another_right_answer_is_done(exercise: Exercise, code: str) -> None:
+    verdict = tried(exercise, code)
+    assert verdict.state == DONE, verdict
+
+
+def trace(exercise: Exercise) -> Any:
+    """Everything that a check could have changed: schema, rows, sequences, files."""
+    place = opened(exercise.slug) if exercise.initial_state else None
+    if place is None:
+        return None
+    engine = make_engine(place.url)
+    with engine.connect() as connection:
+        sequences = [tuple(row) for row in connection.execute(text(SEQUENCES))]
+        tables = {
+            name: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{name}"'))))
+            for kind, name in snapshot(engine).things
+            if kind == "table"
+        }
+    schema = snapshot(engine)
+    engine.dispose()
+    return schema, sequences, tables, read_project(place.project)

@@ -1,0 +1,90 @@
+"""Every wrong answer is refused, with the message that is meant for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from answers import WRONG as WRONG_ANSWERS
+from coursekit.exercises import local
+from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.manifest import all_exercises
+from coursekit.exercises.verdict import DONE, NOT_YET, Verdict
+from support.attempts import reference, tried
+
+pytestmark = pytest.mark.usefixtures("answers")
+EXERCISES = all_exercises()
+# Two of each exercise are tried for every change, all every week.
+SAMPLE = 2
+WRONG = [
+    pytest.param(
+        one,
+        wrong,
+        id=f"{one.number}-{wrong.name}",
+        marks=[pytest.mark.slow, *([pytest.mark.wide] if place >= SAMPLE else [])],
+    )
+    for one in EXERCISES
+    for place, wrong in enumerate(WRONG_ANSWERS[one.number])
+]
+NAMED = [one for one in EXERCISES if one.names]
+# In these an answer is a file; what it does is looked at in another database.
+WRITTEN = ("06", "09", "13", "14")
+ON_DATABASE = [
+    one for one in EXERCISES if one.initial_state and not one.names and one.lesson not in WRITTEN
+]
+DROP = """
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text("DROP SCHEMA public CASCADE"))
+    connection.execute(text("CREATE SCHEMA public"))
+"""
+# What every name of an answer is set to, in turn.
+USELESS = {
+    "raises": "def {name}(*a, **k):\n    raise RuntimeError('not today')\n",
+    "of another type": "{name} = 42\n",
+    "gives an object": "def {name}(*a, **k):\n    return object()\n",
+    "gives nothing": "def {name}(*a, **k):\n    print(len(a))\n",
+    "ends the process": "def {name}(*a, **k):\n    raise SystemExit(0)\n",
+}
+HANGS = "def {name}(*a, **k):\n    while True:\n        pass\n"
+
+
+def told(verdict: Verdict) -> str:
+    """All that is said of what does not hold."""
+    return "\n".join(
+        f"{item.what} {item.expected} {item.got} {item.where}"
+        for item in verdict.items
+        if not item.good
+    )
+
+
+@pytest.mark.parametrize(("exercise", "wrong"), WRONG)
+def test_a_wrong_answer_gets_the_message_meant_for_it(exercise: Exercise, wrong: Any) -> None:
+    verdict = tried(exercise, wrong.code)
+    assert verdict.state == NOT_YET, verdict
+    assert wrong.says in told(verdict)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(f, marks=pytest.mark.slow if n > 1 else ()) for n, f in enumerate(USELESS)],
+)
+@pytest.mark.parametrize("exercise", NAMED, ids=lambda one: one.number)
+def test_a_useless_answer_is_refused(exercise: Exercise, form: str) -> None:
+    code = "".join(USELESS[form].format(name=name) for name in exercise.names)
+    assert tried(exercise, code).state == NOT_YET
+
+
+@pytest.mark.parametrize("exercise", NAMED, ids=lambda one: one.number)
+def test_an_answer_that_hangs_is_stopped(
+    exercise: Exercise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "SECONDS", 0.2)
+    verdict = tried(exercise, "".join(HANGS.format(name=name) for name in exercise.names))
+    assert verdict.state == NOT_YET
+
+
+@pytest.mark.parametrize("exercise", ON_DATABASE, ids=lambda one: one.number)
+def test_an_answer_that_drops_the_tables_is_refused(exercise: Exercise) -> None:
+    assert tried(exercise, reference(exercise) + "# %%\n" + DROP).state != DONE

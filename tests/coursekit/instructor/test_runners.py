@@ -1,0 +1,196 @@
+"""Other runners as witnesses: what each makes of the course, and of notebooks that are broken.
+
+    python tests/test_runners.py        write docs/runners.md anew
+
+Slow, and the whole course with each of them, so run with `-m wide`. For every change,
+test_whole_course.py takes two lessons through them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from test_fail_closed import AT_ONCE, FIRST, HANGING, TAIL, Cell, code, printed, save
+
+from coursekit.course.catalog import lessons
+from coursekit.course.notebooks import load
+from coursekit.instructor.isolated_run import isolated_run
+from coursekit.settings import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.wide]
+DOCUMENT = ROOT / "docs" / "runners.md"
+PATIENCE, LIMIT = 120, 4  # seconds for a cell of the course, and where cells hang
+PROGRAM = [sys.executable, "-W", "ignore", "-m"]
+ALONE = [*PROGRAM, "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
+Red = set[str]
+
+NEVER_RUN: Cell = {**code("y = x"), "execution_count": None}
+# What is broken, and the cells of a notebook in which it is.
+BROKEN: dict[str, Iterable[Cell]] = {
+    "a stored output is another one": AT_ONCE["differs"].cells,
+    "a stored output is missing": AT_ONCE["surplus"].cells,
+    "a cell raises": AT_ONCE["middle"].cells,
+    "the kernel dies": AT_ONCE["killed"].cells,
+    "a cell hangs": HANGING["sleeps"].cells,
+    "a failure is swallowed": AT_ONCE["handled"].cells,
+    "a shell command fails": (FIRST, code("!exit 3"), TAIL),
+    "a magic does not exist": AT_ONCE["magic"].cells,
+    "a warning goes to stderr": AT_ONCE["warning"].cells,
+    "a cell is marked to be skipped": AT_ONCE["skipped"].cells,
+    "a cell was never run": (FIRST, NEVER_RUN, TAIL),
+    "another error comes than was announced": AT_ONCE["another_error"].cells,
+    "an announced error does not come": AT_ONCE["no_error"].cells,
+}
+GOOD: Iterable[Cell] = (FIRST, code("print(x)", printed("2\n")), TAIL)
+
+HEAD = """\
+# What other runners notice
+
+The lessons are plain notebooks, so other runners run them, too. They run the cells and look for
+errors; what a cell puts out they do not compare. This is what each makes of the course, and of
+{count} small notebooks that are broken in one way each: *red* means that it ends with a failure.
+
+Made by `python tests/test_runners.py`; a slow test holds it true.
+
+"""
+FOOT = """
+papermill takes an error that is announced (the tag `raises-exception`) for a failure. It runs all
+cells of a lesson all the same, and names the first one that raises. nbmake looks for a failure
+in the outputs: a cell that fails and shows no error there passes.
+"""
+
+
+def together(paths: list[Path], out: Path, options: list[str]) -> Red:
+    """Run notebooks in one run of pytest; those of which any test fails, or is not run."""
+    report = out / "report.xml"
+    environ = {key: text for key, text in os.environ.items() if not key.startswith("PYTEST_")}
+    command = [*ALONE, f"--junit-xml={report}", *options, *map(str, paths)]
+    log = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    told = {path.stem: [one for one in cases if path.stem in _names(one)] for path in paths}
+    assert all(told.values()), log.stdout[-2000:]
+    return {name for name, found in told.items() if any(len(case) for case in found)}
+
+
+def _names(case: ElementTree.Element) -> str:
+    return f"{case.get('classname')} {case.get('name')}"
+
+
+def strict(paths: list[Path], out: Path, limit: int) -> Red:
+    """The kit's own run."""
+    options = ["-c", "pyproject.toml", f"--rootdir={paths[0].parent}"]
+    return together(paths, out, [*options, f"--nbval-cell-timeout={limit}"])
+
+
+def nbmake(paths: list[Path], out: Path, limit: int) -> Red:
+    """Nbmake, under a pytest that has none of the kit's options."""
+    (out / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    options = ["-c", str(out / "pytest.ini"), "--nbmake", f"--nbmake-timeout={limit}"]
+    return together(paths, out, options)
+
+
+def one_by_one(command: Callable[[Path, Path, int], list[str]]) -> Runner:
+    """A runner that takes one notebook, and tells by its exit code."""
+
+    def run(paths: list[Path], out: Path, limit: int) -> Red:
+        def is_red(path: Path) -> bool:
+            words = [*PROGRAM, *command(path, out, limit)]
+            environ = {**os.environ, "TUTORIAL_WORKSPACE": str(out / path.stem)}
+            done = subprocess.run(words, env=environ, capture_output=True, text=True)
+            if done.returncode:
+                print(path.name, done.stderr[-2000:])  # pytest shows it when that is wrong
+            return bool(done.returncode)
+
+        with ThreadPoolExecutor(2) as pool:
+            verdicts = list(pool.map(is_red, paths))
+        return {path.stem for path, red in zip(paths, verdicts, strict=True) if red}
+
+    return run
+
+
+def papermill(path: Path, out: Path, limit: int) -> list[str]:
+    words = ["papermill", str(path), str(out / path.name), "--cwd", str(out)]
+    return [*words, "--execution-timeout", str(limit)]
+
+
+def execute(path: Path, out: Path, limit: int) -> list[str]:
+    return ["jupyter", "execute", f"--timeout={limit}", f"--output={out / path.stem}", str(path)]
+
+
+def nbconvert(path: Path, out: Path, limit: int) -> list[str]:
+    words = ["nbconvert", "--execute", "--to", "html", f"--output-dir={out}", str(path)]
+    return [*words, f"--ExecutePreprocessor.timeout={limit}"]
+
+
+Runner = Callable[[list[Path], Path, int], Red]
+OURS = "verify, test"
+RUNNERS: dict[str, Runner] = {
+    OURS: strict,
+    "papermill": one_by_one(papermill),
+    "nbmake": nbmake,
+    "jupyter execute": one_by_one(execute),
+    "nbconvert --execute": one_by_one(nbconvert),
+}
+
+
+def with_announced_errors() -> Red:
+    """The lessons in which something fails on purpose."""
+    outputs = {
+        path.stem: [o for cell in load(path)["cells"] for o in cell.get("outputs", ())]
+        for path in lessons().values()
+    }
+    return {name for name, all_ in outputs.items() if any("ename" in one for one in all_)}
+
+
+def verdicts(folder: Path) -> dict[str, dict[str, bool]]:
+    """What each runner says of each broken notebook, and of a good one: runner, what, red."""
+    source = folder / "broken"
+    source.mkdir()
+    named = {f"{number:02}": what for number, what in enumerate(BROKEN)}
+    for number, what in named.items():
+        save(source, number, BROKEN[what])
+    save(source, "good", GOOD)
+    paths = sorted(source.glob("*.ipynb"))
+    found = {}
+    for name, runner in RUNNERS.items():
+        out = folder / name.replace(" ", "_")
+        out.mkdir()
+        red = runner(paths, out, LIMIT)
+        assert "good" not in red, f"{name} refuses a good notebook"
+        found[name] = {what: number in red for number, what in named.items()}
+    return found
+
+
+def document(found: dict[str, dict[str, bool]]) -> str:
+    """The text of docs/runners.md."""
+    cells = {what: [found[runner][what] for runner in RUNNERS] for what in BROKEN}
+    course = ["red: announced errors" if name == "papermill" else "green" for name in RUNNERS]
+    rows = [["what is run", *RUNNERS], ["---"] * (len(RUNNERS) + 1), ["the course", *course]]
+    rows += [[what, *("red" if red else "green" for red in row)] for what, row in cells.items()]
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return HEAD.format(count=len(BROKEN)) + table + FOOT
+
+
+@pytest.mark.parametrize("name", [name for name in RUNNERS if name != OURS])
+def test_gives_the_good_course_the_same_verdict_as_the_kit(name: str, tmp_path: Path) -> None:
+    expected = with_announced_errors() if name == "papermill" else set()
+    assert RUNNERS[name](list(lessons().values()), tmp_path, PATIENCE) == expected
+
+
+def test_the_document_says_which_runner_notices_what(tmp_path: Path) -> None:
+    found = verdicts(tmp_path)
+    assert set(found[OURS].values()) == {True}
+    assert document(found) == DOCUMENT.read_text("utf-8"), "Run: python tests/test_runners.py"
+
+
+if __name__ == "__main__":
+    with isolated_run(), tempfile.TemporaryDirectory() as scratch:
+        DOCUMENT.write_text(document(verdicts(Path(scratch))), encoding="utf-8")

@@ -1,0 +1,73 @@
+"""Which package broke a lesson: found by setting one after the other back."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from coursekit.cli import app
+from coursekit.instructor import unpinned
+from coursekit.instructor.verification import Options
+from coursekit.settings import ROOT
+
+CHANGED = {"alembic": ("1.20", "1.21"), "pandas": ("3.1", "3.2"), "mako": ("1.3", "1.4")}
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An environment with the newest of these, in which pandas breaks 08, and two break 07."""
+    versions = {name: found for name, (_, found) in CHANGED.items()}
+
+    def install(*words: str) -> None:
+        name, _, version = words[-1].partition("==")
+        assert words[0] == "--no-deps"
+        versions[name] = version
+
+    def failing(numbers: list[str], options: Options) -> list[str]:
+        broken = {"08": versions["pandas"] == "3.2"}
+        broken["07"] = versions["alembic"] == "1.21" or versions["mako"] == "1.4"
+        return [number for number in numbers if broken.get(number)]
+
+    monkeypatch.setattr(unpinned, "changed", lambda: CHANGED)
+    monkeypatch.setattr(unpinned, "_install", install)
+    monkeypatch.setattr(unpinned, "_failing", failing)
+    return versions
+
+
+def test_the_package_that_broke_a_lesson_is_named(installed: dict[str, str]) -> None:
+    told = list(unpinned.bisect(["08"], Options()))
+    assert told == ["Lesson 08 fails because of pandas 3.2; with 3.1 it passes."]
+
+
+def test_what_no_single_package_mends_is_told(installed: dict[str, str]) -> None:
+    assert list(unpinned.bisect(["07", "08"], Options())) == [
+        "Lesson 08 fails because of pandas 3.2; with 3.1 it passes.",
+        "Lesson 07 fails, and no single package is the cause.",
+    ]
+
+
+def test_what_was_set_back_is_the_newest_again(installed: dict[str, str]) -> None:
+    list(unpinned.bisect(["07", "08"], Options()))
+    assert installed == {name: found for name, (_, found) in CHANGED.items()}
+
+
+def test_nothing_is_installed_when_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpinned, "changed", lambda: pytest.fail("nobody asked"))
+    assert list(unpinned.bisect([], Options())) == []
+
+
+def test_the_workflow_uses_commands_and_options_that_there_are() -> None:
+    path = ROOT / ".github" / "workflows" / "course.yml"
+    workflow = yaml.safe_load(path.read_text("utf-8"))
+    (wide,) = (step["run"] for step in workflow["jobs"].pop("wide")["steps"] if "run" in step)
+    assert wide.endswith(" .ci/run wide")
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = [shlex.split(step["run"]) for step in steps if "run" in step]
+    assert len(commands) == 3
+    known = get_command(app).commands  # type: ignore[attr-defined]
+    for python, start, name, *words in commands:
+        assert (python, start) == ("python", "start.py")
+        known[name].make_context(name, words)  # raises for what it does not know

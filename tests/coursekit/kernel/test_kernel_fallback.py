@@ -1,0 +1,220 @@
+"""Where a warm kernel would be another one than the usual kernel, the usual one starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coursekit.kernel import fork_server
+from coursekit.kernel.client import start_new_kernel
+from coursekit.kernel.process import ForkUnavailable
+from support.kernels import Kernel, kernels_are, shell
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")
+
+STARTED = "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
+# A module that the warm process imports, what it holds, and the kind that starts then.
+MODULES = {
+    "starts a thread": (STARTED, "usual"),
+    "fails": ("raise ValueError", "warm"),
+    "ends Python": ("import sys; sys.exit(3)", "warm"),
+    "kills": ("import os; os._exit(3)", "usual"),
+    "warns": ("import warnings; warnings.warn('old')", "warm"),
+}
+KIND = """
+import json, sys
+from pathlib import Path
+from coursekit.kernel import warm
+from coursekit.kernel.client import start_new_kernel
+for _ in range(2):
+    manager, client = start_new_kernel()
+    process = type(manager.provisioner.process).__name__
+    print({"Popen": "usual", "Process": "warm"}[process])
+    client.stop_channels(); manager.shutdown_kernel(now=True)
+    Path(sys.argv[1]).write_text("value = 2")
+fork_server.stop()
+"""
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"PYTHONHASHSEED": "7"},
+        {"LANG": "de_DE.UTF-8"},
+        {"HOME": "/nowhere"},
+        {"OMP_NUM_THREADS": "7"},
+        {"OPENBLAS_NUM_THREADS": "7"},
+        {"NPY_DISABLE_CPU_FEATURES": "AVX2"},
+        {"PANDAS_COPY_ON_WRITE": "warn"},
+        {"MPLBACKEND": "agg"},
+        {"PYTHONWARNINGS": "error::FutureWarning"},
+    ],
+    ids=lambda changed: "".join(changed),
+)
+def test_a_variable_that_counts_at_the_start_is_refused(changed: dict[str, str]) -> None:
+    with pytest.raises(ForkUnavailable, match=f"^{''.join(changed)} is not what it was$"):
+        fork_server.run("os:getpid", ["x"], environ=os.environ | changed, folder=Path.cwd())
+
+
+@pytest.mark.slow
+def test_the_usual_kernel_gets_a_changed_variable() -> None:
+    with Kernel("warm", env=os.environ | {"PYTHONHASHSEED": "7"}) as kernel:
+        assert kernel.kind == "usual"
+        assert kernel.run("import os; print(os.environ['PYTHONHASHSEED'])") == "7\n"
+
+
+@pytest.mark.parametrize(
+    "options", [{"stdout": subprocess.PIPE}, {"stderr": subprocess.STDOUT}, {"independent": True}]
+)
+def test_an_unusual_request_gets_the_usual_kernel(options: dict[str, Any]) -> None:
+    with Kernel("warm", **options) as kernel:
+        assert kernel.kind == "usual"
+        if kernel.process.stdout:
+            kernel.process.stdout.close()
+
+
+def test_a_missing_folder_is_the_same_error(tmp_path: Path) -> None:
+    told = []
+    for kind in ("usual", "warm"):
+        with kernels_are(kind), pytest.raises(FileNotFoundError) as error:
+            start_new_kernel(cwd=str(tmp_path / "gone"))
+        told.append(str(error.value))
+    assert told[0] == told[1]
+
+
+@pytest.mark.slow
+def test_another_interpreter_gets_the_usual_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "venv" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    folder = tmp_path / "kernels" / "other"
+    folder.mkdir(parents=True)
+    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    specification = {"argv": argv, "display_name": "Other", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(specification))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    with Kernel("warm", kernel_name="other") as kernel:
+        assert kernel.kind == "usual"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["nowhere", ""])
+def test_a_socket_that_leads_nowhere_is_no_harm(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin" if not where else "linux")
+    monkeypatch.setenv(fork_server.SOCKET, where and str(tmp_path / where))
+    with Kernel("warm") as kernel:
+        assert kernel.kind == "usual"
+    assert os.environ[fork_server.SOCKET] == (where and str(tmp_path / where))
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    """A module that can be found and be written."""
+    return tmp_path / "module_of_the_test.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("code", "kind"), MODULES.values(), ids=MODULES)
+def test_a_module_may_do_what_it_likes_when_it_is_imported(
+    module: Path, code: str, kind: str
+) -> None:
+    module.write_text(code)
+    assert kinds(module)[0] == kind
+
+
+def test_a_module_that_has_changed_is_not_taken_from_memory(module: Path) -> None:
+    module.write_text("value = 1")
+    assert kinds(module) == ["warm", "usual"]
+
+
+def kinds(module: Path, **environ: str) -> list[str]:
+    """Which kind starts with this module in the warm process, before and after it changes."""
+    path = os.pathsep.join(filter(None, [str(module.parent), os.environ.get("PYTHONPATH")]))
+    told = subprocess.run(
+        [sys.executable, "-c", KIND, str(module)],
+        env=shell(PYTHONPATH=path, FORK_SERVER_MODULES=f"gzip,{module.stem}", **environ),
+        capture_output=True,
+        text=True,
+    )
+    assert told.stderr == ""
+    return told.stdout.split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"PYTHONWARNINGS": "error::UserWarning"},
+        {"PYTHONSAFEPATH": "1"},
+        {"PYTHONOPTIMIZE": "1"},
+        {"LC_ALL": "C"},
+        {"PYTHONIOENCODING": "latin-1:replace"},
+    ],
+    ids=lambda environ: "".join(environ),
+)
+def test_a_kernel_starts_in_an_odd_environment(module: Path, environ: dict[str, str]) -> None:
+    module.write_text("value = 1")
+    assert kinds(module, **environ) == ["warm", "usual"]
+
+
+# A file of the folder in which the owner happens to be must not replace one of Python's.
+def test_files_of_the_owners_folder_are_not_imported(tmp_path: Path, module: Path) -> None:
+    module.write_text("")
+    for name in ("json", "selectors", "ctypes", "pandas"):
+        (tmp_path / "here").mkdir(exist_ok=True)
+        (tmp_path / "here" / f"{name}.py").write_text("raise ImportError('the wrong one')")
+    code = (
+        "import sys; del sys.path[0]; from coursekit.kernel import warm\n"
+        "import os; from pathlib import Path; fork_server.start()\n"
+        "print(fork_server.run('os:getppid', ['x'], environ=os.environ, folder=Path.cwd())[1:])\n"
+        "fork_server.stop()"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path / "here",
+        env=shell(),
+        capture_output=True,
+        text=True,
+    )
+    assert (told.stdout, told.stderr) == ("('',)\n", "")
+
+
+FULL = """
+import os, socket, sys, tempfile, threading
+from pathlib import Path
+from coursekit.kernel import warm, zygote
+def fail(): raise BlockingIOError(11, "Resource temporarily unavailable")
+path = sys.argv[1]
+listener = socket.socket(socket.AF_UNIX); listener.bind(path); listener.listen()
+os.fork = fail
+process = zygote.Zygote(listener, dict(os.environ), os.getppid())
+def ask():
+    os.environ["FORK_SERVER_SOCKET"] = path
+    try: fork_server.run("os:getpid", ["x"], environ=os.environ, folder=Path.cwd())
+    except fork_server.NotWarm as why: print(why, flush=True)
+zygote.Zygote.refusal = lambda self, request: ""
+asking = threading.Thread(target=ask); asking.start()
+process.accept(); asking.join()
+"""
+
+
+def test_a_system_without_room_for_a_process_is_no_end(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "socket")],
+        input="",
+        env=shell(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert told.stdout == "no process can be forked: Resource temporarily unavailable\n"

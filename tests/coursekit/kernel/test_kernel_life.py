@@ -1,0 +1,270 @@
+"""How kernels of both kinds are interrupted, restarted and shut down, and how they die."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+import pytest
+from jupyter_client.ioloop import AsyncIOLoopKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from traitlets.config import Config
+
+from coursekit.kernel import fork_server
+from coursekit.kernel.client import wait_for_ready
+from coursekit.kernel.process import Process
+from support.kernels import KINDS, Kernel, alive, kernels_are, shell, until
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has the usual kernels only")
+
+LOOPS = {
+    "a loop": "print('started', flush=True)\nwhile True: pass",
+    "a pause": "import time; print('started', flush=True); time.sleep(60)",
+    "a program": (
+        "import subprocess; child = subprocess.Popen(['sleep', '60'])\n"
+        "print('started', flush=True); child.wait()"
+    ),
+}
+DEATHS = {"os._exit(3)": 3, "os.kill(os.getpid(), 9)": -9}
+SLOW_DEATHS = {
+    "ctypes.string_at(0)": -11,
+    "os.abort()": -6,
+    "os.kill(os.getpid(), 15)": -15,
+    "exit": 0,
+    "os._exit(256 + 7)": 7,
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
+    """One kernel of each kind, for all tests that leave it as it was."""
+    with Kernel(request.param) as kernel:
+        assert kernel.kind == request.param
+        yield kernel
+
+
+@pytest.fixture(params=[pytest.param("usual", marks=pytest.mark.slow), "warm"])
+def fresh(request: pytest.FixtureRequest) -> Iterator[Kernel]:
+    """A kernel of each kind, for one test."""
+    with Kernel(request.param) as kernel:
+        assert kernel.kind == request.param
+        yield kernel
+
+
+@pytest.mark.parametrize("code", LOOPS.values(), ids=LOOPS)
+def test_an_interrupt_ends_the_cell_only(kernel: Kernel, code: str) -> None:
+    assert kernel.interrupt(code) == "KeyboardInterrupt"
+    assert kernel.run("print('alive')") == "alive\n"
+
+
+def test_an_interrupt_reaches_what_a_cell_has_started(kernel: Kernel) -> None:
+    assert kernel.interrupt(LOOPS["a program"]) == "KeyboardInterrupt"
+    # An interrupt at the wrong moment makes subprocess forget the code: it says 0 then.
+    assert kernel.run("print(child.wait(5))") in ("-2\n", "0\n")
+
+
+def test_an_interrupt_ends_the_wait_for_an_answer(kernel: Kernel) -> None:
+    assert kernel.interrupt("input('Name? ')", allow_stdin=True) == "KeyboardInterrupt"
+    assert kernel.run("print('alive')") == "alive\n"
+
+
+def test_interrupts_while_nothing_runs_do_no_harm(kernel: Kernel) -> None:
+    for _ in range(3):
+        kernel.manager.interrupt_kernel()
+    assert kernel.run("print('alive')") == "alive\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("now", [False, True])
+def test_a_restart_keeps_the_ports_and_nothing_else(kernel: Kernel, now: bool) -> None:
+    before = kernel.manager.get_connection_info()
+    pid, kind = kernel.value("__import__('os').getpid()"), kernel.kind
+    kernel.run("x = 1; import os, gzip; os.chdir('/'); os.environ['LEFT'] = 'behind'")
+    with kernels_are(kind):
+        kernel.manager.restart_kernel(now=now)
+    wait_for_ready(kernel.client)
+    assert (kernel.kind, kernel.manager.get_connection_info()) == (kind, before)
+    assert "NameError" in kernel.run("x")
+    assert kernel.value("__import__('os').getpid()") != pid
+    assert kernel.value("__import__('os').environ.get('LEFT')") is None
+    assert kernel.value("__import__('os').getcwd()") == str(Path.cwd())
+    assert not alive(pid)
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [*DEATHS.items()]
+    + [pytest.param(*each, marks=pytest.mark.slow) for each in SLOW_DEATHS.items()],
+)
+def test_the_exit_code_is_told(fresh: Kernel, code: str, exit_code: int) -> None:
+    assert fresh.die(code if code == "exit" else f"import os, ctypes; {code}") == exit_code
+    assert not fresh.manager.is_alive()
+    assert asyncio.run(fresh.manager.provisioner.wait()) == exit_code
+
+
+def test_a_cell_cannot_end_the_kernel_by_an_exception(kernel: Kernel) -> None:
+    assert "SystemExit" in kernel.run("import sys; sys.exit(3)")
+    assert kernel.run("print('alive')") == "alive\n"
+
+
+def test_a_death_is_noticed_at_once(fresh: Kernel) -> None:
+    fresh.manager.provisioner.process.kill()
+    until(lambda: fresh.poll() == -9)
+
+
+def test_a_kernel_that_has_died_can_be_shut_down(fresh: Kernel) -> None:
+    fresh.die("import os; os._exit(1)")
+    fresh.manager.shutdown_kernel(now=True)
+    assert not fresh.manager.has_kernel
+
+
+def test_a_kernel_that_has_died_can_be_restarted(fresh: Kernel) -> None:
+    kind = fresh.kind
+    fresh.die("import os; os._exit(1)")
+    fresh.manager.restart_kernel(now=True)
+    wait_for_ready(fresh.client)
+    assert (fresh.run("print(1)"), fresh.kind) == ("1\n", kind)
+
+
+def test_somebody_may_poll_while_another_waits(fresh: Kernel) -> None:
+    async def both() -> tuple[Any, list[Any]]:
+        provisioner = fresh.manager.provisioner
+        waiting = asyncio.create_task(provisioner.wait())
+        seen = [await provisioner.poll()]
+        os.kill(provisioner.pid, signal.SIGKILL)
+        while seen[-1] is None:
+            await asyncio.sleep(0.01)
+            seen.append(await provisioner.poll())
+        return await asyncio.wait_for(waiting, 5), seen
+
+    code, seen = asyncio.run(both())
+    assert (code, seen[0], seen[-1]) == (-9, None, -9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_restarter_starts_a_kernel_of_the_same_kind_again(kind: str) -> None:
+    async def live() -> tuple[Any, Any]:
+        quick = Config({"KernelRestarter": {"time_to_dead": 0.1}})
+        manager: Any = AsyncIOLoopKernelManager(config=quick)
+        await manager.start_kernel()
+        first, before = manager.provisioner.pid, type(manager.provisioner.process)
+        os.kill(first, signal.SIGKILL)
+        deadline = time.monotonic() + 15
+        while manager.provisioner.pid == first or not await manager.is_alive():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        while not manager.ready.done():  # jupyter_client fails when it is shut down earlier
+            await asyncio.sleep(0.05)
+        after = type(manager.provisioner.process)
+        await manager.shutdown_kernel(now=True)
+        return before, after
+
+    with kernels_are(kind):
+        before, after = asyncio.run(live())
+    assert before is after is (Process if kind == "warm" else subprocess.Popen)
+
+
+def test_what_a_killed_kernel_has_started_ends_with_it(fresh: Kernel) -> None:
+    fresh.run("import subprocess; child = subprocess.Popen(['sleep', '60'])")
+    child = fresh.value("child.pid")
+    fresh.manager.shutdown_kernel(now=True)
+    until(lambda: not alive(child))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_nbclient_says_that_a_kernel_has_died(kind: str) -> None:
+    cell = nbformat.v4.new_code_cell("import os; os._exit(3)")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    with kernels_are(kind), pytest.raises(DeadKernelError):
+        NotebookClient(notebook, timeout=20).execute()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_nbclient_runs_notebooks_one_after_another(kind: str) -> None:
+    for number in range(2):
+        cell = nbformat.v4.new_code_cell(f"{number} + 1")
+        notebook = nbformat.v4.new_notebook(cells=[cell])
+        with kernels_are(kind):
+            done = NotebookClient(notebook).execute()
+        assert done.cells[0].outputs[0]["data"]["text/plain"] == str(number + 1)
+
+
+@pytest.mark.slow
+def test_a_kernel_whose_beginning_hangs_is_reported_in_time(tmp_path: Path) -> None:
+    startup = tmp_path / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("import time; time.sleep(60)")
+    environ = {**os.environ, "IPYTHONDIR": str(tmp_path)}
+    code = (
+        "from coursekit.kernel.client import start_new_kernel\n"
+        "try: start_new_kernel(startup_timeout=3)\n"
+        "except RuntimeError as error: print(error)"
+    )
+    begun = time.monotonic()
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env=shell(**environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert told.stdout == "Kernel didn't respond in 3 seconds\n"
+    assert time.monotonic() - begun < 30
+
+
+def test_many_open_files_do_not_blind_the_owner() -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+    many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        with Kernel("warm") as kernel:
+            assert kernel.kind == "warm"
+            assert kernel.poll() is None
+            assert kernel.die("import os; os._exit(3)") == 3
+    finally:
+        for each in many:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_two_kernels_started_at_once_share_a_warm_process() -> None:
+    code = (
+        "import os, threading\n"
+        "from coursekit.kernel import warm\n"
+        "threads = [threading.Thread(target=fork_server.start) for _ in range(8)]\n"
+        "for t in threads: t.start()\n"
+        "for t in threads: t.join()\n"
+        "print(len(fork_server._own))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=shell(), capture_output=True, text=True, timeout=60
+    )
+    assert told.stdout == "1\n"
+
+
+@pytest.mark.slow
+def test_a_manager_has_no_thread_and_no_descriptor_left_over() -> None:
+    me = psutil.Process()
+    with Kernel("warm"):
+        pass
+    before = me.num_fds()
+    for _ in range(3):
+        with Kernel("warm") as kernel:
+            kernel.run("1")
+    assert me.num_fds() <= before + 3
+    assert fork_server.SOCKET in os.environ

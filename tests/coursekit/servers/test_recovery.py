@@ -1,0 +1,270 @@
+"""The embedded server comes up again after whatever happened to it, or says why it cannot."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from coursekit.errors import ServerError
+from coursekit.servers import credentials
+from coursekit.servers.cluster import Cluster
+from coursekit.servers.embedded import EmbeddedServer
+from coursekit.servers.server import Server, admin
+from coursekit.settings import ROOT
+
+UNUSABLE = (
+    "The folder {folder} cannot be used: {reason}. The server keeps its data there. "
+    "Make room or make it writable, or name another folder in TUTORIAL_DATA."
+)
+# A process that can make files but write nothing into them, as on a full disk.
+ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from tutorial_lib.errors import ServerError
+from coursekit.servers.embedded import EmbeddedServer
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    EmbeddedServer(Path(sys.argv[1])).ensure()
+except ServerError as error:
+    message = str(error)
+sys.exit(message)
+"""
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes and no such limits")
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """One server for all these tests; what one of them wrecks, it does not leave behind."""
+    embedded = EmbeddedServer(tmp_path_factory.mktemp("recovery") / "server")
+    yield embedded
+    embedded.remove()
+
+
+@pytest.fixture
+def used(embedded: EmbeddedServer) -> Iterator[EmbeddedServer]:
+    """The server, running, and with something in it to lose."""
+    with admin(embedded.ensure().url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit TO on")  # what is lost without it is known
+        cursor.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 'kept' AS word")
+    yield embedded
+    if embedded.answer() is None:
+        embedded.remove()
+
+
+def kept(server: Server) -> bool:
+    """Whether what was in the server is still there."""
+    with admin(server.url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT word FROM kept")
+        return bool(cursor.fetchall() == [("kept",)])
+
+
+def failure(embedded: EmbeddedServer) -> str:
+    with pytest.raises(ServerError) as caught:
+        embedded.ensure()
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return str(caught.value)
+
+
+# What a crash leaves
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[str]]:
+    """A process that has nothing to do with PostgreSQL, and waits."""
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("state", ["alive", "dead"])
+def test_starts_though_its_old_number_belongs_to_another_process(
+    used: EmbeddedServer, stranger: subprocess.Popen[str], state: str
+) -> None:
+    file = used.cluster.data / "postmaster.pid"
+    text = file.read_text()
+    used.stop()
+    if state == "dead":
+        stranger.kill()
+        stranger.wait()
+    file.write_text(text.replace(text.splitlines()[0], str(stranger.pid), 1))
+    assert kept(used.ensure())
+    assert (stranger.poll() is None) == (state == "alive")
+
+
+@pytest.mark.parametrize("text", ["", "-4242\n"], ids=["empty", "of a killed single user"])
+def test_starts_in_spite_of_a_damaged_postmaster_pid(used: EmbeddedServer, text: str) -> None:
+    used.stop()
+    (used.cluster.data / "postmaster.pid").write_text(text)
+    assert kept(used.ensure())
+
+
+def test_starts_again_at_once_after_its_postmaster_was_killed(used: EmbeddedServer) -> None:
+    killed = psutil.Process(used.cluster.pid())
+    killed.kill()
+    assert kept(used.ensure())
+    assert used.cluster.pid() != killed.pid
+
+
+@posix_only
+def test_waits_for_what_a_killed_postmaster_has_left_running(used: EmbeddedServer) -> None:
+    postmaster = psutil.Process(used.cluster.pid())
+    child = postmaster.children()[0]
+    child.suspend()  # it cannot see that the postmaster is gone, and holds the shared memory
+    postmaster.kill()
+    waker = threading.Thread(target=resume_when_missed, args=(child, used.cluster.log))
+    waker.start()
+    try:
+        assert kept(used.ensure())
+    finally:
+        waker.join()
+
+
+def resume_when_missed(child: psutil.Process, log: Path) -> None:
+    """Let a process go on when PostgreSQL has said that it is in its way."""
+    end = time.monotonic() + 30
+    while "pre-existing shared memory block" not in log.read_text() and time.monotonic() < end:
+        time.sleep(0.01)
+    child.resume()
+
+
+def test_a_half_made_cluster_is_made_anew(embedded: EmbeddedServer) -> None:
+    embedded.remove()
+    embedded.home.mkdir(mode=0o700)
+    half = Cluster(embedded.home).area / "fresh"
+    half.mkdir(mode=0o700)
+    (half / "PG_VERSION").write_text("18\n")
+    assert embedded.ensure().origin == "embedded"
+    assert not half.exists()
+
+
+# What others do to it
+
+
+class Stranger(socketserver.TCPServer):
+    """Another program's server; like PostgreSQL, it takes a port that was used a moment ago."""
+
+    allow_reuse_address = os.name == "posix"
+
+
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Another program listens on a port; it hangs up on whoever calls."""
+    with Stranger(("127.0.0.1", port), socketserver.BaseRequestHandler) as other:
+        thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            other.shutdown()
+            thread.join()
+
+
+def test_takes_another_port_when_its_own_was_taken(used: EmbeddedServer) -> None:
+    before = used.ensure().url.port
+    used.stop()
+    assert before is not None
+    with taken(before):
+        server = used.ensure()
+        assert kept(server)
+    assert server.url.port != before
+    assert used.ensure() == server
+
+
+@pytest.mark.parametrize("text", [None, '{"port": 50'], ids=["lost", "damaged"])
+def test_a_lost_private_file_costs_the_password_only(
+    used: EmbeddedServer, text: str | None
+) -> None:
+    before, file = used.ensure(), used.home / "server.json"
+    file.unlink() if text is None else file.write_text(text)
+    after = used.ensure()
+    assert kept(after)
+    assert after.url.password != before.url.password
+    assert credentials.load(file) == credentials.Credentials(
+        after.url.port or 0, str(after.url.password)
+    )
+
+
+def test_a_private_file_lost_while_the_server_is_stopped_costs_no_more(
+    used: EmbeddedServer,
+) -> None:
+    used.stop()
+    (used.home / "server.json").unlink()
+    assert kept(used.ensure())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "7", "null", '{"port": 50000}', '{"port": "x", "password": "y"}'),
+        *('{"port": 0, "password": "y"}', '{"port": 650000, "password": "y"}'),
+    ],
+)
+def test_what_is_no_private_file_is_taken_for_a_lost_one(tmp_path: Path, text: str) -> None:
+    (tmp_path / "server.json").write_text(text)
+    assert credentials.load(tmp_path / "server.json") is None
+
+
+# When nothing helps
+
+
+def test_names_the_last_lines_of_the_log_when_postgresql_refuses(used: EmbeddedServer) -> None:
+    used.stop()
+    with (used.cluster.data / "postgresql.auto.conf").open("a") as file:
+        file.write("nonsense = on\n")
+    message = failure(used)
+    assert message.startswith("PostgreSQL refuses to start. The last lines of its log: ")
+    assert 'LOG: unrecognized configuration parameter "nonsense" in file' in message
+    assert message.endswith(
+        'postgresql.auto.conf" contains errors. Mend what they name. '
+        f"To begin with an empty server instead, delete {used.home}."
+    )
+
+
+def test_says_that_a_file_stands_in_the_way_of_its_folder(tmp_path: Path) -> None:
+    home = tmp_path / "server"
+    home.touch()
+    reason = os.strerror(errno.EEXIST)
+    assert failure(EmbeddedServer(home)) == UNUSABLE.format(folder=home, reason=reason)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nobody may write into a folder; and root, who may do all, is somebody else."""
+    folder.chmod(0o555)
+    me = os.geteuid()
+    os.seteuid(me or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+        folder.chmod(0o755)
+
+
+@posix_only
+def test_says_that_its_folder_cannot_be_written(tmp_path: Path) -> None:
+    home = tmp_path / "server"
+    with read_only(tmp_path):
+        message = failure(EmbeddedServer(home))
+    assert message == UNUSABLE.format(folder=home, reason=os.strerror(errno.EACCES))
+
+
+@posix_only
+def test_says_that_the_disk_is_full(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ON_A_FULL_DISK, str(tmp_path / "server")]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
+    reason = os.strerror(errno.EFBIG)
+    assert done.stderr.strip() == UNUSABLE.format(folder=tmp_path / "server", reason=reason)
+    EmbeddedServer(tmp_path / "server").remove()

@@ -1,0 +1,40 @@
+"""pytest-alembic's own tests of the kit's environment, called one by one.
+
+Its plugin is switched off: its collector does not work under pytest 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_alembic import Config, MigrationContext, runner, tests
+from sqlalchemy import URL
+
+from coursekit.settings import ROOT
+from tutorial_lib.db import make_engine
+
+
+@pytest.fixture
+def migrations(own: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[MigrationContext]:
+    """Its view of the kit's alembic.ini, on a fresh database."""
+    monkeypatch.chdir(ROOT)
+    engine = make_engine(own)
+    with runner(Config(config_options={"file": "alembic.ini"}), engine) as context:
+        yield context
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        tests.test_single_head_revision,
+        tests.test_upgrade,
+        tests.test_model_definitions_match_ddl,
+        tests.test_up_down_consistency,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_it_passes(check: object, migrations: MigrationContext) -> None:
+    assert callable(check)
+    check(migrations)

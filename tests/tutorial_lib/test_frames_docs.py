@@ -1,0 +1,63 @@
+"""docs/frames.md tells the truth: every line of its tables is read in both ways."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, text
+
+from coursekit.settings import ROOT
+from tutorial_lib import frames
+
+PAGE = (ROOT / "docs" / "frames.md").read_text(encoding="utf-8")
+LINE = re.compile(r"^\| `([^`]+)`[^|]*\| `([^`]+)` \| `([^`]+)`[^|]*\|$", re.MULTILINE)
+FIRST, SECOND = (LINE.findall(part) for part in PAGE.split('With `dtype_backend="pyarrow"`'))
+
+
+@pytest.fixture(scope="module")
+def engine(shared: Engine) -> Engine:
+    """A database with the tables that the page names."""
+    with shared.begin() as connection:
+        connection.execute(text("CREATE TABLE a_date AS SELECT date '2020-01-31' AS n"))
+        connection.execute(text("CREATE TABLE no_text AS SELECT NULL::text AS n"))
+    return shared
+
+
+def test_the_page_has_both_tables() -> None:
+    assert (len(FIRST), len(SECOND)) == (8, 7)
+
+
+@pytest.mark.parametrize(("what", "usual", "ours"), FIRST)
+def test_a_difference_is_as_the_page_says(engine: Engine, what: str, usual: str, ours: str) -> None:
+    theirs = pd.read_sql(text(what) if " " in what else what, engine)
+    assert str(theirs["n"].dtype) == usual
+    assert str(frames.read(what, engine)["n"].dtype) == ours
+
+
+@pytest.mark.parametrize(("what", "usual", "ours"), SECOND)
+def test_a_difference_of_arrow_columns_is_as_the_page_says(
+    engine: Engine, what: str, usual: str, ours: str
+) -> None:
+    query = text(re.sub(r":(?=\w)|(?<=:):", r"\:", what))
+    assert str(pd.read_sql(query, engine, dtype_backend="pyarrow")["n"].dtype) == usual
+    assert str(frames.read(what, engine, dtype_backend="pyarrow")["n"].dtype) == ours
+
+
+def test_what_is_not_null_stays_so(engine: Engine) -> None:
+    query = text("SELECT 'NaN'::float8 AS n")
+    theirs = pd.read_sql(query, engine, dtype_backend="pyarrow")
+    assert theirs["n"].isna().tolist() == [True]
+    found = frames.read(query, engine, dtype_backend="pyarrow")
+    assert found["n"].isna().tolist() == [False]
+
+
+def test_pandas_keeps_text_in_pyarrows_memory() -> None:
+    kind = pd.Series(["x"]).dtype
+    assert (str(kind), kind.storage) == ("str", "pyarrow")  # type: ignore[union-attr]
+
+
+def test_the_first_example_names_what_exists() -> None:
+    for option in re.findall(r"(\w+)=", PAGE.split("```")[1]):
+        assert option in ("session", "paid", "dtype_backend", "chunks")

@@ -1,0 +1,124 @@
+"""It reads through whichever door leads to the server, and as whoever may only read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from psycopg2.sql import SQL, Identifier, Literal
+from sqlalchemy import URL, Engine, make_url, text
+from sqlalchemy.exc import ProgrammingError
+
+from coursekit.servers import cluster
+from coursekit.servers.embedded import EmbeddedServer
+from coursekit.servers.server import admin
+from support.assert_frames import assert_same
+from tutorial_lib import frames
+from tutorial_lib.db import make_engine
+
+STRANGE = "p@ss:w/o%20r#d?&ü\"'\\ "
+QUERY = """
+SELECT n, n / 8.0 AS part, 'word ' || n AS word, now() AS at, '{"a": 1}'::jsonb AS document,
+    nullif(n, 2) AS m, ARRAY['x', NULL] AS list FROM generate_series(1, 2000) AS n"""
+
+
+def assert_reads(url: URL) -> None:
+    """It reads what pandas reads, in one go, in chunks, and inside of a transaction."""
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        expected = pd.read_sql(text(QUERY), connection)
+        assert_same(frames.read(QUERY, connection), expected)
+    chunks = list(frames.read(QUERY, engine, chunks=700))
+    assert [len(chunk) for chunk in chunks] == [700, 700, 600]
+    next(iter(frames.read(QUERY, engine, chunks=7)))
+    assert len(frames.read(QUERY, engine, dtype_backend="pyarrow")) == 2000
+    engine.dispose()
+
+
+@pytest.fixture
+def reader(shared: Engine) -> Iterator[URL]:
+    """Somebody with a strange name and password, who may only read, and not everything."""
+    name = f"{STRANGE}{secrets.token_hex(4)}"
+    role = Identifier(name)
+    with admin(shared.url) as connection, connection.cursor() as cursor:
+        for statement in (
+            "CREATE ROLE {} LOGIN PASSWORD {}",
+            "CREATE TABLE open AS SELECT n, n % 2 AS own FROM generate_series(1, 4) AS n",
+            "CREATE TABLE closed AS SELECT 1 AS n",
+            "GRANT SELECT ON open TO {}",
+            "ALTER TABLE open ENABLE ROW LEVEL SECURITY",
+            "CREATE POLICY mine ON open TO {} USING (own = 1)",
+        ):
+            cursor.execute(SQL(statement).format(role, Literal(STRANGE)))
+        yield shared.url.set(username=name, password=STRANGE)
+        cursor.execute(SQL("DROP TABLE open, closed; DROP ROLE {}").format(role))
+
+
+def test_a_role_that_may_only_read_reads_what_it_may(reader: URL) -> None:
+    engine = make_engine(reader)
+    assert frames.read("open", engine)["n"].tolist() == [1, 3]  # its rows, and no others
+    with pytest.raises(ProgrammingError, match="permission denied for table closed"):
+        frames.read("closed", engine)
+    engine.dispose()
+    assert_reads(reader)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"options": "-c search_path=pg_catalog -c timezone=Asia/Kolkata -c datestyle=German"},
+        {"sslmode": "prefer"},
+        {"sslmode": "disable", "application_name": "frames", "connect_timeout": "9"},
+    ],
+)
+def test_what_stands_behind_the_question_mark_counts(shared: Engine, query: dict[str, str]) -> None:
+    assert_reads(shared.url.update_query_dict(query))
+
+
+# -- a server with more doors
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the doors are others")
+
+
+@pytest.fixture(scope="module")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A server that listens on a socket in its folder and on IPv6, too."""
+    home = tmp_path_factory.mktemp("frames") / "server"
+    with pytest.MonkeyPatch.context() as patch:
+        doors = {"listen_addresses": "127.0.0.1,::1", "unix_socket_directories": "."}
+        patch.setattr(cluster, "CONFIG", {**cluster.CONFIG, **doors})
+        server = EmbeddedServer(home)
+        server.ensure()
+    yield server
+    server.remove()
+
+
+@on_linux
+@pytest.mark.slow
+def test_through_ipv6(open_server: EmbeddedServer) -> None:
+    found = open_server.answer()
+    assert found is not None
+    assert_reads(found.url.set(host="::1"))
+
+
+@on_linux
+@pytest.mark.slow
+def test_through_a_unix_socket(open_server: EmbeddedServer) -> None:
+    found = open_server.answer()
+    assert found is not None
+    folder = str(Path(open_server.cluster.data).resolve())
+    assert_reads(found.url.set(host=None).update_query_dict({"host": folder}))
+
+
+@pytest.mark.doors
+def test_through_every_door_that_is_named() -> None:
+    """TUTORIAL_TEST_URLS holds addresses of servers, with blanks between them; none is a failure."""
+    doors = os.environ.get("TUTORIAL_TEST_URLS", "").split()
+    assert doors, "TUTORIAL_TEST_URLS names no address"
+    for door in doors:
+        assert_reads(make_url(door))

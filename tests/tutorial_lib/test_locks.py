@@ -1,0 +1,338 @@
+"""Who waits for whom, and changes of the schema that make nobody wait for long."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import ProgrammingError
+
+from coursekit.course.alembic_magic import run_alembic
+from coursekit.course.catalog import lesson_path
+from coursekit.course.lesson import Lesson, LessonSpec
+from coursekit.course.opening import open_lesson
+from coursekit.course.starting_state import starting_state
+from tutorial_lib import locks
+from tutorial_lib.db import make_engine
+from tutorial_lib.errors import LockError
+from tutorial_lib.locks import Queue, Session
+
+READ = "SELECT count(*) FROM orders"
+ADD = "ALTER TABLE orders ADD COLUMN note text"
+
+
+@pytest.fixture
+def shop(engine: Engine) -> Engine:
+    """A database with a table of orders."""
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE orders (id int PRIMARY KEY, amount int)"))
+        connection.execute(text("INSERT INTO orders VALUES (1, 10), (2, 20)"))
+    return engine
+
+
+@contextmanager
+def queued(
+    engine: Engine, first: str, *others: str, beside: Engine | None = None
+) -> Iterator[Queue]:
+    """The queue when `first` is open and the others wait behind it, one after the other.
+
+    beside  an engine on which another transaction is open that has read
+    """
+
+    def run(statement: str) -> None:
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+
+    seen = Queue()
+    with ThreadPoolExecutor() as background, ExitStack() as idle:
+        for one, statement in [(beside, READ), (engine, first)]:
+            if one is not None:
+                idle.enter_context(one.connect()).execute(text(statement))
+        for length, statement in enumerate(others, start=3 if beside else 2):
+            background.submit(run, statement)
+            seen = locks.queue(engine, at_least=length)
+        yield seen
+
+
+@contextmanager
+def report(engine: Engine) -> Iterator[Connection]:
+    """A transaction that has read the orders and stays open."""
+    with engine.connect() as connection:
+        connection.execute(text(READ))
+        yield connection
+
+
+def columns(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return [column["name"] for column in inspect(connection).get_columns("orders")]
+
+
+def test_without_a_wait_there_is_no_queue(shop: Engine) -> None:
+    with report(shop):
+        queue = locks.queue(shop)
+    assert len(queue) == 0
+    assert repr(queue) == "Nobody waits for a lock."
+    assert queue.mermaid() == ""
+    assert queue.html() == "<p>Nobody waits for a lock.</p>"
+    assert len(queue.frame()) == 0
+
+
+def test_readers_wait_behind_a_change_that_waits_behind_a_reader(shop: Engine) -> None:
+    with queued(shop, READ, ADD, READ) as queue:
+        pass
+    assert repr(queue).splitlines() == [
+        "1  idle in transaction, holds AccessShareLock on orders",
+        "   SELECT count(*) FROM orders",
+        "2  waits behind 1 for AccessExclusiveLock on orders",
+        "   ALTER TABLE orders ADD COLUMN note text",
+        "3  waits behind 2 for AccessShareLock on orders",
+        "   SELECT count(*) FROM orders",
+    ]
+    assert queue.mermaid().splitlines()[2:] == [
+        '    s1["1 SELECT count(*) FROM orders<br>idle in transaction'
+        '<br>holds AccessShareLock on orders"]',
+        '    s2["2 ALTER TABLE orders ADD COLUMN note text"]',
+        '    s3["3 SELECT count(*) FROM orders"]',
+        '    s2 -->|"AccessExclusiveLock on orders"| s1',
+        '    s3 -->|"AccessShareLock on orders"| s2',
+    ]
+    assert queue.frame()["behind"].to_list() == ["", "1", "2"]
+    assert queue.html().count("<li>") == 3
+
+
+def test_a_writer_waits_for_the_end_of_a_transaction(shop: Engine) -> None:
+    write = "UPDATE orders SET amount = amount WHERE id = 1"
+    with queued(shop, write, write) as queue:
+        pass
+    assert [one.told for one in queue.sessions] == [
+        "idle in transaction",
+        "waits behind 1 for the end of a transaction",
+    ]
+
+
+def test_one_may_wait_behind_several(shop: Engine) -> None:
+    with queued(shop, READ, ADD, beside=shop) as queue:
+        last = queue.sessions[-1]
+    assert last.told.startswith("waits behind 1 and 2 for ")
+    assert [one.number for one in queue.first(last.pid)] == [1, 2]
+
+
+def test_a_session_that_is_ended_frees_those_behind_it(shop: Engine) -> None:
+    with ThreadPoolExecutor() as background, shop.connect() as idle:
+        idle.execute(text(READ))
+        idle.detach()  # it is not going to be of use to anybody
+        change = background.submit(locks.with_lock_retries, shop, ADD, timeout=5)
+        (first, _) = locks.queue(shop, at_least=2).sessions
+        with shop.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": first.pid})
+        assert change.result() == 1
+        idle.invalidate()
+
+
+def test_an_application_is_told_by_its_name(shop: Engine) -> None:
+    named = make_engine(shop.url.update_query_dict({"application_name": "nightly report"}))
+    with queued(shop, READ, ADD, beside=named) as queue:
+        pass
+    named.dispose()
+    assert queue.sessions[0].does == "nightly report: SELECT count(*) FROM orders"
+
+
+def test_who_is_in_front_does_not_count_as_waiting(shop: Engine) -> None:
+    started = time.monotonic()
+    with queued(shop, READ, ADD, beside=shop) as seen:
+        assert len(seen) == 3
+        found = locks.queue(shop, waiting=2, seconds=0.2)
+    assert [bool(one.wants) for one in found.sessions] == [False, False, True]
+    assert time.monotonic() - started > 0.2
+    with queued(shop, READ, ADD, READ):
+        found = locks.queue(shop, waiting=2)
+    assert [bool(one.wants) for one in found.sessions] == [False, True, True]
+
+
+def test_who_looks_again_gives_up_in_the_end(shop: Engine) -> None:
+    assert len(locks.queue(shop, at_least=2, seconds=0.1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "statement_prefix"),
+    [
+        ("SELECT *\n  FROM users", "SELECT * FROM users"),
+        ("SELECT * FROM users WHERE email = 'a@b.c'", "SELECT * FROM users WHERE email ="),
+        ("SELECT * FROM users WHERE id = 42", "SELECT * FROM users WHERE id ="),
+        ("SELECT * FROM t2 WHERE n = -.5", "SELECT * FROM t2 WHERE n ="),
+        ("SELECT E'secret'", "SELECT"),
+        ("DO $$ secret $$", "DO"),
+        ("/* user 42 */ SELECT a -- 'b'\nFROM c", "SELECT a FROM c"),
+        ('SELECT "2nd" FROM t', 'SELECT "2nd" FROM t'),
+        ("x" * 100, "x" * 60),
+        ("", ""),
+    ],
+)
+def test_a_statement_is_told_up_to_its_first_value(statement: str, statement_prefix: str) -> None:
+    assert locks.statement_prefix(statement) == statement_prefix
+
+
+def test_a_picture_bears_what_a_statement_may_hold() -> None:
+    does = 'SELECT "a" FROM b WHERE c < d'
+    queue = Queue((Session(1, 11, does, "active", "", (), ()),))
+    assert "1 SELECT 'a' FROM b WHERE c #lt; d" in queue.mermaid()
+    assert "c &lt; d" in queue.html()
+
+
+def test_in_a_deadlock_nobody_is_first() -> None:
+    ring = [Session(n, n, "", "active", "a lock", (n % 2 + 1,), ()) for n in (1, 2)]
+    assert Queue(tuple(ring)).first(1) == ()
+
+
+def test_a_change_that_nobody_hinders_takes_one_try(shop: Engine) -> None:
+    assert locks.with_lock_retries(shop, ADD) == 1
+    assert locks.with_lock_retries(shop, text("ALTER TABLE orders ADD COLUMN gift text")) == 1
+    assert columns(shop) == ["id", "amount", "note", "gift"]
+
+
+def test_what_a_function_leaves_open_is_committed(shop: Engine) -> None:
+    def change(connection: Connection) -> None:
+        assert not connection.in_transaction()
+        connection.execute(text(ADD))
+
+    assert locks.with_lock_retries(shop, change) == 1
+    assert "note" in columns(shop)
+
+
+def test_who_is_in_the_way_is_named_in_the_end(shop: Engine) -> None:
+    with report(shop) as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+        with pytest.raises(LockError) as caught:
+            locks.with_lock_retries(shop, ADD, timeout=0.4, attempts=2, pause=0)
+    assert str(caught.value) == (
+        f"{ADD!r} did not get its lock in 2 tries, and was rolled back. In its way: session "
+        f"{pid} (idle in transaction), 'SELECT pg_backend_pid()'. Try again when that has ended; "
+        f"or end it with: SELECT pg_terminate_backend({pid})."
+    )
+    assert "note" not in columns(shop)
+
+
+def test_it_is_tried_again_until_the_lock_is_free(shop: Engine) -> None:
+    calls: list[int] = []
+    with report(shop) as blocking:
+
+        def change(connection: Connection) -> None:
+            calls.append(1)
+            if len(calls) == 3:
+                blocking.close()
+            connection.execute(text(ADD))
+
+        assert locks.with_lock_retries(shop, change, timeout=0.05, pause=0) == 3
+    assert "note" in columns(shop)
+
+
+def test_pauses_grow_and_have_an_end(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("tutorial_lib.locks.retry.time.sleep", pauses.append)
+    with report(shop), pytest.raises(LockError):
+        locks.with_lock_retries(shop, ADD, timeout=0.01, attempts=5, pause=2)
+    assert [pause for pause in pauses if pause >= 2] == [2, 4, 8, 10]
+
+
+def test_a_deadlock_is_tried_again(shop: Engine) -> None:
+    calls: list[int] = []
+
+    def change(connection: Connection) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            fail = "DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$"
+            connection.execute(text(fail))
+
+    assert locks.with_lock_retries(shop, change, pause=0) == 2
+
+
+def test_another_error_is_raised_at_once(shop: Engine) -> None:
+    with pytest.raises(ProgrammingError, match="nothing"):
+        locks.with_lock_retries(shop, "ALTER TABLE nothing ADD COLUMN n int", attempts=5, pause=60)
+
+
+@pytest.mark.parametrize("work", [ADD, "ALTER TABLE nothing ADD COLUMN n int"])
+def test_no_connection_keeps_the_limit(shop: Engine, work: str) -> None:
+    with suppress(ProgrammingError):
+        locks.with_lock_retries(shop, work)
+    assert shop.pool.checkedout() == 0  # type: ignore[attr-defined]
+    for _ in range(2):
+        with shop.connect() as connection:
+            assert connection.scalar(text("SHOW lock_timeout")) == "0"
+
+
+def test_no_try_is_no_way() -> None:
+    with pytest.raises(ValueError, match="tries is 0"):
+        locks.with_lock_retries(make_engine("postgresql+psycopg2://nowhere"), ADD, attempts=0)
+
+
+# -- the env.py that lesson 12 recommends
+
+STEPS = {
+    "in a transaction": 'op.execute("ALTER TABLE orders ADD COLUMN note text")',
+    "outside of one": "with op.get_context().autocommit_block():\n"
+    '        op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_orders_amount")\n'
+    '        op.execute("CREATE INDEX CONCURRENTLY ix_orders_amount ON orders (amount)")',
+}
+
+
+def patient_env(source: str) -> str:
+    """An env.py whose online part is the one that lesson 12 shows."""
+    cells = json.loads(lesson_path("12").read_text(encoding="utf-8"))["cells"]
+    told = next("".join(c["source"]) for c in cells if "def migrate(" in "".join(c["source"]))
+    found = re.search(r"```python\n(.*?)```", told, re.S)
+    assert found
+    code = found.group(1).replace("locks.with_lock_retries(", "    locks.with_lock_retries(")
+    define, call = code.split("\n\n\n")
+    before, _, after = source.partition("def run_migrations_online():")
+    main = after[after.index("\n\nif context.is_offline") :]
+    code = f"{define}\n\n\ndef run_migrations_online():\n{call}"
+    return f"{before}from tutorial_lib import locks\n\n{code}\n{main}"
+
+
+def write_revision(project: Path, step: str) -> None:
+    head = "from alembic import op\nrevision = '0004'\ndown_revision = '0003'\n"
+    text = f"{head}\n\ndef upgrade():\n    {step}\n"
+    (project / "alembic" / "versions" / "0004_new.py").write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def patient(workspace: Path) -> Iterator[Callable[[str], Lesson]]:
+    """Make the project of the shop with that env.py, and one more revision."""
+    opened: list[Lesson] = []
+
+    def make(step: str) -> Lesson:
+        opened.append(open_lesson(LessonSpec("10", "10", starting_state("10").files)))
+        env = opened[0].project / "alembic" / "env.py"
+        env.write_text(patient_env(env.read_text("utf-8")), encoding="utf-8")
+        write_revision(opened[0].project, step)
+        return opened[0]
+
+    yield make
+    opened[0].engine.dispose()
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_alembic_tries_again_until_the_lock_is_free(
+    patient: Callable[[str], Lesson], step: str
+) -> None:
+    shop = patient(step)
+    with ThreadPoolExecutor() as background, shop.engine.connect() as writer:
+        writer.execute(text("LOCK TABLE orders IN ROW EXCLUSIVE MODE"))
+        done = background.submit(run_alembic, "upgrade head", shop.project)
+        assert len(locks.queue(shop.engine, at_least=2, seconds=20)) == 2
+        while len(locks.queue(shop.engine)):
+            pass  # until the first try has given up
+        writer.close()
+        printed = done.result()
+    assert printed.count("Running upgrade 0003 -> 0004") >= 2
+    with shop.engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0004"
+        assert connection.scalar(text("SELECT bool_and(indisvalid) FROM pg_index"))

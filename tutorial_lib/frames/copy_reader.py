@@ -1,0 +1,156 @@
+"""How rows come: the shape of a query, then all that it gives, as COPY's text."""
+
+from __future__ import annotations
+
+import _thread
+import io
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import Any, Self
+
+import psycopg2
+from sqlalchemy import Connection, Executable, event
+from sqlalchemy.exc import DBAPIError
+
+from .query import check_names, trimmed
+from .readonly import AT_ONCE, ReadOnlyConnection, driver_of
+
+BLOCK = 1 << 20  # bytes; of more, the parser gains nothing
+AHEAD = 8  # blocks that may wait until they are parsed
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A query that is ready to be copied.
+
+    sql        the query as SQLAlchemy wrote it
+    bound      the same with its values
+    names      of its columns
+    described  psycopg2's description of its columns
+    """
+
+    sql: str
+    bound: bytes
+    names: Sequence[str]
+    described: Sequence[Any]
+
+
+def shape_of(place: ReadOnlyConnection, statement: Executable, params: Mapping[str, Any]) -> Shape:
+    """Ask for a query's columns, and for none of its rows.
+
+    SQLAlchemy runs it, so that values are bound as they always are.
+    """
+    connection, opening = place.connection, place.take_opening()
+    asked: list[tuple[str, bytes]] = []
+
+    def wrap(_: Any, cursor: Any, sql: str, values: Any, context: Any, __: Any) -> tuple[str, Any]:
+        check_names(params, context.compiled.params)
+        sql = trimmed(sql)
+        asked.append((sql, cursor.mogrify(sql, values)))
+        return f"{opening}SELECT * FROM (\n{sql}\n) AS _ LIMIT 0", values  # noqa: S608  it is the query
+
+    event.listen(connection, "before_cursor_execute", wrap, retval=True)
+    try:
+        with connection.execute(statement, params, execution_options=AT_ONCE) as result:
+            return Shape(*asked[0], list(result.keys()), result.cursor.description or ())
+    finally:
+        event.remove(connection, "before_cursor_execute", wrap)
+
+
+class Copy:
+    """The rows of a query, fetched by a thread while the caller works on those before."""
+
+    def __init__(self, connection: Connection, shape: Shape) -> None:
+        self.engine, self.shape, self.driver = connection.engine, shape, driver_of(connection)
+        self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(AHEAD)
+        self._ended = self._over = False
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        # Not threading.Thread, which waits until the new thread has begun.
+        _thread.start_new_thread(self._run, ())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop what still runs on the server, and wait until the connection is free."""
+        if self._ended:
+            return
+        self._over = True
+        self._room.release()
+        with suppress(psycopg2.Error):
+            self.driver.cancel()
+        while not self._ended:
+            with suppress(KeyboardInterrupt):  # the end is near, and is needed
+                self._next()
+
+    def blocks(self) -> Iterator[bytes]:
+        """Blocks of whole rows; raises SQLAlchemy's error when the query fails."""
+        while (block := self._next()) is not None:
+            yield block
+            self._room.release()
+        if self._error:
+            raise self._as_sqlalchemy_says(self._error)
+
+    def put(self, block: bytes) -> None:
+        """Hand on a block, and wait for room for the next; called by the thread."""
+        if not self._over:
+            self._blocks.put(block)
+            self._room.acquire()
+
+    def _run(self) -> None:
+        try:
+            with self.driver.cursor() as cursor:
+                buffer = io.BufferedWriter(_Sink(self), BLOCK)
+                cursor.copy_expert(b"COPY (\n" + self.shape.bound + b"\n) TO STDOUT", buffer)
+                buffer.flush()
+        except BaseException as error:  # raised where the blocks are read
+            self._over, self._error = True, error
+        finally:
+            self._blocks.put(None)
+
+    def _next(self) -> bytes | None:
+        while True:  # in turns, because Windows hears Ctrl-C only between them
+            with suppress(queue.Empty):
+                block = self._blocks.get(timeout=0.2)
+                self._ended = block is None
+                return block
+
+    def _as_sqlalchemy_says(self, error: BaseException) -> BaseException:
+        return DBAPIError.instance(
+            self.shape.sql,
+            None,
+            error,
+            psycopg2.Error,
+            self.engine.hide_parameters,
+            dialect=self.engine.dialect,
+        )
+
+
+class _Sink(io.RawIOBase):
+    """Takes what COPY sends, and hands on blocks of whole rows."""
+
+    def __init__(self, copy: Copy) -> None:
+        self.copy, self.rest = copy, b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        block = self.rest + bytes(data)
+        end = block.rfind(b"\n") + 1  # in this format nothing else is one
+        self.rest = block[end:]
+        self.copy.put(block[:end])
+        return len(data)
+
+
+def put_aside(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same blocks out of a file; all of them are in it before the first comes."""
+    with SpooledTemporaryFile(AHEAD * BLOCK) as file:
+        sizes = [file.write(block) for block in blocks]
+        file.seek(0)
+        yield from map(file.read, sizes)
