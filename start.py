@@ -29,7 +29,7 @@ def main() -> int:
     """Make the environment when need be, and hand over to it."""
     if sys.version_info[:2] not in VERSIONS:
         return another_python()
-    with one_at_a_time():
+    with environment_lock():
         if stamp() not in (wanted() + extras(), wanted() + DEV):
             install()
     words = sys.argv[1:] or ["lab"]
@@ -204,7 +204,7 @@ def wait(command: list, **options: object) -> int:
 
 
 @contextmanager
-def one_at_a_time() -> Iterator:
+def environment_lock() -> Iterator:
     """Hold a lock while looking at or making the environment."""
     with (ROOT / ".venv.lock").open("w") as file:
         if os.name == "nt":

@@ -90,7 +90,7 @@ def run_migrations_online() -> None:
 @contextmanager
 def _one_deployment_at_a_time(connectable: Engine) -> Iterator[None]:
     try:
-        with advisory_lock(connectable, "alembic", patience=ADVISORY_LOCK_TIMEOUT):
+        with advisory_lock(connectable, "alembic", timeout=ADVISORY_LOCK_TIMEOUT):
             yield
     except AdvisoryLockNotAcquired as error:
         raise CommandError(str(error)) from None  # alembic prints it in one line

@@ -99,12 +99,12 @@ def runners(notebooks: Sequence[Path]) -> dict[str, Run]:
     paths = [str(path) for path in notebooks]
     runs = {
         OURS: partial(succeed, [*STRICT, *paths]),
-        "ours, with usual kernels": partial(succeed, [*STRICT, *paths], TUTORIAL_KERNEL="usual"),
+        "ours, with usual kernels": partial(succeed, [*STRICT, *paths], TUTORIAL_KERNEL="default"),
         NBVAL: partial(in_a_run, partial(succeed, [*PLAIN, *SANITIZED, *paths])),
         "nbmake": partial(in_a_run, partial(succeed, [*PLAIN, "--nbmake", *paths])),
         "jupyter execute": partial(in_a_run, partial(execute, paths)),
         "papermill": partial(in_a_run, partial(papermill, notebooks)),
-        FLOOR: partial(in_a_run, partial(alone, paths), kernels="warm"),
+        FLOOR: partial(in_a_run, partial(alone, paths), kernels="forked"),
     }
     missing = [name for name in ("nbmake", "papermill") if not find_spec(name)]
     for name in missing:
@@ -112,7 +112,7 @@ def runners(notebooks: Sequence[Path]) -> dict[str, Run]:
     return {name: run for name, run in runs.items() if name not in missing}
 
 
-def in_a_run(run: Run, kernels: str = "usual") -> None:
+def in_a_run(run: Run, kernels: str = "default") -> None:
     """Run it with a new server, and a workspace for all notebooks."""
     os.environ["TUTORIAL_KERNEL"] = kernels
     with isolated_run():

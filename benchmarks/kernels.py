@@ -34,10 +34,10 @@ from lab import Lab, lab
 from measure import ROUNDS, Action, Usage, interleaved, show_usages, usages
 
 TUTORIAL = [sys.executable, "-c", "from coursekit.cli import main; main()"]
-KINDS = ("usual", "warm")
+KINDS = ("default", "forked")
 LIGHT, HEAVY = "01", "08"  # what their first cells import: SQLAlchemy; pandas, matplotlib too
 TOGETHER = 10
-PROVISIONERS = {"usual": "local-provisioner", "warm": "warm"}
+PROVISIONERS = {"default": "local-provisioner", "forked": "forked"}
 FIRST = "From opening a notebook to its first answered cell"
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     with two_labs() as labs:
         measure_first_cells(labs, rounds)
         measure_memory(labs, rounds)
-    with environment(TUTORIAL_KERNEL="warm"), isolated_run():
+    with environment(TUTORIAL_KERNEL="forked"), isolated_run():
         use_workspace("kernels")
         measure_clients(rounds)
         measure_alembic(rounds)
@@ -61,7 +61,7 @@ def two_labs() -> Iterator[dict[str, Lab]]:
     """JupyterLab with each kind of kernel, on the same server and workspace."""
     with ExitStack() as stack:
         # The run of this process has no warm process: each JupyterLab starts its own or none.
-        stack.enter_context(environment(TUTORIAL_KERNEL="usual"))
+        stack.enter_context(environment(TUTORIAL_KERNEL="default"))
         stack.enter_context(isolated_run())
         yield {
             kind: stack.enter_context(lab(TUTORIAL, ROOT, TUTORIAL_KERNEL=kind)) for kind in KINDS
@@ -85,10 +85,10 @@ def environment(**values: str | None) -> Iterator[None]:
 def measure_first_cells(labs: Mapping[str, Lab], rounds: int) -> None:
     """Opening a lesson and running its first cell, as the first one and later."""
     rows = {kind: first_cell(labs[kind], LIGHT) for kind in reversed(KINDS)}
-    show_usages(f"{FIRST}, the first after JupyterLab's start; once", rows, "usual")
+    show_usages(f"{FIRST}, the first after JupyterLab's start; once", rows, "default")
     for number in (LIGHT, HEAVY):
         rows = usages({kind: partial(first_cell, labs[kind], number) for kind in KINDS}, rounds)
-        show_usages(f"{FIRST}, lesson {number}", rows, "usual")
+        show_usages(f"{FIRST}, lesson {number}", rows, "default")
     print("  To reach: 0.20 of the usual kernel's.")
 
 
@@ -133,7 +133,7 @@ def measure_memory(labs: Mapping[str, Lab], rounds: int) -> None:
     rows = {kind: statistics.median(each) for kind, each in interleaved(actions, rounds).items()}
     print(f"\nMemory of {TOGETHER} kernels after the first cell of lesson {HEAVY}")
     for kind, size in rows.items():
-        each, ratio = size / TOGETHER, size / rows["usual"]
+        each, ratio = size / TOGETHER, size / rows["default"]
         print(f"  {kind:<40}{size:8.0f} MB{each:8.1f} MB each{ratio:8.2f}")
     print("  To reach: 0.50 of the usual kernels'.")
 
@@ -198,14 +198,14 @@ def measure_alembic(rounds: int) -> None:
 
     actions: dict[str, Action] = {
         work: current,
-        "usual": partial(command, None),
-        "warm": partial(command, os.environ[fork_server.SOCKET]),
+        "default": partial(command, None),
+        "forked": partial(command, os.environ[fork_server.SOCKET]),
     }
     rows = usages(
         {name: partial(used, os.getpid(), each) for name, each in actions.items()}, rounds
     )
-    show_usages("alembic current", rows, "usual")
-    more = rows["warm"].wall - rows[work].wall
+    show_usages("alembic current", rows, "default")
+    more = rows["forked"].wall - rows[work].wall
     print(f"  The warm one takes {more:.3f} s more than the work itself; to reach: 0.150 s.")
     os.chdir(ROOT)  # a lesson has gone to its project, which goes away
 

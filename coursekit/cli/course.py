@@ -27,7 +27,7 @@ Python = typer.Option(
 Unpinned = typer.Option("--unpinned", help="Run with the newest version of every package.")
 Junit = typer.Option(help="Write the results into this file, as JUnit's XML.")
 Report = typer.Option(help="Write a page and the executed copies of what fails into this folder.")
-PARTS = ("problem", "source", "expected", "got", "cause", "mend")
+PARTS = ("problem", "source", "expected", "got", "cause", "fix")
 
 
 def verify(

@@ -31,7 +31,7 @@ LOADED = (
     *("pytest", "logging.config", "argon2", "passlib.context", "tutorial_lib.explorer"),
     *("coursekit.servers.embedded", "coursekit.course.opening", "coursekit.exercises.notebook_api"),
 )
-WARM = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "warm", "FORK_SERVER_MODULES": ",".join(LOADED)}
+WARM = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "fork", "FORK_SERVER_MODULES": ",".join(LOADED)}
 
 
 def jupyter_environment(folder: Path) -> dict[str, str]:

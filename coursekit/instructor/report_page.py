@@ -22,7 +22,7 @@ PARTS = {
     "expected": "Expected",
     "got": "Got",
     "cause": "Probably",
-    "mend": "What mends it",
+    "fix": "What mends it",
 }
 
 

@@ -122,10 +122,10 @@ def _run(original: Callable[..., None], cell: Any) -> None:
     except RuntimeError as error:  # the kernel died, or nbval waits for it in vain
         cell.raise_cell_error(str(error))
     except NbCellError as error:
-        if cell.parent.kernel.heard.patience == math.inf:
+        if cell.parent.kernel.heard.deadline_after_interrupt == math.inf:
             raise
         details = error.inner_traceback
-    if cell.parent.kernel.heard.patience < math.inf:
+    if cell.parent.kernel.heard.deadline_after_interrupt < math.inf:
         seconds = cell.config.option.nbval_cell_timeout
         waited = cell.parent.kernel.heard.waited
         why = f": {waited}" if waited else ""

@@ -1,6 +1,6 @@
 """Kernels from the warm process, for whatever starts kernels by jupyter_client.
 
-It is switched on by JUPYTER_DEFAULT_PROVISIONER_NAME=warm, for kernels whose specification
+It is switched on by JUPYTER_DEFAULT_PROVISIONER_NAME=fork, for kernels whose specification
 names no provisioner. Where a warm kernel would not be the same as the usual one, the usual
 one starts.
 """

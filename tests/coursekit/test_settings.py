@@ -128,7 +128,7 @@ def test_a_url_that_cannot_work_is_refused_with_the_form_that_does(url: str, wha
 def test_an_unknown_origin_is_refused_with_those_there_are() -> None:
     assert refused({"TUTORIAL_POSTGRES": "docker"}) == (
         "TUTORIAL_POSTGRES is 'docker'. "
-        "It names where PostgreSQL comes from: embedded, own, container. "
+        "It names where PostgreSQL comes from: embedded, external, container. "
         "Set it to one of these, or leave it out."
     )
 

@@ -153,9 +153,9 @@ def test_two_starts_at_once_take_turns(start: types.ModuleType) -> None:
     code = (
         "import importlib.util as u; s = u.spec_from_file_location('start', 'start.py')\n"
         "m = u.module_from_spec(s); s.loader.exec_module(m)\n"
-        "with m.one_at_a_time(): print('mine', flush=True); input()"
+        "with m.environment_lock(): print('mine', flush=True); input()"
     )
-    with start.advisory_lock():
+    with start.environment_lock():
         other = subprocess.Popen(
             [sys.executable, "-c", code], cwd=ROOT, stdin=-1, stdout=-1, text=True
         )

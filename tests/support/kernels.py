@@ -20,7 +20,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory
 from coursekit.kernel.client import start_new_kernel
 
 # The name of each kind's provisioner.
-KINDS = {"usual": "local-provisioner", "warm": "warm"}
+KINDS = {"default": "local-provisioner", "forked": "fork"}
 PATIENCE = 20  # seconds
 
 
@@ -55,7 +55,7 @@ class Kernel:
 
     @property
     def kind(self) -> str:
-        return "usual" if isinstance(self.process, subprocess.Popen) else "warm"
+        return "default" if isinstance(self.process, subprocess.Popen) else "forked"
 
     def run(self, code: str, answer: str | None = None) -> str:
         """All that a cell prints, shows and raises; what it reads from is the answer."""
@@ -129,7 +129,7 @@ def shell(**more: str) -> dict[str, str]:
     """The environment of a process that has no warm process yet, and is to have a small one."""
     ours = {"FORK_SERVER_SOCKET", "FORK_SERVER_MODULES", "JPY_PARENT_PID", "COVERAGE_PROCESS_START"}
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**inherited, "JUPYTER_DEFAULT_PROVISIONER_NAME": "warm", **more}
+    return {**inherited, "JUPYTER_DEFAULT_PROVISIONER_NAME": "fork", **more}
 
 
 @contextmanager

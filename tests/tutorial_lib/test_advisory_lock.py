@@ -14,7 +14,7 @@ from sqlalchemy import URL, Engine, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from coursekit.settings import ROOT
-from tutorial_lib import advisory_lock
+from tutorial_lib import advisory_lock as module
 from tutorial_lib.advisory_lock import advisory_lock
 from tutorial_lib.errors import AdvisoryLockNotAcquired
 
@@ -22,7 +22,7 @@ HOLD = """
 import sys
 from sqlalchemy import create_engine
 from tutorial_lib.advisory_lock import advisory_lock
-with one_at_a_time(create_engine(sys.argv[1]), "alembic"):
+with advisory_lock(create_engine(sys.argv[1]), "alembic"):
     print("mine", flush=True)
     sys.stdin.read()
 """
@@ -88,7 +88,7 @@ def test_the_second_waits_for_the_first(engine: Engine) -> None:
 
 
 def test_another_name_is_another_turn(engine: Engine) -> None:
-    with advisory_lock(engine, "one", patience=0), advisory_lock(engine, "two", patience=0):
+    with advisory_lock(engine, "one", timeout=0), advisory_lock(engine, "two", timeout=0):
         pass
 
 
@@ -96,7 +96,7 @@ def test_the_turn_outlives_the_commits_in_it(engine: Engine) -> None:
     with advisory_lock(engine, "job"):
         with engine.begin() as connection:
             connection.execute(text("CREATE TABLE one ()"))
-        with pytest.raises(AdvisoryLockNotAcquired), advisory_lock(engine, "job", patience=0):
+        with pytest.raises(AdvisoryLockNotAcquired), advisory_lock(engine, "job", timeout=0):
             pass
 
 
@@ -105,7 +105,7 @@ def test_when_patience_ends_the_error_says_whose_turn_it_is(url: URL, engine: En
     try:
         with (
             pytest.raises(AdvisoryLockNotAcquired) as caught,
-            advisory_lock(engine, "alembic", patience=0.2),
+            advisory_lock(engine, "alembic", timeout=0.2),
         ):
             pass
     finally:
@@ -124,14 +124,14 @@ def test_the_turn_of_a_process_that_was_killed_is_free(url: URL, engine: Engine)
     process = other_process(url)
     process.kill()
     end(process)
-    with advisory_lock(engine, "alembic", patience=10):
+    with advisory_lock(engine, "alembic", timeout=10):
         pass
 
 
 def test_an_error_in_the_block_gives_the_turn_back(engine: Engine) -> None:
     with pytest.raises(RuntimeError), advisory_lock(engine, "job"):
         raise RuntimeError
-    with advisory_lock(engine, "job", patience=0):
+    with advisory_lock(engine, "job", timeout=0):
         pass
 
 
@@ -235,7 +235,7 @@ def test_a_wait_inside_postgresql_would_deadlock_with_it(engine: Engine) -> None
 
 
 def test_it_says_who_it_is_in_as_many_bytes_as_postgresql_keeps() -> None:
-    who = advisory_lock._who("a" * 100)
+    who = module._who("a" * 100)
     assert who.startswith("a" * 30 + f", process {os.getpid()} on ")
     assert len(who) <= 63
 
@@ -244,9 +244,9 @@ def test_the_error_of_the_environment_is_one_line(own: URL, engine: Engine) -> N
     env = (ROOT / "alembic" / "env.py").read_text()
     assert "PATIENCE = 60" in env
     code = (
-        "import pathlib, alembic.config, tutorial_lib.advisory_lock as turns\n"
-        "original = advisory_lock.one_at_a_time\n"
-        "advisory_lock.one_at_a_time = lambda place, name, patience: original(place, name, patience=0)\n"
+        "import pathlib, alembic.config, tutorial_lib.advisory_lock as module\n"
+        "original = module.advisory_lock\n"
+        "module.advisory_lock = lambda bind, name, timeout: original(bind, name, timeout=0)\n"
         "alembic.config.main(['current'], prog='alembic')"
     )
     with advisory_lock(engine, "alembic"):

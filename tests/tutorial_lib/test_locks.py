@@ -210,7 +210,7 @@ def test_who_is_in_the_way_is_named_in_the_end(shop: Engine) -> None:
     with report(shop) as connection:
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
         with pytest.raises(LockError) as caught:
-            locks.with_lock_retries(shop, ADD, timeout=0.4, attempts=2, pause=0)
+            locks.with_lock_retries(shop, ADD, lock_timeout=0.4, attempts=2, pause=0)
     assert str(caught.value) == (
         f"{ADD!r} did not get its lock in 2 tries, and was rolled back. In its way: session "
         f"{pid} (idle in transaction), 'SELECT pg_backend_pid()'. Try again when that has ended; "
@@ -229,7 +229,7 @@ def test_it_is_tried_again_until_the_lock_is_free(shop: Engine) -> None:
                 blocking.close()
             connection.execute(text(ADD))
 
-        assert locks.with_lock_retries(shop, change, timeout=0.05, pause=0) == 3
+        assert locks.with_lock_retries(shop, change, lock_timeout=0.05, pause=0) == 3
     assert "note" in columns(shop)
 
 
@@ -237,7 +237,7 @@ def test_pauses_grow_and_have_an_end(shop: Engine, monkeypatch: pytest.MonkeyPat
     pauses: list[float] = []
     monkeypatch.setattr("tutorial_lib.locks.retry.time.sleep", pauses.append)
     with report(shop), pytest.raises(LockError):
-        locks.with_lock_retries(shop, ADD, timeout=0.01, attempts=5, pause=2)
+        locks.with_lock_retries(shop, ADD, lock_timeout=0.01, attempts=5, pause=2)
     assert [pause for pause in pauses if pause >= 2] == [2, 4, 8, 10]
 
 

@@ -22,7 +22,7 @@ from coursekit.settings import read_settings
 
 SECOND_KERNEL = """
 from coursekit import start
-from tutorial_lib.errors import LessonError
+from coursekit.errors import LessonError
 try:
     start("01")
 except LessonError as error:
@@ -76,7 +76,7 @@ def test_a_lesson_that_needs_a_newer_server_says_so_at_its_start(
     with pytest.raises(LessonError) as caught:
         start("12")
     assert str(caught.value) == (
-        f"Lesson 12 needs PostgreSQL 18. The server at {server.place} is PostgreSQL 17.6. The "
+        f"Lesson 12 needs PostgreSQL 18. The server at {server.netloc} is PostgreSQL 17.6. The "
         "other lessons work on it. Set TUTORIAL_POSTGRES=embedded to use the kit's own, or name "
         "a newer server."
     )
@@ -151,7 +151,7 @@ def test_a_second_kernel_on_the_same_lesson_is_told_so(workspace: Path) -> None:
 
 
 def test_a_kernel_that_was_killed_does_not_block_the_lesson(workspace: Path) -> None:
-    code = "import os, tutorial_lib; tutorial_lib.start('01'); os.kill(os.getpid(), 9)"
+    code = "import os, coursekit; coursekit.start('01'); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
     assert start("01").number == "01"
 

@@ -143,13 +143,16 @@ def test_whatever_an_answer_does_is_told(function: Any, said: str) -> None:
 
 def test_an_answer_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "SECONDS", 0.1)
-    answer = LocalSubmission(TOY, None, {"four": lambda: time.sleep(1)})
+    answer = LocalSubmission(TOY.slug, TOY.initial_state, None, {"four": lambda: time.sleep(1)})
     assert answer.call(four).error == local.TOO_LONG
 
 
 def test_a_check_that_looks_at_nothing_is_no_success() -> None:
     nothing = Exercise("01.7", "Nothing", lambda answer: iter(()), ("?", "!"), "")
-    assert judge(nothing, LocalSubmission(nothing, None, {})).state == NOT_YET
+    assert (
+        judge(nothing, LocalSubmission(nothing.slug, nothing.initial_state, None, {})).state
+        == NOT_YET
+    )
 
 
 # The database of an exercise
@@ -188,7 +191,7 @@ def test_a_lock_is_told_and_not_waited_for(notes: Any) -> None:
 
 
 def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
-    unbegun = Exercise("01.6", "Unbegun", counts, ("?", "!"), "", begin=NOTES.initial_state)
+    unbegun = Exercise("01.6", "Unbegun", counts, ("?", "!"), "", initial_state=NOTES.initial_state)
     verdict = verdict_on(unbegun, {})
     assert verdict.state == NOT_STARTED
     assert 'Run the cell with begin("01.6") first' in repr(verdict)
@@ -216,7 +219,7 @@ def test_a_check_cannot_write(notes: Any) -> None:
     def writes(answer: Submission) -> Iterator[CheckItem]:
         yield expect_equal("", answer.rows("INSERT INTO notes VALUES (1) RETURNING n"), [(1,)], "")
 
-    nosy = Exercise("01.8", "Nosy", writes, ("?", "!"), "", begin=NOTES.initial_state)
+    nosy = Exercise("01.8", "Nosy", writes, ("?", "!"), "", initial_state=NOTES.initial_state)
     (item,) = verdict_on(nosy, {}).items
     assert item.got == "cannot execute INSERT in a read-only transaction"
 
@@ -224,7 +227,7 @@ def test_a_check_cannot_write(notes: Any) -> None:
 def test_a_scratch_database_is_at_the_beginning_and_goes(notes: Any) -> None:
     with notes.engine.begin() as connection:
         connection.execute(text("INSERT INTO notes VALUES (1)"))
-    with LocalSubmission(NOTES, notes, {}) as answer:
+    with LocalSubmission(NOTES.slug, NOTES.initial_state, notes, {}) as answer:
         scratch = answer.scratch()
         with scratch.begin() as connection:
             assert connection.scalar(text("SELECT count(*) FROM notes")) == 0

@@ -59,8 +59,8 @@ def notebook_of(lesson: str) -> dict[str, Any]:
     """A lesson; but for the first, only from its exercises on, for the rest takes minutes."""
     whole = load(lesson_path(lesson))
     names = [grade_id(cell) for cell in whole["cells"]]
-    begin = 0 if lesson == "01" else names.index(f"exercises-{lesson}")
-    return {**whole, "cells": whole["cells"][begin:]}
+    first = 0 if lesson == "01" else names.index(f"exercises-{lesson}")
+    return {**whole, "cells": whole["cells"][first:]}
 
 
 def hand_in(course: Path, learner: str, lesson: str, notebook: dict[str, Any]) -> None:

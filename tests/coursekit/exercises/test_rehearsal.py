@@ -38,7 +38,7 @@ def first_missing(verdict: Verdict) -> str:
 
 
 def test_a_command_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsal, "PATIENCE", 1)
+    monkeypatch.setattr(rehearsal, "COMMAND_TIMEOUT", 1)
     said = first_missing(with_fill('while True: op.execute("SELECT 1")'))
     assert said.startswith("the upgrade to 0005, 0006 runs")
     assert "0006: " in said

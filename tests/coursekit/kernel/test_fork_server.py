@@ -98,7 +98,7 @@ def test_exit_codes_are_those_of_python(tasks: Path, value: str, code: int) -> N
         ("fails", 1, "ValueError: no\n"),
         ("interrupted", -2, "KeyboardInterrupt\n"),
         ("late", 0, "late\nexit\n"),
-        ("external", 0, "True\n"),
+        ("own", 0, "True\n"),
         ("descriptors", 0, "[0, 1, 2]\n"),
     ],
 )
@@ -154,7 +154,7 @@ def warm_process() -> psutil.Process:
 REQUEST = """
 import os, sys
 from pathlib import Path
-from coursekit.kernel import warm
+from coursekit.kernel import fork_server
 fork_server.start()
 try: fork_server.run("tasks:sleep", ["sleep", {pids!r}], environ=os.environ, folder=Path.cwd())
 except KeyboardInterrupt: print("interrupted", flush=True); sys.stdin.read()
@@ -177,7 +177,7 @@ def test_a_task_ends_with_its_requester(tasks: Path, tmp_path: Path, end: signal
 BACKEND = """
 import os
 from pathlib import Path
-from coursekit.kernel import warm
+from coursekit.kernel import fork_server
 fork_server.start()
 print(fork_server.run("tasks:backend", ["x"], environ=os.environ, folder=Path.cwd()))
 fork_server.stop()
@@ -202,7 +202,7 @@ ENDS = {
 }
 OWNER = """
 import json, os, sys, time
-from coursekit.kernel import warm
+from coursekit.kernel import fork_server
 from coursekit.kernel.client import start_new_kernel
 fork_server.start()
 pids = [each.pid for each in fork_server._own.values()]
@@ -231,7 +231,7 @@ def test_nothing_outlives_its_owner(end: str, kernel: bool) -> None:
 @pytest.mark.slow
 def test_an_owner_that_has_stopped_it_can_start_it_again() -> None:
     code = (
-        "import os, time; from coursekit.kernel import warm; from pathlib import Path\n"
+        "import os, time; from coursekit.kernel import fork_server; from pathlib import Path\n"
         "begun = time.monotonic()\n"
         "for _ in range(3):\n"
         "    fork_server.start(); folder = Path(os.environ['FORK_SERVER_SOCKET']).parent; fork_server.stop()\n"
@@ -248,7 +248,7 @@ def test_an_owner_that_has_stopped_it_can_start_it_again() -> None:
 GONE = """
 import os, sys
 from support.kernels import alive, until
-from coursekit.kernel import warm
+from coursekit.kernel import fork_server
 from coursekit.kernel.client import start_new_kernel
 fork_server.start()
 def kind(): return type(manager.provisioner.process).__name__

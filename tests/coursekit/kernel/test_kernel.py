@@ -94,7 +94,7 @@ def states(folder: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", STATE)
 def test_the_state_of_both_kinds_is_the_same(states: dict[str, Any], name: str) -> None:
-    assert states["warm"][name] == states["usual"][name]
+    assert states["forked"][name] == states["default"][name]
 
 
 def test_the_environment_is_what_was_given(kernel: Kernel) -> None:
@@ -136,7 +136,7 @@ def test_each_kernel_reads_the_models_of_its_own_folder(tmp_path: Path) -> None:
             f"    __tablename__ = {name!r}\n"
             "    id: Mapped[int] = mapped_column(primary_key=True)\n"
         )
-        with Kernel("warm", cwd=str(tmp_path / name)) as kernel:
+        with Kernel("forked", cwd=str(tmp_path / name)) as kernel:
             code = "from models import User; print(User.__table__.name, len(User.metadata.tables))"
             assert kernel.run(code) == f"{name} 1\n"
 
@@ -149,7 +149,7 @@ def test_random_things_differ_between_two_kernels() -> None:
     )
     drawn = []
     for _ in range(2):
-        with Kernel("warm") as kernel:
+        with Kernel("forked") as kernel:
             kernel.run("import random, numpy, uuid, tempfile, secrets, os")
             drawn.append(kernel.value(code))
     assert not [one for one, other in zip(*drawn, strict=True) if one == other]
@@ -257,7 +257,7 @@ threading.Thread(target=write, args=("thread", "late", 0.5)).start()
 
 
 def test_nothing_is_tidied_when_a_kernel_is_killed(tmp_path: Path) -> None:
-    with Kernel("warm", cwd=str(tmp_path)) as kernel:
+    with Kernel("forked", cwd=str(tmp_path)) as kernel:
         kernel.run("import atexit, pathlib; atexit.register(pathlib.Path('atexit').touch)")
         kernel.manager.shutdown_kernel(now=True)
     assert list(tmp_path.iterdir()) == []

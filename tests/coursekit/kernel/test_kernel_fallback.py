@@ -21,21 +21,21 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are f
 STARTED = "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
 # A module that the warm process imports, what it holds, and the kind that starts then.
 MODULES = {
-    "starts a thread": (STARTED, "usual"),
-    "fails": ("raise ValueError", "warm"),
-    "ends Python": ("import sys; sys.exit(3)", "warm"),
-    "kills": ("import os; os._exit(3)", "usual"),
-    "warns": ("import warnings; warnings.warn('old')", "warm"),
+    "starts a thread": (STARTED, "default"),
+    "fails": ("raise ValueError", "forked"),
+    "ends Python": ("import sys; sys.exit(3)", "forked"),
+    "kills": ("import os; os._exit(3)", "default"),
+    "warns": ("import warnings; warnings.warn('old')", "forked"),
 }
 KIND = """
 import json, sys
 from pathlib import Path
-from coursekit.kernel import warm
+from coursekit.kernel import fork_server
 from coursekit.kernel.client import start_new_kernel
 for _ in range(2):
     manager, client = start_new_kernel()
     process = type(manager.provisioner.process).__name__
-    print({"Popen": "usual", "Process": "warm"}[process])
+    print({"Popen": "default", "Process": "forked"}[process])
     client.stop_channels(); manager.shutdown_kernel(now=True)
     Path(sys.argv[1]).write_text("value = 2")
 fork_server.stop()
@@ -64,8 +64,8 @@ def test_a_variable_that_counts_at_the_start_is_refused(changed: dict[str, str])
 
 @pytest.mark.slow
 def test_the_usual_kernel_gets_a_changed_variable() -> None:
-    with Kernel("warm", env=os.environ | {"PYTHONHASHSEED": "7"}) as kernel:
-        assert kernel.kind == "usual"
+    with Kernel("forked", env=os.environ | {"PYTHONHASHSEED": "7"}) as kernel:
+        assert kernel.kind == "default"
         assert kernel.run("import os; print(os.environ['PYTHONHASHSEED'])") == "7\n"
 
 
@@ -73,15 +73,15 @@ def test_the_usual_kernel_gets_a_changed_variable() -> None:
     "options", [{"stdout": subprocess.PIPE}, {"stderr": subprocess.STDOUT}, {"independent": True}]
 )
 def test_an_unusual_request_gets_the_usual_kernel(options: dict[str, Any]) -> None:
-    with Kernel("warm", **options) as kernel:
-        assert kernel.kind == "usual"
+    with Kernel("forked", **options) as kernel:
+        assert kernel.kind == "default"
         if kernel.process.stdout:
             kernel.process.stdout.close()
 
 
 def test_a_missing_folder_is_the_same_error(tmp_path: Path) -> None:
     told = []
-    for kind in ("usual", "warm"):
+    for kind in ("default", "forked"):
         with kernels_are(kind), pytest.raises(FileNotFoundError) as error:
             start_new_kernel(cwd=str(tmp_path / "gone"))
         told.append(str(error.value))
@@ -102,8 +102,8 @@ def test_another_interpreter_gets_the_usual_kernel(
     specification = {"argv": argv, "display_name": "Other", "language": "python"}
     (folder / "kernel.json").write_text(json.dumps(specification))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    with Kernel("warm", kernel_name="other") as kernel:
-        assert kernel.kind == "usual"
+    with Kernel("forked", kernel_name="other") as kernel:
+        assert kernel.kind == "default"
 
 
 @pytest.mark.slow
@@ -113,8 +113,8 @@ def test_a_socket_that_leads_nowhere_is_no_harm(
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin" if not where else "linux")
     monkeypatch.setenv(fork_server.SOCKET, where and str(tmp_path / where))
-    with Kernel("warm") as kernel:
-        assert kernel.kind == "usual"
+    with Kernel("forked") as kernel:
+        assert kernel.kind == "default"
     assert os.environ[fork_server.SOCKET] == (where and str(tmp_path / where))
 
 
@@ -135,7 +135,7 @@ def test_a_module_may_do_what_it_likes_when_it_is_imported(
 
 def test_a_module_that_has_changed_is_not_taken_from_memory(module: Path) -> None:
     module.write_text("value = 1")
-    assert kinds(module) == ["warm", "usual"]
+    assert kinds(module) == ["forked", "default"]
 
 
 def kinds(module: Path, **environ: str) -> list[str]:
@@ -165,7 +165,7 @@ def kinds(module: Path, **environ: str) -> list[str]:
 )
 def test_a_kernel_starts_in_an_odd_environment(module: Path, environ: dict[str, str]) -> None:
     module.write_text("value = 1")
-    assert kinds(module, **environ) == ["warm", "usual"]
+    assert kinds(module, **environ) == ["forked", "default"]
 
 
 # A file of the folder in which the owner happens to be must not replace one of Python's.
@@ -175,7 +175,7 @@ def test_files_of_the_owners_folder_are_not_imported(tmp_path: Path, module: Pat
         (tmp_path / "here").mkdir(exist_ok=True)
         (tmp_path / "here" / f"{name}.py").write_text("raise ImportError('the wrong one')")
     code = (
-        "import sys; del sys.path[0]; from coursekit.kernel import warm\n"
+        "import sys; del sys.path[0]; from coursekit.kernel import fork_server\n"
         "import os; from pathlib import Path; fork_server.start()\n"
         "print(fork_server.run('os:getppid', ['x'], environ=os.environ, folder=Path.cwd())[1:])\n"
         "fork_server.stop()"
@@ -193,7 +193,7 @@ def test_files_of_the_owners_folder_are_not_imported(tmp_path: Path, module: Pat
 FULL = """
 import os, socket, sys, tempfile, threading
 from pathlib import Path
-from coursekit.kernel import warm, zygote
+from coursekit.kernel import fork_server, zygote
 def fail(): raise BlockingIOError(11, "Resource temporarily unavailable")
 path = sys.argv[1]
 listener = socket.socket(socket.AF_UNIX); listener.bind(path); listener.listen()

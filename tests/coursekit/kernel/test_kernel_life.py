@@ -53,7 +53,7 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
         yield kernel
 
 
-@pytest.fixture(params=[pytest.param("usual", marks=pytest.mark.slow), "warm"])
+@pytest.fixture(params=[pytest.param("default", marks=pytest.mark.slow), "forked"])
 def fresh(request: pytest.FixtureRequest) -> Iterator[Kernel]:
     """A kernel of each kind, for one test."""
     with Kernel(request.param) as kernel:
@@ -172,7 +172,7 @@ def test_the_restarter_starts_a_kernel_of_the_same_kind_again(kind: str) -> None
 
     with kernels_are(kind):
         before, after = asyncio.run(live())
-    assert before is after is (Process if kind == "warm" else subprocess.Popen)
+    assert before is after is (Process if kind == "forked" else subprocess.Popen)
 
 
 def test_what_a_killed_kernel_has_started_ends_with_it(fresh: Kernel) -> None:
@@ -232,8 +232,8 @@ def test_many_open_files_do_not_blind_the_owner() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
     many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
     try:
-        with Kernel("warm") as kernel:
-            assert kernel.kind == "warm"
+        with Kernel("forked") as kernel:
+            assert kernel.kind == "forked"
             assert kernel.poll() is None
             assert kernel.die("import os; os._exit(3)") == 3
     finally:
@@ -245,7 +245,7 @@ def test_many_open_files_do_not_blind_the_owner() -> None:
 def test_two_kernels_started_at_once_share_a_warm_process() -> None:
     code = (
         "import os, threading\n"
-        "from coursekit.kernel import warm\n"
+        "from coursekit.kernel import fork_server\n"
         "threads = [threading.Thread(target=fork_server.start) for _ in range(8)]\n"
         "for t in threads: t.start()\n"
         "for t in threads: t.join()\n"
@@ -260,11 +260,11 @@ def test_two_kernels_started_at_once_share_a_warm_process() -> None:
 @pytest.mark.slow
 def test_a_manager_has_no_thread_and_no_descriptor_left_over() -> None:
     me = psutil.Process()
-    with Kernel("warm"):
+    with Kernel("forked"):
         pass
     before = me.num_fds()
     for _ in range(3):
-        with Kernel("warm") as kernel:
+        with Kernel("forked") as kernel:
             kernel.run("1")
     assert me.num_fds() <= before + 3
     assert fork_server.SOCKET in os.environ

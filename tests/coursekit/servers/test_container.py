@@ -201,7 +201,7 @@ def asker(settings: Settings, **more: str) -> subprocess.Popen[str]:
     code = (
         "from coursekit.settings import read_settings\n"
         "from coursekit.servers import container\n"
-        "print(container.find(read_settings()).place)"
+        "print(container.find(read_settings()).netloc)"
     )
     env = {**os.environ, "TUTORIAL_SERVER_HOME": str(settings.server_home), **more}
     command = [sys.executable, "-W", "error", "-c", code]
@@ -232,7 +232,7 @@ def test_a_second_process_uses_the_first_ones_container_reaper_or_not(
 ) -> None:
     told = {"TESTCONTAINERS_RYUK_DISABLED": disabled}
     place = answer(asker(ours, **told))  # that process has ended by now
-    assert found(container.find(ours)).place == place == answer(asker(ours, **told))
+    assert found(container.find(ours)).netloc == place == answer(asker(ours, **told))
     assert len(boxes(docker, ours)) == 1
     assert not [box.name for box in docker.containers.list(all=True) if "ryuk" in box.name]
 

@@ -41,7 +41,7 @@ from coursekit.servers.embedded import EmbeddedServer
 server = EmbeddedServer(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-print(server.ensure().place, server.cluster.pid())
+print(server.ensure().netloc, server.cluster.pid())
 """
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes of files")
@@ -134,7 +134,7 @@ def test_a_cold_start_gives_a_database_that_answers(server: Server) -> None:
 def test_says_which_server_it_is_and_why(server: Server) -> None:
     assert server.origin == "embedded"
     assert server.release == wheel_version().rpartition(".")[0]
-    assert server.place == f"127.0.0.1:{server.url.port}"
+    assert server.netloc == f"127.0.0.1:{server.url.port}"
     assert server.why == "No DATABASE_* is set, so the kit runs its own."
 
 
@@ -256,13 +256,13 @@ def test_no_libpq_variable_of_the_shell_reaches_it(
 
 
 def test_the_next_process_finds_it_again(server: Server, running: EmbeddedServer) -> None:
-    assert ask_at_once(running.home, 1) == [f"{server.place} {running.cluster.pid()}"]
+    assert ask_at_once(running.home, 1) == [f"{server.netloc} {running.cluster.pid()}"]
 
 
 @pytest.mark.slow
 def test_is_started_once_when_ten_processes_ask_at_the_same_moment(new: EmbeddedServer) -> None:
     given = ask_at_once(new.home, 10)
-    assert given == [f"{new.ensure().place} {new.cluster.pid()}"] * 10
+    assert given == [f"{new.ensure().netloc} {new.cluster.pid()}"] * 10
     assert postmasters(new) == [new.cluster.pid()]
     assert new.cluster.log.read_text().count("starting PostgreSQL") == 1
 
