@@ -1,0 +1,46 @@
+"""Which lessons a change touches: CI tests those, besides the samples."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BASES = ("origin/main", "main")
+AT_MOST = 3  # lessons; a change to more of them is left to the weekly run
+LESSON = re.compile(
+    r"notebooks/(\d\d)_|coursekit/lessons/lesson_(\d\d)/|tests/answers/lesson_(\d\d)"
+)
+ENGINE = ("coursekit/course/", "coursekit/exercises/")
+
+
+def changed_files() -> list[str]:
+    """Return the files that differ from the base branch; on that branch, from its last commit.
+
+    In a clone with neither (a shallow one, the first commit), no file counts as changed.
+    """
+    head = _git("rev-parse", "HEAD")
+    bases = [_git("merge-base", "HEAD", name) for name in BASES]
+    base = next((one for one in bases if one and one != head), "HEAD~1")
+    return _git("diff", "--name-only", base).splitlines()
+
+
+def changed_lessons(files: list[str]) -> list[str]:
+    """Return the lessons to test for these files, `["06", "13"]`, at most three.
+
+    A change to what runs exercises touches every lesson.
+    """
+    found = {next(filter(None, match.groups())) for match in map(LESSON.match, files) if match}
+    if any(name.startswith(ENGINE) for name in files):
+        found |= {path.name[:2] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
+    return sorted(found)[:AT_MOST]
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
+    return "" if done.returncode else done.stdout.strip()
+
+
+if __name__ == "__main__":
+    print(*changed_lessons(changed_files()))
