@@ -1,7 +1,7 @@
-"""A real PostgreSQL for the session, a fresh database or workspace for a test.
+"""What runs when, a real PostgreSQL for the session, a fresh database or workspace for a test.
 
-The plugin of the kit has put this process into a reference run: its server and folders
-are its own, whatever the shell exports.
+The course's pytest plugin has put this process into an isolated run: it has its own server and
+folders, whatever the shell exports.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,60 @@ from tutorial_lib.db import make_engine
 # some tests press it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A change runs the samples and the lessons it touches; TUTORIAL_FULL=1, every week, runs all.
+FULL = bool(os.environ.get("TUTORIAL_FULL"))
+CHANGED = os.environ.get("TUTORIAL_CHANGED", "").split()  # lessons; noxfile.py sets it
+# The files that take longest start first, so that all processes end together.
+LONGEST = (
+    *("test_right_answers.py", "test_fail_closed.py", "test_wrong_answers.py", "test_verify.py"),
+    *("test_rehearsal.py", "test_cli.py", "test_alembic_root.py", "test_jupyterlab.py"),
+    *("12_without_stopping_the_site.ipynb", "09_change_the_schema.ipynb", "13_in_ci.ipynb"),
+    *("test_databases.py", "test_isolated_run.py", "11_move_data.ipynb", "test_fork_server.py"),
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only the weekly run needs, and start the longest files first."""
+    chosen = items if FULL else [item for item in items if not item.get_closest_marker("weekly")]
+    if not FULL:
+        left_out = _beyond_the_samples(chosen)
+        chosen = [item for item in chosen if item not in left_out]
+    config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items[:] = sorted(chosen, key=lambda item: place.get(item.path.name, len(place)))
+
+
+def _beyond_the_samples(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return the cases of `samples(count)` tests that a change doesn't run.
+
+    A family is a test's cases; with `samples(count, each="exercise")` those of one exercise.
+    `count` of them run, spread evenly, and all of a lesson that changed.
+    """
+    families: dict[tuple[object, ...], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if marker := item.get_closest_marker("samples"):
+            each = str(_parameters(item).get(marker.kwargs.get("each")))
+            test = getattr(item, "originalname", item.name)
+            families[item.path, test, each, *marker.args].append(item)
+    left_out = set()
+    for (*_, count), family in families.items():
+        chosen = {number * len(family) // count for number in range(count)}
+        left_out |= {item for number, item in enumerate(family) if number not in chosen}
+    return {item for item in left_out if _lesson(item) not in CHANGED}
+
+
+def _lesson(item: pytest.Item) -> str:
+    """Return the lesson that a case is about: of its exercise, its notebook or its number."""
+    for value in _parameters(item).values():
+        text = str(getattr(value, "number", getattr(value, "name", value)))
+        if text[:2].isdigit():
+            return text[:2]
+    return ""
+
+
+def _parameters(item: pytest.Item) -> dict[str | None, object]:
+    return getattr(getattr(item, "callspec", None), "params", {})
 
 
 @contextmanager

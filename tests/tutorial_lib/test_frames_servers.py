@@ -115,7 +115,7 @@ def test_through_a_unix_socket(open_server: EmbeddedServer) -> None:
     assert_reads(found.url.set(host=None).update_query_dict({"host": folder}))
 
 
-@pytest.mark.doors
+@pytest.mark.servers
 def test_through_every_door_that_is_named() -> None:
     """TUTORIAL_TEST_URLS holds addresses of servers, with blanks between them; none is a failure."""
     doors = os.environ.get("TUTORIAL_TEST_URLS", "").split()

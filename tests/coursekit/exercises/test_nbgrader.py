@@ -29,7 +29,7 @@ CONFIG = "c = get_config()\nc.CourseDirectory.course_id = 'setup'\n"
 # For every change these; the others every week.
 SAMPLE = ("01", "07")
 LESSONS = [
-    pytest.param(number, marks=() if number in SAMPLE else pytest.mark.wide)
+    pytest.param(number, marks=() if number in SAMPLE else pytest.mark.weekly)
     for number in lessons()
     if exercises_of(number)
 ]

@@ -26,7 +26,7 @@ RIGHT = [
         one,
         code,
         id=f"{one.number}-{place}",
-        marks=[pytest.mark.slow, *([pytest.mark.wide] if place else [])],
+        marks=[pytest.mark.slow, *([pytest.mark.weekly] if place else [])],
     )
     for one in EXERCISES
     for place, code in enumerate(RIGHT_ANSWERS[one.number])

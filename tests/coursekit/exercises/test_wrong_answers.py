@@ -22,7 +22,7 @@ WRONG = [
         one,
         wrong,
         id=f"{one.number}-{wrong.name}",
-        marks=[pytest.mark.slow, *([pytest.mark.wide] if place >= SAMPLE else [])],
+        marks=[pytest.mark.slow, *([pytest.mark.weekly] if place >= SAMPLE else [])],
     )
     for one in EXERCISES
     for place, wrong in enumerate(WRONG_ANSWERS[one.number])

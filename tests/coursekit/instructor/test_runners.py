@@ -25,7 +25,7 @@ from coursekit.course.notebooks import load
 from coursekit.instructor.isolated_run import isolated_run
 from coursekit.settings import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.wide]
+pytestmark = [pytest.mark.slow, pytest.mark.weekly]
 DOCUMENT = ROOT / "docs" / "runners.md"
 PATIENCE, LIMIT = 120, 4  # seconds for a cell of the course, and where cells hang
 PROGRAM = [sys.executable, "-W", "ignore", "-m"]

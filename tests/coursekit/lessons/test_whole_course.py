@@ -23,7 +23,7 @@ SAMPLE = ("01", "06", "11", "13")
 each_lesson = pytest.mark.parametrize(
     "path",
     [
-        pytest.param(path, id=path.stem, marks=() if number in SAMPLE else pytest.mark.wide)
+        pytest.param(path, id=path.stem, marks=() if number in SAMPLE else pytest.mark.weekly)
         for number, path in lessons().items()
     ],
 )
