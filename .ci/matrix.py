@@ -34,7 +34,7 @@ def row(path: Path) -> Row:
 def table(rows: dict[str, Row]) -> list[str]:
     """Return the lines of the table, with a column for every lesson in any row."""
     lessons = sorted({lesson for row in rows.values() for lesson in row})
-    width = max(map(len, rows))
+    width = max(map(len, ["seconds", *rows]))
     lines = [" ".join(["seconds".ljust(width), *(one.rjust(6) for one in lessons)])]
     for name, found in rows.items():
         cells = (found.get(one, "-").rjust(6) for one in lessons)

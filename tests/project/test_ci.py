@@ -1,0 +1,150 @@
+"""What CI runs: the sessions exist, every list names all of them, and changes are noticed."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+import types
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from coursekit.cli import app
+from coursekit.settings import ROOT
+
+RUN = (ROOT / ".ci" / "run").read_text("utf-8")
+WORKFLOWS = ROOT / ".github" / "workflows"
+COURSE = yaml.safe_load((WORKFLOWS / "course.yml").read_text("utf-8"))
+EVERY_WEEK = "github.event_name == 'schedule'"
+
+
+def load(name: str) -> types.ModuleType:
+    """A module of .ci, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"ci_{name}", ROOT / ".ci" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def noxfile() -> types.ModuleType:
+    pytest.importorskip("nox", reason="nox comes with TUTORIAL_DEV=1")
+    spec = importlib.util.spec_from_file_location("noxfile", ROOT / "noxfile.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = list(sys.path)
+    spec.loader.exec_module(module)
+    sys.path[:] = before
+    return module
+
+
+def test_every_session_says_what_it_does() -> None:
+    pytest.importorskip("nox", reason="nox comes with TUTORIAL_DEV=1")
+    command = [sys.executable, "-m", "nox", "-l"]
+    listing = subprocess.check_output(command, cwd=ROOT, text=True, stderr=subprocess.STDOUT)
+    sessions = re.findall(r"^[*-] (\w+)(.*)$", listing, re.M)
+    assert {"change", "weekly", "tests", "lint", "new_lesson"} <= {name for name, _ in sessions}
+    assert [name for name, text in sessions if not text.startswith(" -> ")] == []
+
+
+def test_ci_runs_the_sessions_of_a_change_and_every_week_the_others(
+    noxfile: types.ModuleType,
+) -> None:
+    assert noxfile.CHANGE[0] == "tests"
+    for name in noxfile.WEEKLY[1:]:  # the first is the README's command
+        assert re.search(rf"\b{name}\b", RUN), name
+    first, others = RUN.index("python3 start.py test"), RUN.index("sessions lint")
+    assert first < others
+    assert "export TUTORIAL_DEV=1" in RUN
+
+
+def test_files_that_sessions_name_exist(noxfile: types.ModuleType) -> None:
+    named = (*noxfile.ON_ANY_SERVER, *noxfile.ON_ANY_PYTHON, *noxfile.ANSWERS, *noxfile.RUNNERS)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_session_is_a_job_of_the_hosted_workflow(noxfile: types.ModuleType) -> None:
+    jobs = set(COURSE["jobs"]["session"]["strategy"]["matrix"]["session"])
+    # Its `tests` are a job per system; the dev container is built by `whole`, as root.
+    assert jobs == set(noxfile.WEEKLY) - {"tests", "devcontainer"}
+
+
+def test_the_hosted_workflow_runs_on_every_pull_request_and_system() -> None:
+    assert "pull_request" in COURSE[True]  # YAML reads `on` as true
+    tests = COURSE["jobs"]["tests"]
+    assert "if" not in tests
+    assert "if" not in COURSE["jobs"]["session"]
+    matrix = tests["strategy"]["matrix"]
+    assert matrix == {
+        "os": ["ubuntu-latest", "macos-latest", "windows-latest"],
+        "python": ["3.11", "3.13"],
+    }
+    weekly = {name for name, job in COURSE["jobs"].items() if job.get("if") == EVERY_WEEK}
+    assert weekly == {"unpinned", "whole"}
+
+
+def test_the_hosted_workflow_uses_commands_and_options_that_exist() -> None:
+    known = get_command(app).commands  # type: ignore[attr-defined]
+    lines = [shlex.split(step["run"]) for step in steps() if "run" in step]
+    commands = [line for line in lines if line[0] == "python"]
+    assert {line[0] for line in lines} == {"python", ".venv/bin/nox", "sudo"}
+    for _, script, name, *words in commands:
+        assert script == "start.py"
+        if name != "test":
+            known[name].make_context(name, words)  # raises for what it does not know
+
+
+def test_the_hosted_workflow_may_only_read_and_pins_what_it_uses() -> None:
+    assert COURSE["permissions"] == {"contents": "read"}
+    assert COURSE["concurrency"]["cancel-in-progress"] is True
+    pinned = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40}")
+    assert [s["uses"] for s in steps() if "uses" in s and not pinned.fullmatch(s["uses"])] == []
+
+
+def steps() -> list[dict[str, str]]:
+    return [step for job in COURSE["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize(
+    ("file", "lessons"),
+    [
+        ("notebooks/06_the_first_revision.ipynb", ["06"]),
+        ("coursekit/lessons/lesson_13/checks.py", ["13"]),
+        ("tests/answers/lesson_11_versions.py", ["11"]),
+        ("docs/frames.md", []),
+    ],
+)
+def test_a_changed_file_belongs_to_a_lesson(file: str, lessons: list[str]) -> None:
+    assert load("changed").changed_lessons([file]) == lessons
+
+
+def test_a_changed_engine_touches_lessons_across_the_course() -> None:
+    changed = load("changed")
+    lessons = changed.changed_lessons(["coursekit/exercises/verdict.py"])
+    assert len(lessons) == changed.AT_MOST
+    assert lessons[0] == "00"
+    assert lessons[-1] >= "10"
+
+
+def test_the_matrix_shows_seconds_failures_and_gaps(tmp_path: Path) -> None:
+    matrix = load("matrix")
+    suite = ElementTree.Element("testsuite")
+    for name, time in (("notebooks.01_connect.ipynb", "1.5"), ("06_the_first.ipynb", "2")):
+        ElementTree.SubElement(suite, "testcase", classname=name, time=time)
+    ElementTree.SubElement(suite[1], "failure")
+    ElementTree.ElementTree(suite).write(tmp_path / "a.xml")
+    assert matrix.table({"a": matrix.row(tmp_path / "a.xml"), "b": {"01": "2.0"}}) == [
+        "seconds     01     06",
+        "a          1.5 FAILED",
+        "b          2.0      -",
+    ]
+    assert matrix.main(str(tmp_path)) == 1
