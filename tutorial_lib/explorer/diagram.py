@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, inspect
 from sqlalchemy.dialects import postgresql
 
-from ..display import Picture
+from ..display import Picture, table
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,13 @@ def _in_words(entity: Entity) -> Iterator[str]:
 
 def _table(entity: Entity) -> str:
     targets = dict(entity.refers)
-    rows = "".join(
-        f'<tr><td style="text-align: left">{html.escape(column.name)}</td>'
-        f'<td style="text-align: left">{html.escape(column.type)}</td>'
-        f'<td style="text-align: left">{html.escape(_describe(column, targets))}</td></tr>'
+    rows = (
+        [html.escape(part) for part in (column.name, column.type, _describe(column, targets))]
         for column in entity.columns
     )
-    name = f"table <b>{html.escape(entity.name)}</b>"
-    caption = f'<caption style="text-align: left">{name}</caption>'
+    caption = f"table <b>{html.escape(entity.name)}</b>"
     box = "display: inline-table; margin: 0 1em 1em 0; border: 1px solid; vertical-align: top"
-    return f'<table style="{box}">{caption}<tbody>{rows}</tbody></table>'
+    return table(rows, row_head=None, caption=caption, style=box)
 
 
 def _describe(column: DiagramColumn, targets: dict[str, str]) -> str:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, func, select, table, text
 
+from ..display import LEFT
+from ..display import table as html_table
+
 # One row for each thing in the schema where new tables are made: kind, name, description.
 # NOT NULL is told with its column; PostgreSQL 18 lists it among the constraints as well.
 THINGS = """
@@ -95,12 +98,15 @@ class Changes:
     def _repr_html_(self) -> str:
         if not self.all:
             return "<p>Nothing has changed.</p>"
-        head = "".join(
-            f'<th scope="col" style="text-align: left">{title}</th>'
-            for title in ("change", "kind", "name", "detail")
+        rows = (
+            [
+                f"{change.sign} {change.what}",
+                *map(html.escape, (change.kind, change.name, change.detail)),
+            ]
+            for change in self.all
         )
-        rows = "".join(_row(change) for change in self.all)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        styles = [_style(change) for change in self.all]
+        return html_table(rows, ("change", "kind", "name", "detail"), row_head_style=styles)
 
 
 def snapshot(engine: Engine) -> Snapshot:
@@ -139,11 +145,5 @@ def _count(connection: Connection, name: str) -> str:
 COLOURS = {"added": "#2e7d32", "removed": "#c62828", "changed": "#b26a00"}
 
 
-def _row(change: Change) -> str:
-    cells = "".join(
-        f'<td style="text-align: left">{html.escape(part)}</td>'
-        for part in (change.kind, change.name, change.detail)
-    )
-    border = f"border-left: 4px solid {COLOURS[change.what]}"
-    style = f"text-align: left; white-space: nowrap; {border}"
-    return f'<tr><th scope="row" style="{style}">{change.sign} {change.what}</th>{cells}</tr>'
+def _style(change: Change) -> str:
+    return f"{LEFT}; white-space: nowrap; border-left: 4px solid {COLOURS[change.what]}"
