@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import types
@@ -16,6 +18,7 @@ import yaml
 from typer.main import get_command
 
 from coursekit.cli import app
+from coursekit.course.catalog import lessons
 from coursekit.settings import ROOT
 
 RUN = (ROOT / ".ci" / "run").read_text("utf-8")
@@ -115,7 +118,7 @@ def steps() -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("file", "lessons"),
+    ("file", "touched"),
     [
         ("notebooks/06_the_first_revision.ipynb", ["06"]),
         ("coursekit/lessons/lesson_13/checks.py", ["13"]),
@@ -123,16 +126,16 @@ def steps() -> list[dict[str, str]]:
         ("docs/frames.md", []),
     ],
 )
-def test_a_changed_file_belongs_to_a_lesson(file: str, lessons: list[str]) -> None:
-    assert load("changed").changed_lessons([file]) == lessons
+def test_a_changed_file_belongs_to_a_lesson(file: str, touched: list[str]) -> None:
+    assert load("changed").changed_lessons([file]) == touched
 
 
 def test_a_changed_engine_touches_lessons_across_the_course() -> None:
     changed = load("changed")
-    lessons = changed.changed_lessons(["coursekit/exercises/verdict.py"])
-    assert len(lessons) == changed.AT_MOST
-    assert lessons[0] == "00"
-    assert lessons[-1] >= "10"
+    touched = changed.changed_lessons(["coursekit/exercises/verdict.py"])
+    assert len(touched) == changed.AT_MOST
+    assert touched[0] == "00"
+    assert touched[-1] >= "10"
 
 
 def test_the_matrix_shows_seconds_failures_and_gaps(tmp_path: Path) -> None:
@@ -148,3 +151,50 @@ def test_the_matrix_shows_seconds_failures_and_gaps(tmp_path: Path) -> None:
         "b          2.0      -",
     ]
     assert matrix.main(str(tmp_path)) == 1
+
+
+@pytest.fixture(scope="module")
+def with_a_new_lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which a lesson has just been added."""
+    clone = tmp_path_factory.mktemp("clone")
+    for name in ("coursekit", "tutorial_lib", "tests", "notebooks", "pyproject.toml"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, clone / name)
+    command = [sys.executable, ROOT / ".ci" / "new_lesson.py", "Partitions, replicas", "--root"]
+    subprocess.run([*command, clone], check=True, capture_output=True)
+    return clone
+
+
+def test_a_new_lesson_passes_lint(with_a_new_lesson: Path) -> None:
+    pytest.importorskip("ruff", reason="ruff comes with TUTORIAL_DEV=1")
+    new = f"{len(lessons()):02}"
+    patterns = (f"notebooks/{new}_*", f"coursekit/lessons/*_{new}", f"tests/answers/*_{new}.py")
+    written = [path for pattern in patterns for path in with_a_new_lesson.glob(pattern)]
+    assert len(written) == len(patterns)
+    for words in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *words, "--no-cache", *written]
+        done = subprocess.run(command, cwd=with_a_new_lesson, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_new_lesson_is_collected(with_a_new_lesson: Path) -> None:
+    new = f"{len(lessons()):02}"
+    code = (
+        "from coursekit.course.catalog import course_map\n"
+        "from coursekit.exercises.manifest import exercises_of\n"
+        "import answers\n"
+        f"entry, (exercise,) = course_map().entries[-1], exercises_of('{new}')\n"
+        "print(entry.number, entry.file, entry.title)\n"
+        "print(exercise.heading, len(answers.RIGHT[exercise.number]), len(answers.WRONG))"
+    )
+    environ = {**os.environ, "PYTHONPATH": f"{with_a_new_lesson}{os.pathsep}tests"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=with_a_new_lesson, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == f"{new} {new}_partitions_replicas.ipynb Partitions, replicas"
+    assert second.startswith(f"Exercise {new}.1 · TODO 1 ")
