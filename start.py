@@ -1,11 +1,11 @@
-"""The front door: install the kit into .venv beside this file, then run it.
+"""The entry point: install the course into .venv beside this file, then run it.
 
-    python3 start.py            PostgreSQL starts, JupyterLab opens at lesson 00
-    python3 start.py test       every test and every notebook
-    python3 start.py doctor     any other words go to the `tutorial` command
+    python3 start.py            start PostgreSQL, open JupyterLab at lesson 00
+    python3 start.py test       run every test and every notebook
+    python3 start.py doctor     pass any other words to the `tutorial` command
 
-Only the standard library is used here, in a form that old Pythons can read as well, so
-that they can say what is missing.
+This file uses only the standard library, and syntax that old Pythons can parse: they then print
+which version to install.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-STAMP = VENV / "installed"  # written last; holds what the environment was made from
+STAMP = VENV / "installed"  # written last; says what the environment was built from
 DEV = "[dev]"
 VERSIONS = ((3, 13), (3, 12), (3, 11))
 
 
 def main() -> int:
-    """Make the environment when need be, and hand over to it."""
+    """Build the environment unless it's up to date, then run the command in it."""
     if sys.version_info[:2] not in VERSIONS:
         return another_python()
     with environment_lock():
@@ -34,13 +34,13 @@ def main() -> int:
             install()
     words = sys.argv[1:] or ["lab"]
     if words[0] == "test":
-        # In two processes, for much of the time one of them waits; a notebook stays in one.
-        return run("-m", "pytest", "-n", "2", "--dist", "loadfile", *words[1:])
+        # Three processes on two cores: they wait a lot. A file, or notebook, stays in one process.
+        return run("-m", "pytest", "-n", "3", "--dist", "loadfile", *words[1:])
     return run("-c", "from coursekit.cli import main; main()", *words)
 
 
 def another_python() -> int:
-    """Start again under a Python that fits, or say which are wanted."""
+    """Run this file with a supported Python, or print which versions are supported."""
     for major, minor in VERSIONS:
         for command in (
             [f"python{major}.{minor}"],
@@ -55,7 +55,7 @@ def another_python() -> int:
 
 
 def works(command: list, version: tuple) -> bool:
-    """Whether a command really runs that version: a name on PATH may be an empty shim."""
+    """Return whether a command runs that version. A name on PATH may be an empty shim."""
     ask = f"import sys; raise SystemExit(sys.version_info[:2] != {version})"
     done = subprocess.call(
         [*command, "-c", ask], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -64,12 +64,12 @@ def works(command: list, version: tuple) -> bool:
 
 
 def python() -> Path:
-    """The environment's interpreter."""
+    """Return the path of the environment's interpreter."""
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def wanted() -> str:
-    """What the environment should be made from, in one line."""
+    """Return what the environment should be built from, in one line."""
     import tomllib  # it came with Python 3.11
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -78,14 +78,14 @@ def wanted() -> str:
 
 
 def stamp() -> str:
-    """What it was made from, or nothing when it is not whole."""
+    """Return what it was built from, or an empty string if it's incomplete."""
     if not python().exists() or not STAMP.exists():
         return ""
     return STAMP.read_text(encoding="utf-8")
 
 
 def install() -> None:
-    """Make .venv and install the kit with the versions that constraints.txt pins."""
+    """Create .venv and install the course with the versions that constraints.txt pins."""
     uv = shutil.which("uv")
     say(
         "Setting up the environment in .venv, with {}; once, for a minute or two.".format(
@@ -95,13 +95,13 @@ def install() -> None:
     clear()
     if uv:
         call([uv, "venv", "--quiet", "--python", sys.executable, str(VENV)])
-        # Without compiled files every import of the first hour would be four times slower.
+        # Without compiled files, every first import would be four times slower.
         call([uv, "pip", "install", "--python", str(python()), "--compile-bytecode", *packages()])
     else:
         with_pip()
     say("Getting ready for the first plot ...")
-    fonts = "from coursekit.course.jupyterlab import warm_up; warm_up()"
-    subprocess.call(  # it may fail: then the first plot takes longer
+    fonts = "from coursekit.course.fonts import build_font_cache; build_font_cache()"
+    subprocess.call(  # if it fails, the first plot takes longer
         [str(python()), "-c", fonts], cwd=str(ROOT), stderr=subprocess.DEVNULL
     )
     STAMP.write_text(wanted() + extras(), encoding="utf-8")
@@ -109,7 +109,7 @@ def install() -> None:
 
 
 def clear() -> None:
-    """Delete an old environment; on Windows a program that runs from it forbids that."""
+    """Delete an old environment. On Windows that fails while a program runs from it."""
     try:
         if VENV.exists():
             shutil.rmtree(VENV)
@@ -121,7 +121,7 @@ def clear() -> None:
 
 
 def with_pip() -> None:
-    """The same with venv and pip, which come with Python, and on Debian apart from it."""
+    """Create it with venv and pip. Python includes them, but Debian packages them separately."""
     try:
         import ensurepip  # noqa: F401
         import venv
@@ -145,7 +145,7 @@ def with_pip() -> None:
 
 
 def show_progress(lines: Iterable) -> list:
-    """One short line for every tenth package that pip takes up; gives back all lines."""
+    """Print a short line for every tenth package that pip collects. Return all of pip's lines."""
     kept = []
     for line in lines:
         kept.append(line.rstrip())
@@ -158,43 +158,43 @@ def show_progress(lines: Iterable) -> list:
 
 
 def packages() -> list:
-    """What is installed: this folder, editable, so that changes to it work at once."""
+    """Return pip's arguments: this folder, editable, so changes take effect at once."""
     return ["--constraint", str(ROOT / "constraints.txt"), "--editable", str(ROOT) + extras()]
 
 
 def extras() -> str:
-    """The tools of whoever changes the kit, when they are asked for."""
+    """Return the extra with the developers' tools if TUTORIAL_DEV asks for it."""
     return DEV if os.environ.get("TUTORIAL_DEV") else ""
 
 
 def call(command: list) -> None:
-    """Run a step of the installation, or end with what it said."""
+    """Run a step of the installation; exit if it fails."""
     done = subprocess.call(command, cwd=str(ROOT))
     if done:
         failed(done)
 
 
 def failed(code: int) -> NoReturn:
-    """End after a failed step; the environment stays unfinished, and is made anew next time."""
+    """Exit after a failed step. The environment stays incomplete; the next run rebuilds it."""
     stop(
         f"The installation failed with exit code {code}.",
-        "What went wrong stands above; the network is the usual cause. Run start.py again.",
+        "The cause is printed above; usually it's the network. Then run start.py again.",
     )
 
 
 def run(*words: str) -> int:
-    """Become the environment's Python; on Windows, run it and give its exit code."""
+    """Become the environment's Python; on Windows, run it and return its exit code."""
     path = str(python().parent) + os.pathsep + os.environ.get("PATH", "")
     environment = {**os.environ, "PATH": path}
     environment.pop("PYTHONHOME", None)
     os.chdir(str(ROOT))
-    if os.name != "nt":  # so that signals and the exit code are its own
+    if os.name != "nt":  # it gets the signals, and its exit code is ours
         os.execve(str(python()), [str(python()), *words], environment)  # noqa: S606
     return wait([str(python()), *words], env=environment)
 
 
 def wait(command: list, **options: object) -> int:
-    """Run a command to its end; Ctrl-C reaches it as well, and it ends in its own way."""
+    """Wait for a child. Ctrl-C reaches it too, so keep waiting until it has shut down."""
     process = subprocess.Popen(command, **options)
     while True:
         try:
@@ -205,12 +205,12 @@ def wait(command: list, **options: object) -> int:
 
 @contextmanager
 def environment_lock() -> Iterator:
-    """Hold a lock while looking at or making the environment."""
+    """Hold a lock while checking or building the environment."""
     with (ROOT / ".venv.lock").open("w") as file:
         if os.name == "nt":
             import msvcrt
 
-            while True:  # it gives up after ten seconds; an installation takes longer
+            while True:  # each attempt ends after ten seconds; an installation takes longer
                 try:
                     msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
                     break
@@ -224,12 +224,12 @@ def environment_lock() -> Iterator:
 
 
 def say(text: str) -> None:
-    """A line for the person who waits."""
+    """Print a line at once."""
     print(text, flush=True)
 
 
 def stop(what: str, do: str) -> NoReturn:
-    """End with what is wrong and what to do about it."""
+    """Exit with what's wrong and how to fix it."""
     sys.exit(f"{what} {do}")
 
 

@@ -12,10 +12,10 @@ from browser.findings import violations, wider
 from browser.jupyterlab import DARK, LIGHT, PANEL, SMALL, WIDE, Desk
 from coursekit.course.catalog import lesson_path, lessons
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.samples(3)]
 OUTPUTS = f"{PANEL} .jp-OutputArea-output"
-# matplotlib draws them and JupyterLab shows them; neither has a place for a text. It stands
-# in the cell below: a test of the lessons holds that.
+# Neither matplotlib nor JupyterLab has a place for a description. It's in the cell below: a test
+# of the notebooks checks that.
 CHARTS = ".jp-RenderedImage img"
 DESCRIPTION = re.compile(r"accDescr \{(.*?)\}", re.DOTALL)
 SHOWN_AS = {
@@ -66,6 +66,7 @@ def test_a_drawing_has_a_name_and_tells_the_same_in_words(desk: Desk, number: st
         assert _words(words.text_content()) == _words(re.findall(DESCRIPTION, drawing)[0])
 
 
+@pytest.mark.samples(3, each="theme")
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_nothing_is_cut_off_or_hard_to_read(desk: Desk, number: str, theme: str) -> None:
     """Of what the kit shows, at both widths; what axe-core calls serious or critical."""
