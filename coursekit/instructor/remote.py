@@ -1,6 +1,7 @@
-"""An answer in another process: the kernel of a learner's notebook, asked from outside.
+"""A submission in another process: a learner's notebook, whose kernel is queried from outside.
 
-Nothing that the notebook does can reach the check here. From there come plain data only.
+Nothing the notebook does can change the check, which runs here. The kernel only returns plain
+data; its half is `coursekit.exercises.probe_reply`.
 """
 
 from __future__ import annotations
@@ -12,32 +13,31 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from sqlalchemy import URL, Engine, NullPool, make_url
+from sqlalchemy import Engine
 
 from coursekit.course.lesson import Lesson
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import ProbeResult
-from coursekit.exercises.local import TOO_LONG, in_time
-from coursekit.exercises.submission import LIMITS, SECONDS, Probe, Submission
+from coursekit.exercises.local import CALL_TIMEOUT, TOO_LONG
+from coursekit.exercises.submission import Probe, Submission
 from coursekit.kernel.client import start_new_kernel
-from tutorial_lib.db import make_engine
 
-CELL_SECONDS = 60  # that one cell may take
-GRACE = 3  # seconds that a kernel has to answer after it was interrupted
-POLL_INTERVAL = 0.5  # seconds between two looks at whether it lives
+CELL_TIMEOUT = 60.0  # seconds that one cell may take
+GRACE = 3.0  # seconds that a kernel has to reply after an interrupt
+POLL_INTERVAL = 0.5  # seconds between two checks that the kernel is alive
+# The module is named, not imported: the expression is evaluated in the learner's kernel.
+REPLY = "__import__('coursekit.exercises.probe_reply', fromlist=['reply']).reply"
 
 
 class KernelGone(RuntimeError):
-    """The kernel has ended, or does not react even to an interrupt."""
+    """The kernel has ended, or doesn't react even to an interrupt."""
 
 
 class Kernel:
-    """A notebook's kernel. Use it in `with`.
-
-    folder  its working directory
-    """
+    """A notebook's kernel. Use it in `with`."""
 
     def __init__(self, folder: Path) -> None:
+        """Start a kernel whose working directory is `folder`."""
         self._manager, self._client = start_new_kernel(cwd=str(folder))
 
     def __enter__(self) -> Kernel:
@@ -48,24 +48,33 @@ class Kernel:
         self._manager.shutdown_kernel(now=True)
         self._manager.context.destroy()
 
-    def run(self, code: str, seconds: float = CELL_SECONDS, **expressions: str) -> dict[str, Any]:
-        """Run code, then evaluate expressions; gives the content of the kernel's reply.
+    def run(self, code: str, timeout: float = CELL_TIMEOUT, **expressions: str) -> dict[str, Any]:
+        """Run code, then evaluate expressions, and return the content of the kernel's reply.
 
-        Raises TimeoutError when it does not end in time, and was interrupted; KernelGone.
+        Args:
+            code: The source of a cell.
+            timeout: Seconds after which the kernel is interrupted.
+            **expressions: Expressions by name; the reply has their values by the same names.
+
+        Raises:
+            TimeoutError: The code didn't end in time and was interrupted.
+            KernelGone: The kernel has ended, or ignored the interrupt.
+
         """
         request = self._client.execute(
             code, user_expressions=expressions, allow_stdin=False, stop_on_error=False
         )
-        reply = self._reply(request, seconds)
+        reply = self._reply(request, timeout)
         if reply is not None:
             return reply
         self._manager.interrupt_kernel()
         if self._reply(request, GRACE) is None:
-            raise KernelGone("it hangs, and does not react to an interrupt")
-        raise TimeoutError(f"it did not end within {seconds:.0f} seconds")
+            raise KernelGone("it hangs, and doesn't react to an interrupt")
+        raise TimeoutError(f"it did not end within {timeout:.0f} seconds")
 
-    def _reply(self, request: str, seconds: float) -> dict[str, Any] | None:
-        deadline = time.monotonic() + seconds
+    def _reply(self, request: str, timeout: float) -> dict[str, Any] | None:
+        """Return the content of the reply to a request, or None if it doesn't come in time."""
+        deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:
                 message = self._client.get_shell_msg(timeout=POLL_INTERVAL)
@@ -80,7 +89,7 @@ class Kernel:
 
 
 class RemoteSubmission(Submission):
-    """An answer that was given in a kernel."""
+    """A submission whose code runs in a kernel."""
 
     def __init__(
         self, slug: str, initial_state: InitialState | None, lesson: Lesson | None, kernel: Kernel
@@ -88,51 +97,30 @@ class RemoteSubmission(Submission):
         super().__init__(slug, initial_state, lesson)
         self._kernel = kernel
 
-    def call(self, probe: Probe, *arguments: Any) -> ProbeResult:  # noqa: D102  as in Answer
-        sent = [probe.__module__, probe.__name__, [_packed(each) for each in arguments]]
-        call = (
-            f"__import__({__name__!r}, fromlist=['reply']).reply({json.dumps(sent)!r}, globals())"
-        )
+    def call(self, probe: Probe, *arguments: Any) -> ProbeResult:  # noqa: D102  as in Submission
+        request = [probe.__module__, probe.__name__, [_packed(each) for each in arguments]]
+        expression = f"{REPLY}({json.dumps(request)!r}, globals())"
         try:
-            content = self._kernel.run("", SECONDS + GRACE, said=call)
+            content = self._kernel.run("", CALL_TIMEOUT + GRACE, result=expression)
         except TimeoutError:
             return ProbeResult(error=TOO_LONG)
         except KernelGone as error:
-            return ProbeResult(error=f"the kernel cannot be asked: {error}")
-        return _unpacked(content.get("user_expressions", {}).get("said", {}))
-
-
-def reply(sent: str, names: dict[str, Any]) -> str:
-    """In the kernel: run the probe that was named, and say what came of it."""
-    from importlib import import_module
-
-    module, name, packed = json.loads(sent)
-    arguments = tuple(_argument(each) for each in packed)
-    outcome = in_time(getattr(import_module(module), name), names, arguments)
-    for argument in arguments:
-        if isinstance(argument, Engine):
-            argument.dispose()
-    return json.dumps([repr(outcome.value), outcome.error])
+            return ProbeResult(error=f"the kernel doesn't respond: {error}")
+        return _probe_result(content.get("user_expressions", {}).get("result", {}))
 
 
 def _packed(argument: Any) -> dict[str, str]:
+    """Return an argument as JSON can hold it: an engine as its URL, plain data as its repr."""
     if isinstance(argument, Engine):
         return {"engine": argument.url.render_as_string(hide_password=False)}
     return {"plain": repr(argument)}
 
 
-def _argument(packed: dict[str, str]) -> Any:
-    if "plain" in packed:
-        return ast.literal_eval(packed["plain"])
-    url: URL = make_url(packed["engine"])
-    return make_engine(url, connect_args={"options": LIMITS}, poolclass=NullPool)
-
-
-def _unpacked(said: dict[str, Any]) -> ProbeResult:
-    """What came back; whatever is not of our form was not made by us."""
+def _probe_result(evaluated: dict[str, Any]) -> ProbeResult:
+    """Read the kernel's reply. The notebook may have replaced our half, so trust no form."""
     try:
-        value, error = json.loads(ast.literal_eval(said["data"]["text/plain"]))
+        value, error = json.loads(ast.literal_eval(evaluated["data"]["text/plain"]))
         return ProbeResult(ast.literal_eval(value), str(error))
     except (KeyError, ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        why = f"{said.get('ename', 'no answer')}: {said.get('evalue', 'the kernel gave none')}"
-        return ProbeResult(error=why)
+        name, message = evaluated.get("ename", "no reply"), evaluated.get("evalue", "")
+        return ProbeResult(error=f"{name}: {message or 'the kernel sent no result'}")
