@@ -26,13 +26,7 @@ from support.attempts import BETWEEN, blank
 pytestmark = pytest.mark.slow
 # Nothing of an account: where nbgrader looks for settings of its own.
 CONFIG = "c = get_config()\nc.CourseDirectory.course_id = 'setup'\n"
-# For every change these; the others every week.
-SAMPLE = ("01", "07")
-LESSONS = [
-    pytest.param(number, marks=() if number in SAMPLE else pytest.mark.weekly)
-    for number in lessons()
-    if exercises_of(number)
-]
+LESSONS = [number for number in lessons() if exercises_of(number)]
 
 
 @pytest.fixture
@@ -96,6 +90,7 @@ def ours(notebook: dict[str, Any], lesson: str) -> dict[str, float]:
     }
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_nbgrader_gives_the_points_that_we_would_give(course: Path, lesson: str) -> None:
     path, name = course / lesson_path(lesson).name, f"lesson{lesson}"

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from answers import RIGHT as RIGHT_ANSWERS
-from coursekit.course.opening import opened
+from coursekit.course.open_lessons import opened
 from coursekit.course.starting_state import read_project
+from coursekit.exercises.check import verdict_on
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import all_exercises
-from coursekit.exercises.notebook_api import verdict_on
 from coursekit.exercises.verdict import DONE, NOT_STARTED, Verdict
 from support.attempts import blank, reference, run_probe, tried
 from tutorial_lib.db import make_engine
@@ -20,14 +20,8 @@ from tutorial_lib.explorer import snapshot
 
 pytestmark = pytest.mark.usefixtures("answers")
 EXERCISES = all_exercises()
-# One more of each exercise is tried for every change, all every week.
 RIGHT = [
-    pytest.param(
-        one,
-        code,
-        id=f"{one.number}-{place}",
-        marks=[pytest.mark.slow, *([pytest.mark.weekly] if place else [])],
-    )
+    pytest.param(one, code, id=f"{one.number}-{place}")
     for one in EXERCISES
     for place, code in enumerate(RIGHT_ANSWERS[one.number])
 ]
@@ -49,6 +43,8 @@ def test_the_solution_is_done_and_looking_changes_nothing(exercise: Exercise) ->
     assert verdict.state == DONE, verdict
 
 
+@pytest.mark.slow
+@pytest.mark.samples(1, each="exercise")
 @pytest.mark.parametrize(("exercise", "code"), RIGHT)
 def test_another_right_answer_is_done(exercise: Exercise, code: str) -> None:
     verdict = tried(exercise, code)
@@ -65,7 +61,7 @@ def trace(exercise: Exercise) -> Any:
         sequences = [tuple(row) for row in connection.execute(text(SEQUENCES))]
         tables = {
             name: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{name}"'))))
-            for kind, name in snapshot(engine).things
+            for kind, name in snapshot(engine).objects
             if kind == "table"
         }
     schema = snapshot(engine)

@@ -15,17 +15,10 @@ from support.attempts import reference, tried
 
 pytestmark = pytest.mark.usefixtures("answers")
 EXERCISES = all_exercises()
-# Two of each exercise are tried for every change, all every week.
-SAMPLE = 2
 WRONG = [
-    pytest.param(
-        one,
-        wrong,
-        id=f"{one.number}-{wrong.name}",
-        marks=[pytest.mark.slow, *([pytest.mark.weekly] if place >= SAMPLE else [])],
-    )
+    pytest.param(one, wrong, id=f"{one.number}-{wrong.name}")
     for one in EXERCISES
-    for place, wrong in enumerate(WRONG_ANSWERS[one.number])
+    for wrong in WRONG_ANSWERS[one.number]
 ]
 NAMED = [one for one in EXERCISES if one.names]
 # In these an answer is a file; what it does is looked at in another database.
@@ -59,6 +52,8 @@ def told(verdict: Verdict) -> str:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.samples(2, each="exercise")
 @pytest.mark.parametrize(("exercise", "wrong"), WRONG)
 def test_a_wrong_answer_gets_the_message_meant_for_it(exercise: Exercise, wrong: Any) -> None:
     verdict = tried(exercise, wrong.code)
@@ -66,10 +61,8 @@ def test_a_wrong_answer_gets_the_message_meant_for_it(exercise: Exercise, wrong:
     assert wrong.says in told(verdict)
 
 
-@pytest.mark.parametrize(
-    "form",
-    [pytest.param(f, marks=pytest.mark.slow if n > 1 else ()) for n, f in enumerate(USELESS)],
-)
+@pytest.mark.samples(2, each="exercise")
+@pytest.mark.parametrize("form", USELESS)
 @pytest.mark.parametrize("exercise", NAMED, ids=lambda one: one.number)
 def test_a_useless_answer_is_refused(exercise: Exercise, form: str) -> None:
     code = "".join(USELESS[form].format(name=name) for name in exercise.names)
@@ -80,7 +73,7 @@ def test_a_useless_answer_is_refused(exercise: Exercise, form: str) -> None:
 def test_an_answer_that_hangs_is_stopped(
     exercise: Exercise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "SECONDS", 0.2)
+    monkeypatch.setattr(local, "CALL_TIMEOUT", 0.2)
     verdict = tried(exercise, "".join(HANGS.format(name=name) for name in exercise.names))
     assert verdict.state == NOT_YET
 

@@ -23,21 +23,21 @@ FIRST = EXERCISES[0]
 CHEATS = {
     "replaces the check": "import coursekit\ncoursekit.check = lambda number: None\n",
     "replaces the judge": (
-        "from coursekit.exercises import learner, verdict\n"
-        "verdict.judge = learner.judge = lambda exercise, answer: "
+        "from coursekit.exercises import check, verdict\n"
+        "verdict.judge = check.judge = lambda exercise, answer: "
         "verdict.Verdict(exercise, 'done')\n"
     ),
     "makes all things equal": (
-        "from coursekit.exercises import exercise\n"
-        "exercise._same = lambda got, expected: True\n"
-        "exercise.Item.good = True\n"
+        "from coursekit.exercises import items\n"
+        "items._same = lambda got, expected: True\n"
+        "items.CheckItem.good = True\n"
     ),
     "replaces the manifest": (
         "from coursekit.exercises import manifest\n"
         "manifest.find = manifest.exercises_of = lambda *a: ()\n"
     ),
     "answers for the probes": (
-        "from coursekit.exercises import remote\n"
+        "from coursekit.instructor import remote\n"
         'remote.reply = lambda sent, names: \'["True", ""]\'\n'
     ),
     "notes it as done": (
@@ -85,11 +85,8 @@ def test_solutions_are_done(run: None) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "cheat",
-    # A kernel for each: three in the quick run, all in the slow one.
-    [pytest.param(c, marks=pytest.mark.slow if n > 2 else ()) for n, c in enumerate(CHEATS)],
-)
+@pytest.mark.samples(3)  # each takes a kernel
+@pytest.mark.parametrize("cheat", CHEATS)
 def test_a_notebook_cannot_reach_the_check(run: None, cheat: str) -> None:
     verdict = first(CHEATS[cheat] + "".join(f"{name} = 42\n" for name in FIRST.names))
     assert verdict.state != DONE

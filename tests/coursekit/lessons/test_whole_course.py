@@ -18,15 +18,7 @@ from coursekit.instructor.isolated_run import use_workspace
 from coursekit.instructor.source_edition import canonical, canonical_outputs
 
 pytestmark = pytest.mark.slow
-# For every change these; the others every week.
-SAMPLE = ("01", "06", "11", "13")
-each_lesson = pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=() if number in SAMPLE else pytest.mark.weekly)
-        for number, path in lessons().items()
-    ],
-)
+each_lesson = pytest.mark.parametrize("path", lessons().values(), ids=lambda path: path.stem)
 # What these do is done by nbclient, with which `refresh` runs every lesson: two will do.
 two_lessons = pytest.mark.parametrize(
     "path", [lessons()["01"], lessons()["07"]], ids=lambda path: path.stem
@@ -51,6 +43,7 @@ def outputs(cells: list[dict[str, Any]]) -> list[str]:
     return [json.dumps(one, sort_keys=True) for one in kept]
 
 
+@pytest.mark.samples(2)
 @each_lesson
 def test_run_all_twice_in_one_kernel_gives_the_same_outputs(path: Path, elsewhere: Path) -> None:
     quick_nbformat()
@@ -69,6 +62,7 @@ def test_run_all_twice_in_one_kernel_gives_the_same_outputs(path: Path, elsewher
     assert outputs(run[size:]) == stored
 
 
+@pytest.mark.samples(1)
 @two_lessons
 def test_jupyter_execute_runs_it(path: Path, elsewhere: Path) -> None:
     command = [*PROGRAM, "jupyter", "execute", f"--output={elsewhere / 'out'}", str(path)]
@@ -76,6 +70,7 @@ def test_jupyter_execute_runs_it(path: Path, elsewhere: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.samples(1)
 @two_lessons
 def test_nbconvert_makes_a_page_of_it(path: Path, elsewhere: Path) -> None:
     command = [*PROGRAM, "nbconvert", "--execute", "--to", "html", f"--output-dir={elsewhere}"]
@@ -84,6 +79,7 @@ def test_nbconvert_makes_a_page_of_it(path: Path, elsewhere: Path) -> None:
     assert (elsewhere / f"{path.stem}.html").stat().st_size > 100_000
 
 
+@pytest.mark.samples(1)
 @two_lessons
 def test_papermill_runs_every_cell(path: Path, elsewhere: Path) -> None:
     """Papermill knows no error that is meant: it runs all cells, then names the first one."""
