@@ -1,9 +1,9 @@
 """Other runners as witnesses: what each makes of the course, and of notebooks that are broken.
 
-    python tests/test_runners.py        write docs/runners.md anew
+    python tests/test_runners.py        write docs/runners.md
 
-Slow, and the whole course with each of them, so run with `-m wide`. For every change,
-test_whole_course.py takes two lessons through them.
+Each of them runs the whole course, so only every week. For a change, test_whole_course.py runs a
+lesson with each.
 """
 
 from __future__ import annotations

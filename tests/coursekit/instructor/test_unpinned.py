@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-
 import pytest
-import yaml
-from typer.main import get_command
 
-from coursekit.cli import app
 from coursekit.instructor import unpinned
 from coursekit.instructor.verification import Options
-from coursekit.settings import ROOT
 
 CHANGED = {"alembic": ("1.20", "1.21"), "pandas": ("3.1", "3.2"), "mako": ("1.3", "1.4")}
 
@@ -57,17 +51,3 @@ def test_what_was_set_back_is_the_newest_again(installed: dict[str, str]) -> Non
 def test_nothing_is_installed_when_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpinned, "changed", lambda: pytest.fail("nobody asked"))
     assert list(unpinned.bisect([], Options())) == []
-
-
-def test_the_workflow_uses_commands_and_options_that_there_are() -> None:
-    path = ROOT / ".github" / "workflows" / "course.yml"
-    workflow = yaml.safe_load(path.read_text("utf-8"))
-    (wide,) = (step["run"] for step in workflow["jobs"].pop("wide")["steps"] if "run" in step)
-    assert wide.endswith(" .ci/run wide")
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    commands = [shlex.split(step["run"]) for step in steps if "run" in step]
-    assert len(commands) == 3
-    known = get_command(app).commands  # type: ignore[attr-defined]
-    for python, start, name, *words in commands:
-        assert (python, start) == ("python", "start.py")
-        known[name].make_context(name, words)  # raises for what it does not know
