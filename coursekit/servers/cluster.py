@@ -13,7 +13,8 @@ import psutil
 from coursekit.errors import ServerError
 from coursekit.files import write_atomic
 from coursekit.servers.binaries import Programs, find_programs, wheel_version
-from coursekit.servers.credentials import HOST, USER, Credentials
+from coursekit.servers.credentials import USER, Credentials
+from coursekit.servers.ports import HOST
 from coursekit.servers.server import one_sentence
 
 # The same on every machine: how text sorts, what language messages have, what time it is.

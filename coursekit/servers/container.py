@@ -17,8 +17,9 @@ import psycopg2
 from sqlalchemy import URL
 
 from coursekit.errors import ServerError
-from coursekit.servers.credentials import DATABASE, HOST, USER
+from coursekit.servers.credentials import DATABASE, USER
 from coursekit.servers.docker import EMBEDDED, engine, says
+from coursekit.servers.ports import HOST
 from coursekit.servers.server import (
     Server,
     ask_version,

@@ -13,6 +13,7 @@ import typer
 
 from coursekit import cli
 from coursekit.servers import credentials
+from coursekit.servers.ports import free_port
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import Server
 
@@ -141,7 +142,7 @@ def test_an_unknown_lesson_is_one_paragraph() -> None:
 def test_no_command_shows_or_stores_the_password(tmp_path: Path) -> None:
     home = tmp_path / "server"
     home.mkdir(mode=0o700)
-    credentials.save(home / "server.json", credentials.Credentials(credentials.free_port(), CANARY))
+    credentials.save(home / "server.json", credentials.Credentials(free_port(), CANARY))
     environ = {"TUTORIAL_SERVER_HOME": str(home), "TUTORIAL_WORKSPACE": str(tmp_path / "space")}
     try:
         said = [

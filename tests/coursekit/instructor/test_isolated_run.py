@@ -18,7 +18,7 @@ from sqlalchemy import URL
 
 from coursekit.instructor.isolated_run import MEMORY, remove_stale
 from coursekit.servers.cluster import Cluster
-from coursekit.servers.credentials import free_port
+from coursekit.servers.ports import free_port
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import Server, admin
 from coursekit.settings import APP, ROOT, read_settings, short_hash

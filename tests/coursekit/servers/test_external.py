@@ -17,7 +17,7 @@ from sqlalchemy import URL, make_url
 
 from coursekit import servers
 from coursekit.errors import ServerError
-from coursekit.servers.credentials import free_port
+from coursekit.servers.ports import free_port
 from coursekit.servers.server import Server, admin, supported
 from tutorial_lib.config import PARTS
 from tutorial_lib.errors import Problem, SettingsError
