@@ -98,7 +98,8 @@ def lint(session: nox.Session) -> None:
     module(session, "ruff", "check", ".")
     module(session, "ruff", "format", "--check", ".")
     module(session, "mypy")
-    module(session, "mypy", "--strict", "noxfile.py", *map(str, Path(".ci").rglob("*.py")))
+    own = ("noxfile.py", *map(str, Path(".ci").rglob("*.py")))
+    module(session, "mypy", "--strict", "--explicit-package-bases", *own)
     session.run(str(Path(PYTHON).with_name("lint-imports")))
     pip(session, "check")
 
