@@ -30,9 +30,9 @@ target_metadata = Base.metadata
 assert {models.User.__tablename__, orders.Order.__tablename__} <= set(target_metadata.tables)
 
 # A migration that cannot get its lock gives up, rather than make all others wait behind it.
-LOCK_TIMEOUT = "5s"
+LOCK_TIMEOUT = 5.0  # seconds
 # Two deployments at once take turns: the second finds nothing left to do.
-ADVISORY_LOCK_TIMEOUT = 60  # seconds
+ADVISORY_LOCK_TIMEOUT = 60.0  # seconds
 
 
 def get_url() -> URL:

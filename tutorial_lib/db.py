@@ -1,8 +1,4 @@
-"""The database connection of an application: engine, session, Base, get_db.
-
-This module knows nothing of lessons and starts nothing when it is imported; it can be
-lifted into a FastAPI application as it is.
-"""
+"""An application's database connection: engine, session, Base, get_db."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, MetaData, create_engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
-# Constraints get names that can be told beforehand: a migration that drops one needs them.
+# Predictable constraint names: a migration that drops a constraint needs its name.
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -23,35 +19,41 @@ NAMING_CONVENTION = {
 
 
 class Base(DeclarativeBase):
-    """What every model inherits; its metadata is what Alembic compares the database with."""
+    """Base class of all models. Alembic compares its metadata with the database."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
-# Bound to an engine later, by connect(); until then a session says that it has none.
+# connect() binds it to an engine; until then, a session raises UnboundExecutionError.
 SessionLocal = sessionmaker(autoflush=False)
 
 
-def make_engine(url: URL | str, *, lock_timeout: str | None = None, **options: Any) -> Engine:
-    """An engine for `url` whose errors never show the parameters of a statement.
+def make_engine(url: URL | str, *, lock_timeout: float | None = None, **options: Any) -> Engine:
+    """Create an engine whose errors never show the parameters of a statement.
 
-    lock_timeout  how long a statement waits for a lock, as PostgreSQL writes it (`5s`);
-                  None leaves it to the server
-    options       go to `sqlalchemy.create_engine` as they are
+    Args:
+        url: The database URL.
+        lock_timeout: How many seconds a statement waits for a lock; 0 for no limit, None for
+            the server's default.
+        options: Passed to `sqlalchemy.create_engine`.
+
     """
     arguments = dict(options.pop("connect_args", {}))
-    if lock_timeout:
-        # Sent with the connection, so that env.py needs no statement of its own; added to
-        # what the address already asks for, which it would otherwise replace.
-        asked = arguments.get("options") or _options_of(url)
-        arguments["options"] = f"{asked} -c lock_timeout={lock_timeout}".strip()
+    if lock_timeout is not None:
+        # Part of the connection's options, so env.py needs no extra statement. connect_args
+        # would replace the options in the URL, so they're copied here.
+        given = arguments.get("options") or _options_of(url)
+        arguments["options"] = f"{given} -c lock_timeout={round(lock_timeout * 1000)}".strip()
     return create_engine(url, hide_parameters=True, connect_args=arguments, **options)
 
 
 def connect(url: URL | str, **options: Any) -> Engine:
-    """An engine for `url`, to which SessionLocal is bound from now on.
+    """Create an engine for `url` and bind SessionLocal to it.
 
-    `options` go to make_engine.
+    Args:
+        url: The database URL.
+        options: Passed to `make_engine`.
+
     """
     engine = make_engine(url, **options)
     SessionLocal.configure(bind=engine)
@@ -59,7 +61,7 @@ def connect(url: URL | str, **options: Any) -> Engine:
 
 
 def get_db() -> Iterator[Session]:
-    """Give one session and close it in all cases; FastAPI calls it through Depends."""
+    """Yield a session and close it afterwards; use it in FastAPI as `Depends(get_db)`."""
     db = SessionLocal()
     try:
         yield db

@@ -1,13 +1,11 @@
-"""A service in use: functions that run again and again while something else happens.
+"""Simulate a service in use: functions called again and again while something else happens.
 
-    def read(connection):
-        connection.execute(text("SELECT count(*) FROM users"))
+def read(connection):
+    connection.execute(text("SELECT count(*) FROM users"))
 
-    with workload.run(engine, readers=read) as seen:
-        ...  # a migration, a backfill, a deployment
-    seen.errors, seen.longest("readers")
-
-This module knows nothing of lessons; it can be lifted into an application as it is.
+with workload.run(engine, readers=read) as report:
+    ...  # a migration, a backfill, a deployment
+report.errors, report.longest("readers")
 """
 
 from __future__ import annotations
@@ -32,9 +30,12 @@ Worker = Callable[[Connection], object]
 class Call:
     """One call of a worker.
 
-    begun    seconds since the load began
-    seconds  it took, with the wait for a connection and the commit
-    error    name and first line of what went wrong; nothing when all went well
+    Attributes:
+        worker: Its name.
+        started: When it started, in seconds since the workload started.
+        seconds: How long it took, including the wait for a connection and the commit.
+        error: Name and first line of its exception; empty if it succeeded.
+
     """
 
     worker: str
@@ -45,34 +46,34 @@ class Call:
 
 @dataclass
 class WorkloadReport:
-    """What the workers have met; grows while they run."""
+    """The calls of all workers; it grows while they run."""
 
     calls: list[Call] = field(default_factory=list)
 
     @property
     def errors(self) -> list[str]:
-        """What went wrong, `worker: error`, each once, in the order in which it came."""
+        """Each distinct error as `worker: error`, in the order they first occurred."""
         return list(dict.fromkeys(f"{c.worker}: {c.error}" for c in self.calls if c.error))
 
     def longest(self, worker: str) -> float:
-        """The seconds that this worker's longest call took; 0 when it has made none."""
+        """Return how many seconds a worker's longest call took, or 0 without any call."""
         return max((call.seconds for call in self.calls if call.worker == worker), default=0.0)
 
     def count(self, worker: str) -> int:
-        """How many calls of this worker went well."""
+        """Return the number of a worker's successful calls."""
         return sum(call.worker == worker and not call.error for call in self.calls)
 
     def frame(self) -> pd.DataFrame:
-        """A row for each call, in the order in which they began: worker, begun, seconds, error."""
+        """Return a DataFrame with one row per call, ordered by start."""
         import pandas as pd
 
         rows = sorted(self.calls, key=lambda call: call.started)
-        return pd.DataFrame(rows, columns=["worker", "begun", "seconds", "error"])
+        return pd.DataFrame(rows, columns=["worker", "started", "seconds", "error"])
 
     def __repr__(self) -> str:
         workers = sorted({call.worker for call in self.calls})
         lines = [f"{name}: {self._errors_of(name)}" for name in workers]
-        return "\n".join(lines) or "Nobody has called yet."
+        return "\n".join(lines) or "No calls yet."
 
     def _errors_of(self, worker: str) -> str:
         mine = [error for error in self.errors if error.startswith(f"{worker}: ")]
@@ -80,23 +81,29 @@ class WorkloadReport:
 
 
 @contextmanager
-def run(engine: Engine, /, **workers: Worker) -> Iterator[WorkloadReport]:
-    """Run each worker in a thread of its own until the end of the block, over and over.
+def run(bind: Engine | Connection, /, **workers: Worker) -> Iterator[WorkloadReport]:
+    """Call each worker repeatedly, in its own thread, until the block ends.
 
-    A worker gets a connection with a transaction that is committed after it, as one request
-    of a service would. Its errors are noted, and it goes on. The block begins after every
-    worker has been called once, and ends after each has been called once more.
+    A worker is called with a connection whose transaction is committed afterwards, like one
+    request to a service. Its errors are recorded, and it's called again. The block starts
+    once every worker has been called; after the block, each is called one last time.
+
+    Args:
+        bind: The database. Of a connection, only the engine is used.
+        workers: The functions to call, by name.
+
     """
-    seen, stop = WorkloadReport(), threading.Event()
+    engine = bind.engine
+    report, stop = WorkloadReport(), threading.Event()
     called = threading.Semaphore(0)
-    begin = time.monotonic()
+    start = time.monotonic()
 
-    def serve(name: str, work: Worker) -> None:
-        seen.calls.append(_called(engine, name, work, begin))
+    def serve(name: str, worker: Worker) -> None:
+        report.calls.append(_call(engine, name, worker, start))
         called.release()
         while not stop.wait(PAUSE):
-            seen.calls.append(_called(engine, name, work, begin))
-        seen.calls.append(_called(engine, name, work, begin))  # meets what the block has left
+            report.calls.append(_call(engine, name, worker, start))
+        report.calls.append(_call(engine, name, worker, start))  # sees the state after the block
 
     threads = [threading.Thread(target=serve, args=each, daemon=True) for each in workers.items()]
     for thread in threads:
@@ -104,18 +111,18 @@ def run(engine: Engine, /, **workers: Worker) -> Iterator[WorkloadReport]:
     try:
         for _ in threads:
             called.acquire()
-        yield seen
+        yield report
     finally:
         stop.set()
         for thread in threads:
             thread.join()
 
 
-def _called(engine: Engine, name: str, work: Worker, begin: float) -> Call:
-    start, error = time.monotonic(), ""
+def _call(engine: Engine, name: str, worker: Worker, start: float) -> Call:
+    begun, error = time.monotonic(), ""
     try:
         with engine.begin() as connection:
-            work(connection)
-    except Exception as problem:  # whatever it is, it belongs to the report
+            worker(connection)
+    except Exception as problem:  # whatever it is, it belongs in the report
         error = f"{type(problem).__name__}: {str(problem).strip().partition(chr(10))[0]}"
-    return Call(name, start - begin, time.monotonic() - start, error)
+    return Call(name, begun - start, time.monotonic() - begun, error)

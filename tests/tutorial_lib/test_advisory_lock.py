@@ -112,11 +112,11 @@ def test_when_patience_ends_the_error_says_whose_turn_it_is(url: URL, engine: En
         end(process)
     told = str(caught.value)
     assert told.startswith(
-        "The turn 'alembic' did not come within 0.2 seconds. "
-        f"It is the turn of alembic, process {process.pid} on "
+        "The advisory lock 'alembic' wasn't free within 0.2 seconds. "
+        f"It's held by alembic, process {process.pid} on "
     )
     assert told.endswith(
-        "Wait for it and run this again; or end that process, and its turn ends with it."
+        "Wait until it's released, then run this again. Ending that process releases it too."
     )
 
 
@@ -235,14 +235,14 @@ def test_a_wait_inside_postgresql_would_deadlock_with_it(engine: Engine) -> None
 
 
 def test_it_says_who_it_is_in_as_many_bytes_as_postgresql_keeps() -> None:
-    who = module._who("a" * 100)
+    who = module._application_name("a" * 100)
     assert who.startswith("a" * 30 + f", process {os.getpid()} on ")
     assert len(who) <= 63
 
 
 def test_the_error_of_the_environment_is_one_line(own: URL, engine: Engine) -> None:
     env = (ROOT / "alembic" / "env.py").read_text()
-    assert "PATIENCE = 60" in env
+    assert "ADVISORY_LOCK_TIMEOUT = 60.0" in env
     code = (
         "import pathlib, alembic.config, tutorial_lib.advisory_lock as module\n"
         "original = module.advisory_lock\n"
@@ -254,5 +254,7 @@ def test_the_error_of_the_environment_is_one_line(own: URL, engine: Engine) -> N
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
         )
     assert done.returncode == 255
-    assert done.stdout.startswith("FAILED: The turn 'alembic' did not come within 0 seconds.")
+    assert done.stdout.startswith(
+        "FAILED: The advisory lock 'alembic' wasn't free within 0 seconds."
+    )
     assert "Traceback" not in done.stderr

@@ -63,7 +63,7 @@ def test_errors_never_show_the_values_of_a_statement(engine: Engine) -> None:
 
 
 def test_a_lock_timeout_reaches_the_server(url: URL) -> None:
-    with db.make_engine(url, lock_timeout="3s").connect() as connection:
+    with db.make_engine(url, lock_timeout=3).connect() as connection:
         assert connection.scalar(text("SHOW lock_timeout")) == "3s"
 
 
@@ -71,9 +71,9 @@ def test_a_lock_timeout_reaches_the_server(url: URL) -> None:
 def test_a_lock_timeout_is_added_to_other_options(url: URL, place: str) -> None:
     options = "-c search_path=elsewhere"
     if place == "address":
-        engine = db.make_engine(url.update_query_dict({"options": options}), lock_timeout="3s")
+        engine = db.make_engine(url.update_query_dict({"options": options}), lock_timeout=3)
     else:
-        engine = db.make_engine(url, lock_timeout="3s", connect_args={"options": options})
+        engine = db.make_engine(url, lock_timeout=3, connect_args={"options": options})
     with engine.connect() as connection:
         assert connection.scalar(text("SHOW search_path")) == "elsewhere"
         assert connection.scalar(text("SHOW lock_timeout")) == "3s"

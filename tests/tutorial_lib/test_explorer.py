@@ -10,7 +10,7 @@ from coursekit.servers.server import Server
 from tutorial_lib import explorer
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import ExplorerError
-from tutorial_lib.explorer.inspect import ConnectionInfo
+from tutorial_lib.explorer.connection import ConnectionInfo
 
 TABLES = """
 CREATE TABLE users (
@@ -77,7 +77,7 @@ def test_an_unknown_table_is_told_which_there_are(filled: Engine) -> None:
         explorer.columns(filled, "user")
     assert str(caught.value) == (
         "There is no table 'user'. The tables are: Order, users. "
-        "Look at explorer.tables(engine), or run the migration that makes it."
+        "Check the spelling, or run the migration that creates it."
     )
 
 

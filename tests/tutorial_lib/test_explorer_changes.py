@@ -225,6 +225,6 @@ def test_without_a_project_there_are_no_revisions(engine: Engine, tmp_path: Path
     with pytest.raises(Problem) as caught:
         explorer.revisions(engine, tmp_path / "shop")
     assert str(caught.value) == (
-        "There is no alembic.ini in shop. It tells where the revisions are. "
-        "Run: %alembic init alembic"
+        "There is no alembic.ini in shop. That file says where the revisions are. "
+        "Pass the project's folder, or run: alembic init alembic"
     )

@@ -58,7 +58,7 @@ def filled(shared: Engine) -> Engine:
 @pytest.fixture(scope="module")
 def other(filled: Engine) -> Iterator[Connection]:
     """Somebody else's connection, on which every statement is a transaction of its own."""
-    engine = make_engine(filled.url, lock_timeout="100ms", isolation_level="AUTOCOMMIT")
+    engine = make_engine(filled.url, lock_timeout=0.1, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         yield connection
     engine.dispose()

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
-from coursekit.course.alembic_magic import run_alembic
+from coursekit.course.alembic_command import run_alembic
 from coursekit.course.catalog import lesson_path
 from coursekit.course.lesson import Lesson, LessonSpec
 from coursekit.course.opening import open_lesson
@@ -22,7 +22,7 @@ from coursekit.course.starting_state import starting_state
 from tutorial_lib import locks
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import LockError
-from tutorial_lib.locks import Queue, Session
+from tutorial_lib.locks import Queue, QueuedSession
 
 READ = "SELECT count(*) FROM orders"
 ADD = "ALTER TABLE orders ADD COLUMN note text"
@@ -78,9 +78,9 @@ def test_without_a_wait_there_is_no_queue(shop: Engine) -> None:
     with report(shop):
         queue = locks.queue(shop)
     assert len(queue) == 0
-    assert repr(queue) == "Nobody waits for a lock."
+    assert repr(queue) == "No session is waiting for a lock."
     assert queue.mermaid() == ""
-    assert queue.html() == "<p>Nobody waits for a lock.</p>"
+    assert queue.html() == "<p>No session is waiting for a lock.</p>"
     assert len(queue.frame()) == 0
 
 
@@ -103,7 +103,7 @@ def test_readers_wait_behind_a_change_that_waits_behind_a_reader(shop: Engine) -
         '    s2 -->|"AccessExclusiveLock on orders"| s1',
         '    s3 -->|"AccessShareLock on orders"| s2',
     ]
-    assert queue.frame()["behind"].to_list() == ["", "1", "2"]
+    assert queue.frame()["blocked_by"].to_list() == ["", "1", "2"]
     assert queue.html().count("<li>") == 3
 
 
@@ -111,7 +111,7 @@ def test_a_writer_waits_for_the_end_of_a_transaction(shop: Engine) -> None:
     write = "UPDATE orders SET amount = amount WHERE id = 1"
     with queued(shop, write, write) as queue:
         pass
-    assert [one.told for one in queue.sessions] == [
+    assert [one.description for one in queue.sessions] == [
         "idle in transaction",
         "waits behind 1 for the end of a transaction",
     ]
@@ -120,15 +120,15 @@ def test_a_writer_waits_for_the_end_of_a_transaction(shop: Engine) -> None:
 def test_one_may_wait_behind_several(shop: Engine) -> None:
     with queued(shop, READ, ADD, beside=shop) as queue:
         last = queue.sessions[-1]
-    assert last.told.startswith("waits behind 1 and 2 for ")
-    assert [one.number for one in queue.first(last.pid)] == [1, 2]
+    assert last.description.startswith("waits behind 1 and 2 for ")
+    assert [one.position for one in queue.root_blockers(last.pid)] == [1, 2]
 
 
 def test_a_session_that_is_ended_frees_those_behind_it(shop: Engine) -> None:
     with ThreadPoolExecutor() as background, shop.connect() as idle:
         idle.execute(text(READ))
         idle.detach()  # it is not going to be of use to anybody
-        change = background.submit(locks.with_lock_retries, shop, ADD, timeout=5)
+        change = background.submit(locks.with_lock_retries, shop, ADD, lock_timeout=5)
         (first, _) = locks.queue(shop, at_least=2).sessions
         with shop.connect() as other:
             other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": first.pid})
@@ -141,23 +141,23 @@ def test_an_application_is_told_by_its_name(shop: Engine) -> None:
     with queued(shop, READ, ADD, beside=named) as queue:
         pass
     named.dispose()
-    assert queue.sessions[0].does == "nightly report: SELECT count(*) FROM orders"
+    assert queue.sessions[0].activity == "nightly report: SELECT count(*) FROM orders"
 
 
 def test_who_is_in_front_does_not_count_as_waiting(shop: Engine) -> None:
     started = time.monotonic()
     with queued(shop, READ, ADD, beside=shop) as seen:
         assert len(seen) == 3
-        found = locks.queue(shop, waiting=2, seconds=0.2)
-    assert [bool(one.wants) for one in found.sessions] == [False, False, True]
+        found = locks.queue(shop, waiting=2, timeout=0.2)
+    assert [bool(one.waiting_for) for one in found.sessions] == [False, False, True]
     assert time.monotonic() - started > 0.2
     with queued(shop, READ, ADD, READ):
         found = locks.queue(shop, waiting=2)
-    assert [bool(one.wants) for one in found.sessions] == [False, True, True]
+    assert [bool(one.waiting_for) for one in found.sessions] == [False, True, True]
 
 
 def test_who_looks_again_gives_up_in_the_end(shop: Engine) -> None:
-    assert len(locks.queue(shop, at_least=2, seconds=0.1)) == 0
+    assert len(locks.queue(shop, at_least=2, timeout=0.1)) == 0
 
 
 @pytest.mark.parametrize(
@@ -181,14 +181,14 @@ def test_a_statement_is_told_up_to_its_first_value(statement: str, statement_pre
 
 def test_a_picture_bears_what_a_statement_may_hold() -> None:
     does = 'SELECT "a" FROM b WHERE c < d'
-    queue = Queue((Session(1, 11, does, "active", "", (), ()),))
+    queue = Queue((QueuedSession(1, 11, does, "active", "", (), ()),))
     assert "1 SELECT 'a' FROM b WHERE c #lt; d" in queue.mermaid()
     assert "c &lt; d" in queue.html()
 
 
 def test_in_a_deadlock_nobody_is_first() -> None:
-    ring = [Session(n, n, "", "active", "a lock", (n % 2 + 1,), ()) for n in (1, 2)]
-    assert Queue(tuple(ring)).first(1) == ()
+    ring = [QueuedSession(n, n, "", "active", "a lock", (n % 2 + 1,), ()) for n in (1, 2)]
+    assert Queue(tuple(ring)).root_blockers(1) == ()
 
 
 def test_a_change_that_nobody_hinders_takes_one_try(shop: Engine) -> None:
@@ -212,7 +212,7 @@ def test_who_is_in_the_way_is_named_in_the_end(shop: Engine) -> None:
         with pytest.raises(LockError) as caught:
             locks.with_lock_retries(shop, ADD, lock_timeout=0.4, attempts=2, pause=0)
     assert str(caught.value) == (
-        f"{ADD!r} did not get its lock in 2 tries, and was rolled back. In its way: session "
+        f"{ADD!r} didn't get its lock in 2 attempts, and was rolled back. Blocked by: session "
         f"{pid} (idle in transaction), 'SELECT pg_backend_pid()'. Try again when that has ended; "
         f"or end it with: SELECT pg_terminate_backend({pid})."
     )
@@ -269,7 +269,7 @@ def test_no_connection_keeps_the_limit(shop: Engine, work: str) -> None:
 
 
 def test_no_try_is_no_way() -> None:
-    with pytest.raises(ValueError, match="tries is 0"):
+    with pytest.raises(ValueError, match="attempts is 0"):
         locks.with_lock_retries(make_engine("postgresql+psycopg2://nowhere"), ADD, attempts=0)
 
 
@@ -327,7 +327,7 @@ def test_alembic_tries_again_until_the_lock_is_free(
     with ThreadPoolExecutor() as background, shop.engine.connect() as writer:
         writer.execute(text("LOCK TABLE orders IN ROW EXCLUSIVE MODE"))
         done = background.submit(run_alembic, "upgrade head", shop.project)
-        assert len(locks.queue(shop.engine, at_least=2, seconds=20)) == 2
+        assert len(locks.queue(shop.engine, at_least=2, timeout=20)) == 2
         while len(locks.queue(shop.engine)):
             pass  # until the first try has given up
         writer.close()

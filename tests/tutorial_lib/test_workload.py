@@ -73,7 +73,7 @@ def test_a_wait_for_a_lock_is_in_the_seconds_of_the_call(engine: Engine) -> None
         connection.execute(text("LOCK TABLE busy"))
         time.sleep(0.5)
     assert seen.longest("readers") > 0.4
-    assert list(seen.frame().columns) == ["worker", "begun", "seconds", "error"]
+    assert list(seen.frame().columns) == ["worker", "started", "seconds", "error"]
     assert seen.frame()["seconds"].max() == seen.longest("readers")
 
 

@@ -1,9 +1,21 @@
-"""The Database Explorer of the kit: who answers, what is there, and what a step changed."""
+"""See what's in a database: its server, tables, columns and revisions, and what a step changed.
 
+Comparing two snapshots takes one module. The others are imported when they're first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# Two functions are called like their modules, so they can't be imported later.
 from .diagram import diagram
-from .history import revisions
-from .inspect import columns, tables, test_connection
 from .snapshot import Snapshot, changes, snapshot
+
+if TYPE_CHECKING:
+    from .connection import test_connection
+    from .history import revisions
+    from .inspect import columns, tables
 
 __all__ = [
     "Snapshot",
@@ -15,3 +27,15 @@ __all__ = [
     "tables",
     "test_connection",
 ]
+_HOMES = {
+    "columns": "inspect",
+    "revisions": "history",
+    "tables": "inspect",
+    "test_connection": "connection",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""An entity diagram of the live schema: a picture, an HTML form, and the same in words."""
+"""Draw an entity-relationship diagram of the live schema; it also has an HTML and a text form."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.dialects import postgresql
 
 from ..display import Picture, table
+from .binds import connected
 
 
 @dataclass(frozen=True)
 class DiagramColumn:
-    """A column in the diagram; `mark` is PK, FK or nothing."""
+    """A column in the diagram; `mark` is PK, FK or empty."""
 
     name: str
     type: str
@@ -24,7 +26,7 @@ class DiagramColumn:
 
 @dataclass(frozen=True)
 class Entity:
-    """A table, its columns, and what they refer to: column and target."""
+    """A table, its columns, and its foreign keys as pairs of column and target."""
 
     name: str
     columns: tuple[DiagramColumn, ...]
@@ -33,7 +35,7 @@ class Entity:
 
 @dataclass(frozen=True, repr=False)
 class Diagram(Picture):
-    """Tables and the references between them."""
+    """Tables and the foreign keys between them."""
 
     entities: tuple[Entity, ...]
 
@@ -43,7 +45,7 @@ class Diagram(Picture):
         )
 
     def mermaid(self) -> str:
-        """An entity diagram; nothing when there are no tables."""
+        """Return the Mermaid source, or an empty string if there are no tables."""
         if not self.entities:
             return ""
         lines = ["erDiagram", "    accTitle: The tables of the database"]
@@ -60,27 +62,25 @@ class Diagram(Picture):
         return "\n".join(lines)
 
     def html(self) -> str:
-        """A box for each table."""
+        """Return a box for each table."""
         if not self.entities:
             return "<p>There are no tables.</p>"
         return "".join(_table(entity) for entity in self.entities)
 
 
-def diagram(engine: Engine) -> Diagram:
-    """The tables of the database and the references between them, as they are now."""
-    with engine.connect() as connection:
+def diagram(bind: Engine | Connection) -> Diagram:
+    """Return a diagram of the database's tables and the foreign keys between them."""
+    with connected(bind) as connection:
         inspector = inspect(connection)
         names = sorted(inspector.get_table_names())
         return Diagram(tuple(_entity(inspector, name) for name in names))
 
 
-def _entity(inspector: object, name: str) -> Entity:
-    # The inspector of a connection is typed as Any by SQLAlchemy.
-    look = inspector
-    keys = look.get_pk_constraint(name)["constrained_columns"]  # type: ignore[attr-defined]
+def _entity(inspector: Any, name: str) -> Entity:
+    keys = inspector.get_pk_constraint(name)["constrained_columns"]
     foreign = {
         column: f"{key['referred_table']}.{target}"
-        for key in look.get_foreign_keys(name)  # type: ignore[attr-defined]
+        for key in inspector.get_foreign_keys(name)
         for column, target in zip(key["constrained_columns"], key["referred_columns"], strict=True)
     }
     columns = tuple(
@@ -89,7 +89,7 @@ def _entity(inspector: object, name: str) -> Entity:
             found["type"].compile(dialect=postgresql.dialect()).lower(),  # type: ignore[no-untyped-call]
             "PK" if found["name"] in keys else "FK" if found["name"] in foreign else "",
         )
-        for found in look.get_columns(name)  # type: ignore[attr-defined]
+        for found in inspector.get_columns(name)
     )
     return Entity(name, columns, tuple(sorted(foreign.items())))
 
@@ -114,12 +114,12 @@ def _table(entity: Entity) -> str:
 
 
 def _describe(column: DiagramColumn, targets: dict[str, str]) -> str:
-    """What a column is besides its type: primary key, what it refers to, both, or nothing."""
+    """Name a column's keys in words: primary key, what it refers to, both, or neither."""
     key = ["primary key"] if column.mark == "PK" else []
     target = [f"refers to {targets[column.name]}"] if column.name in targets else []
     return ", ".join(key + target)
 
 
 def _word(value: str) -> str:
-    """What mermaid takes for one word: `timestamp with time zone` has three."""
+    """Join to one word for Mermaid: `timestamp with time zone` has four."""
     return re.sub(r"[^\w()\[\]-]", "_", value)

@@ -1,4 +1,4 @@
-"""The revisions of a project: their order, the head, and where the database stands."""
+"""Show a project's revisions: their order, the head, and the database's current revision."""
 
 from __future__ import annotations
 
@@ -7,17 +7,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from ..display import Picture
 from ..errors import ExplorerError
+from .binds import connected
 
 LOST = "current, without a file"
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A revision file: its id, its message, the ids it comes after, and its marks."""
+    """A revision file.
+
+    Attributes:
+        id: Its revision id.
+        message: Its message.
+        after: The ids of its down revisions.
+        head: Whether it's a head.
+        current: Whether the database is at it.
+
+    """
 
     id: str
     message: str
@@ -27,21 +37,25 @@ class Revision:
 
     @property
     def marks(self) -> str:
-        """`head`, `current`, both, or nothing."""
+        """`head`, `current`, both, or an empty string."""
         return ", ".join(word for word in ("head", "current") if getattr(self, word))
 
     @property
     def label(self) -> str:
-        """Id, message and marks in one line."""
+        """Id, message and marks on one line."""
         marks = f" ({self.marks})" if self.marks else ""
         return f"{self.id} {self.message}{marks}"
 
 
 @dataclass(frozen=True, repr=False)
 class History(Picture):
-    """The revisions from the oldest to the newest, and whether the database is at none.
+    """A project's revisions, oldest first, and the database's current revision.
 
-    lost  ids at which the database stands, and which no file has
+    Attributes:
+        revisions: The revisions.
+        at_base: Whether the version table is empty or missing.
+        lost: Ids in the version table that no revision file has.
+
     """
 
     revisions: tuple[Revision, ...]
@@ -50,7 +64,7 @@ class History(Picture):
 
     @property
     def base(self) -> str:
-        """The beginning, before any revision."""
+        """Label of the empty state that precedes all revisions."""
         return "base (current)" if self.at_base else "base"
 
     def __repr__(self) -> str:
@@ -63,9 +77,9 @@ class History(Picture):
             yield f"? -> {one} ({LOST})"
 
     def mermaid(self) -> str:
-        """A graph from the base to the heads; the current revision has a thick border.
+        """Return a graph from the base to the heads; the current revision has a thick border.
 
-        An id without a file stands apart, in a dashed box: nobody knows what it follows.
+        An id without a file is in a separate, dashed box, since its down revision is unknown.
         """
         lines = ["flowchart LR", "    accTitle: The revisions of this project"]
         lines.append(f'    base(["{self.base}"])')
@@ -76,24 +90,28 @@ class History(Picture):
             lines += [f"    {_node(one)} --> r{revision.id}" for one in revision.after or ("",)]
             if revision.current:
                 lines.append(f"    style r{revision.id} stroke-width:4px")
-        for place, one in enumerate(self.lost):
+        for number, one in enumerate(self.lost):
             name = f"{one}<br>{LOST}".replace('"', "'")
-            lines.append(f'    lost{place}["{name}"]')
-            lines.append(f"    style lost{place} stroke-width:4px,stroke-dasharray:6 4")
+            lines.append(f'    lost{number}["{name}"]')
+            lines.append(f"    style lost{number} stroke-width:4px,stroke-dasharray:6 4")
         return "\n".join(lines)
 
     def html(self) -> str:
-        """A numbered list."""
+        """Return a numbered list."""
         items = "".join(f"<li>{html.escape(line)}</li>" for line in self._lines())
         return f"<p>{self.base}</p><ol>{items}</ol>"
 
 
-def revisions(engine: Engine, project: Path | None = None) -> History:
-    """The revisions in a project's folder, and which of them the database is at.
+def revisions(bind: Engine | Connection, project: Path | None = None) -> History:
+    """Return a project's revisions, and which of them the database is at.
 
-    project  the folder that holds alembic.ini; the working directory unless it is given
+    Args:
+        bind: The database.
+        project: The folder that contains alembic.ini; by default the working directory.
 
-    Raises Problem when there is no alembic.ini.
+    Raises:
+        ExplorerError: There's no alembic.ini.
+
     """
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
@@ -103,11 +121,11 @@ def revisions(engine: Engine, project: Path | None = None) -> History:
     if not (folder / "alembic.ini").is_file():
         raise ExplorerError(
             f"There is no alembic.ini in {folder.name}.",
-            "It tells where the revisions are.",
-            "Run: %alembic init alembic",
+            "That file says where the revisions are.",
+            "Pass the project's folder, or run: alembic init alembic",
         )
     script = ScriptDirectory.from_config(Config(folder / "alembic.ini"))
-    with engine.connect() as connection:
+    with connected(bind) as connection:
         current = MigrationContext.configure(connection).get_current_heads()
     found = [
         Revision(

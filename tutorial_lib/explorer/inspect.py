@@ -1,79 +1,29 @@
-"""The Database Explorer of the kit: who answers, which tables there are, what they hold."""
+"""List the tables of a database and the columns of a table."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, func, inspect, select, table, text
+from sqlalchemy import Connection, Dialect, Engine, func, inspect, select, table
 from sqlalchemy.exc import CompileError
 
-from ..display import Card
 from ..errors import ExplorerError
+from .binds import connected
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-@dataclass(frozen=True, repr=False)
-class ConnectionInfo(Card):
-    """Who answered a connection test.
+def tables(bind: Engine | Connection, schema: str | None = None) -> DataFrame:
+    """Return the tables of a schema with their number of columns and of rows (counted).
 
-    latency  milliseconds from a question to its answer, median of five
-    """
+    Args:
+        bind: The database.
+        schema: The schema; by default the first of the search_path, usually `public`.
 
-    version: str
-    host: str
-    port: int
-    user: str
-    database: str
-    latency: float
-
-    @property
-    def rows(self) -> Mapping[str, str]:
-        """What is shown, in order."""
-        return {
-            "answered by": f"PostgreSQL {self.version}",
-            "host": self.host,
-            "port": str(self.port),
-            "user": self.user,
-            "database": self.database,
-            "latency": f"{self.latency:.1f} ms",
-        }
-
-
-def test_connection(engine: Engine) -> ConnectionInfo:
-    """Ask the server who it is.
-
-    Raises sqlalchemy.exc.OperationalError when nobody answers or lets us in.
-    """
-    with engine.connect() as connection:
-        version = connection.scalar(text("SHOW server_version"))
-        user, database = connection.execute(text("SELECT current_user, current_database()")).one()
-        latency = median(_round_trip(connection) for _ in range(5))
-    return ConnectionInfo(
-        version=str(version).split()[0],
-        host=str(engine.url.host or engine.url.query.get("host", "a local socket")),
-        port=engine.url.port or 5432,
-        user=user,
-        database=database,
-        latency=latency * 1000,
-    )
-
-
-test_connection.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test
-
-
-def tables(engine: Engine, schema: str | None = None) -> DataFrame:
-    """The tables by name: how many columns, how many rows (counted).
-
-    Of the schema in which new tables are made, usually `public`, unless one is named.
     """
     pd = _pandas()
-    with engine.connect() as connection:
+    with connected(bind) as connection:
         inspector = inspect(connection)
         found = [
             (name, len(inspector.get_columns(name, schema)), _rows(connection, name, schema))
@@ -83,20 +33,27 @@ def tables(engine: Engine, schema: str | None = None) -> DataFrame:
     return frame
 
 
-def columns(engine: Engine, name: str, schema: str | None = None) -> DataFrame:
-    """The columns of a table in their order: type, NULL allowed or not, default, key.
+def columns(bind: Engine | Connection, name: str, schema: str | None = None) -> DataFrame:
+    """Return the columns of a table in order: type, nullability, default and keys.
 
-    Raises Problem, which lists the tables there are, for an unknown name.
+    Args:
+        bind: The database.
+        name: The table.
+        schema: Its schema; by default the first of the search_path, usually `public`.
+
+    Raises:
+        ExplorerError: There's no such table. The message lists the tables there are.
+
     """
     pd = _pandas()
-    with engine.connect() as connection:
+    with connected(bind) as connection:
         inspector = inspect(connection)
-        _known(inspector.get_table_names(schema), name)
+        _check_table(inspector.get_table_names(schema), name)
         keys = _keys(inspector, name, schema)
         found = [
             (
                 column["name"],
-                _type(column["type"], engine),
+                _type(column["type"], connection.dialect),
                 "yes" if column["nullable"] else "no",
                 column["default"] or "",
                 ", ".join(keys.get(column["name"], [])),
@@ -107,26 +64,20 @@ def columns(engine: Engine, name: str, schema: str | None = None) -> DataFrame:
     return frame
 
 
-def _type(kind: Any, engine: Engine) -> str:
-    """A column's type as PostgreSQL writes it; extensions bring some that nobody here knows."""
+def _type(kind: Any, dialect: Dialect) -> str:
+    """Return a column's type as PostgreSQL writes it; SQLAlchemy doesn't know every extension's."""
     try:
-        return str(kind.compile(dialect=engine.dialect)).lower()
+        return str(kind.compile(dialect=dialect)).lower()
     except CompileError:
         return "unknown to SQLAlchemy"
 
 
 def _pandas() -> Any:
-    """pandas, told not to cut a table's columns where it is printed as text."""
+    """Import pandas and widen its text output, so it doesn't elide columns."""
     import pandas as pd
 
     pd.set_option("display.width", 120, "display.max_columns", 20)
     return pd
-
-
-def _round_trip(connection: Connection) -> float:
-    begun = time.perf_counter()
-    connection.scalar(text("SELECT 1"))
-    return time.perf_counter() - begun
 
 
 def _rows(connection: Connection, name: str, schema: str | None) -> int:
@@ -134,7 +85,7 @@ def _rows(connection: Connection, name: str, schema: str | None) -> int:
 
 
 def _keys(inspector: Any, name: str, schema: str | None) -> dict[str, list[str]]:
-    """For each column, the keys it takes part in, in words."""
+    """Return, by column, the keys it's part of, in words."""
     keys: dict[str, list[str]] = {}
     for column in inspector.get_pk_constraint(name, schema)["constrained_columns"]:
         keys.setdefault(column, []).append("primary key")
@@ -150,14 +101,14 @@ def _keys(inspector: Any, name: str, schema: str | None) -> dict[str, list[str]]
 
 
 def _plain(expression: str) -> str:
-    """The column that an indexed expression is about: `email` of `lower(email::text)`."""
+    """Return the column in an indexed expression: `email` for `lower(email::text)`."""
     return expression.rsplit("(", 1)[-1].split(")")[0].split("::")[0].strip('"')
 
 
-def _known(names: list[str], name: str) -> None:
+def _check_table(names: list[str], name: str) -> None:
     if name not in names:
         raise ExplorerError(
             f"There is no table {name!r}.",
             f"The tables are: {', '.join(sorted(names)) or 'none'}.",
-            "Look at explorer.tables(engine), or run the migration that makes it.",
+            "Check the spelling, or run the migration that creates it.",
         )

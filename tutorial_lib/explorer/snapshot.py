@@ -1,4 +1,4 @@
-"""The database at one moment, and what changed between two."""
+"""Take snapshots of a schema, and compare two of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Engine, func, select, table, text
 
 from ..display import LEFT
 from ..display import table as html_table
+from .binds import connected
 
-# One row for each thing in the schema where new tables are made: kind, name, description.
-# NOT NULL is told with its column; PostgreSQL 18 lists it among the constraints as well.
-THINGS = """
+# One row for each object in the current schema: kind, name, description. NOT NULL is part of
+# its column's description; PostgreSQL 18 also lists it as a constraint, which is left out.
+OBJECTS = """
 WITH t AS (
     SELECT oid, relname FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
@@ -49,19 +50,27 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All things in a schema at one moment, kind and name to description."""
+    """The objects in a schema at one point in time: (kind, name) to description."""
 
-    things: Mapping[Key, str]
+    objects: Mapping[Key, str]
 
     def __repr__(self) -> str:
-        counts = {kind: sum(key[0] == kind for key in self.things) for kind in KINDS[:-1]}
-        told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-        return f"Snapshot({told or 'an empty database'})"
+        counts = {kind: sum(key[0] == kind for key in self.objects) for kind in KINDS[:-1]}
+        summary = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+        return f"Snapshot({summary or 'an empty database'})"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that was added, removed or changed."""
+    """One object that was added, removed or changed.
+
+    Attributes:
+        what: "added", "removed" or "changed".
+        kind: The kind of object, such as "table" or "index".
+        name: Its name; that of its table comes first, as in `users.email`.
+        detail: Its description, before and after if it changed.
+
+    """
 
     what: str
     kind: str
@@ -70,13 +79,13 @@ class Change:
 
     @property
     def sign(self) -> str:
-        """The sign of a diff, beside the word: colour is never the only mark."""
+        """The sign of a diff, shown beside the word: colour alone doesn't reach everyone."""
         return {"added": "+", "removed": "-", "changed": "~"}[self.what]
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed between two moments, in the order table, column, constraint, ..., rows."""
+    """The changes between two snapshots, in the order table, column, constraint, ..., rows."""
 
     all: tuple[Change, ...]
 
@@ -109,22 +118,22 @@ class Changes:
         return html_table(rows, ("change", "kind", "name", "detail"), row_head_style=styles)
 
 
-def snapshot(engine: Engine) -> Snapshot:
-    """All that is in the database now: tables, columns, constraints, indexes, rows counted."""
-    with engine.connect() as connection:
-        found = connection.execute(text(THINGS))
-        things = {(row.kind, row.name): row.description for row in found}
-        names = sorted(name for kind, name in things if kind == "table")
-        return Snapshot({**things, **{("rows", n): _count(connection, n) for n in names}})
+def snapshot(bind: Engine | Connection) -> Snapshot:
+    """Return a snapshot: tables, columns, constraints, indexes, and the number of rows."""
+    with connected(bind) as connection:
+        found = connection.execute(text(OBJECTS))
+        objects = {(row.kind, row.name): row.description for row in found}
+        names = sorted(name for kind, name in objects if kind == "table")
+        return Snapshot({**objects, **{("rows", n): _count(connection, n) for n in names}})
 
 
 def changes(before: Snapshot, after: Snapshot) -> Changes:
-    """What has changed from one moment to another."""
-    return Changes(tuple(_compare(before.things, after.things)))
+    """Return what changed from one snapshot to another."""
+    return Changes(tuple(_compare(before.objects, after.objects)))
 
 
 def _compare(before: Mapping[Key, str], after: Mapping[Key, str]) -> Iterator[Change]:
-    # The order within a kind is that of the snapshots: columns as they stand in their table.
+    # sorted() is stable: within a kind, the snapshots' order stays, such as that of the columns.
     for kind, name in sorted({**after, **before}, key=lambda key: KINDS.index(key[0])):
         old, new = before.get((kind, name)), after.get((kind, name))
         if kind == "rows":

@@ -1,12 +1,12 @@
-"""Who waits for whom in a database, and changes of the schema that make nobody wait for long.
+"""See who waits for whom in a database, and change its schema without blocking it for long.
 
-    locks.queue(engine)  # the lock queue at this moment
+    locks.queue(engine)
     locks.with_lock_retries(engine, "ALTER TABLE orders ADD COLUMN note text")
 
-With display.py and errors.py, this folder can be lifted into an application as it is.
+Both take seconds as floats: `timeout`, `lock_timeout`, `pause`.
 """
 
-from .inspect import Queue, Session, queue, statement_prefix
+from .inspect import Queue, QueuedSession, queue, statement_prefix
 from .retry import with_lock_retries
 
-__all__ = ["Queue", "Session", "queue", "statement_prefix", "with_lock_retries"]
+__all__ = ["Queue", "QueuedSession", "queue", "statement_prefix", "with_lock_retries"]

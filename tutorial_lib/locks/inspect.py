@@ -1,4 +1,4 @@
-"""Who waits for whom in a database, at one moment."""
+"""The lock queue of a database: which sessions wait for a lock, and for which sessions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from ..display import Picture
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOOK = 0.02  # seconds between two looks at a queue that somebody waits for
+POLL_INTERVAL = 0.02  # seconds between two queries
 
-# The sessions of this database that wait for a lock, and those in front of them. A session that
-# holds nothing can be in front, too: its request was made before. Number 0 stands for prepared
-# transactions.
+# The sessions of this database that wait for a lock, and those that block them. A session that
+# holds no lock blocks too if its request came first. pid 0 is a prepared transaction.
 SESSIONS = """
 WITH waits AS MATERIALIZED (
     SELECT l.*, pg_blocking_pids(l.pid) AS behind
@@ -46,113 +45,126 @@ ORDER BY w.pid IS NOT NULL, coalesce(w.waitstart, a.xact_start, clock_timestamp(
 
 
 @dataclass(frozen=True)
-class Session:
-    """A session in the queue.
+class QueuedSession:
+    """A session in the lock queue.
 
-    number  its place, from 1: who waits for nobody comes first, then by the begin of the wait
-    pid     PostgreSQL's number for it, which pg_terminate_backend takes
-    does    the application's name, if it gave one, and how its (last) statement begins
-    state   as pg_stat_activity has it: `active`, `idle in transaction`, ...
-    wants   what it waits for; nothing when it does not wait
-    behind  the numbers of the sessions directly in front of it
-    holds   locks that it has on the tables for which others wait
+    Attributes:
+        position: Its position in the queue, from 1. Sessions that wait for nothing come
+            first, then the others by the start of their wait.
+        pid: Its process id, which pg_terminate_backend takes.
+        activity: Its application_name, if set, and how its current or last query starts.
+        state: Its state in pg_stat_activity, such as `idle in transaction`.
+        waiting_for: What it waits for; empty if it doesn't wait.
+        blocked_by: Positions of the sessions that block it directly.
+        holds: Locks it holds on the tables that others wait for.
+
     """
 
-    number: int
+    position: int
     pid: int
-    does: str
+    activity: str
     state: str
-    wants: str
-    behind: tuple[int, ...]
+    waiting_for: str
+    blocked_by: tuple[int, ...]
     holds: tuple[str, ...]
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What it waits for and what it holds, in words."""
-        front = " and ".join(map(str, self.behind))
-        waits = f"waits behind {front} for {self.wants}" if self.wants else self.state
+        front = " and ".join(map(str, self.blocked_by))
+        waits = f"waits behind {front} for {self.waiting_for}" if self.waiting_for else self.state
         return ", ".join([waits, *(f"holds {lock}" for lock in self.holds)])
 
 
 @dataclass(frozen=True, repr=False)
 class Queue(Picture):
-    """The sessions that wait for a lock, and those in front of them, in order."""
+    """The sessions that wait for a lock and those that block them, in order."""
 
-    sessions: tuple[Session, ...] = ()
+    sessions: tuple[QueuedSession, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sessions)
 
-    def first(self, pid: int) -> tuple[Session, ...]:
-        """For whom `pid` waits in the end: the sessions in front of it that wait for nobody."""
+    def root_blockers(self, pid: int) -> tuple[QueuedSession, ...]:
+        """Return the sessions at the root of a wait: they block `pid` and wait for nothing."""
         seen: set[int] = set()
-        todo = [one.number for one in self.sessions if one.pid == pid]
+        todo = [one.position for one in self.sessions if one.pid == pid]
         while todo:
-            number = todo.pop()
-            if number not in seen:  # in a deadlock one comes by twice
-                seen.add(number)
-                todo += self.sessions[number - 1].behind
-        ends = (one for one in self.sessions if one.number in seen and not one.behind)
-        return tuple(one for one in ends if one.pid != pid)
+            position = todo.pop()
+            if position not in seen:  # in a deadlock, the path is a circle
+                seen.add(position)
+                todo += self.sessions[position - 1].blocked_by
+        roots = (one for one in self.sessions if one.position in seen and not one.blocked_by)
+        return tuple(one for one in roots if one.pid != pid)
 
     def frame(self) -> pd.DataFrame:
-        """A row for each session: number, does, state, wants, behind, holds."""
+        """Return a DataFrame with one row per session."""
         import pandas as pd
 
-        names = ["number", "does", "state", "wants", "behind", "holds"]
+        names = ["position", "activity", "state", "waiting_for", "blocked_by", "holds"]
         rows = [
-            (s.number, s.does, s.state, s.wants, ", ".join(map(str, s.behind)), ", ".join(s.holds))
+            (
+                *(s.position, s.activity, s.state, s.waiting_for),
+                *(", ".join(map(str, s.blocked_by)), ", ".join(s.holds)),
+            )
             for s in self.sessions
         ]
         return pd.DataFrame(rows, columns=names)
 
     def __repr__(self) -> str:
-        lines = (f"{one.number}  {one.told}\n   {one.does}" for one in self.sessions)
-        return "\n".join(lines) or "Nobody waits for a lock."
+        lines = (f"{one.position}  {one.description}\n   {one.activity}" for one in self.sessions)
+        return "\n".join(lines) or "No session is waiting for a lock."
 
     def mermaid(self) -> str:
-        """A box for each session, and an arrow to each that it waits for; nothing without any."""
+        """Return a box per session and an arrow to each session it waits for."""
         if not self.sessions:
             return ""
         lines = ["flowchart RL", "    accTitle: Who waits for whom"]
         for one in self.sessions:
-            words = [f"{one.number} {_plain(one.does)}", *([] if one.wants else [one.state])]
+            words = [f"{one.position} {_plain(one.activity)}"]
+            words += [] if one.waiting_for else [one.state]
             words += [f"holds {lock}" for lock in one.holds]
-            lines.append(f'    s{one.number}["{"<br>".join(words)}"]')
+            lines.append(f'    s{one.position}["{"<br>".join(words)}"]')
         for one in self.sessions:
-            lines += [f'    s{one.number} -->|"{one.wants}"| s{front}' for front in one.behind]
+            arrow = f's{one.position} -->|"{one.waiting_for}"|'
+            lines += [f"    {arrow} s{front}" for front in one.blocked_by]
         return "\n".join(lines)
 
     def html(self) -> str:
-        """A numbered list."""
+        """Return a numbered list."""
         items = (
-            f"<li>{html.escape(one.told)}<br><code>{html.escape(one.does)}</code></li>"
+            f"<li>{html.escape(one.description)}<br><code>{html.escape(one.activity)}</code></li>"
             for one in self.sessions
         )
         return f"<ol>{''.join(items)}</ol>" if self.sessions else f"<p>{self!r}</p>"
 
 
-def queue(engine: Engine, *, at_least: int = 0, waiting: int = 0, seconds: float = 5.0) -> Queue:
-    """Who waits for whom in the engine's database, at this moment.
+def queue(
+    bind: Engine | Connection, *, at_least: int = 0, waiting: int = 0, timeout: float = 5.0
+) -> Queue:
+    """Return the lock queue of a database: who waits for whom, now.
 
-    at_least  look again until so many sessions are in the queue, those in front included
-    waiting   look again until so many wait; who is in front may still come and go
-    seconds   to look for them; then the queue is given as it is
+    Queries are cut before their first value. Only a member of pg_monitor (or
+    pg_read_all_stats) sees other users' queries.
 
-    Other users' statements are shown only to a member of pg_monitor. Values in statements
-    are never shown.
+    Args:
+        bind: The database. Of a connection, only the engine is used.
+        at_least: Poll until this many sessions are in the queue, blockers included.
+        waiting: Poll until this many sessions wait; blockers may come and go.
+        timeout: How many seconds to poll. Then the queue is returned as it is.
+
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + timeout
     while True:
-        found = _look(engine)
-        wait = sum(bool(one.wants) for one in found.sessions)
+        found = _read_queue(bind.engine)
+        wait = sum(bool(one.waiting_for) for one in found.sessions)
         if (len(found) >= at_least and wait >= waiting) or time.monotonic() >= deadline:
             return found
-        time.sleep(LOOK)
+        time.sleep(POLL_INTERVAL)
 
 
 def statement_prefix(statement: str, length: int = 60) -> str:
-    """How a statement begins, on one line, up to its first value: values are nobody's business."""
+    """Return the start of a statement on one line, cut before its first value for privacy."""
     line = " ".join(COMMENT.sub(" ", statement).split())
     return VALUE.split(line, maxsplit=1)[0][:length].strip()
 
@@ -161,19 +173,19 @@ COMMENT = re.compile(r"/\*.*?(?:\*/|$)|--[^\n]*", re.S)
 VALUE = re.compile(r"\b[ebnxu]&?'|['$]|(?<![\w\".])[-+]?\.?\d", re.I)
 
 
-def _look(engine: Engine) -> Queue:
+def _read_queue(engine: Engine) -> Queue:
     with engine.connect() as connection:
         rows = connection.execute(text(SESSIONS)).all()
-    place = {row.pid: number for number, row in enumerate(rows, start=1)}
+    positions = {row.pid: position for position, row in enumerate(rows, start=1)}
     return Queue(
         tuple(
-            Session(
-                number=place[row.pid],
+            QueuedSession(
+                position=positions[row.pid],
                 pid=row.pid,
-                does=_does(row.pid, row.application, row.query),
+                activity=_activity(row.pid, row.application, row.query),
                 state=row.state,
-                wants=_wants(row.locktype, row.mode, row.name),
-                behind=tuple(sorted({place[pid] for pid in row.behind})),
+                waiting_for=_waiting_for(row.locktype, row.mode, row.name),
+                blocked_by=tuple(sorted({positions[pid] for pid in row.behind})),
                 holds=tuple(row.holds),
             )
             for row in rows
@@ -181,14 +193,14 @@ def _look(engine: Engine) -> Queue:
     )
 
 
-def _does(pid: int, application: str, query: str) -> str:
+def _activity(pid: int, application: str, query: str) -> str:
     if not pid:
         return "a prepared transaction"
     return ": ".join(part for part in (application, statement_prefix(query)) if part) or "unknown"
 
 
-def _wants(kind: str | None, mode: str | None, name: str | None) -> str:
-    """What a session waits for: a lock on a table, or that a transaction ends."""
+def _waiting_for(kind: str | None, mode: str | None, name: str | None) -> str:
+    """Name the lock that a session waits for, or the end of a transaction."""
     if kind is None:
         return ""
     if kind in ("transactionid", "virtualxid", "spectoken"):
@@ -197,5 +209,5 @@ def _wants(kind: str | None, mode: str | None, name: str | None) -> str:
 
 
 def _plain(words: str) -> str:
-    """What mermaid takes as plain text between quotation marks."""
+    """Escape text for a quoted label in Mermaid."""
     return words.translate({ord('"'): "'", ord("`"): "'", ord("<"): "#lt;", ord(">"): "#gt;"})

@@ -1,4 +1,4 @@
-"""Changes of the schema that wait a little for their lock, and try again."""
+"""Run a schema change with a short lock timeout, and retry it until it gets its lock."""
 
 from __future__ import annotations
 
@@ -12,74 +12,83 @@ from sqlalchemy import Connection, Engine, Executable, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import LockError
-from .inspect import Session, queue, statement_prefix
+from ..sqlstates import RETRYABLE, sqlstate_of
+from .inspect import QueuedSession, queue, statement_prefix
 
-LONGEST_PAUSE = 10.0  # seconds of the longest pause between two tries
-RETRYABLE_SQLSTATES = {
-    "55P03",
-    "40P01",
-}  # lock_not_available, deadlock_detected: another try may succeed
-Work = Callable[[Connection], object]
+LONGEST_PAUSE = 10.0  # seconds between two attempts
+Statement = str | Executable | Callable[[Connection], object]
 log = logging.getLogger(__name__)
 
 
 def with_lock_retries(
-    engine: Engine,
-    work: str | Executable | Work,
+    bind: Engine | Connection,
+    statement: Statement,
     *,
     lock_timeout: float = 0.5,
     attempts: int = 10,
     pause: float = 0.5,
 ) -> int:
-    """Change the schema, and make nobody wait for long; give how many tries it took.
+    """Run a schema change that blocks no other session for longer than `lock_timeout`.
 
-    work     a statement, as sqlalchemy.text takes it, or a function that gets a connection on
-             which no transaction has begun yet; what it leaves open is committed
-    timeout  seconds that a try waits for a lock; nobody waits longer behind it
-    tries    how many there are, before LockError tells who is in the way
-    pause    seconds after the first try; each pause is twice the last one, up to LONGEST
+    Every attempt has its own connection and starts from scratch after a lock timeout, a
+    deadlock or a serialization failure. Other errors are raised at once.
 
-    Every try has a connection of its own. A function must be fit to run again: what it has
-    committed before it failed is not taken back. Other errors are raised as they are.
+    Args:
+        bind: The database. Of a connection, only the engine is used.
+        statement: SQL, a SQLAlchemy statement, or a function that's called with a connection.
+            The connection is in no transaction yet; whatever the function leaves open is
+            committed. The function must be safe to repeat: what it committed before it
+            failed isn't rolled back.
+        lock_timeout: How many seconds an attempt waits for a lock. Requests that queue behind
+            it wait no longer than that.
+        attempts: The number of attempts.
+        pause: Seconds after the first attempt; it doubles each time, up to 10 seconds.
+
+    Returns:
+        The number of attempts it took.
+
+    Raises:
+        LockError: No attempt got its lock. The message names the sessions that blocked it.
+
     """
-    behind: tuple[Session, ...] = ()
-    for number in range(1, attempts + 1):
+    blockers: tuple[QueuedSession, ...] = ()
+    for attempt in range(1, attempts + 1):
         try:
-            _try(engine, work, lock_timeout)
-            return number
-        except _Waited as failed:
-            behind = failed.behind or behind
-            if number == attempts:
-                raise _gave_up(work, attempts, behind) from failed.error
-            log.info("try %s of %s: no lock within %s s", number, attempts, lock_timeout)
-        time.sleep(min(pause * 2 ** (number - 1), LONGEST_PAUSE))
-    raise ValueError(f"tries is {attempts}, and should be at least 1")
+            _try(bind.engine, statement, lock_timeout)
+            return attempt
+        except _Blocked as failed:
+            blockers = failed.blockers or blockers
+            if attempt == attempts:
+                raise _gave_up(statement, attempts, blockers) from failed.error
+            log.info("attempt %s of %s: no lock within %s s", attempt, attempts, lock_timeout)
+        time.sleep(min(pause * 2 ** (attempt - 1), LONGEST_PAUSE))
+    raise ValueError(f"attempts is {attempts}, and must be at least 1")
 
 
-class _Waited(Exception):
-    """A try did not get its lock; `behind` is who was in front of it, as last seen."""
+class _Blocked(Exception):
+    """An attempt didn't get its lock; `blockers` are the sessions last seen to block it."""
 
-    def __init__(self, error: DBAPIError, behind: tuple[Session, ...]) -> None:
-        self.error, self.behind = error, behind
+    def __init__(self, error: DBAPIError, blockers: tuple[QueuedSession, ...]) -> None:
+        self.error, self.blockers = error, blockers
 
 
-def _try(engine: Engine, work: str | Executable | Work, lock_timeout: float) -> None:
+def _try(engine: Engine, statement: Statement, lock_timeout: float) -> None:
     with _limited(engine, lock_timeout) as connection:
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
         connection.commit()
-        with _watched(engine, int(pid or 0), lock_timeout / 4) as behind:
+        with _watched(engine, int(pid or 0), lock_timeout / 4) as blockers:
             try:
-                _do(connection, work)
+                _run(connection, statement)
                 connection.commit()
             except DBAPIError as error:
-                if getattr(error.orig, "pgcode", None) not in RETRYABLE_SQLSTATES:
+                if sqlstate_of(error) not in RETRYABLE:
                     raise
-                raise _Waited(error, tuple(behind)) from error
+                raise _Blocked(error, tuple(blockers)) from error
 
 
 @contextmanager
 def _limited(engine: Engine, lock_timeout: float) -> Iterator[Connection]:
-    """A connection that waits for a lock so many seconds, and is thrown away afterwards."""
+    """Yield a connection with this lock_timeout, and close it instead of pooling it."""
     with engine.connect() as connection:
         try:
             connection.execute(text(f"SET lock_timeout = {round(lock_timeout * 1000)}"))
@@ -88,46 +97,44 @@ def _limited(engine: Engine, lock_timeout: float) -> Iterator[Connection]:
         finally:
             with suppress(SQLAlchemyError):
                 connection.rollback()
-            connection.invalidate()  # nobody gets it with this limit from the pool
+            connection.invalidate()  # the next user of the pool must not inherit the limit
 
 
-def _do(connection: Connection, work: str | Executable | Work) -> None:
-    if isinstance(work, str):
-        work = text(work)
-    if isinstance(work, Executable):
-        connection.execute(work)
+def _run(connection: Connection, statement: Statement) -> None:
+    if isinstance(statement, str):
+        statement = text(statement)
+    if isinstance(statement, Executable):
+        connection.execute(statement)
     else:
-        work(connection)
+        statement(connection)
 
 
 @contextmanager
-def _watched(engine: Engine, pid: int, every: float) -> Iterator[list[Session]]:
-    """Who is in front of a session that may wait, looked up from time to time."""
-    seen: list[Session] = []
+def _watched(engine: Engine, pid: int, interval: float) -> Iterator[list[QueuedSession]]:
+    """Poll, in a thread, for the sessions that block `pid`; the list holds the latest ones."""
+    blockers: list[QueuedSession] = []
     done = threading.Event()
 
     def poll() -> None:
-        while not done.wait(every):
-            with suppress(SQLAlchemyError):  # it is for a message; the work goes on without it
-                seen[:] = queue(engine).first(pid) or seen
+        while not done.wait(interval):
+            with suppress(SQLAlchemyError):  # only an error message needs it
+                blockers[:] = queue(engine).root_blockers(pid) or blockers
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()
     try:
-        yield seen
+        yield blockers
     finally:
         done.set()
         thread.join()
 
 
-def _gave_up(
-    work: str | Executable | Work, attempts: int, behind: tuple[Session, ...]
-) -> LockError:
-    name = getattr(work, "__name__", "") or statement_prefix(str(work))
-    told = [f"session {one.pid} ({one.state}), {one.does!r}" for one in behind]
-    ending = " or ".join(f"SELECT pg_terminate_backend({one.pid})" for one in behind)
+def _gave_up(statement: Statement, attempts: int, blockers: tuple[QueuedSession, ...]) -> LockError:
+    name = getattr(statement, "__name__", "") or statement_prefix(str(statement))
+    found = [f"session {one.pid} ({one.state}), {one.activity!r}" for one in blockers]
+    ending = " or ".join(f"SELECT pg_terminate_backend({one.pid})" for one in blockers)
     return LockError(
-        f"{name!r} did not get its lock in {attempts} tries, and was rolled back.",
-        f"In its way: {'; '.join(told) or 'a session that was not seen'}.",
+        f"{name!r} didn't get its lock in {attempts} attempts, and was rolled back.",
+        f"Blocked by: {'; '.join(found) or 'a session that was gone before it could be named'}.",
         "Try again when that has ended" + (f"; or end it with: {ending}." if ending else "."),
     )

@@ -15,7 +15,7 @@ RUN = "alembic/versions: open the revision, and find the line that fails"
 
 def _columns(engine: Engine, table: str) -> list[str]:
     """The columns of a table, in alphabetical order: `title: character varying(120), not null`."""
-    things = snapshot(engine).things.items()
+    things = snapshot(engine).objects.items()
     found = {
         name.split(".")[1]: about for (kind, name), about in things if _is_in(table, kind, name)
     }

@@ -68,7 +68,7 @@ def _difference(before: Snapshot, after: Snapshot) -> str:
 
 def pending(submission: Submission) -> Iterator[CheckItem]:
     """07.1: the database is at 0003, and 0004 still lies ahead."""
-    things = snapshot(submission.engine).things
+    things = snapshot(submission.engine).objects
     made = {"0002": NICKNAME, "0003": ("table", "products"), "0004": ("table", "carts")}
     ran = {number: thing in things for number, thing in made.items()}
     if submission.untouched and submission.current_revisions == ["0001"] and not any(ran.values()):
@@ -95,7 +95,7 @@ def pending(submission: Submission) -> Iterator[CheckItem]:
 
 def nickname(submission: Submission) -> Iterator[CheckItem]:
     """07.2: revision 0002 adds a column, and its downgrade takes it away."""
-    found = snapshot(submission.engine).things.get(NICKNAME, "no such column")
+    found = snapshot(submission.engine).objects.get(NICKNAME, "no such column")
     if (
         submission.untouched
         and submission.current_revisions == ["0001"]
@@ -163,7 +163,7 @@ WHOLE, CENTS = "integer, not null", "numeric(8,2), not null"
 
 def forward(submission: Submission) -> Iterator[CheckItem]:
     """07.3: a new revision mends what 0002 did, and no row is lost."""
-    price = snapshot(submission.engine).things.get(PRICE, "no such column")
+    price = snapshot(submission.engine).objects.get(PRICE, "no such column")
     stock = submission.rows(STOCK) if price != "no such column" else []
     kept = set(PRODUCTS) <= set(stock)
     if (

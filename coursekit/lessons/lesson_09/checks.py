@@ -97,7 +97,7 @@ def _values(engine: Engine, column: str) -> list[str]:
 
 def _column(engine: Engine, name: str) -> str:
     """A column as the explorer tells it: type, NOT NULL and default."""
-    return snapshot(engine).things.get(("column", name), "no such column")
+    return snapshot(engine).objects.get(("column", name), "no such column")
 
 
 def _others(before: Snapshot, after: Snapshot, *wanted: str) -> str:

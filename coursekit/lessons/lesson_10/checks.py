@@ -86,12 +86,12 @@ UPDATE alembic_version SET version_num = '0004';
 
 
 def _column(engine: Engine, name: str) -> str:
-    return snapshot(engine).things.get(("column", name), "no such column")
+    return snapshot(engine).objects.get(("column", name), "no such column")
 
 
 def _rows_kept(submission: Submission) -> CheckItem:
     """Whether the users and the orders are those of the beginning."""
-    things = snapshot(submission.engine).things
+    things = snapshot(submission.engine).objects
     there = {("table", "users"), ("column", "orders.status")} <= set(things)
     got = [submission.rows(question) if there else [] for question in (USERS, ORDERS)]
     where = "what a downgrade or a drop does to rows; begin again to get them back"

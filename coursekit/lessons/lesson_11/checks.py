@@ -103,7 +103,7 @@ DOMAINS = [
 
 def domain(submission: Submission) -> Iterator[CheckItem]:
     """11.1: a column that is not NULL, with a true value in each row."""
-    own = snapshot(submission.engine).things.get(("column", "users.domain"), "no such column")
+    own = snapshot(submission.engine).objects.get(("column", "users.domain"), "no such column")
     if submission.untouched and own == "no such column":
         raise NotStarted
     good = True
@@ -113,7 +113,7 @@ def domain(submission: Submission) -> Iterator[CheckItem]:
     if not good:
         return
     wanted = "character varying(100), not null"
-    got = snapshot(submission.scratch_engine).things.get(
+    got = snapshot(submission.scratch_engine).objects.get(
         ("column", "users.domain"), "no such column"
     )
     where = "def upgrade: its type, and NOT NULL as the last step"
@@ -212,7 +212,7 @@ def _filled(engine: Engine) -> Iterator[CheckItem]:
 
 def versions(submission: Submission) -> Iterator[CheckItem]:
     """11.3: two versions of the code use one table, and each sees what the other writes."""
-    own = snapshot(submission.engine).things.get(("column", "carts.pieces"))
+    own = snapshot(submission.engine).objects.get(("column", "carts.pieces"))
     if submission.untouched and own is None:
         raise NotStarted
     good = True

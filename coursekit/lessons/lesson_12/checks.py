@@ -258,7 +258,7 @@ def _upgraded(submission: Submission) -> tuple[ProbeResult, str]:
 def _waits(engine: Engine, upgrade: Future[ProbeResult]) -> bool:
     """Look until the upgrade waits for a lock, or has ended."""
     while not upgrade.done():
-        if len(locks.queue(engine, at_least=2, seconds=0.2)):
+        if len(locks.queue(engine, at_least=2, timeout=0.2)):
             return True
     return False
 

@@ -37,7 +37,7 @@ def round_trip(submission: Submission) -> Iterator[CheckItem]:
         return
     made = {
         f"{kind} {name}"
-        for kind, name in snapshot(submission.scratch_engine).things
+        for kind, name in snapshot(submission.scratch_engine).objects
         if kind in ("table", "index", "constraint") or name == "orders.gift_wrap"
     }
     lost = sorted(MADE - made)

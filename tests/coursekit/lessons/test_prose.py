@@ -13,7 +13,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
-from coursekit.course.alembic_magic import run_alembic
+from coursekit.course.alembic_command import run_alembic
 from coursekit.course.opening import start
 from coursekit.errors import AlembicError
 from coursekit.settings import ROOT
@@ -112,7 +112,7 @@ def test_a_column_of_the_old_style_allows_null() -> None:
 def test_an_open_reader_lets_others_read_and_write_but_not_alter(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE t (n int)"))
-    other = make_engine(engine.url, lock_timeout="200ms")
+    other = make_engine(engine.url, lock_timeout=0.2)
     with engine.connect() as reader:
         reader.execute(text("SELECT * FROM t"))
         with other.begin() as writer:

@@ -1,0 +1,78 @@
+"""Test a connection: which server responds, as which user, and how fast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from sqlalchemy import Connection, Engine, text
+
+from ..display import Card
+from .binds import connected
+
+
+@dataclass(frozen=True, repr=False)
+class ConnectionInfo(Card):
+    """The result of a connection test.
+
+    Attributes:
+        version: The server's version.
+        host: The host in the database URL.
+        port: The port in the database URL.
+        user: The current user.
+        database: The current database.
+        latency: The round-trip time of a query in milliseconds, median of five.
+
+    """
+
+    version: str
+    host: str
+    port: int
+    user: str
+    database: str
+    latency: float
+
+    @property
+    def rows(self) -> Mapping[str, str]:
+        """The values by label, in the order they're shown."""
+        return {
+            "answered by": f"PostgreSQL {self.version}",
+            "host": self.host,
+            "port": str(self.port),
+            "user": self.user,
+            "database": self.database,
+            "latency": f"{self.latency:.1f} ms",
+        }
+
+
+def test_connection(bind: Engine | Connection) -> ConnectionInfo:
+    """Connect to the server and return its version, the user, the database and the latency.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: No server responds, or it refuses the connection.
+
+    """
+    with connected(bind) as connection:
+        version = connection.scalar(text("SHOW server_version"))
+        user, database = connection.execute(text("SELECT current_user, current_database()")).one()
+        latency = median(_round_trip(connection) for _ in range(5))
+    url = bind.engine.url
+    return ConnectionInfo(
+        version=str(version).split()[0],
+        host=str(url.host or url.query.get("host", "a local socket")),
+        port=url.port or 5432,
+        user=user,
+        database=database,
+        latency=latency * 1000,
+    )
+
+
+test_connection.__test__ = False  # type: ignore[attr-defined]  # its name looks like a test's
+
+
+def _round_trip(connection: Connection) -> float:
+    started = time.perf_counter()
+    connection.scalar(text("SELECT 1"))
+    return time.perf_counter() - started
