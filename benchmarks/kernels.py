@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from coursekit.course.alembic_magic import launch
+from coursekit.course.alembic_command import launch
 from coursekit.course.catalog import lesson_path, lessons
 from coursekit.course.notebooks import load
 from coursekit.course.opening import start

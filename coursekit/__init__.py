@@ -8,17 +8,21 @@ Names are imported when they're first used, so `import coursekit` costs nothing.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coursekit.course.catalog import course_map
     from coursekit.course.connection_details import connection_details
+    from coursekit.course.course_map import course_map
     from coursekit.course.doctor import doctor
     from coursekit.course.lesson import Lesson
     from coursekit.course.opening import start
     from coursekit.course.project import project_url
-    from coursekit.exercises.notebook_api import begin, check, hint, progress, solution
+    from coursekit.exercises.begin import begin
+    from coursekit.exercises.check import check
+    from coursekit.exercises.help import hint, solution
+    from coursekit.exercises.progress import progress
 
 __all__ = [
     "Lesson",
@@ -37,14 +41,24 @@ _HOMES = {
     "Lesson": "course.lesson",
     "start": "course.opening",
     "connection_details": "course.connection_details",
-    "course_map": "course.catalog",
+    "course_map": "course.course_map",
     "doctor": "course.doctor",
     "project_url": "course.project",
-    **dict.fromkeys(("begin", "check", "hint", "progress", "solution"), "exercises.notebook_api"),
+    "begin": "exercises.begin",
+    "check": "exercises.check",
+    "hint": "exercises.help",
+    "solution": "exercises.help",
+    "progress": "exercises.progress",
 }
+_STARTERS = ("start", "begin")
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _STARTERS and "IPython" in sys.modules:
+        # The one effect of an import: in a notebook, `%alembic` exists before a lesson is
+        # started, and says that none is.
+        import_module(f"{__name__}.course.kernel_setup").announce_magics()
+    return value

@@ -89,7 +89,7 @@ def db_psql(
     from psycopg2.extensions import make_dsn
 
     from coursekit import servers
-    from coursekit.course.jupyterlab import wait
+    from coursekit.course.child_process import wait_for_child
     from coursekit.servers.binaries import psql
 
     url = servers.find().url
@@ -99,4 +99,4 @@ def db_psql(
     password = {"PGPASSWORD": str(arguments.pop("password", ""))}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     process = subprocess.Popen([psql(), make_dsn(**arguments)], env={**clean, **password})
-    raise typer.Exit(wait(process))
+    raise typer.Exit(wait_for_child(process))

@@ -1,8 +1,7 @@
-"""The course: its lessons are the notebooks in `notebooks/`, in the order of their numbers."""
+"""The lessons there are: the notebooks in `notebooks/`, in the order of their numbers."""
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from dataclasses import dataclass
@@ -16,15 +15,20 @@ NAME = re.compile(r"(\d\d)_[a-z0-9_]+\.ipynb")
 
 
 def lessons() -> dict[str, Path]:
-    """Number and reference notebook of every lesson, in order."""
+    """Return the source notebook of every lesson, by its number, in order."""
     found = sorted(path for path in NOTEBOOKS.glob("*.ipynb") if NAME.fullmatch(path.name))
     return {path.name[:2]: path for path in found}
 
 
 def lesson_path(number: str | int) -> Path:
-    """The reference notebook of a lesson; `1` and `"01"` mean the same.
+    """Return the source notebook of a lesson.
 
-    Raises LessonError, which lists the lessons there are, for any other number.
+    Args:
+        number: The lesson's number; `1` and `"01"` are the same.
+
+    Raises:
+        LessonError: There's no such lesson. The message lists the numbers.
+
     """
     known = lessons()
     key = str(number).zfill(2)
@@ -37,9 +41,24 @@ def lesson_path(number: str | int) -> Path:
     )
 
 
+def following(number: str) -> str:
+    """Return the number of the next lesson, or "" after the last one."""
+    known = list(lessons())
+    after = known[known.index(number) + 1 :] if number in known else []
+    return after[0] if after else ""
+
+
 @dataclass(frozen=True)
 class Entry:
-    """A lesson on the map: its title, and the question it answers."""
+    """What the catalog knows of a lesson.
+
+    Attributes:
+        number: `06`.
+        file: The name of its notebook.
+        title: The notebook's heading, without the number.
+        question: The question that the lesson answers, its first paragraph.
+
+    """
 
     number: str
     file: str
@@ -47,60 +66,8 @@ class Entry:
     question: str
 
 
-@dataclass(frozen=True)
-class CourseMap:
-    """All lessons in order; as HTML, each title leads to its notebook."""
-
-    entries: tuple[Entry, ...]
-
-    def __repr__(self) -> str:
-        width = max(len(entry.title) for entry in self.entries) + 2
-        return "\n".join(f"{e.number}  {e.title:<{width}}{e.question}" for e in self.entries)
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><th scope="row">{e.number}</th>'
-            f'<td style="text-align: left"><a href="{e.file}">{html.escape(e.title)}</a></td>'
-            f'<td style="text-align: left">{html.escape(e.question)}</td></tr>'
-            for e in self.entries
-        )
-        head = "".join(
-            f'<th scope="col" style="text-align: left">{title}</th>'
-            for title in ("lesson", "title", "question")
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-
-
-def course_map() -> CourseMap:
-    """The map of the course, read from the notebooks themselves."""
-    return CourseMap(tuple(entry(path) for path in lessons().values()))
-
-
-def following(number: str) -> str:
-    """The number of the lesson after this one; nothing after the last."""
-    known = list(lessons())
-    after = known[known.index(number) + 1 :] if number in known else []
-    return after[0] if after else ""
-
-
-def navigation(path: Path) -> str:
-    """The links at the end of a lesson: the one before, the map, the one after."""
-    entries = course_map().entries
-    here = next(place for place, entry in enumerate(entries) if entry.file == path.name)
-    parts = ["[Map of the course](00_start_here.ipynb)"] if here else []
-    if here:
-        parts.insert(0, f"Back: {_link(entries[here - 1])}")
-    if here + 1 < len(entries):
-        parts.append(f"Next: {_link(entries[here + 1])}")
-    return " | ".join(parts)
-
-
-def _link(entry: Entry) -> str:
-    return f"[{entry.number} · {entry.title}]({entry.file})"
-
-
 def entry(path: Path) -> Entry:
-    """A lesson's title and question: the heading and first paragraph of its notebook."""
+    """Read a lesson's title and question from the first cell of its notebook."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     opening = "".join(cells[0]["source"]).strip().split("\n\n")
     title = opening[0].removeprefix("# ").partition("·")[2].strip()

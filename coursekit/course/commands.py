@@ -1,4 +1,4 @@
-"""A project's commands in a cell: the real ones, in a fresh process, raising when they fail."""
+"""Run a command in a project's folder, and prepare its words and its output."""
 
 from __future__ import annotations
 
@@ -7,31 +7,29 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from coursekit.errors import CommandError
 from coursekit.kernel import fork_server
 from coursekit.kernel.process import ForkUnavailable
 
-if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
 ENVIRONMENT = {
-    "PYTHONUNBUFFERED": "1",  # so that the log stands where it belongs among the rest
+    "PYTHONUNBUFFERED": "1",  # otherwise the log and the rest come out in another order
     "PYTHONIOENCODING": "utf-8",
-    "PYTHON_COLORS": "0",  # a notebook's kernel asks for colours, which Python 3.13 gives
+    "PYTHON_COLORS": "0",  # a notebook's kernel asks for colours, which Python 3.13 prints
     "PYTHONDONTWRITEBYTECODE": "1",  # a compiled file can hide a quick edit
 }
-# As a console script does it. `python -m alembic` would put the project, with its own folder
-# called alembic, in front of the library.
+# Like a console script. `python -m alembic` would put the project, which has a folder called
+# alembic, in front of the library.
 MAIN = "import sys; sys.path.pop(0); sys.argv[0] = {name!r}; from {module} import {main} as main; "
 END = "sys.exit(main())"
+# The line of carets under a traceback's code: every version of Python puts them elsewhere.
+CARETS = re.compile(r"^ +[~^]+\n", re.M)
 
 
-def launch(
+def run_command(
     function: str,
     words: list[str],
     project: Path,
@@ -39,16 +37,21 @@ def launch(
     environ: Mapping[str, str] | None = None,
     into: Path | None = None,
 ) -> tuple[int, str]:
-    """Run a command in a process of its own, in the folder `project`.
+    """Run a Python package's command in a process of its own.
 
-    function  what its console script calls: `alembic.config:main`
-    words     its words, from its name on
-    environ   its environment, to which ENVIRONMENT is added; else that of this process
-    into      a file that takes what it prints, but for its log
+    The process is forked from the fork server, which has imported libraries and none of the
+    learner's files. Where there's no fork server Python starts, which takes a second longer.
 
-    Gives its exit code, and what it printed. It is forked from a warm process that has
-    imported libraries and none of the learner's files; where there is none, Python starts,
-    which takes a second longer.
+    Args:
+        function: The function that the console script calls, such as `alembic.config:main`.
+        words: The command line, starting with the command's name.
+        project: The folder to run it in.
+        environ: The environment, by default this process's; ENVIRONMENT is added to it.
+        into: A file for stdout; without it both streams are returned as one.
+
+    Returns:
+        The exit code and what was printed; with `into`, what was printed on stderr.
+
     """
     environ = {**(os.environ if environ is None else environ), **ENVIRONMENT}
     with ExitStack() as closing:
@@ -56,24 +59,31 @@ def launch(
         try:
             return fork_server.run(function, words, environ=environ, folder=project, stdout=file)
         except ForkUnavailable:
-            return _cold(function, words, environ, project, file)
+            return _run_in_new_python(function, words, environ, project, file)
 
 
-def _cold(
+def _run_in_new_python(
     function: str, words: list[str], environ: Mapping[str, str], project: Path, file: int | None
 ) -> tuple[int, str]:
     module, _, main = function.partition(":")
     code = MAIN.format(name=words[0], module=module, main=main) + END
-    argv = [sys.executable, "-c", code, *words[1:]]
-    return execute(argv, environ, project, file)
+    return run_program([sys.executable, "-c", code, *words[1:]], environ, project, file)
 
 
-def execute(
+def run_program(
     argv: list[str], environ: Mapping[str, str], project: Path, file: int | None = None
 ) -> tuple[int, str]:
-    """Run a program in the folder `project`: its exit code, and what it printed.
+    """Run a program in a project's folder.
 
-    `file` is a descriptor that takes its stdout; else both streams are one.
+    Args:
+        argv: The program and its arguments.
+        environ: Its whole environment.
+        project: The folder to run it in.
+        file: A file descriptor for stdout; without it both streams are returned as one.
+
+    Returns:
+        The exit code and what was printed; with `file`, what was printed on stderr.
+
     """
     done = subprocess.run(
         argv,
@@ -88,10 +98,20 @@ def execute(
     return done.returncode, done.stdout if file is None else done.stderr
 
 
-def split(name: str, line: str, example: str, kind: type[CommandError] = CommandError) -> list[str]:
-    """The words of a line as a shell would cut it; `example` is one that can be read.
+def split_line(
+    name: str, line: str, example: str, kind: type[CommandError] = CommandError
+) -> list[str]:
+    """Split a line into words, as a shell does.
 
-    Raises `kind` for a line with an open quotation mark.
+    Args:
+        name: The command.
+        line: What follows the command.
+        example: A correct line, for the error message.
+        kind: The error to raise.
+
+    Raises:
+        CommandError: A quotation mark isn't closed (`kind`, if you name one).
+
     """
     try:
         return shlex.split(line)
@@ -103,8 +123,19 @@ def split(name: str, line: str, example: str, kind: type[CommandError] = Command
         ) from None
 
 
+def split_redirection(words: list[str]) -> tuple[list[str], str]:
+    """Split a line that ends in `> file` into its command and the file's name, "" if there's none.
+
+    Only the end of a line counts: a `>` within a quoted word stays there.
+    """
+    if len(words) > 1 and words[-2] == ">":
+        return words[:-2], words[-1]
+    found = re.fullmatch(r">([^>]+)", words[-1]) if words else None
+    return (words[:-1], found[1]) if found else (words, "")
+
+
 def require_dir(project: Path, kind: type[CommandError] = CommandError) -> None:
-    """Raise `kind` when a project's folder is gone."""
+    """Raise CommandError, or `kind`, if a project's folder doesn't exist any more."""
     if not project.is_dir():
         raise kind(
             f"The project's folder {project.name} is gone.",
@@ -113,39 +144,39 @@ def require_dir(project: Path, kind: type[CommandError] = CommandError) -> None:
         )
 
 
-def from_here(output: str, project: Path) -> str:
-    """The same output with paths told from the project's folder on."""
+def relative_paths(output: str, project: Path) -> str:
+    """Return the output with every path into the project written relative to it."""
     for folder in {str(project), str(project.resolve())}:
         output = output.replace(folder + os.sep, "").replace(folder, ".")
     return output
 
 
-def register(
-    shell: InteractiveShell, name: str, run: Callable[[str, Path], str], project: Path | None
-) -> None:
-    """Give a notebook the line magic `%name`, which runs a command in `project`.
+def output_or_error(name: str, line: str, code: int, output: str, *, echo: bool) -> str:
+    """Return the output of a command that succeeded.
 
-    Without a project it says that no lesson was started.
+    Args:
+        name: The command.
+        line: What followed it.
+        code: Its exit code.
+        output: What it printed.
+        echo: Print the output before raising.
+
+    Raises:
+        CommandError: The exit code isn't 0; the message ends with the output's last line.
+
     """
-    from IPython.core.magic import no_var_expand
-
-    def command(line: str) -> None:
-        if project is None:
-            raise CommandError(
-                "No lesson is started in this kernel.",
-                f"%{name} works in a lesson's project; a kernel that was restarted has none.",
-                'Run the lesson\'s first cells, or go on with: start("06", resume=True).',
-            )
-        print(run(line, project), end="")
-
-    command.__doc__ = f"Run {name} in the lesson's project: `%{name} --help`."
-    no_var_expand(command)  # what is written may hold { and $, as it may in a terminal
-    shell.register_magic_function(command, magic_kind="line", magic_name=name)  # type: ignore[call-arg, arg-type]
+    if code == 0:
+        return output
+    if echo:
+        print(output, end="")
+    last = [text for text in output.splitlines() if text.strip()][-1:]
+    raise CommandError(*failure(name, line, code, last[0].strip(" =") if last else ""))
 
 
-def redirected(words: list[str]) -> tuple[list[str], str]:
-    """The words before `> file` at the end of a line, and the name of the file, if any."""
-    if len(words) > 1 and words[-2] == ">":
-        return words[:-2], words[-1]
-    found = re.fullmatch(r">([^>]+)", words[-1]) if words else None
-    return (words[:-1], found[1]) if found else (words, "")
+def failure(name: str, line: str, code: int, last_line: str) -> tuple[str, str, str]:
+    """Return what happened, why and what to do, for a command that failed after its output."""
+    return (
+        f"{f'{name} {line.strip()}'.strip()} ended with exit code {code}.",
+        f"It reports: {last_line.rstrip('.')}." if last_line else "It printed nothing.",
+        "Read its full output above." if last_line else "Check the command's spelling.",
+    )

@@ -5,39 +5,55 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from coursekit.course import alembic_magic, autoreload, tool_magics
+from coursekit.course import autoreload
+from coursekit.course.magics import has_magics, register_magics
 
 
-def prepare_kernel(project: Path | None) -> None:
-    """Register the magics and reload a project's modules when its files change.
+def prepare_kernel(project: Path) -> None:
+    """Let the magics work in a project, and reload its modules when its files change.
 
-    Does nothing outside IPython.
+    Outside of IPython this does nothing.
 
     Args:
-        project: The lesson's project; None until a lesson is started, and `%alembic` says so.
+        project: The project of the lesson that was started.
 
     """
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
     if shell is not None:
-        for magics in (alembic_magic, tool_magics):
-            magics.register(shell, project)
-        if project:
-            autoreload.enable(shell, project.parent)
+        register_magics(shell, project)
+        autoreload.enable(shell, project.parent)
+
+
+def announce_magics() -> None:
+    """Register the magics before a lesson is started, so that they can say so.
+
+    In a restarted kernel IPython would otherwise report `%alembic` as an unknown magic, which
+    doesn't tell a learner to start the lesson again.
+    """
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if shell is not None and not has_magics(shell):
+        register_magics(shell, None)
 
 
 class _CutConnections(logging.Filter):
-    """Keep quiet about connections that a reset has cut.
+    """Drop the pool's messages about connections that a reset has cut.
 
-    A connection that a learner left open is noticed later, when Python clears it away;
-    the pool then writes a long traceback into whatever cell runs at that moment.
+    Python notices a connection that a learner left open only when it's garbage-collected. The
+    pool then logs a long traceback into the cell that happens to run.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         return "Exception during reset" not in record.getMessage()
 
 
+_cut_connections = _CutConnections()
+
+
 def silence_cut_connections() -> None:
-    """Keep the pool's log quiet about connections that a reset has cut."""
-    logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_CutConnections())
+    """Filter the pool's messages about connections that a reset has cut."""
+    # Adding the same filter twice adds it once.
+    logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_cut_connections)

@@ -16,12 +16,14 @@ from tutorial_lib.display import Card
 
 @dataclass(frozen=True)
 class LessonSpec:
-    """Where somebody works: a database and a project folder, and how both begin.
+    """What a lesson or exercise starts from.
 
-    key    `06` for a lesson, `06-1` for an exercise of it
-    base   the lesson whose database is taken at its beginning
-    files  what lies in the project, path to text
-    sql    statements that are run in the database then
+    Attributes:
+        key: `06` for a lesson, `06-1` for an exercise.
+        base: The lesson whose starting state the database has.
+        files: The project's files: their paths in it, and their text.
+        sql: Statements to run in the database afterwards.
+
     """
 
     key: str
@@ -30,29 +32,37 @@ class LessonSpec:
     sql: str = ""
 
     @property
+    def lesson(self) -> str:
+        """The number of the lesson that it is, or belongs to: `06`."""
+        return self.key[:2]
+
+    @property
     def number(self) -> str:
-        """As one writes it: `06` or `06.1`."""
+        """The number as the page writes it: `06` or `06.1`."""
         return self.key.replace("-", ".")
 
     @property
-    def words(self) -> str:
-        """What it is: `lesson 06`."""
+    def label(self) -> str:
+        """`lesson 06` or `exercise 06.1`."""
         return f"{'exercise' if '.' in self.number else 'lesson'} {self.number}"
 
     @property
     def command(self) -> str:
-        """What one types to begin it."""
+        """The call that starts it: `start("06")` or `begin("06.1")`."""
         return f'{"begin" if "." in self.number else "start"}("{self.number}")'
 
 
 @dataclass(frozen=True, repr=False)
 class Lesson(Card):
-    """A started lesson, or exercise.
+    """A started lesson or exercise.
 
-    number   `01`, or `01.1` for an exercise
-    server   the PostgreSQL it is on
-    url      the address of the lesson's own database; repr and str hide the password
-    project  the lesson's own folder, which is the working directory now
+    Attributes:
+        number: `01`, or `01.1` for an exercise.
+        server: The PostgreSQL server it's on.
+        url: The URL of its own database; repr and str hide the password.
+        project: Its own folder, the working directory after `start`.
+        resumed: Whether it continues where you left it.
+
     """
 
     number: str
@@ -63,12 +73,12 @@ class Lesson(Card):
 
     @cached_property
     def engine(self) -> Engine:
-        """An engine for the lesson's database, with no parameters in its errors."""
+        """An engine for the lesson's database; its errors show no parameters."""
         return make_engine(self.url)
 
     @property
     def rows(self) -> dict[str, str]:
-        """What is shown of it, label and value."""
+        """What is shown, label and value."""
         state = "continued where you left it" if self.resumed else "at its beginning"
         return {
             "exercise" if "." in self.number else "lesson": f"{self.number}, {state}",

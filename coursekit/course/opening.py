@@ -1,112 +1,108 @@
-"""Start a lesson, or attach to one: its own database and its own project folder."""
+"""Start a lesson or exercise, or attach to one that has been started.
+
+From top to bottom, this is the way `start("06")` takes:
+
+    settings, servers, requirements   a server that the lesson may use
+    workspace                         this kernel has the lesson, an earlier project is kept
+    lesson_database                   the database, cloned at the lesson's starting state
+    starting_state, project           the project's files, and the note that names its database
+    kernel_setup                      magics and imports follow the project
+"""
 
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 
 from coursekit import servers
-from coursekit.course import databases, workspace
+from coursekit.course import databases, open_lessons, requirements, workspace
 from coursekit.course.catalog import lesson_path
 from coursekit.course.kernel_setup import prepare_kernel, silence_cut_connections
 from coursekit.course.lesson import Lesson, LessonSpec
 from coursekit.course.lesson_database import clone_starting_state, database_name
-from coursekit.course.project import write_note
-from coursekit.course.requirements import unmet
+from coursekit.course.project import note_database
 from coursekit.course.starting_state import has_only, starting_state, write_files
 from coursekit.errors import LessonError
 from coursekit.servers.server import Server, admin
 from coursekit.settings import Settings, read_settings
 
-_started: dict[str, Lesson] = {}
-silence_cut_connections()
-if "IPython" in sys.modules:
-    prepare_kernel(None)
-
 
 def start(number: str | int, *, resume: bool = False) -> Lesson:
-    """Begin a lesson, or go on with it.
+    """Start a lesson at its starting state, or continue with it.
 
-    Without `resume` the lesson's database is made anew from its template, and a project
-    folder with work in it moves to `workspace/kept/`. With it, both stay as they are.
+    The lesson's database is replaced by a fresh one, and a project folder with your work in it
+    moves to `workspace/kept/`. The working directory becomes the project folder.
 
-    The working directory becomes the project folder. Raises LessonError when another
-    kernel has the lesson open, when there is nothing to resume, when the server is not fit for
-    the lesson, or when the database or folder cannot be made; SettingsError and ServerError
-    when there is no server.
+    Args:
+        number: The lesson, such as `"06"`.
+        resume: Keep the database and the project as you left them.
+
+    Returns:
+        The lesson: its engine, URL and project folder.
+
+    Raises:
+        LessonError: Another kernel has the lesson open, there's nothing to resume, the server
+            isn't one the lesson can use, or the database or folder can't be created.
+        SettingsError: The settings are incomplete or contradict each other.
+        ServerError: There's no server, or it doesn't respond.
+
     """
     key = lesson_path(number).name[:2]
     return open_lesson(LessonSpec(key, key, starting_state(key).files), resume=resume)
 
 
 def open_lesson(spec: LessonSpec, *, resume: bool = False) -> Lesson:
-    """Begin a place, or go on in it; see `start`."""
+    """Start a lesson or exercise, or continue with it; see `start`."""
     settings = read_settings()
-    _consent(settings)
+    requirements.require_consent(settings)
     server = servers.find(settings)
-    if problem := unmet(spec.key[:2], server):
-        raise problem
-    workspace.acquire_lesson(settings.workspace, spec.key[:2])
-    if spec.key in _started:
-        _started.pop(spec.key).engine.dispose()
-    lesson = (_attach if resume else _begin)(settings, server, spec)
+    requirements.require_server(spec.lesson, server)
+    workspace.acquire_lesson(settings.workspace, spec.lesson)
+    silence_cut_connections()
+    open_lessons.close(spec.key)
+    lesson = (_attach if resume else _reset)(settings, server, spec)
     os.chdir(lesson.project)
     prepare_kernel(lesson.project)
-    _started[spec.key] = lesson
+    open_lessons.remember(spec.key, lesson)
     return lesson
 
 
 def attach(spec: LessonSpec) -> Lesson:
-    """A place that another process has begun, to look at it; nothing is changed.
+    """Return a lesson or exercise that another process has started, without changing it.
 
-    Raises LessonError when nobody has.
+    Raises:
+        LessonError: It hasn't been started.
+
     """
     settings = read_settings()
     return _attach(settings, servers.find(settings), spec)
 
 
-def opened(key: str) -> Lesson | None:
-    """The place that was opened last under this key in this process; None when none was."""
-    return _started.get(key)
-
-
-def _begin(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
+def _reset(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
+    """Create the database and the project at the starting state."""
     name = database_name(settings, server, spec.key)
-    # The folder first: if it cannot be moved, nothing has been lost. And no system should
-    # have to move the folder that this process stands in.
+    # Leave the project's folder: Windows can't move the working directory of a process.
     os.chdir(settings.workspace)
+    # The project before the database: if it can't be moved, nothing is lost.
     untouched = partial(has_only, spec.files)
     project = workspace.fresh_project(settings.workspace, spec.key, untouched)
     clone_starting_state(settings, server, spec.base, name, spec.sql)
     write_files(spec.files, project)
-    write_note(settings, server, name, project)
+    note_database(project, settings, server, name)
     return Lesson(spec.number, server, server.url.set(database=name), project)
 
 
 def _attach(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
+    """Find the database and the project as they are."""
     name = database_name(settings, server, spec.key)
     project = workspace.project_folder(settings.workspace, spec.key)
     with admin(server.url) as connection:
         exists = databases.mark_of(connection, name) is not None
     if not exists or not project.is_dir():
         raise LessonError(
-            f"There is nothing of {spec.words} to resume.",
+            f"There is nothing of {spec.label} to resume.",
             f"Its {'project folder' if exists else 'database'} does not exist.",
             f"Run {spec.command} to begin it.",
         )
-    write_note(settings, server, name, project)
+    note_database(project, settings, server, name)
     return Lesson(spec.number, server, server.url.set(database=name), project, resumed=True)
-
-
-def _consent(settings: Settings) -> None:
-    """Lessons make and drop databases: not on a server named for something else."""
-    if settings.url is None or settings.postgres:
-        return
-    raise LessonError(
-        "DATABASE_* names a server of your own.",
-        "A lesson makes and drops databases on its server, and DATABASE_* may have been "
-        "set for another purpose.",
-        "Set TUTORIAL_POSTGRES=external to use that server, or TUTORIAL_POSTGRES=embedded to "
-        "use the kit's.",
-    )

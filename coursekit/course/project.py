@@ -1,4 +1,4 @@
-"""A lesson's project knows its database: a private note in its folder, without a password."""
+"""A lesson's project knows its database, whatever the shell's settings are."""
 
 from __future__ import annotations
 
@@ -8,42 +8,52 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from coursekit import servers
-from coursekit.course import workspace
+from coursekit.course.project_note import ProjectNote, read_project_note, write_project_note
 from coursekit.errors import LessonError
 from coursekit.servers.server import Server
 from coursekit.settings import Settings, read_settings
 
 
 def project_url(folder: Path | None = None) -> URL:
-    """The address of the database that belongs to the project of this folder.
+    """Return the URL of the database that belongs to a lesson's project.
 
-    Raises LessonError outside a project, or when the server found now is not the one on
-    which the lesson was started.
+    Args:
+        folder: The project or a folder in it; by default the working directory.
+
+    Raises:
+        LessonError: The folder isn't in a project, or the server found now isn't the one on
+            which the lesson was started.
+
     """
-    address = workspace.read_note((folder or Path.cwd()).resolve())
-    settings = read_settings({**os.environ, **address["settings"]})
-    server = servers.find(settings)
-    same = [server.origin, server.netloc] == [address["origin"], address["place"]]
-    # The kit's own servers may come back on another port.
-    if same or server.origin == address["origin"] != "external":
-        return server.url.set(database=address["database"])
+    note = read_project_note((folder or Path.cwd()).resolve())
+    server = servers.find(read_settings({**os.environ, **note.settings}))
+    same = (server.origin, server.netloc) == (note.origin, note.netloc)
+    # The course's own servers may come back on another port.
+    if same or server.origin == note.origin != "external":
+        return server.url.set(database=note.database)
     raise LessonError(
-        f"This project belongs to the {address['origin']} server at {address['place']}.",
+        f"This project belongs to the {note.origin} server at {note.netloc}.",
         f"Found instead: the {server.origin} server at {server.netloc}.",
         "Set DATABASE_* and TUTORIAL_POSTGRES as they were when the lesson was started.",
     )
 
 
-def write_note(settings: Settings, server: Server, name: str, project: Path) -> None:
-    """Note which database, on which server, belongs to a project."""
-    address = {
-        "database": name,
-        "origin": server.origin,
-        "place": server.netloc,
-        "settings": {
-            "TUTORIAL_WORKSPACE": str(settings.workspace),
-            "TUTORIAL_SERVER_HOME": str(settings.server_home),
-            "TUTORIAL_POSTGRES": server.origin,
-        },
+def note_database(project: Path, settings: Settings, server: Server, name: str) -> None:
+    """Write down which database, on which server, belongs to a project.
+
+    Args:
+        project: The project's folder.
+        settings: The settings with which the server was found.
+        server: The server.
+        name: The database's name.
+
+    Raises:
+        LessonError: The folder can't be written to.
+
+    """
+    origin = {
+        "TUTORIAL_WORKSPACE": str(settings.workspace),
+        "TUTORIAL_SERVER_HOME": str(settings.server_home),
+        "TUTORIAL_POSTGRES": server.origin,
     }
-    workspace.write_note_file(project, address)
+    write_project_note(project, ProjectNote(name, server.origin, server.netloc, origin))

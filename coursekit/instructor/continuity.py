@@ -1,6 +1,6 @@
-"""A pytest plugin: each lesson ends where the next one begins.
+"""A pytest plugin: each lesson ends in the state in which the next one starts.
 
-The test comes after the notebook's cells, and looks at what they have left.
+The test runs after the notebook's cells, and compares the state they left.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from coursekit.course.catalog import lessons
 from coursekit.course.opening import start
 from coursekit.course.project import project_url
 from coursekit.course.requirements import unmet
-from coursekit.course.starting_state import StartingState, capture, next_start, starting_state
+from coursekit.course.starting_state import StartingState, starting_state
 from coursekit.course.workspace import project_folder
 from coursekit.errors import NotebookError
 from coursekit.instructor.isolated_run import use_workspace
+from coursekit.instructor.starting_states import capture, next_start
 from coursekit.settings import read_settings
 from tutorial_lib import explorer
 from tutorial_lib.db import make_engine
@@ -34,35 +35,40 @@ class ContinuityFile(pytest.File):
     """The end of one lesson, as one test after its cells."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Give the one test."""
+        """Yield that test."""
         yield ContinuityItem.from_parent(self, name="leads to the next lesson")
 
 
 class ContinuityItem(pytest.Item):
-    """Compare what a lesson has left with what the next one begins with."""
+    """The test that compares a lesson's end with the next lesson's starting state."""
 
     def runtest(self) -> None:
-        """Raise when files, revision or schema differ."""
+        """Compare files, revision and schema.
+
+        Raises:
+            NotebookError: It names what differs.
+
+        """
         self._skip_unless_all_ran()
         number = self.path.name[:2]
         if unmet(next_start(number), servers.find()):
-            return  # on this server nobody begins it
+            return  # the next lesson doesn't run on this server
         use_workspace(self.path.stem)
         project = project_folder(read_settings().workspace, number)
         with closing_pool(make_engine(project_url(project))) as engine:
             differ = _differences(capture(project, engine), starting_state(next_start(number)))
             changes = explorer.changes(explorer.snapshot(engine), _snapshot(next_start(number)))
-        # A lesson may end with rows in its tables; the next one begins with none.
+        # A lesson may leave rows in its tables; the next one starts without any.
         changes = Changes(tuple(one for one in changes.all if one.kind != "rows"))
         if differ or changes:
-            raise _moved(number, differ, changes)
+            raise _not_continuous(number, differ, changes)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
-        """The paragraph, without a stack trace."""
+        """Return the message, without a stack trace."""
         return str(excinfo.value)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where it stands in the report."""
+        """Return the test's place and name for the report."""
         return self.path, 0, f"{self.path.name}: leads to the next lesson"
 
     def _skip_unless_all_ran(self) -> None:
@@ -72,14 +78,14 @@ class ContinuityItem(pytest.Item):
             if isinstance(item, IPyNbCell) and item.path == self.path
         ]
         if not cells:
-            pytest.skip("its cells were not selected")
+            pytest.skip("its cells weren't selected")
         if cells[0].parent.failed:
-            pytest.skip(f"not run, because {cells[0].parent.failed} failed")
+            pytest.skip(f"not run because {cells[0].parent.failed} failed")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ContinuityFile | None:
-    """After the cells of every lesson that another one follows."""
+    """Collect one test for every lesson that another one follows."""
     if (
         parent.config.option.nbval
         and next_start(file_path.name[:2])
@@ -92,21 +98,22 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Continuity
 
 @contextmanager
 def closing_pool(engine: Engine) -> Iterator[Engine]:
-    """Close an engine's connections at the end, also after an error."""
+    """Close an engine's connections at the end, even after an error."""
     try:
         yield engine
     finally:
         engine.dispose()
 
 
-def _differences(end: StartingState, begin: StartingState) -> list[str]:
-    files = {**end.files, **begin.files}
-    found = [name for name in files if end.files.get(name) != begin.files.get(name)]
-    return found + (["the database's revision"] if end.commands != begin.commands else [])
+def _differences(end: StartingState, start: StartingState) -> list[str]:
+    """Name the files that differ, and the revision if it does."""
+    files = {**end.files, **start.files}
+    found = [name for name in files if end.files.get(name) != start.files.get(name)]
+    return found + (["the database's revision"] if end.commands != start.commands else [])
 
 
 def _snapshot(number: str) -> explorer.Snapshot:
-    """The database that a lesson begins with."""
+    """Return a snapshot of the database in which a lesson starts."""
     here = Path.cwd()
     try:
         lesson = start(number)
@@ -116,10 +123,10 @@ def _snapshot(number: str) -> explorer.Snapshot:
         os.chdir(here)
 
 
-def _moved(number: str, differ: list[str], changes: Changes) -> NotebookError:
-    told = "; ".join([*differ, *(f"{c.sign} {c.kind} {c.name}" for c in changes.all)])
+def _not_continuous(number: str, differ: list[str], changes: Changes) -> NotebookError:
+    names = "; ".join([*differ, *(f"{c.sign} {c.kind} {c.name}" for c in changes.all)])
     return NotebookError(
-        f"Lesson {number} does not end where lesson {next_start(number)} begins.",
-        f"They differ in: {told}.",
+        f"Lesson {number} doesn't end where lesson {next_start(number)} starts.",
+        f"They differ in: {names}.",
         f"If the lesson is right, run: python3 start.py refresh {number}",
     )

@@ -1,4 +1,4 @@
-"""What is said of a cell that fails: what was expected, what came, why, and what mends it."""
+"""What a run reports about a failed cell: expected and got, the probable cause, how to fix it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,38 @@ from typing import Any
 
 from nbval.plugin import IPyNbCell
 
-from coursekit.course.doctor import REINSTALL_ADVICE, wrong_packages
+from coursekit.ansi import strip_ansi
+from coursekit.course.doctor import REINSTALL_ADVICE
+from coursekit.course.packages import wrong_packages
 from coursekit.course.sanitize import sanitize
-from coursekit.instructor import gates
+from coursekit.instructor import strict
+from coursekit.instructor.nbval_kernel import DIED
+from coursekit.instructor.source_edition import FIX
 
-ADVICE = re.compile(r"\. (?:If it is right now|Mend it, then)")  # the report has its own
-LINES = 6  # of what was expected and of what came, at most
+MAX_LINES = 6  # of the expected output, and of what the cell output instead
 STALE = "stale output"
 BROKEN = "broken cell"
 KERNEL = "kernel"
 HANGS = "hangs"
 REFUSED = "refused"
+# The first line of a test's report ends with advice; a finding has its own.
+ADVICE = re.compile(rf"\. (?:{strict.IF_RIGHT}|{FIX})")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Why a lesson fails, in plain data.
+class RunFinding:
+    """Why a lesson fails, as strings.
 
-    kind      stale output, broken cell, kernel, hangs or refused
-    where     the cell, as `cell 3`, or the gates
-    problem   one sentence
-    source    the cell's code
-    expected  the stored output, from the first line on that differs
-    got       what came instead
-    cause     the probable one
-    mend      a command
+    Attributes:
+        kind: STALE, BROKEN, KERNEL, HANGS or REFUSED.
+        where: The cell, `cell 3`, or the gates.
+        problem: One sentence.
+        source: The cell's code.
+        expected: The stored output, from the first line that differs.
+        got: The output of this run, from the same line.
+        cause: The probable cause.
+        fix: A command, or what to change before running it.
+
     """
 
     kind: str
@@ -47,38 +54,38 @@ class Finding:
     fix: str
 
     def as_dict(self) -> dict[str, str]:
-        """The same, as it travels between processes."""
+        """Return a plain dict: pytest-xdist can only send built-in types to its controller."""
         return asdict(self)
 
 
-def finding_of(item: Any, error: BaseException, said: str) -> Finding:
-    """The finding for a test that has failed.
+def finding_of(item: Any, first_line: str) -> RunFinding:
+    """Return the finding for a test that failed.
 
-    item   nbval's cell, or one of the kit's own tests
-    error  what it raised
-    said   the first line of its report
+    Args:
+        item: nbval's cell, or one of our own tests (the gates, continuity).
+        first_line: The first line of the test's report.
+
     """
     number = item.path.name[:2]
     if not isinstance(item, IPyNbCell):
-        return Finding(REFUSED, item.name, said, "", "", "", *_whole(number))
-    heard = item.parent.kernel.heard if item.parent.kernel else None
-    fresh = heard.outputs if heard else []
-    kind = _kind(item, fresh, said)
-    problem = ADVICE.split(said.removeprefix(f"{item.name}: "))[0]
-    expected, got = _where_they_part(_text(item.stored), _text(fresh))
-    return Finding(
-        kind, item.name, problem, item.cell.source, expected, got, *_advice(kind, number, fresh)
-    )
+        return RunFinding(REFUSED, item.name, first_line, "", "", "", *_refused(number))
+    recording = item.parent.kernel.recording if item.parent.kernel else None
+    fresh = recording.outputs if recording else []
+    kind = _kind(item, fresh, first_line)
+    problem = ADVICE.split(first_line.removeprefix(f"{item.name}: "))[0]
+    expected, got = _first_difference(_lines(item.stored), _lines(fresh))
+    advice = _advice(kind, number, fresh)
+    return RunFinding(kind, item.name, problem, item.cell.source, expected, got, *advice)
 
 
-def _kind(item: Any, fresh: list[Any], said: str) -> str:
-    if "did not start" in said or "The kernel died" in said or "the kernel died" in said:
+def _kind(item: Any, fresh: list[Any], first_line: str) -> str:
+    if strict.NOT_STARTED in first_line or DIED in first_line:
         return KERNEL
-    if "It took longer than" in said:
+    if strict.TOOK_LONGER in first_line:
         return HANGS
     if _errors(fresh) != _errors(item.stored):
         return BROKEN
-    return STALE if "Its output is not the stored one" in said else REFUSED
+    return STALE if strict.DIFFERS in first_line else REFUSED
 
 
 def _errors(outputs: list[Any]) -> list[str]:
@@ -86,29 +93,29 @@ def _errors(outputs: list[Any]) -> list[str]:
 
 
 def _advice(kind: str, number: str, fresh: list[Any]) -> tuple[str, str]:
-    """The probable cause, and the command."""
+    """Return the probable cause, and how to fix it."""
     refresh = f"python3 start.py refresh {number}"
-    if kind in (STALE, BROKEN) and _drift():
-        return _drift(), REINSTALL_ADVICE
+    if kind in (STALE, BROKEN) and (drift := _drift()):
+        return drift, REINSTALL_ADVICE
     if kind == STALE:
-        why = "The cell runs to its end. What it shows has changed since the notebook was stored."
+        why = "The cell runs, but its output has changed since the notebook was stored."
         return why, f"{refresh} && git diff notebooks"
     if kind == KERNEL:
         return (
-            "The process of the notebook ended: a crash, or no memory left.",
+            "The notebook's process ended: it crashed or ran out of memory.",
             f"TUTORIAL_KERNEL=default python3 start.py verify {number}",
         )
     if kind == HANGS:
-        return "It waits for something that does not come.", f"python3 start.py verify {number}"
+        return "It waits for something that never happens.", f"python3 start.py verify {number}"
     if kind == REFUSED:
-        return _whole(number)
-    return _cause(_errors(fresh)), f"mend the cell, then: {refresh}"
+        return _refused(number)
+    return _cause(_errors(fresh)), f"fix the cell, then run: {refresh}"
 
 
 def _drift() -> str:
-    """Packages are the first suspects when they are others than the course was stored with."""
-    drifted = [f"{line.topic} is {line.found}" for line in wrong_packages()]
-    return f"Packages are not as pinned: {'; '.join(drifted)}." if drifted else ""
+    """Name the installed packages that differ from the pins: they're the first suspects."""
+    drifted = [f"{name} is {found}" for name, found in wrong_packages().items()]
+    return f"Packages differ from the pinned versions: {'; '.join(drifted)}." if drifted else ""
 
 
 def _cause(errors: list[str]) -> str:
@@ -116,18 +123,18 @@ def _cause(errors: list[str]) -> str:
     if name == "ModuleNotFoundError":
         return "A package is missing, or a file that the lesson should have written."
     if name == "OperationalError":
-        return "The server ended, refuses the connection, or gave up a statement."
+        return "The server stopped, refused the connection, or canceled a statement."
     if not name:
-        return "An error that the lesson announces does not come."
-    return "The cell's code fails, or something that it builds on, in a cell above."
+        return "An error that the lesson expects wasn't raised."
+    return "The cell's code fails, or something in an earlier cell that it depends on."
 
 
-def _whole(number: str) -> tuple[str, str]:
-    return "The notebook itself would prove nothing.", f"python3 start.py refresh {number}"
+def _refused(number: str) -> tuple[str, str]:
+    return "A run of this notebook proves nothing.", f"python3 start.py refresh {number}"
 
 
-def _text(outputs: list[Any]) -> list[str]:
-    """Outputs as a reader sees them, without colours and what may vary."""
+def _lines(outputs: list[Any]) -> list[str]:
+    """Return the lines of outputs as a reader sees them, sanitized and without colors."""
     shown = []
     for output in outputs:
         if output["output_type"] == "error":
@@ -137,15 +144,18 @@ def _text(outputs: list[Any]) -> list[str]:
         else:
             data = output["data"]
             shown.append(_joined(data.get("text/plain", ", ".join(data))))
-    return str(sanitize(gates.COLOUR.sub("", "\n".join(shown)))).splitlines()
+    return str(sanitize(strip_ansi("\n".join(shown)))).splitlines()
 
 
 def _joined(text: str | list[str]) -> str:
     return (text if isinstance(text, str) else "".join(text)).rstrip("\n")
 
 
-def _where_they_part(stored: list[str], fresh: list[str]) -> tuple[str, str]:
-    """The lines in which two texts differ, from one line before the first of them on."""
+def _first_difference(stored: list[str], fresh: list[str]) -> tuple[str, str]:
+    """Return MAX_LINES of each, from one line before the first that differs."""
     same = difflib.SequenceMatcher(None, stored, fresh, autojunk=False).get_matching_blocks()[0]
     start = max(0, same.size - 1) if same.a == same.b == 0 else 0
-    return tuple("\n".join(islice(lines, start, start + LINES)) for lines in (stored, fresh))  # type: ignore[return-value]
+    expected, got = (
+        "\n".join(islice(lines, start, start + MAX_LINES)) for lines in (stored, fresh)
+    )
+    return expected, got

@@ -1,30 +1,30 @@
-"""The gates: what a reference notebook must be before its run can mean anything.
+"""The gates: what a source edition must be like before running it can prove anything.
 
-nbval compares only what is there to be compared. A cell that was never run, a failing
-shell command, an unknown magic: each passes there, and is refused here.
+nbval only compares stored outputs. It lets a cell that was never run pass, a failing shell
+command, an unknown magic; the gates refuse them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from coursekit.ansi import strip_ansi
 from coursekit.course.notebooks import load
 from coursekit.errors import NotebookError
 from coursekit.instructor.shell_gate import Found, commands
 
 TAGS = {"raises-exception"}
 FORMAT = (4, 5)
-COLOUR = re.compile(r"\x1b\[[\d;]*m")
-PLACES = (
+FOLDERS = (
     *("home", "root", "Users", "Volumes", "Library", "tmp", "var", "opt", "mnt", "media", "usr"),
     *("private", "srv", "run", "work", "workspace", "workspaces", "builds", "nix"),
 )
 ABSOLUTE = re.compile(
-    rf"(?:(?<![\w.~/])|(?<=file://))/(?:{'|'.join(PLACES)})/[\w.-]+"
+    rf"(?:(?<![\w.~/])|(?<=file://))/(?:{'|'.join(FOLDERS)})/[\w.-]+"
     r"|\b[A-Za-z]:(?:\\{1,2}|/(?!/))\w[\w.-]*"
     r"|(?<!\w)~[/\\](?:[\w.-]+[/\\])*[\w.-]+\.py\b"
 )
@@ -34,7 +34,14 @@ MARKER = re.compile(r"#+\s*(?:NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)")
 
 @dataclass(frozen=True)
 class GateFinding:
-    """Why a notebook is refused: which cell (from 1, or None), what, and what mends it."""
+    """Why a notebook is refused.
+
+    Attributes:
+        cell: The code cell, counted from 1; None for the whole notebook.
+        problem: One sentence.
+        fix: What to do about it.
+
+    """
 
     cell: int | None
     problem: str
@@ -46,7 +53,7 @@ class GateFinding:
 
 
 def check(path: Path) -> list[GateFinding]:
-    """All that is wrong with a reference notebook; an empty list lets it pass."""
+    """Return everything that's wrong with a source edition; an empty list lets it pass."""
     notebook = load(path)
     malformed = list(_malformed(notebook, path))
     if malformed:
@@ -62,31 +69,28 @@ def check(path: Path) -> list[GateFinding]:
 
 
 def malformed(path: Path) -> bool:
-    """Whether a file is no notebook, or one whose cells cannot be run."""
+    """Return whether a file isn't a notebook, or is one whose cells can't be run."""
     try:
         return any(_malformed(load(path), path))
     except NotebookError:
         return True
 
 
-Gate = Callable[[dict[str, Any], int, str], Found]
-
-
 def _malformed(notebook: dict[str, Any], path: Path) -> Iterator[GateFinding]:
-    """What the format's own schema says is wrong."""
+    """Find what's wrong according to the notebook format's own schema."""
     from nbformat.validator import iter_validate
 
-    back = f"Get it back with: git checkout notebooks/{path.name}"
+    restore = f"Get it back with: git checkout notebooks/{path.name}"
     form = notebook.get("nbformat"), notebook.get("nbformat_minor")
     if form[0] != FORMAT[0] or not isinstance(form[1], int):
-        yield GateFinding(None, f"Its format is {form[0]}.{form[1]}, not 4.5.", back)
+        yield GateFinding(None, f"Its format is {form[0]}.{form[1]}, not 4.5.", restore)
     elif form < FORMAT:
-        yield GateFinding(None, "It has an old format, without cell ids.", _refresh(path))
+        yield GateFinding(None, "Its format is too old for cell ids.", _refresh(path))
     else:
         for error in iter_validate(notebook):
-            place = ".".join(map(str, error.absolute_path))
-            said = error.message if len(error.message) < 80 else "what stands there is not valid"
-            yield GateFinding(None, f"It is no notebook: at {place or 'the top'}, {said}.", back)
+            where = ".".join(map(str, error.absolute_path)) or "the top"
+            problem = error.message if len(error.message) < 80 else "the value isn't valid"
+            yield GateFinding(None, f"It isn't a valid notebook: at {where}, {problem}.", restore)
         ids = [cell.get("id") for cell in notebook["cells"]]
         if len(set(ids)) < len(ids):
             yield GateFinding(None, "Two of its cells have the same id.", _refresh(path))
@@ -100,30 +104,31 @@ def _notebook_findings(
     notebook: dict[str, Any], cells: list[dict[str, Any]], refresh: str
 ) -> Iterator[GateFinding]:
     if any(cell["cell_type"] == "raw" for cell in notebook["cells"]):
-        yield GateFinding(None, "A raw cell is neither run nor text.", "Make it code or Markdown.")
+        problem = "It has a raw cell, which is neither run nor rendered."
+        yield GateFinding(None, problem, "Make it code or Markdown.")
     if not cells:
-        yield GateFinding(None, "There is no code cell, so a run proves nothing.", "Add one.")
+        yield GateFinding(None, "It has no code cell, so a run proves nothing.", "Add one.")
     kernel = notebook["metadata"].get("kernelspec", {}).get("name")
     if kernel != "python3":
-        yield GateFinding(None, f"It asks for the kernel {kernel!r}, not 'python3'.", refresh)
+        yield GateFinding(None, f"Its kernel is {kernel!r}, not 'python3'.", refresh)
     if cells and not any(cell["outputs"] for cell in cells):
         yield GateFinding(None, "All its outputs were stripped.", refresh)
 
 
 def _never_run(cell: dict[str, Any], number: int, refresh: str) -> Found:
     if not _source(cell).strip():
-        yield "It is empty.", "Remove it."
+        yield "It's empty.", "Remove it."
     elif cell["execution_count"] is None:
-        yield "It was never run, so its output is not compared.", refresh
+        yield "It was never run, so its output isn't compared.", refresh
     elif cell["execution_count"] != number:
-        yield f"It has the number {cell['execution_count']}: run out of order.", refresh
+        yield f"Its count is {cell['execution_count']}: it was run out of order.", refresh
 
 
 def _hidden(cell: dict[str, Any], number: int, refresh: str) -> Found:
-    """Cells that nbval was told not to run or not to compare."""
+    """Find cells that nbval was told not to run or not to compare."""
     tags = set(cell["metadata"].get("tags", []))
     for tag in sorted(tags - TAGS):
-        yield f"It has the tag {tag!r}, with which it may not be run or compared.", "Remove it."
+        yield f"Its tag {tag!r} may keep it from being run or compared.", "Remove the tag."
     if any(MARKER.fullmatch(line.strip()) for line in _source(cell).splitlines()):
         yield "A comment in it tells nbval to skip or ignore it.", "Remove the comment."
 
@@ -133,34 +138,34 @@ def _outputs(cell: dict[str, Any], number: int, refresh: str) -> Found:
     errors = [o for o in cell["outputs"] if o["output_type"] == "error"]
     if errors and not raising:
         yield (
-            f"It ends in {errors[0]['ename']}, which is not announced.",
-            "Mend it, or tag it raises-exception if the error is the lesson.",
+            f"It ends with {errors[0]['ename']}, but isn't tagged raises-exception.",
+            "Fix it, or add the tag if the error is intended.",
         )
     if raising and not errors:
-        yield "It is tagged raises-exception, but raises none.", f"Remove the tag. {refresh}"
+        yield "It's tagged raises-exception, but raises nothing.", f"Remove the tag. {refresh}"
     if any(o.get("name") == "stderr" for o in cell["outputs"]):
-        yield "It writes to stderr: a warning, or a magic that does not exist.", "Mend its cause."
+        yield "It writes to stderr: a warning, or a magic that doesn't exist.", "Fix the cause."
 
 
 def _private(cell: dict[str, Any], number: int, refresh: str) -> Found:
-    for text in _texts(cell["outputs"]):
+    for text in _strings(cell["outputs"]):
         path = ABSOLUTE.search(text)
         if path:
-            yield f"An output holds the absolute path {path.group()}.", "Print a relative one."
+            yield f"An output contains the absolute path {path.group()}.", "Print a relative one."
         if PASSWORD_IN_URL.search(text):
-            yield "An output holds a password in an address.", "Print the masked address."
+            yield "An output contains a password in a URL.", "Print the URL without it."
 
 
 def _source(cell: dict[str, Any]) -> str:
     return "".join(cell["source"])
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in an output, whatever its type, without its colours."""
+def _strings(value: Any) -> Iterator[str]:
+    """Yield every string in an output, whatever its type, without ANSI colors."""
     if isinstance(value, str):
-        yield COLOUR.sub("", value)
+        yield strip_ansi(value)
     elif isinstance(value, dict):
-        yield from _texts([*value, *value.values()])
+        yield from _strings([*value, *value.values()])
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
+            yield from _strings(item)

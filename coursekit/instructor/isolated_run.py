@@ -19,11 +19,11 @@ import psutil
 from filelock import FileLock
 
 from coursekit.course import databases
-from coursekit.course.jupyterlab import default_kernels, jupyter_environment
+from coursekit.course.jupyter_environment import default_kernels, jupyter_environment
 from coursekit.course.workspace import identity
 from coursekit.kernel import fork_server
 from coursekit.servers import find, stop
-from coursekit.servers.cluster import THROWAWAY
+from coursekit.servers.cluster import THROWAWAY_VARIABLE
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import admin
 from coursekit.settings import APP, Settings, read_settings
@@ -92,7 +92,7 @@ def _environment(folder: Path, settings: Settings) -> dict[str, str]:
         "TUTORIAL_WORKSPACE": str(folder / "workspaces" / "default"),
         "TUTORIAL_SERVER_HOME": str(_server_home(folder)),
         "TUTORIAL_POSTGRES": settings.postgres or "embedded",
-        THROWAWAY: "1",
+        THROWAWAY_VARIABLE: "1",
         fork_server.WAIT: "1",
         **jupyter_environment(folder / "jupyter"),
         # Shared by all runs: its list of fonts takes seconds to make.

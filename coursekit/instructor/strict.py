@@ -1,6 +1,6 @@
 """nbval, made to fail closed: what it would let pass is refused here.
 
-Its classes are wrapped: a subclass would be collected beside them, and run every notebook
+Its classes are wrapped: subclasses would be collected in addition, and run every notebook
 twice. Importing this module wraps them.
 """
 
@@ -20,19 +20,24 @@ from typing import Any
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
+from coursekit.ansi import strip_ansi
 from coursekit.errors import NotebookError
 from coursekit.instructor import gates
 from coursekit.instructor.isolated_run import use_workspace
-from coursekit.instructor.nbval_kernel import Heard, KernelDied, execute, wrap
-from coursekit.instructor.source_edition import canonical_outputs
+from coursekit.instructor.nbval_kernel import KernelDied, Recording, execute, wrap
+from coursekit.instructor.source_edition import FIX, canonical_outputs
 
 PICTURES = {"image/png", "image/jpeg"}
 NUMBER = re.compile(r"\bIn ?\[\d+\]")
-WAIT = "Let the cell that starts it wait until it has ended."
+# What the first line of a cell's report says; `findings` recognizes it.
+DIFFERS = "Its output differs from the stored one"
+TOOK_LONGER = "It took longer than"
+NOT_STARTED = "didn't start"
+IF_RIGHT = "If the new output is right, run"
 
-# A word such as `ls` is no command without its %, under whose name the gates would see it.
+# Without this, a word such as `ls` is a command even without its %, and the gates miss it.
 AT_THE_START = "get_ipython().automagic = False"
-# What threads still print belongs to the notebook, too.
+# What threads still print belongs to the notebook.
 AT_THE_END = (
     "[thread.join(0.5) for thread in [thread for thread in __import__('threading').enumerate() "
     "if not thread.daemon and thread is not __import__('threading').main_thread()][:4]]"
@@ -40,17 +45,20 @@ AT_THE_END = (
 
 
 @wrap(IPyNbFile, "collect")
-def _only_what_can_be_read(original: Callable[..., Any], self: Any) -> list[Any]:
-    """No cells of a notebook that is none; its gates tell why."""
+def _collect_only_readable(original: Callable[..., Any], self: Any) -> list[Any]:
+    """Collect no cells of a malformed notebook; its gates report why."""
     return [] if gates.malformed(self.path) else list(original(self))
 
 
 @wrap(IPyNbFile, "setup")
-def _own_workspace(original: Callable[..., None], self: Any) -> None:
-    """Give each notebook a kernel, and a workspace, and so databases, of its own."""
+def _setup_in_own_workspace(original: Callable[..., None], self: Any) -> None:
+    """Give each notebook its own kernel, and its own workspace and therefore databases.
+
+    Sets `failed`, the first cell that failed, and `not_started`, why the kernel didn't start.
+    """
     self.failed = self.not_started = None
     use_workspace(self.path.stem)
-    # A kernel that finds it leaves out what other programs write into a cell.
+    # A kernel that inherits it doesn't capture what other programs write.
     os.environ.pop("PYTEST_CURRENT_TEST", None)
     try:
         original(self)
@@ -60,29 +68,30 @@ def _own_workspace(original: Callable[..., None], self: Any) -> None:
 
 
 @wrap(IPyNbFile, "teardown")
-def _nothing_left_over(original: Callable[..., None], self: Any) -> None:
-    """Nobody reads what is written after the last cell; whatever it is, it is refused."""
+def _teardown_refusing_late_output(original: Callable[..., None], self: Any) -> None:
+    """Refuse whatever is written after the last cell: no cell would compare it."""
     try:
         if not self.failed:
-            _refuse_an_aftermath(self)
+            _refuse_late_output(self)
     finally:
         original(self)
 
 
-def _refuse_an_aftermath(file: Any) -> None:
-    file.kernel.heard = Heard()
-    after = f"After the last cell of {file.path.name}"
+def _refuse_late_output(file: Any) -> None:
+    """Wait for the notebook's threads, and fail if anything is written or the kernel dies."""
+    file.kernel.recording = Recording()
+    after = f"After the last cell of {file.path.name},"
     try:
         execute(file.kernel, AT_THE_END)
     except (KernelDied, Empty):
         raise pytest.fail.Exception(f"{after} the kernel died or hung.", pytrace=False) from None
-    left = file.kernel.heard.stray
-    if left:
-        pytest.fail(f"{after} something wrote {left!r}. {WAIT}", pytrace=False)
+    if late := file.kernel.recording.stray:
+        fix = "Make the cell that starts it wait until it has finished."
+        pytest.fail(f"{after} something wrote {late!r}. {fix}", pytrace=False)
 
 
 @wrap(IPyNbCell, "__init__")
-def _always_compared(original: Callable[..., None], self: Any, **kw: Any) -> None:
+def _number_and_always_compare(original: Callable[..., None], self: Any, **kw: Any) -> None:
     """Count cells from 1, as JupyterLab shows them; run and compare every one."""
     kw["cell_num"] += 1
     kw["name"] = f"cell {kw['cell_num']}"
@@ -92,72 +101,73 @@ def _always_compared(original: Callable[..., None], self: Any, **kw: Any) -> Non
 
 
 @wrap(IPyNbCell, "setup")
-def _not_after_a_failure(original: Callable[..., None], self: Any) -> None:
-    """One cause, one failure: what comes after it in the notebook is not run."""
+def _skip_after_failure(original: Callable[..., None], self: Any) -> None:
+    """Skip the cells after a failed one, so that one cause is reported once."""
     if self.parent.failed:
-        pytest.skip(f"not run, because {self.parent.failed} failed")
+        pytest.skip(f"not run because {self.parent.failed} failed")
 
 
 @wrap(IPyNbCell, "runtest")
-def _strictly(original: Callable[..., None], self: Any) -> None:
+def _run_strictly(original: Callable[..., None], self: Any) -> None:
     """Run a cell, and refuse what nbval would let pass."""
     self.parent.failed = self.name
     if self.parent.not_started:
-        self.parent.failed = "the start of the kernel"
+        self.parent.failed = "starting the kernel"
         raise NotebookError(
-            f"The kernel of {self.path.name} did not start.",
-            f"It says: {self.parent.not_started}.",
+            f"The kernel of {self.path.name} {NOT_STARTED}.",
+            f"The error was {self.parent.not_started}.",
             "Run: python3 start.py doctor",
         )
-    _run(original, self)
-    for problem, details in _quiet_failures(self, self.parent.kernel.heard):
+    _run_in_time(original, self)
+    for problem, details in _hidden_failures(self, self.parent.kernel.recording):
         self.raise_cell_error(problem, details)
     self.parent.failed = None
 
 
-def _run(original: Callable[..., None], cell: Any) -> None:
+def _run_in_time(original: Callable[..., None], cell: Any) -> None:
+    """Run a cell with nbval, and report a timeout as such, whatever the cell did after it."""
     details = ""
     try:
         original(cell)
     except RuntimeError as error:  # the kernel died, or nbval waits for it in vain
         cell.raise_cell_error(str(error))
     except NbCellError as error:
-        if cell.parent.kernel.heard.deadline_after_interrupt == math.inf:
+        if cell.parent.kernel.recording.deadline_after_interrupt == math.inf:
             raise
         details = error.inner_traceback
-    if cell.parent.kernel.heard.deadline_after_interrupt < math.inf:
+    recording = cell.parent.kernel.recording
+    if recording.deadline_after_interrupt < math.inf:
         seconds = cell.config.option.nbval_cell_timeout
-        waited = cell.parent.kernel.heard.waited
-        why = f": {waited}" if waited else ""
-        cell.raise_cell_error(f"It took longer than {seconds:g} seconds{why}", details)
+        why = f": {recording.waited_for}" if recording.waited_for else ""
+        cell.raise_cell_error(f"{TOOK_LONGER} {seconds:g} seconds{why}", details)
 
 
-def _quiet_failures(cell: Any, heard: Heard) -> Iterator[tuple[str, str]]:
-    """What is wrong although the outputs are as they should be."""
-    raised = any(output.output_type == "error" for output in heard.outputs)
-    stderr = "".join(o.text for o in heard.outputs if o.get("name") == "stderr")
+def _hidden_failures(cell: Any, recording: Recording) -> Iterator[tuple[str, str]]:
+    """Find what went wrong in a cell although its outputs are the stored ones."""
+    raised = any(output.output_type == "error" for output in recording.outputs)
+    stderr = "".join(o.text for o in recording.outputs if o.get("name") == "stderr")
     if stderr:
-        yield "It wrote to stderr, where a failure hides", stderr
-    if heard.reply.get("status") != "ok" and not raised:
-        yield f"It failed and did not show it: {heard.reply.get('ename')}", ""
+        yield "It wrote to stderr, where a failure can hide", stderr
+    if recording.reply.get("status") != "ok" and not raised:
+        yield f"It failed without showing the error: {recording.reply.get('ename')}", ""
     if cell.options["check_exception"] and not raised:
-        yield "It is tagged raises-exception, but raised none", ""
-    for kind in heard.uncompared:
-        yield f"It sent {kind}, which cannot be compared", ""
-    for payload in heard.reply.get("payload", []):
-        yield f"It asked the browser to {payload['source']}, which cannot be compared", ""
-    if heard.stray:
-        yield f"Something that an earlier cell left running wrote {heard.stray!r}", ""
+        yield "It's tagged raises-exception, but raised nothing", ""
+    for kind in recording.uncompared:
+        yield f"It sent {kind}, which can't be compared", ""
+    for payload in recording.reply.get("payload", []):
+        yield f"It asked the front end to {payload['source']}, which can't be compared", ""
+    if recording.stray:
+        yield f"Code that an earlier cell left running wrote {recording.stray!r}", ""
 
 
 @wrap(IPyNbCell, "compare_outputs")
-def _compare_all(original: Callable[..., bool], self: Any, *args: Any) -> bool:
-    """Compare as nbval does, and then what it leaves out.
+def _compare_everything(original: Callable[..., bool], self: Any, *args: Any) -> bool:
+    """Compare as nbval does, then compare what it leaves out.
 
     It leaves out stack traces, new pictures, and the order of outputs of different types.
     """
     same = original(self, *args)
-    stored, fresh = _lines(self.stored), _lines(self.parent.kernel.heard.outputs)
+    stored, fresh = _lines(self.stored), _lines(self.parent.kernel.recording.outputs)
     if stored != fresh:
         diff = difflib.unified_diff(stored, fresh, "stored", "run now", n=1, lineterm="")
         self.comparison_traceback = list(diff)
@@ -165,23 +175,23 @@ def _compare_all(original: Callable[..., bool], self: Any, *args: Any) -> bool:
 
 
 def _lines(outputs: list[Any]) -> list[str]:
-    """Outputs as `refresh` would write them, without the colours and numbers of a run.
+    """Return outputs as `refresh` would write them, without colors and execution counts.
 
-    Of a picture only its format is kept: its bytes differ between machines.
+    Only the format of a picture is kept: its bytes differ between machines.
     """
     kept = canonical_outputs(outputs, count=1)
     for output in kept:
         for picture in PICTURES & set(output.get("data", ())):
             output["data"][picture] = output["data"][picture][:8]
         if "traceback" in output:
-            trace = gates.COLOUR.sub("", "\n".join(output["traceback"]))
+            trace = strip_ansi("\n".join(output["traceback"]))
             output["traceback"] = NUMBER.sub("In [n]", trace).splitlines()
     return json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False).splitlines()
 
 
 @wrap(IPyNbCell, "repr_failure")
-def _in_our_words(original: Callable[..., str], self: Any, excinfo: Any) -> str:
-    """What is wrong and what mends it in the first line; the cell and details below."""
+def _report_problem_first(original: Callable[..., str], self: Any, excinfo: Any) -> str:
+    """Report the problem and how to fix it in the first line, the cell and details below."""
     error = excinfo.value
     if isinstance(error, NotebookError):
         return str(error)
@@ -192,10 +202,12 @@ def _in_our_words(original: Callable[..., str], self: Any, excinfo: Any) -> str:
     return "\n\n".join(part.strip() for part in parts if part)
 
 
-def _problem(cell: Any, said: str) -> str:
-    if said == "Cell outputs differ":
-        return "Its output is not the stored one. If it is right now, run"
-    raised = [o for o in cell.parent.kernel.heard.outputs if o.output_type == "error"]
-    if said == "Cell execution caused an exception":
-        said = shorten(f"It raises {raised[0].ename}: {raised[0].evalue}", 100, placeholder=" …")
-    return f"{said.rstrip('.: ')}. Mend it, then run"
+def _problem(cell: Any, message: str) -> str:
+    """Return the problem and the advice for one of nbval's messages, or one of ours."""
+    if message == "Cell outputs differ":
+        return f"{DIFFERS}. {IF_RIGHT}"
+    raised = [o for o in cell.parent.kernel.recording.outputs if o.output_type == "error"]
+    if message == "Cell execution caused an exception":
+        message = f"It raises {raised[0].ename}: {raised[0].evalue}"
+        message = shorten(message, 100, placeholder=" …")
+    return f"{message.rstrip('.: ')}. {FIX}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from coursekit.course.doctor import pins
+from coursekit.course.packages import pins
 from coursekit.errors import NotebookError
 from coursekit.instructor.verification import Options, Run
 from coursekit.settings import APP, ROOT

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coursekit.course.catalog import course_map, lesson_path
+from coursekit.course.catalog import lesson_path
+from coursekit.course.course_map import course_map
 from coursekit.course.notebooks import load
 from coursekit.course.requirements import unmet
-from coursekit.course.starting_state import next_start
 from coursekit.errors import LessonError, NotebookError, ServerError
+from coursekit.instructor.starting_states import next_start
 from coursekit.servers import external
 from coursekit.settings import ROOT, read_settings
 

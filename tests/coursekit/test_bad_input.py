@@ -14,8 +14,9 @@ from traitlets.config import Config
 
 from coursekit import project_url
 from coursekit.course import databases
-from coursekit.course.alembic_magic import register, run_alembic
+from coursekit.course.alembic_command import run_alembic
 from coursekit.course.lesson_database import database_name
+from coursekit.course.magics import register_magics
 from coursekit.course.opening import start
 from coursekit.errors import AlembicError, LessonError
 from coursekit.servers.server import Server, admin
@@ -43,7 +44,7 @@ def test_lessons_can_be_begun_in_any_order(workspace: Path) -> None:
 
 def test_a_restarted_kernel_goes_on_where_it_was(workspace: Path) -> None:
     code = (
-        "from coursekit import start; from coursekit.course.alembic_magic import run_alembic\n"
+        "from coursekit import start; from coursekit.course.alembic_command import run_alembic\n"
         "run_alembic('upgrade head', start('07').project)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -52,7 +53,7 @@ def test_a_restarted_kernel_goes_on_where_it_was(workspace: Path) -> None:
 
 
 def test_a_cell_run_before_the_lesson_was_started_says_so(shell: InteractiveShell) -> None:
-    register(shell, None)
+    register_magics(shell, None)
     result = shell.run_cell("%alembic upgrade head")
     assert str(result.error_in_exec) == (
         "No lesson is started in this kernel. %alembic works in a lesson's project; a kernel "

@@ -14,7 +14,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from coursekit import cli
-from coursekit.course.catalog import course_map, lessons
+from coursekit.course.catalog import lessons
+from coursekit.course.course_map import course_map
 from coursekit.settings import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from coursekit.course import autoreload
-from coursekit.course.alembic_magic import run_alembic
+from coursekit.course.alembic_command import run_alembic
 from coursekit.course.catalog import lesson_path
 from coursekit.course.notebooks import load
-from coursekit.course.tool_magics import run_pytest, run_squawk
+from coursekit.course.tool_commands import run_pytest, run_squawk
 from coursekit.exercises.cells import (
     answer_cells,
     clear_solutions,
@@ -22,7 +22,7 @@ from coursekit.exercises.cells import (
     source_of,
 )
 from coursekit.exercises.exercise import Exercise
-from coursekit.exercises.notebook_api import verdict_on
+from coursekit.exercises.check import verdict_on
 from coursekit.exercises.verdict import Verdict
 from coursekit.settings import read_settings
 

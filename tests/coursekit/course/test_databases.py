@@ -22,7 +22,8 @@ from coursekit.settings import APP, ROOT
 # A builder that is killed in the middle of its work.
 KILLED = """
 import os, signal, sys
-from tutorial_lib import databases, servers
+from coursekit import servers
+from coursekit.course import databases
 server, name, label = servers.find(), *sys.argv[1:]
 with databases.building(server) as connection:
     def build(url):

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import URL, create_engine, inspect, text
 
 from coursekit import servers
-from coursekit.course import databases, lesson
+from coursekit.course import databases
+from coursekit.course.lesson_database import database_name
 from coursekit.course.opening import start
 from coursekit.course.project import project_url
 from coursekit.course.workspace import identity
@@ -62,7 +63,7 @@ def test_a_lesson_that_needs_a_host_says_so_at_its_start_over_a_socket(
     with pytest.raises(LessonError) as caught:
         start("01")
     assert str(caught.value) == (
-        "Lesson 01 needs a server with a host and a port. It makes an address of them, and "
+        "Lesson 01 needs a server with a host and a port. It builds a URL from them, and "
         f"sockets:{url.port} is a unix socket. The other lessons work on it. Name the server "
         "by its host in DATABASE_*, or set TUTORIAL_POSTGRES=embedded to use the kit's."
     )
@@ -144,8 +145,8 @@ def test_a_second_kernel_on_the_same_lesson_is_told_so(workspace: Path) -> None:
     start("01")
     assert run(SECOND_KERNEL) == (
         f"Lesson 01 is open in another kernel (process {os.getpid()}). "
-        "Two kernels would pull the same database from under each other. "
-        "Go on there; or shut that kernel down (in JupyterLab: Kernel, Shut Down All "
+        "Two kernels would replace each other's database. "
+        "Continue there; or shut that kernel down (in JupyterLab: Kernel, Shut Down All "
         "Kernels), then run this cell again.\n"
     )
 
@@ -159,7 +160,7 @@ def test_a_kernel_that_was_killed_does_not_block_the_lesson(workspace: Path) -> 
 def test_a_database_that_the_kit_did_not_make_is_left_alone(
     workspace: Path, server: Server
 ) -> None:
-    name = lesson.database_name(read_settings(), server, "01")
+    name = database_name(read_settings(), server, "01")
     with admin(server.url) as connection:
         connection.cursor().execute(f"CREATE DATABASE {name}")
         with pytest.raises(LessonError, match=f"There is a database {name} that the kit did not"):
@@ -175,7 +176,7 @@ def test_an_own_server_needs_consent(
     with pytest.raises(LessonError) as caught:
         start("01")
     assert str(caught.value) == (
-        "DATABASE_* names a server of your own. A lesson makes and drops databases on its "
+        "DATABASE_* names a server of your own. A lesson creates and drops databases on its "
         "server, and DATABASE_* may have been set for another purpose. "
         "Set TUTORIAL_POSTGRES=external to use that server, or TUTORIAL_POSTGRES=embedded to use "
         "the kit's."
@@ -244,8 +245,8 @@ def test_a_project_of_another_server_says_so(workspace: Path) -> None:
     begun = start("01")
     note = begun.project / ".lesson.json"
     address = json.loads(note.read_text())
-    note.write_text(json.dumps({**address, "origin": "external", "place": "db.example:5432"}))
-    with pytest.raises(LessonError, match=r"belongs to the own server at db\.example:5432"):
+    note.write_text(json.dumps({**address, "origin": "external", "netloc": "db.example:5432"}))
+    with pytest.raises(LessonError, match=r"belongs to the external server at db\.example:5432"):
         project_url()
 
 

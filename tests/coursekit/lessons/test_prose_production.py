@@ -9,12 +9,12 @@ import yaml
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from coursekit.course.alembic_magic import run_alembic
+from coursekit.course.alembic_command import run_alembic
 from coursekit.course.catalog import lesson_path
 from coursekit.course.notebooks import load
 from coursekit.course.opening import start
 from coursekit.course.starting_state import write_files
-from coursekit.course.tool_magics import run_pytest
+from coursekit.course.tool_commands import run_pytest
 from coursekit.errors import AlembicError, CommandError
 from coursekit.lessons.lesson_10.checks import HEADS
 from coursekit.lessons.lesson_13.given import TESTED, revision

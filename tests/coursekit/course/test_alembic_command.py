@@ -13,7 +13,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from sqlalchemy import text
 from traitlets.config import Config
 
-from coursekit.course.alembic_magic import register, run_alembic, tidy
+from coursekit.course.alembic_command import run_alembic, tidy
+from coursekit.course.magics import register_magics
 from coursekit.course.opening import start
 from coursekit.errors import AlembicError
 
@@ -43,7 +44,7 @@ def project(workspace: Path) -> Path:
 def shell(project: Path) -> InteractiveShell:
     """A real IPython with the magic in it, and without a history on disk."""
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
-    register(shell, project)
+    register_magics(shell, project)
     return shell
 
 
@@ -75,8 +76,8 @@ def test_a_failure_raises_after_its_output(
         run_alembic("upgrade nowhere", project)
     assert str(caught.value) == (
         "alembic upgrade nowhere ended with exit code 255. "
-        "It says: FAILED: Can't locate revision identified by 'nowhere'. "
-        "All that it printed stands above."
+        "It reports: FAILED: Can't locate revision identified by 'nowhere'. "
+        "Read its full output above."
     )
     assert "Can't locate revision" in capsys.readouterr().out
 
@@ -111,7 +112,7 @@ def test_a_traceback_shows_the_frames_of_the_project_and_the_error(
     with pytest.raises(AlembicError) as caught:
         run_alembic("upgrade head", project)
     assert (
-        "It says: sqlalchemy.exc.ProgrammingError: (psycopg2.errors.DuplicateTable) relation"
+        "It reports: sqlalchemy.exc.ProgrammingError: (psycopg2.errors.DuplicateTable) relation"
         in str(caught.value)
     )
     shown = capsys.readouterr().out

@@ -9,10 +9,11 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from coursekit.course import commands, tool_magics
-from coursekit.course.alembic_magic import run_alembic
+from coursekit.course import commands, tool_commands
+from coursekit.course.alembic_command import run_alembic
+from coursekit.course.magics import register_magics
 from coursekit.course.opening import start
-from coursekit.course.tool_magics import run_pytest, run_squawk, tidy_findings, tidy_tests
+from coursekit.course.tool_commands import run_pytest, run_squawk, tidy_findings, tidy_tests
 from coursekit.errors import CommandError
 
 RISKY = """\
@@ -36,7 +37,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def shell(project: Path) -> InteractiveShell:
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
-    tool_magics.register(shell, project)
+    register_magics(shell, project)
     return shell
 
 
@@ -54,15 +55,15 @@ def test_a_test_that_fails_raises_after_its_output(
     with pytest.raises(CommandError) as caught:
         run_pytest("-q", project)
     assert str(caught.value) == (
-        "pytest -q ended with exit code 1. It says: 1 failed, 1 passed. "
-        "All that it printed stands above."
+        "pytest -q ended with exit code 1. It reports: 1 failed, 1 passed. "
+        "Read its full output above."
     )
     assert "test_two.py:2: in test_two" in capsys.readouterr().out
 
 
 def test_no_test_at_all_is_a_failure(project: Path) -> None:
     (project / "test_one.py").unlink()
-    with pytest.raises(CommandError, match=r"ended with exit code 5\. It says: no tests ran"):
+    with pytest.raises(CommandError, match=r"ended with exit code 5\. It reports: no tests ran"):
         run_pytest("-q", project, echo=False)
 
 
@@ -123,7 +124,7 @@ def test_findings_are_told_in_plain_lines(
     with pytest.raises(CommandError) as caught:
         run_squawk("a.sql", tmp_path)
     assert str(caught.value).startswith(
-        "squawk a.sql ended with exit code 1. It says: Found 1 issue in 1 file"
+        "squawk a.sql ended with exit code 1. It reports: Found 1 issue in 1 file"
     )
     assert capsys.readouterr().out.splitlines()[:3] == [
         "warning[require-concurrent-index-creation]: During normal index creation, table updates "
@@ -162,8 +163,8 @@ def test_colours_and_pictures_are_left_out() -> None:
 def test_where_there_is_no_squawk_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tool_magics.sysconfig, "get_path", lambda name: str(tmp_path))
-    with pytest.raises(CommandError, match=r"There is no squawk here\. Its package is made for"):
+    monkeypatch.setattr(tool_commands.sysconfig, "get_path", lambda name: str(tmp_path))
+    with pytest.raises(CommandError, match=r"There is no squawk here\. Its package is built for"):
         run_squawk("a.sql", tmp_path)
 
 
@@ -181,7 +182,7 @@ def test_both_are_magics_that_fail_the_cell(
 
 
 def test_without_a_lesson_they_say_so(shell: InteractiveShell) -> None:
-    tool_magics.register(shell, None)
+    register_magics(shell, None)
     for name in ("pytest", "squawk"):
         error = shell.run_cell(f"%{name}").error_in_exec
         assert str(error).startswith(f"No lesson is started in this kernel. %{name} works in")
@@ -224,9 +225,9 @@ def test_what_alembic_prints_goes_into_a_file_and_its_log_does_not(
     ],
 )
 def test_only_a_redirection_at_the_end_is_one(words: list[str], found: object) -> None:
-    assert commands.redirected(words) == found
+    assert commands.split_redirection(words) == found
 
 
 def test_a_program_is_run_in_the_project(tmp_path: Path) -> None:
-    code, said = commands.execute(["pwd"], os.environ, tmp_path)
+    code, said = commands.run_program(["pwd"], os.environ, tmp_path)
     assert (code, said) == (0, f"{tmp_path}\n")
