@@ -1,12 +1,14 @@
-"""The learner's copies of the notebooks: made, brought up to date, begun again.
+"""The learner's copies of the notebooks: create, update and reset them.
 
-What was written is remembered, so that a copy that somebody has changed is never overwritten.
+`copies.json` keeps a hash of every copy we wrote, so a copy that you changed is never
+overwritten.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,14 +27,20 @@ from coursekit.settings import Settings
 
 @dataclass(frozen=True)
 class Copies:
-    """The folder of the copies, and what a learner should be told of them."""
+    """What `copy_for_learner` did.
+
+    Attributes:
+        folder: The folder of the copies.
+        told: A message for each copy that changed, or couldn't be updated.
+
+    """
 
     folder: Path
     told: tuple[str, ...]
 
 
 def learners_text(path: Path) -> str:
-    """The learner's copy of a reference notebook: a TODO in place of answers, no outputs."""
+    """Return the learner's copy of a notebook: TODOs for solutions, and no outputs."""
     notebook = load(path)
     clear_outputs(notebook)
     for cell in notebook["cells"]:
@@ -42,14 +50,17 @@ def learners_text(path: Path) -> str:
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where the copies lie."""
+    """Return the folder of the copies."""
     return settings.workspace / "notebooks"
 
 
 def copy_of(settings: Settings, number: str) -> Path:
-    """Where the copy of a lesson lies.
+    """Return the path of a lesson's copy.
 
-    Raises NotebookError when there is none, LessonError for an unknown lesson.
+    Raises:
+        NotebookError: There's no copy of the lesson.
+        LessonError: There's no such lesson.
+
     """
     path = folder_of(settings) / lesson_path(number).name
     if path.is_file():
@@ -62,11 +73,14 @@ def copy_of(settings: Settings, number: str) -> Path:
 
 
 def copy_for_learner(settings: Settings) -> Copies:
-    """Put a copy of every notebook into the workspace.
+    """Copy every notebook to the workspace.
 
-    A copy that nobody has changed follows the kit. One that somebody has changed stays as it
-    is: when the kit has a new edition, that is put beside it. Raises NotebookError when the
-    folder cannot be written.
+    A copy that you haven't changed is replaced by a newer edition. A copy that you have changed
+    is left alone, and the newer edition is written beside it.
+
+    Raises:
+        NotebookError: The folder can't be written.
+
     """
     with _writing(settings) as written:
         told = [line for path in lessons().values() for line in _copy(settings, path, written)]
@@ -74,9 +88,14 @@ def copy_for_learner(settings: Settings) -> Copies:
 
 
 def reset(settings: Settings, number: str) -> Path | None:
-    """Give a fresh copy of a lesson; the old one moves to `kept/`, and its path is returned.
+    """Write a new copy of a lesson, and move the old one to `kept/`.
 
-    None when there was none. Raises LessonError for an unknown lesson.
+    Returns:
+        Where the old copy is now; None if there was none.
+
+    Raises:
+        LessonError: There's no such lesson.
+
     """
     path = lesson_path(number)
     target = folder_of(settings) / path.name
@@ -87,11 +106,40 @@ def reset(settings: Settings, number: str) -> Path | None:
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept = target.replace(_free(kept))
         _write(target, learners_text(path), written)
+        for name in _beside(path, written):
+            del written[name]  # this copy is the newest one again
     return kept if there else None
 
 
+def newest(settings: Settings, number: str) -> Path | None:
+    """Return the copy that was made from the current edition of a lesson.
+
+    It's the learner's copy, or the one beside it when the learner's is from an earlier edition.
+
+    Returns:
+        The path; None when `copy_for_learner` hasn't made that copy yet.
+
+    Raises:
+        LessonError: There's no such lesson.
+
+    """
+    path, written = lesson_path(number), _load_hashes(settings.workspace / "copies.json")
+    current = _hash(learners_text(path).encode())
+    own = folder_of(settings) / path.name
+    if written.get(own.name) != current or not own.is_file():
+        return None
+    beside = [own.with_name(name) for name in _beside(path, written) if written[name] == current]
+    existing = [copy for copy in beside if copy.is_file()]
+    return existing[-1] if existing and not _is_ours(own, written) else own
+
+
+def is_untouched(settings: Settings, copy: Path) -> bool:
+    """Return whether a copy holds exactly what was written into it."""
+    return _is_ours(copy, _load_hashes(settings.workspace / "copies.json"))
+
+
 def _copy(settings: Settings, path: Path, written: dict[str, str]) -> Iterator[str]:
-    """Bring one copy up to date, and tell what the learner would not expect."""
+    """Update one copy, and yield a message if the learner should know of it."""
     target, text = folder_of(settings) / path.name, learners_text(path)
     if not target.exists():
         _write(target, text, written)
@@ -107,8 +155,13 @@ def _copy(settings: Settings, path: Path, written: dict[str, str]) -> Iterator[s
         yield f"{target.name}: there is a new edition, {beside.name}. Yours is as you left it."
 
 
+def _beside(path: Path, written: dict[str, str]) -> list[str]:
+    """Return the names of the editions of a lesson that were put beside a changed copy."""
+    return [name for name in written if re.fullmatch(rf"{path.stem}_new\d*\.ipynb", name)]
+
+
 def _free(path: Path, written: dict[str, str] | None = None) -> Path:
-    """A path like this one, numbered if need be, where nothing of a learner's lies."""
+    """Return this path, with a number if the learner has a file of that name."""
     names = (path, *(path.with_name(f"{path.stem}{n}{path.suffix}") for n in range(2, 100)))
     return next(name for name in names if not name.exists() or _is_ours(name, written or {}))
 
@@ -124,24 +177,28 @@ def _write(target: Path, text: str, written: dict[str, str]) -> None:
 
 @contextmanager
 def _writing(settings: Settings) -> Iterator[dict[str, str]]:
-    """What was written into the copies' folder, file to hash, one process at a time."""
+    """Lock the copies' folder; yield the hashes of the copies we wrote, and save their changes."""
     folder = folder_of(settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(settings.workspace / "copies.lock"):
-            written = _remembered(settings.workspace / "copies.json")
+            written = _load_hashes(settings.workspace / "copies.json")
             yield written
             write_atomic(settings.workspace / "copies.json", json.dumps(written, indent=1) + "\n")
     except OSError as error:
         raise NotebookError(
             f"The folder {folder} cannot be written: {error.strerror or error}.",
             "Your copies of the notebooks go there.",
-            "Make room or make it writable, or name another folder in TUTORIAL_WORKSPACE.",
+            "Free some space, make it writable, or set TUTORIAL_WORKSPACE to another folder.",
         ) from None
 
 
-def _remembered(path: Path) -> dict[str, str]:
-    """What was written before; nothing when nobody knows, and every copy is the learner's."""
+def _load_hashes(path: Path) -> dict[str, str]:
+    """Return the hashes of the copies we wrote.
+
+    Without a readable file it's {}: then every copy counts as the learner's, and none is
+    overwritten.
+    """
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
         return {str(name): str(value) for name, value in read.items()}
