@@ -17,7 +17,7 @@ from sqlalchemy import Engine, NullPool, text
 from coursekit import servers
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import all_exercises
-from coursekit.exercises.notebook_api import verdict_on
+from coursekit.exercises.check import verdict_on
 from coursekit.exercises.verdict import DONE
 from coursekit.instructor.isolated_run import isolated_run, use_workspace
 from measure import ROUNDS, seconds

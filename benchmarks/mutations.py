@@ -75,7 +75,7 @@ def main(wanted: list[str]) -> int:
         for exercise in all_exercises()
         if not wanted or exercise.number in wanted or exercise.lesson in wanted
     ]
-    local.SECONDS = 1  # a mutant that hangs is refused sooner
+    local.CALL_TIMEOUT = 1  # a mutant that hangs is refused sooner
     made = refused = same = 0
     for exercise in chosen:
         mutants = dict.fromkeys(mutants_of(reference(exercise, marked=True)))

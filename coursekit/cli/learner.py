@@ -12,26 +12,28 @@ from coursekit.cli.console import out
 
 
 def lab(
+    lesson: Annotated[str, typer.Argument(help="The lesson to open, such as 06.")] = "00",
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     port: Annotated[int | None, typer.Option(help="A port; by default 8888 or a free one.")] = None,
 ) -> None:
-    """Start PostgreSQL and open JupyterLab at lesson 00.
+    """Start PostgreSQL and open JupyterLab at lesson 00, or at the one you name.
 
-    Example: python3 start.py lab --no-browser
+    Example: python3 start.py lab 06 --no-browser
     """
     from coursekit import servers
     from coursekit.course import jupyterlab
     from coursekit.course.catalog import lesson_path
-    from coursekit.exercises.copies import copy_for_learner
+    from coursekit.exercises.copies import copy_for_learner, newest
     from coursekit.settings import read_settings
 
     settings = read_settings()
+    default = lesson_path(lesson)
     server = servers.find(settings)
     out.print(f"PostgreSQL {server.release} answers at {server.netloc}. {server.why}")
     copies = copy_for_learner(settings)
     for line in (*copies.told, f"Your notebooks are in {copies.folder}"):
         out.print(line)
-    notebook = f"notebooks/{lesson_path('00').name}"
+    notebook = f"notebooks/{(newest(settings, lesson) or default).name}"
     code = jupyterlab.serve(
         settings.workspace,
         notebook,
@@ -108,15 +110,15 @@ def progress(
 
     Example: python3 start.py progress
     """
-    from coursekit.exercises import records
+    from coursekit.exercises import transfer
     from coursekit.exercises.progress import progress_of
     from coursekit.settings import read_settings
 
     workspace = read_settings().workspace
     if take:
-        out.print(f"Joined with {take}: {records.import_file(workspace, take)} exercises.")
+        out.print(f"Joined with {take}: {transfer.import_file(workspace, take)} exercises.")
     if export:
-        out.print(f"Written to {export}: {records.export(workspace, export)} exercises.")
+        out.print(f"Written to {export}: {transfer.export(workspace, export)} exercises.")
     if not (take or export):
         out.print(repr(progress_of(workspace)))
 

@@ -1,4 +1,4 @@
-"""Whether a notebook holds something of an answer yet."""
+"""Tell whether a notebook defines anything of a solution yet."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ RETURNS = {"LOAD_CONST", "RETURN_CONST"}
 
 
 def any_attempted(names: dict[str, Any], wanted: Sequence[str]) -> bool:
-    """Whether one of the wanted names holds something: no `...`, no function without a body.
+    """Return whether one of the wanted names is more than a placeholder.
 
-    A probe: it runs where the learner's code is.
+    Placeholders are `...`, None, and functions whose body is `...` or empty. This is a probe:
+    it runs where the learner's code is.
     """
     return any(_attempted(names.get(name)) for name in wanted)
 
@@ -26,6 +27,6 @@ def _attempted(value: Any) -> bool:
 
 
 def _is_empty(function: FunctionType) -> bool:
-    """Whether a function does nothing, as one whose body is still `...` does."""
+    """Return whether a function does nothing, like one whose body is still `...`."""
     steps = [step for step in dis.get_instructions(function) if step.opname not in IDLE]
     return all(step.opname in RETURNS and step.argval is None for step in steps)

@@ -14,14 +14,18 @@ from coursekit.exercises.submission import Submission
 class Exercise:
     """One exercise.
 
-    number  `06.1`: lesson and place
-    title   as the notebook's heading says it
-    check   looks at an answer and yields an Item for each thing it looked at; raises
-            NotStarted when there is nothing to look at yet
-    hints   a question first, then a pointer, then nearly the answer
-    why     what `solution()` says below the code
-    names   what the answer defines; while none of them is, it is not started
-    initial_state   what `begin()` makes; None for an exercise without a database
+    Attributes:
+        number: `06.1`, the first one of lesson 06.
+        title: As in the notebook's heading.
+        check: Looks at a submission and yields a CheckItem for each thing it looked at. Raises
+            NotStarted if there's nothing to look at yet.
+        hints: A question first, then a pointer, then nearly the solution.
+        why: The explanation that `solution()` shows below the code.
+        names: What the solution defines. While none of them is defined, the exercise is not
+            started.
+        initial_state: What `begin()` sets up; None for an exercise without a database.
+        points: Its weight, for nbgrader.
+
     """
 
     number: str
@@ -35,15 +39,15 @@ class Exercise:
 
     @property
     def lesson(self) -> str:
-        """The number of its lesson: `06`."""
+        """The number of its lesson, `06`."""
         return self.number[:2]
 
     @property
     def slug(self) -> str:
-        """The number as it stands in names of cells, databases and folders: `06-1`."""
+        """Its number as used in the names of cells, databases and folders, `06-1`."""
         return self.number.replace(".", "-")
 
     @property
     def heading(self) -> str:
-        """How it is called wherever it is mentioned."""
+        """Its number and title, for messages."""
         return f"Exercise {self.number} · {self.title}"

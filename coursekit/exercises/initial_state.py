@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from coursekit.course.starting_state import starting_state
+
 
 @dataclass(frozen=True)
 class InitialState:
-    """The database and the project that an exercise begins with.
+    """The database and the project that an exercise starts from.
 
-    lesson  the lesson whose beginning it is; the end of 06 is the beginning of `07`
-    sql     statements that are run in the database then
-    files   path in the project to text, added to the lesson's
+    Attributes:
+        lesson: The lesson whose starting state it builds on; the end of 06 is the start of `07`.
+        sql: Statements to run in the database afterwards.
+        files: Files to add to the lesson's project, path to content.
+
     """
 
     lesson: str
     sql: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def all_files(self) -> dict[str, str]:
+        """The project's files: the lesson's, and the exercise's own."""
+        return {**starting_state(self.lesson).files, **self.files}

@@ -1,4 +1,4 @@
-"""What a check reports of a submission: items, each with what was expected and found."""
+"""What a check reports about a submission: items with expected and actual values."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ SHOWN = 200  # characters of a value; more helps no one
 class CheckItem:
     """One thing that a check looked at.
 
-    what      a claim that holds when the exercise is done: "the table users is there"
-    good      whether it holds
-    expected  what it should be, and `got`, what it is; both as text
-    where     where to look, when it does not hold
+    Attributes:
+        what: A claim that holds when the exercise is done: "the table users is there".
+        good: Whether it holds.
+        expected: The expected value, as text.
+        got: The actual value, as text.
+        where: Where to look if it doesn't hold.
+
     """
 
     what: str
@@ -27,9 +30,12 @@ class CheckItem:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What came of asking the learner's own code something: plain data, or an error.
+    """What a call of the learner's code, or a command on the project, resulted in.
 
-    error  the error's name and first line, or that it did not end; nothing when it went well
+    Attributes:
+        value: What it returned, as plain data.
+        error: The exception's class and first line, or that it didn't end; "" if all went well.
+
     """
 
     value: Any = None
@@ -40,38 +46,40 @@ class ProbeResult:
 
 
 class NotStarted(Exception):
-    """There is nothing of an answer yet."""
+    """The learner hasn't written anything for this exercise yet."""
 
 
 def expect_equal(what: str, got: Any, expected: Any, where: str) -> CheckItem:
-    """An item that holds when `got`, a value or an Outcome, is `expected`."""
-    outcome = got if isinstance(got, ProbeResult) else ProbeResult(got)
-    good = not outcome.error and _same(outcome.value, expected)
-    return CheckItem(what, good, shown(expected), str(outcome), where)
+    """Return an item that holds if `got`, a value or a ProbeResult, equals `expected`."""
+    result = _as_result(got)
+    good = not result.error and _same(result.value, expected)
+    return CheckItem(what, good, shown(expected), str(result), where)
 
 
 def expect_that(what: str, good: bool, expected: str, got: Any, where: str) -> CheckItem:
-    """An item whose expectation is told in words."""
-    return CheckItem(
-        what, good, expected, str(got if isinstance(got, ProbeResult) else ProbeResult(got)), where
-    )
+    """Return an item whose expectation is described in words."""
+    return CheckItem(what, good, expected, str(_as_result(got)), where)
+
+
+def shown(value: Any) -> str:
+    """Return a value as text of limited length."""
+    return shorten(value if isinstance(value, str) and value else repr(value))
+
+
+def shorten(text: str) -> str:
+    """Return a text as one line of at most SHOWN characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else line[: SHOWN - 4].rstrip() + " ..."
+
+
+def _as_result(got: Any) -> ProbeResult:
+    return got if isinstance(got, ProbeResult) else ProbeResult(got)
 
 
 def _same(got: Any, expected: Any) -> bool:
-    """Equal, and of one type, inside of lists and tuples too: 2.0 is not 2 here."""
+    """Compare value and type, inside lists and tuples too: here, 2.0 isn't 2."""
     if type(got) is not type(expected):
         return False
     if isinstance(got, list | tuple):
         return len(got) == len(expected) and all(map(_same, got, expected))
     return bool(got == expected)
-
-
-def shown(value: Any) -> str:
-    """A value as text, not too long."""
-    return shorten(value if isinstance(value, str) and value else repr(value))
-
-
-def shorten(text: str) -> str:
-    """One line of at most SHOWN characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 4].rstrip() + " ..."

@@ -1,25 +1,26 @@
-"""An answer in this process: the names of a notebook, asked with a time-out."""
+"""A submission in this process: probes run on the notebook's own names, with a time limit."""
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import threading
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from coursekit.course.lesson import Lesson
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import ProbeResult
-from coursekit.exercises.submission import SECONDS, Probe, Submission, run_probe
+from coursekit.exercises.submission import Probe, Submission
 
-TOO_LONG = f"it did not end within {SECONDS} seconds"
+if TYPE_CHECKING:
+    from coursekit.course.lesson import Lesson
+
+CALL_TIMEOUT = 5.0  # seconds that one call of the learner's code may take
+TOO_LONG = f"it did not end within {CALL_TIMEOUT:.0f} seconds"
 
 
 class LocalSubmission(Submission):
-    """An answer that was given in this process.
-
-    names  the notebook's names, as `globals()` gives them
-    """
+    """A submission in this process."""
 
     def __init__(
         self,
@@ -28,28 +29,42 @@ class LocalSubmission(Submission):
         lesson: Lesson | None,
         names: dict[str, Any],
     ) -> None:
+        """Wrap a submission; `names` are the notebook's, as `globals()` returns them."""
         super().__init__(slug, initial_state, lesson)
         self.names = names
 
-    def call(self, probe: Probe, *arguments: Any) -> ProbeResult:  # noqa: D102  as in Answer
+    def call(self, probe: Probe, *arguments: Any) -> ProbeResult:  # noqa: D102  as in Submission
         return in_time(probe, self.names, arguments)
 
 
 def in_time(probe: Probe, names: dict[str, Any], arguments: tuple[Any, ...]) -> ProbeResult:
-    """Ask in a thread, which is given up after SECONDS.
+    """Run a probe in a thread and abandon it after CALL_TIMEOUT.
 
-    A thread, because it works on every system and in every kernel. One that waits inside C
-    code cannot be stopped; it is left behind, and ends with the kernel.
+    A thread works on every system and in every kernel. One that waits inside C code can't be
+    stopped: it's left behind and ends with the kernel.
     """
-    said: list[ProbeResult] = []
+    results: list[ProbeResult] = []
     context = copy_context()  # so that what it prints goes to this cell
     thread = threading.Thread(
-        target=lambda: said.append(context.run(run_probe, probe, names, arguments)), daemon=True
+        target=lambda: results.append(context.run(run_probe, probe, names, arguments)), daemon=True
     )
     thread.start()
-    thread.join(SECONDS)
-    if said:
-        return said[0]
+    thread.join(CALL_TIMEOUT)
+    if results:
+        return results[0]
     ident = ctypes.c_ulong(thread.ident or 0)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
     return ProbeResult(error=TOO_LONG)
+
+
+def run_probe(probe: Probe, names: dict[str, Any], arguments: tuple[Any, ...]) -> ProbeResult:
+    """Return what a probe returns, as plain data; any exception in it is the learner's."""
+    try:
+        value = probe(names, *arguments)
+    except BaseException as error:  # SystemExit too: a submission must not end the check
+        first_line = str(error).strip().splitlines()[:1]
+        return ProbeResult(error=": ".join([type(error).__name__, *first_line]))
+    try:
+        return ProbeResult(ast.literal_eval(repr(value)))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return ProbeResult(error=f"a value of type {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""The map of the course, with what a learner has done, tried, and not begun."""
+"""The course map with a learner's progress: what's done, tried and open."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursekit.course.catalog import course_map
+from coursekit.course.course_map import course_map
 from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.records import DONE, OPEN, TRIED, Record, Records, records
+from coursekit.settings import read_settings
+from tutorial_lib.display import table
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The map of the course, with what is done, tried and open; every state is a word."""
+    """The course map with the state of every exercise, in words.
+
+    Attributes:
+        rows: For each lesson its number, title and file, and its exercises with their states.
+
+    """
 
     rows: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...]
 
@@ -27,25 +34,26 @@ class Progress:
 
     @property
     def summary(self) -> str:
-        """How many exercises are done, tried and open."""
+        """The number of exercises that are done, tried and open."""
         states = [state for *_, row in self.rows for _, state in row]
         return ", ".join(f"{states.count(state)} {state}" for state in (DONE, TRIED, OPEN)) + "."
 
     def _repr_html_(self) -> str:
-        left = 'style="text-align: left"'
-        head = "".join(f'<th scope="col" {left}>{t}</th>' for t in ("lesson", "title", "exercises"))
-        body = "".join(
-            f'<tr><th scope="row">{number}</th>'
-            f'<td {left}><a href="{file}">{html.escape(title)}</a></td>'
-            f"<td {left}>{_describe(states)}</td></tr>"
+        rows = (
+            (number, f'<a href="{file}">{html.escape(title)}</a>', _describe(states))
             for number, title, file, states in self.rows
         )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f"{table}<p>{self.summary}</p>"
+        head = ("lesson", "title", "exercises")
+        return f"{table(rows, head, row_head_style='')}<p>{self.summary}</p>"
+
+
+def progress() -> Progress:
+    """Return the course map with what you've done, tried and not begun."""
+    return progress_of(read_settings().workspace)
 
 
 def progress_of(workspace: Path) -> Progress:
-    """The map of the course for the learner of a workspace."""
+    """Return the course map for the learner of a workspace."""
     found = records(workspace)
     return Progress(
         tuple(

@@ -9,10 +9,10 @@ from typing import Any
 
 
 def revisions(files: Mapping[str, str]) -> dict[str, Any]:
-    """Return each revision's id and what it follows, as the revision files say.
+    """Return each revision's id and its `down_revision`.
 
     Args:
-        files: Path in the project to source.
+        files: The project's files, path to source.
 
     """
     found = (_assigned(source) for name, source in files.items() if is_revision(name))
@@ -33,7 +33,7 @@ def is_revision(name: str) -> bool:
 
 
 def defines(source: str, function: str) -> bool:
-    """Return whether a file gives this function a body; a file with a syntax error counts."""
+    """Return whether a file gives this function a body; a file that can't be parsed counts."""
     try:
         body = ast.parse(source).body
     except SyntaxError:

@@ -1,7 +1,7 @@
-"""A rehearsal: an answer's revisions run one by one on a copy, while a service uses it.
+"""A rehearsal: run a learner's revisions one by one on a copy, while a service uses it.
 
-What a revision does to the locks of a table is noted by the copy itself, in triggers: whether
-somebody had to wait is then no question of how fast this machine is.
+Triggers in the copy record which locks a revision holds while it changes rows. So the verdict
+doesn't depend on whether a session happened to wait, or on how fast this machine is.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from coursekit.exercises.submission import Submission
 from tutorial_lib import workload
 from tutorial_lib.db import make_engine
 
-COMMAND_TIMEOUT = 40  # seconds that one command may take; a backfill may loop for ever
+COMMAND_TIMEOUT = 40.0  # seconds that one command may take; a backfill may loop forever
 MANY = 100  # rows that one transaction may change while it locks their table
-NAME = "rehearsal"  # what the sessions of the service are called
+NAME = "rehearsal"  # application_name of the service's sessions
 RUN = "alembic/versions: the revision that is named here, and the line that fails"
 DEADLOCK = "a transaction that changes rows and then the table: who waits for whom?"
 WAITED = "the shop ended a wait after 10 seconds: which lock does the revision hold, and how long?"
@@ -30,11 +30,15 @@ WAITED = "the shop ended a wait after 10 seconds: which lock does the revision h
 
 @dataclass
 class Sandbox:
-    """The copy on which an answer is rehearsed.
+    """The copy that a submission is rehearsed on.
 
-    engine  sessions of the service, with a pool of their own
-    steps   the answer's revisions, in the order in which they run
-    locked  where a revision has changed many rows while it kept others out, in words
+    Attributes:
+        submission: The learner's revisions.
+        engine: The service's connections to the copy, with a pool of their own.
+        steps: The submission's revisions, in the order they run.
+        locked: A message for each revision that changed many rows while it held a lock that
+            blocks writers.
+
     """
 
     submission: Submission
@@ -43,29 +47,28 @@ class Sandbox:
     locked: list[str] = field(default_factory=list)
 
     def run(self, command: str) -> ProbeResult:
-        """Run one command of Alembic on the copy; one that does not end is cut off."""
-        watchdog = threading.Timer(COMMAND_TIMEOUT, self._cut_off)
-        watchdog.daemon = True
-        watchdog.start()
+        """Run an Alembic command on the copy; after COMMAND_TIMEOUT its sessions are terminated."""
+        ended = threading.Event()
+        threading.Thread(target=self._watch, args=(ended,), daemon=True).start()
         try:
             return self.submission.alembic(command, go_on=True)
         finally:
-            watchdog.cancel()
+            ended.set()
 
     def upgrade(self, steps: tuple[str, ...], **workers: workload.Worker) -> Iterator[CheckItem]:
-        """Upgrade step by step while the workers run: an item for the steps, one for the shop."""
+        """Upgrade step by step while the workers run; yield an item each for steps and workers."""
         with workload.run(self.engine, **workers) as seen:
-            told = next(filter(None, map(self._failed, steps)), ProbeResult("no error"))
+            failed = next(filter(None, map(self._failed, steps)), ProbeResult("no error"))
         what = f"the upgrade to {', '.join(steps)} runs while the shop is open"
-        yield expect_that(what, not told.error, "no error", told, RUN)
+        yield expect_that(what, not failed.error, "no error", failed, RUN)
         yield self.no_errors(seen.errors, f"during {', '.join(steps)}")
 
     def _failed(self, step: str) -> ProbeResult | None:
-        """Upgrade to this step: what went wrong, if anything did; locks are noted."""
+        """Upgrade to this step and note its locks; return the error, if there is one."""
         file = self.rows(FILE)
-        told = self.run(f"upgrade {step}")
-        if told.error:
-            return ProbeResult(error=f"{step}: {told.error}")
+        ran = self.run(f"upgrade {step}")
+        if ran.error:
+            return ProbeResult(error=f"{step}: {ran.error}")
         self.locked += [
             f"{step}: {mode}, and {many} rows changed" for mode, many in self.rows(BULK)
         ]
@@ -73,7 +76,7 @@ class Sandbox:
         return None
 
     def no_errors(self, errors: list[str], when: str) -> CheckItem:
-        """That the service has met no error at that time."""
+        """Report whether the service ran into an error."""
         got = errors[0] if errors else "no error"
         where = "which code runs at that moment, and which columns does it name?"
         if "lock timeout" in got:
@@ -84,35 +87,43 @@ class Sandbox:
         return expect_that(what, not errors, "no error", got, where)
 
     def rows(self, query: str, **parameters: object) -> list[tuple[object, ...]]:
-        """The rows of a query on the copy."""
+        """Return the rows of a query on the copy."""
         with self.engine.begin() as connection:
             return [tuple(row) for row in connection.execute(text(query), parameters)]
 
     def refusal(self, *statements: str) -> str:
-        """What PostgreSQL says to statements in one transaction, which is rolled back.
-
-        Nothing when it takes them all.
-        """
+        """Run statements in one transaction and roll it back; return the error, or ""."""
         with self.engine.connect() as connection:
             try:
                 for statement in statements:
                     connection.execute(text(statement))
-            except Exception as error:  # its class and first line are the answer
+            except Exception as error:  # any class of error is a result
                 return f"{type(error).__name__}: {str(error).splitlines()[0]}"
             finally:
                 connection.rollback()
         return ""
 
-    def _cut_off(self) -> None:
-        with self.engine.connect() as connection:
-            connection.execute(text(CUT_OFF), {"name": NAME})
+    def _watch(self, ended: threading.Event) -> None:
+        # Again and again: the command may not have connected yet, or may connect again.
+        while not ended.wait(COMMAND_TIMEOUT):
+            with self.engine.connect() as connection:
+                connection.execute(text(CUT_OFF), {"name": NAME})
 
 
 @contextmanager
 def sandbox(submission: Submission, base: str, sql: str = "") -> Iterator[Sandbox]:
-    """A copy of the exercise, with further rows made by `sql`, at the revision `base`."""
-    laid = submission.alembic("heads")
-    if laid.error:
+    """Copy the project and its database, and prepare the copy for a rehearsal.
+
+    A project that Alembic can't read yields a Sandbox without steps.
+
+    Args:
+        submission: The learner's revisions.
+        base: The revision the copy starts at.
+        sql: Statements that add rows to the copy.
+
+    """
+    listed = submission.alembic("heads")
+    if listed.error:
         yield Sandbox(submission, submission.scratch_engine, ())
         return
     url = submission.scratch_engine.url
@@ -121,14 +132,14 @@ def sandbox(submission: Submission, base: str, sql: str = "") -> Iterator[Sandbo
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql(LONGER + WATCH + sql)
-        engine.dispose()  # what is set for a database holds for new sessions
+        engine.dispose()  # ALTER DATABASE ... SET applies to new sessions only
         yield Sandbox(submission, engine, line(submission, base))
     finally:
         engine.dispose()
 
 
 def line(submission: Submission, base: str) -> tuple[str, ...]:
-    """The revisions after `base`, as long as each has one that follows."""
+    """Return the revisions after `base`, up to the first that has no single successor."""
     found: list[str] = []
     while len(after := _after(submission, found[-1] if found else base)) == 1:
         if after[0] in found:
@@ -138,12 +149,18 @@ def line(submission: Submission, base: str) -> tuple[str, ...]:
 
 
 def in_line(submission: Submission, base: str) -> CheckItem:
-    """That there are new revisions, and that they stand in one line.
+    """Report whether there are new revisions that follow `base` in one line.
 
-    Raises NotStarted when no file of the project holds anything new.
+    Raises:
+        NotStarted: No file of the project defines anything new.
+
     """
     before = submission.initial_files
-    if not any(_says(text) for name, text in submission.files.items() if before.get(name) != text):
+    if not any(
+        _defines_something(text)
+        for name, text in submission.files.items()
+        if before.get(name) != text
+    ):
         raise NotStarted
     found = line(submission, base)
     others = len(submission.revisions) - len(found) - sum(is_revision(name) for name in before)
@@ -155,16 +172,16 @@ def in_line(submission: Submission, base: str) -> CheckItem:
 
 
 def models_match(sandbox: Sandbox) -> CheckItem:
-    """That the models and the database agree, as `alembic check` sees it."""
-    told = sandbox.run("check")
+    """Report whether `alembic check` finds no difference between models and database."""
+    checked = sandbox.run("check")
     where = "%alembic check, after an upgrade: does the model say what the revisions have made?"
     return expect_that(
-        "models and database are alike at the end", not told.error, "alike", told, where
+        "models and database are alike at the end", not checked.error, "alike", checked, where
     )
 
 
 def unlocked(sandbox: Sandbox) -> CheckItem:
-    """That no revision has changed many rows of `users` while it kept others out."""
+    """Report whether no revision changed many rows while it held a lock that blocks writers."""
     where = (
         "which steps share a transaction? A lock is held until its end. Change the table in one "
         "revision, the rows in another; or end the transaction with op.get_context()"
@@ -180,8 +197,8 @@ def _after(submission: Submission, revision: str) -> list[str]:
     ]
 
 
-def _says(source: str) -> bool:
-    """Whether a file defines anything; one that is no Python is an attempt."""
+def _defines_something(source: str) -> bool:
+    """Return whether a file defines a class or a function; a syntax error counts as an attempt."""
     try:
         nodes = ast.parse(source).body
     except SyntaxError:
@@ -193,13 +210,13 @@ CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name <> :name
 """
-# A wait of seconds must come from the answer, and not from a machine with much else to do.
+# A wait of seconds must come from the revision, not from a busy machine.
 LONGER = """
 DO $$ BEGIN
     EXECUTE 'ALTER DATABASE ' || quote_ident(current_database()) || ' SET lock_timeout = ''10s''';
 END $$;
 """
-# Who changes rows of users, how many in one statement, and what the transaction has locked.
+# Record each UPDATE of users: its transaction, its number of rows, and the strongest lock held.
 WATCH = """
 CREATE SCHEMA watch;
 CREATE TABLE watch.updates (xid text, rows bigint, mode text);
@@ -215,8 +232,8 @@ END $$;
 CREATE TRIGGER watch AFTER UPDATE ON users REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT EXECUTE FUNCTION watch.note();
 """
-# A lock that was taken after the rows were changed shows in the catalogue's own rows, which
-# bear the number of the transaction that wrote them. The trigger knows its table by any name.
+# A lock taken after the UPDATE shows in the catalog: its rows carry the id of the transaction
+# that wrote them (xmin). Finding the table by its trigger works even after a rename.
 FILE = "SELECT pg_relation_filenode(tgrelid) FROM pg_trigger WHERE tgname = 'watch'"
 BULK = f"""
 WITH home (oid) AS (SELECT tgrelid FROM pg_trigger WHERE tgname = 'watch'), ddl (xid) AS (
@@ -230,4 +247,4 @@ WITH home (oid) AS (SELECT tgrelid FROM pg_trigger WHERE tgname = 'watch'), ddl 
 SELECT coalesce(min(mode), 'a lock that came later'), sum(rows)::int FROM bulk
 GROUP BY xid
 HAVING sum(rows) > {MANY} AND (min(mode) IS NOT NULL OR xid IN (SELECT xid FROM ddl))
-"""  # noqa: S608  a number of ours
+"""  # noqa: S608  a constant

@@ -1,4 +1,4 @@
-"""The verdict on an answer: not started, not yet, or done, as text and as a box in a cell."""
+"""The verdict on a submission: not started, not yet, or done; as text and as HTML."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ from coursekit.exercises.attempted import any_attempted
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.items import CheckItem, NotStarted, shorten
 from coursekit.exercises.submission import Submission
+from tutorial_lib.display import table
 from tutorial_lib.errors import Problem
 
 NOT_STARTED, NOT_YET, DONE = "not started", "not yet", "done"
-# JupyterLab has this colour for each of its themes. Elsewhere no colour can be read on light
-# and on dark ground alike, and the words are bold anyway.
+# JupyterLab defines this color for each of its themes. Elsewhere no color is readable on both
+# light and dark backgrounds, and the words are bold anyway.
 OPEN = "color: var(--jp-warn-color0, inherit); white-space: nowrap"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says of an answer: its state, and each thing it looked at.
+    """The verdict of a check on a submission.
 
-    note  what has to be done first, when the answer was looked for in the wrong place
+    Attributes:
+        exercise: The exercise.
+        state: NOT_STARTED, NOT_YET or DONE.
+        items: What the check looked at.
+        note: What to do first, if the check couldn't find the submission.
+
     """
 
     exercise: Exercise
@@ -34,7 +40,7 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """One line: the exercise, the state, and how much of it holds."""
+        """One line: the exercise, the state, and how many items hold."""
         good = sum(item.good for item in self.items)
         counted = f": {good} of {len(self.items)} hold" if self.state == NOT_YET else ""
         return f"{self.exercise.heading}: {self.state}{counted}."
@@ -60,14 +66,13 @@ class Verdict:
         return "\n".join([self.summary, *items, self.advice])
 
     def _repr_html_(self) -> str:
-        rows = "".join(map(_row, self.items))
-        table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
+        items = table(map(_row, self.items), row_head=1) if self.items else ""
         summary, advice = html.escape(self.summary), html.escape(self.advice)
-        return f"<p><strong>{summary}</strong></p>{table}<p>{advice}</p>"
+        return f"<p><strong>{summary}</strong></p>{items}<p>{advice}</p>"
 
     @property
     def _leaves_traces(self) -> bool:
-        """Whether an answer is what it leaves in the files or the database, and no name."""
+        """Whether a submission shows in files or in the database, and defines no name."""
         return bool(self.exercise.initial_state and not self.exercise.names)
 
     @property
@@ -77,7 +82,7 @@ class Verdict:
         return "There is no answer."
 
     def error(self) -> ExerciseError:
-        """The same as an error, so that no runner takes it for a success."""
+        """Return the verdict as an error, so that no runner takes it for a success."""
         missing = next((item for item in self.items if not item.good), None)
         first = f"The first that does not: {missing.what}." if missing else self._nothing
         if self.note and not missing:
@@ -86,7 +91,7 @@ class Verdict:
 
 
 def judge(exercise: Exercise, submission: Submission) -> Verdict:
-    """Look at an answer. Whatever goes wrong in looking is no success."""
+    """Run an exercise's check. Whatever goes wrong in the check itself is no success."""
     try:
         with submission:
             if exercise.names and not submission.call(any_attempted, exercise.names).value:
@@ -95,47 +100,42 @@ def judge(exercise: Exercise, submission: Submission) -> Verdict:
     except NotStarted:
         return Verdict(exercise, NOT_STARTED)
     except (SQLAlchemyError, Problem, OSError) as error:
-        items = (_unseen(error),)
-    except Exception as error:  # an answer may give what no check has thought of
-        items = (_puzzled(error),)
+        items = (_inaccessible(error),)
+    except Exception as error:  # a submission may return what no check expects
+        items = (_unexpected(error),)
     done = bool(items) and all(item.good for item in items)
     return Verdict(exercise, DONE if done else NOT_YET, items)
 
 
-def _unseen(error: Exception) -> CheckItem:
-    """What the check could not look at: a table that is gone, or one that is locked."""
-    said = shorten(str(getattr(error, "orig", None) or error).splitlines()[0])
-    where = "Something that the exercise gave you is gone. Begin it again, and run your answer."
-    if "timeout" in said:
+def _inaccessible(error: Exception) -> CheckItem:
+    """Report what the check couldn't read: a table that's missing, or locked."""
+    message = shorten(str(getattr(error, "orig", None) or error).splitlines()[0])
+    where = "Something that the exercise created is gone. Begin it again, and run your answer."
+    if "timeout" in message:
         where = "A session of yours is still open and holds a lock: end its `with`, or close() it."
-    return CheckItem("the check can look at the database", False, "an answer", said, where)
+    return CheckItem("the check can look at the database", False, "an answer", message, where)
 
 
-def _puzzled(error: Exception) -> CheckItem:
-    said = shorten(f"{type(error).__name__}: {error}")
-    where = "what your code gives: another type, or another form, than the page asks for"
-    return CheckItem(
-        "the check understands what your answer gives", False, "what was asked", said, where
-    )
+def _unexpected(error: Exception) -> CheckItem:
+    what = "the check understands what your code returns"
+    where = "what your code returns: is it the type and the form that the page asks for?"
+    got = shorten(f"{type(error).__name__}: {error}")
+    return CheckItem(what, False, "what the page asks for", got, where)
 
 
 def _lines(item: CheckItem) -> list[str]:
     if item.good:
         return [f"  [ok]      {item.what}"]
     details = (("expected", item.expected), ("got", item.got), ("look at", item.where))
-    told = [f"            {label + ':':<9} {text}" for label, text in details if text]
-    return [f"  [not yet] {item.what}", *told]
+    lines = [f"            {label + ':':<9} {text}" for label, text in details if text]
+    return [f"  [not yet] {item.what}", *lines]
 
 
-def _row(item: CheckItem) -> str:
-    left = 'style="text-align: left"'
+def _row(item: CheckItem) -> tuple[str, str, str]:
     state = "ok" if item.good else f'<strong style="{OPEN}">not yet</strong>'
     details = (("expected", item.expected), ("got", item.got), ("look at", item.where))
-    told = [f"{label}: {_value(label, text)}" for label, text in details if text and not item.good]
-    return (
-        f'<tr><td {left}>{state}</td><th scope="row" {left}>{html.escape(item.what)}</th>'
-        f"<td {left}>{'<br>'.join(told)}</td></tr>"
-    )
+    lines = [f"{label}: {_value(label, text)}" for label, text in details if text and not item.good]
+    return state, html.escape(item.what), "<br>".join(lines)
 
 
 def _value(label: str, text: str) -> str:

@@ -17,12 +17,12 @@ from coursekit.course.opening import open_lesson
 from coursekit.errors import ExerciseError
 from coursekit.exercises import local
 from coursekit.exercises.cells import solution_of
+from coursekit.exercises.check import verdict_on
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, shown
 from coursekit.exercises.local import LocalSubmission
 from coursekit.exercises.manifest import all_exercises, exercises_of, find
-from coursekit.exercises.notebook_api import verdict_on
 from coursekit.exercises.records import records
 from coursekit.exercises.submission import Submission
 from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict, judge
@@ -142,7 +142,7 @@ def test_whatever_an_answer_does_is_told(function: Any, said: str) -> None:
 
 
 def test_an_answer_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "SECONDS", 0.1)
+    monkeypatch.setattr(local, "CALL_TIMEOUT", 0.1)
     answer = LocalSubmission(TOY.slug, TOY.initial_state, None, {"four": lambda: time.sleep(1)})
     assert answer.call(four).error == local.TOO_LONG
 
@@ -200,7 +200,7 @@ def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
 def test_an_answer_of_a_kernel_that_was_restarted_is_told_to_begin(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coursekit.course.lesson._started", {})
+    monkeypatch.setattr("coursekit.course.open_lessons._opened", {})
     exercise = find("02.1")
     verdict = verdict_on(exercise, {"save_user": print})
     assert verdict.state == NOT_STARTED

@@ -191,7 +191,7 @@ def test_says_what_to_do_when_the_workspace_cannot_be_written(settings: Settings
     assert str(refused.value) == (
         f"The folder {folder} cannot be written: {because.value.strerror}. "
         "Your copies of the notebooks go there. "
-        "Make room or make it writable, or name another folder in TUTORIAL_WORKSPACE."
+        "Free some space, make it writable, or set TUTORIAL_WORKSPACE to another folder."
     )
 
 

@@ -14,14 +14,13 @@ from coursekit.exercises.manifest import all_exercises
 from coursekit.exercises.progress import progress_of
 from coursekit.exercises.records import (
     Record,
-    export,
-    import_file,
     note_check,
     note_hint,
     note_solution,
     records,
-    tried,
+    was_checked,
 )
+from coursekit.exercises.transfer import export, import_file
 
 COUNT = len(all_exercises())
 NOTE_TEN = """
@@ -57,7 +56,7 @@ def test_looking_at_a_solution_advances_nothing(tmp_path: Path) -> None:
     note_solution(tmp_path, "01.1")
     note_hint(tmp_path, "01.1")
     assert records(tmp_path)["01.1"].state == "open"
-    assert not tried(tmp_path, "01.1")
+    assert not was_checked(tmp_path, "01.1")
 
 
 def test_the_map_names_every_exercise_with_its_state(tmp_path: Path) -> None:
@@ -94,7 +93,8 @@ def test_a_damaged_file_is_set_aside(
     (aside,) = tmp_path.glob("progress-damaged-*.json")
     assert aside.read_text("utf-8") == text
     assert capsys.readouterr().out == (
-        f"progress.json could not be read. It was set aside as {aside.name}; a new one begins.\n"
+        f"progress.json could not be read. It was renamed to {aside.name}; your progress "
+        "starts from scratch.\n"
     )
 
 

@@ -1,0 +1,65 @@
+"""Help with an exercise: its hints and its solution."""
+
+from __future__ import annotations
+
+from coursekit.errors import ExerciseError
+from coursekit.exercises.cells import solution_of
+from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.manifest import find
+from coursekit.exercises.output import show
+from coursekit.exercises.records import note_hint, note_solution, was_checked
+from coursekit.settings import read_settings
+from tutorial_lib.display import Note
+
+
+def hint(number: str, which: int | None = None) -> None:
+    """Show the next hint of an exercise.
+
+    Args:
+        number: The exercise, `"06.1"`.
+        which: Show this hint instead, counted from 1.
+
+    Raises:
+        ExerciseError: The exercise or the hint doesn't exist.
+
+    """
+    exercise = find(number)
+    count = len(exercise.hints)
+    if which is None:
+        which = min(note_hint(read_settings().workspace, number), count)
+    elif which not in range(1, count + 1):
+        raise _no_such_hint(exercise, which)
+    last = which == count
+    after = f'It is the last one. To see an answer: solution("{number}").' if last else ""
+    show(Note(f"Hint {which} of {count}", exercise.hints[which - 1], after=after))
+
+
+def solution(number: str, *, anyway: bool = False) -> None:
+    """Show a solution of an exercise, and why it works.
+
+    Args:
+        number: The exercise, `"06.1"`.
+        anyway: Show it even before your first attempt.
+
+    Raises:
+        ExerciseError: The exercise doesn't exist, or wasn't tried yet.
+
+    """
+    exercise = find(number)
+    workspace = read_settings().workspace
+    if not (anyway or was_checked(workspace, number)):
+        raise ExerciseError(
+            f"{exercise.heading} was not tried yet.",
+            "You learn more from an attempt that fails than from reading a solution.",
+            f'Try it and run check("{number}"), or see it now: solution("{number}", anyway=True).',
+        )
+    note_solution(workspace, number)
+    show(Note(f"A solution of exercise {number}", exercise.why, solution_of(exercise)))
+
+
+def _no_such_hint(exercise: Exercise, which: int) -> ExerciseError:
+    return ExerciseError(
+        f"{exercise.heading} has no hint {which!r}.",
+        f"Its hints are 1 to {len(exercise.hints)}.",
+        f'For the next one: hint("{exercise.number}").',
+    )

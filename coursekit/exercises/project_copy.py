@@ -1,0 +1,126 @@
+"""Run commands on copies of a learner's project, each with a scratch database."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, Engine
+
+from coursekit.course import databases
+from coursekit.course.alembic_command import run_alembic
+from coursekit.course.lesson import Lesson
+from coursekit.course.lesson_database import clone_starting_state, database_name
+from coursekit.course.project import note_database
+from coursekit.course.starting_state import write_files
+from coursekit.course.tool_commands import run_pytest
+from coursekit.errors import AlembicError, CommandError
+from coursekit.exercises.initial_state import InitialState
+from coursekit.exercises.items import ProbeResult, shorten
+from coursekit.servers.server import Server, admin
+from coursekit.settings import read_settings
+
+PARALLEL = 2  # test runs at a time: most machines have that many processors
+
+
+@dataclass(frozen=True)
+class ProjectCopy:
+    """A copy of a project.
+
+    Attributes:
+        folder: The copy, beside the project, so that it counts as a project itself.
+        engine: Connects to its scratch database.
+
+    """
+
+    folder: Path
+    engine: Engine
+
+    def alembic(self, *lines: str, files: Mapping[str, str]) -> ProbeResult:
+        """Add files, then run Alembic commands: the last one's output, or the first error."""
+        write_files(files, self.folder)
+        try:
+            outputs = [run_alembic(line, self.folder, echo=False) for line in lines]
+        except AlembicError as error:
+            return ProbeResult(error=shorten(f"{error.what} {error.why}"))
+        return ProbeResult(outputs[-1])
+
+    def pytest(self, files: Mapping[str, str]) -> ProbeResult:
+        """Replace files, then run pytest: its output, or an error with its summary."""
+        write_files(files, self.folder)
+        try:
+            return ProbeResult(run_pytest("", self.folder, echo=False))
+        except CommandError as error:
+            return ProbeResult(error=shorten(f"{error.what} {error.why}"))
+
+
+class ProjectCopies:
+    """The copies and scratch databases of one exercise; `close` removes them all."""
+
+    def __init__(
+        self,
+        slug: str,
+        initial_state: InitialState,
+        lesson: Lesson,
+        connect: Callable[[URL], Engine],
+    ) -> None:
+        self._slug = slug
+        self._initial_state = initial_state
+        self._lesson = lesson
+        self._connect = connect
+        self._closing = ExitStack()
+        self._current: ProjectCopy | None = None
+
+    def close(self) -> None:
+        """Remove the copies and drop their databases."""
+        self._closing.close()
+
+    @property
+    def exists(self) -> bool:
+        """Whether `renew` has made a copy."""
+        return self._current is not None
+
+    @property
+    def current(self) -> ProjectCopy:
+        """The copy that `renew` made last."""
+        assert self._current is not None, "renew() makes the copy"
+        return self._current
+
+    def renew(self, files: Mapping[str, str]) -> None:
+        """Make the copy again: these files, and the database at its initial state."""
+        self._current = self._copy(files)
+
+    def pytest(
+        self, files: Mapping[str, str], variants: Sequence[Mapping[str, str]]
+    ) -> list[ProbeResult]:
+        """Run pytest in one copy per variant, which replaces some of the files."""
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            copies = threads.map(lambda n: self._copy(files, f"-{n}"), range(len(variants)))
+            return list(threads.map(ProjectCopy.pytest, list(copies), variants))
+
+    def new_database(self, key: str) -> URL:
+        """Create a database at the initial state; it replaces an older one of this key."""
+        settings, server = read_settings(), self._lesson.server
+        name = database_name(settings, server, key)
+        clone_starting_state(
+            settings, server, self._initial_state.lesson, name, self._initial_state.sql
+        )
+        self._closing.callback(_drop, server, name)
+        return server.url.set(database=name)
+
+    def _copy(self, files: Mapping[str, str], suffix: str = "") -> ProjectCopy:
+        key = f"{self._slug}-check{suffix}"
+        url, folder = self.new_database(key), self._lesson.project.with_name(key)
+        self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
+        write_files(files, folder)
+        note_database(folder, read_settings(), self._lesson.server, str(url.database))
+        return ProjectCopy(folder, self._connect(url))
+
+
+def _drop(server: Server, name: str) -> None:
+    with admin(server.url) as connection:
+        databases.drop(connection, name)

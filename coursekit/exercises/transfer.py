@@ -1,0 +1,49 @@
+"""Take a learner's records from one workspace to another, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coursekit.errors import ExerciseError
+from coursekit.exercises.records import change, dump, parse, records
+
+
+def export(workspace: Path, target: Path) -> int:
+    """Write all records to a file, and return how many exercises they cover.
+
+    Raises:
+        ExerciseError: The file can't be written.
+
+    """
+    found = records(workspace)
+    try:
+        target.write_text(dump(found), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ExerciseError(
+            f"{target} cannot be written: {error.strerror}.",
+            "Your progress would go there.",
+            "Name a file in a folder that you can write to.",
+        ) from None
+    return len(found)
+
+
+def import_file(workspace: Path, source: Path) -> int:
+    """Merge an exported file into the workspace's records, and return how many it holds.
+
+    Nothing is lost: of each field the larger value remains.
+
+    Raises:
+        ExerciseError: The file can't be read, or isn't an export.
+
+    """
+    try:
+        found = parse(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise ExerciseError(
+            f"{source} holds no progress that can be read.",
+            "It was not written by `tutorial progress --export`, or it is damaged.",
+            "Nothing was changed. Export your progress again, and import that file.",
+        ) from None
+    for number, record in found.items():
+        change(workspace, number, record.merged)
+    return len(found)
