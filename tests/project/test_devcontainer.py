@@ -1,9 +1,8 @@
-"""Other doors to the course: a dev container and Binder, which use what start.py uses.
+"""The dev container and Binder: other ways into the course, which use what start.py uses.
 
-What is held here: the files can be read, and name only what there is. `.ci/run doors` builds the
-dev container on a base that it makes, and runs their commands in it. The public bases, Binder's
-conda among them, cannot be had in every place that these tests run in; nobody here has built on
-them.
+These tests read the files and check that everything they name exists. `nox -s devcontainer` builds
+the dev container on a base image of its own, and runs the commands of both in it. The public base
+images, and Binder's conda, are not tried: CI may run without a registry.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ DEVCONTAINER = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_te
 BINDER = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text("utf-8"))
 DOCKERFILE = (ROOT / ".devcontainer" / "Dockerfile").read_text("utf-8")
 POST_BUILD = ROOT / ".binder" / "postBuild"
-# Of the properties that a dev container may have, those that ours has, and their types.
+# The properties of our dev container, and their types.
 PROPERTIES = {
     "name": str,
     "build": dict,
@@ -58,7 +57,7 @@ def test_the_dev_container_has_the_properties_of_one() -> None:
 
 
 @pytest.mark.parametrize("event", ["onCreateCommand", "postAttachCommand"])
-def test_the_dev_container_runs_commands_of_the_front_door(event: str) -> None:
+def test_the_dev_container_runs_commands_of_start_py(event: str) -> None:
     python, script, command, *_ = shlex.split(DEVCONTAINER[event])
     assert (python, script) == ("python3", "start.py")
     assert command in commands()
@@ -76,14 +75,14 @@ def test_the_dev_container_is_built_from_the_file_beside_it_and_has_its_user() -
     assert user == DEVCONTAINER["remoteUser"] != "root"
 
 
-def test_every_door_has_a_python_that_the_course_runs_on() -> None:
+def test_every_way_in_has_a_python_that_the_course_runs_on() -> None:
     (binder,) = [text for text in BINDER["dependencies"] if text.startswith("python=")]
     (base,) = re.findall(r"^ARG BASE=(\S+)$", DOCKERFILE, re.M)
     for version in (base.rpartition(":")[2], binder.partition("=")[2]):
         assert f"{version}.0" in supported()
 
 
-def test_binder_gives_python_and_the_kit_its_own_pinned_requirements() -> None:
+def test_binder_provides_python_and_the_course_pins_the_rest() -> None:
     assert [text.partition("=")[0] for text in BINDER["dependencies"]] == ["python", "pip"]
     install = "pip install --no-cache-dir --constraint constraints.txt --editable ."
     assert install in POST_BUILD.read_text("utf-8")
@@ -95,7 +94,7 @@ def test_binder_can_run_what_comes_after_the_build() -> None:
     subprocess.run(["bash", "-n", POST_BUILD], check=True)
 
 
-def test_binders_last_step_makes_the_learners_copies(tmp_path: Path) -> None:
+def test_binders_last_step_writes_the_learners_copies(tmp_path: Path) -> None:
     word, *rest = POST_BUILD.read_text("utf-8").splitlines()[-1].split()
     assert word == "tutorial"
     assert set(rest) <= commands()
