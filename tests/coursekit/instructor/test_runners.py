@@ -1,6 +1,6 @@
 """Other runners as witnesses: what each makes of the course, and of notebooks that are broken.
 
-    python tests/test_runners.py        write docs/runners.md
+    python tests/coursekit/instructor/test_runners.py        write docs/runners.md
 
 Each of them runs the whole course, so only every week. For a change, test_whole_course.py runs a
 lesson with each.
@@ -35,36 +35,37 @@ Red = set[str]
 NEVER_RUN: Cell = {**code("y = x"), "execution_count": None}
 # What is broken, and the cells of a notebook in which it is.
 BROKEN: dict[str, Iterable[Cell]] = {
-    "a stored output is another one": AT_ONCE["differs"].cells,
+    "a stored output differs": AT_ONCE["differs"].cells,
     "a stored output is missing": AT_ONCE["surplus"].cells,
-    "a cell raises": AT_ONCE["middle"].cells,
+    "a cell raises an exception": AT_ONCE["middle"].cells,
     "the kernel dies": AT_ONCE["killed"].cells,
     "a cell hangs": HANGING["sleeps"].cells,
-    "a failure is swallowed": AT_ONCE["handled"].cells,
+    "a cell fails without showing an error": AT_ONCE["handled"].cells,
     "a shell command fails": (FIRST, code("!exit 3"), TAIL),
-    "a magic does not exist": AT_ONCE["magic"].cells,
+    "a magic doesn't exist": AT_ONCE["magic"].cells,
     "a warning goes to stderr": AT_ONCE["warning"].cells,
     "a cell is marked to be skipped": AT_ONCE["skipped"].cells,
     "a cell was never run": (FIRST, NEVER_RUN, TAIL),
-    "another error comes than was announced": AT_ONCE["another_error"].cells,
-    "an announced error does not come": AT_ONCE["no_error"].cells,
+    "an error differs from the announced one": AT_ONCE["another_error"].cells,
+    "an announced error doesn't occur": AT_ONCE["no_error"].cells,
 }
 GOOD: Iterable[Cell] = (FIRST, code("print(x)", printed("2\n")), TAIL)
 
 HEAD = """\
-# What other runners notice
+# Other runners
 
-The lessons are plain notebooks, so other runners run them, too. They run the cells and look for
-errors; what a cell puts out they do not compare. This is what each makes of the course, and of
-{count} small notebooks that are broken in one way each: *red* means that it ends with a failure.
+The lessons are plain notebooks, so you can also run them with papermill, nbmake,
+`jupyter execute` or nbconvert. These runners execute the cells and look for errors, but they don't
+compare outputs. The table shows how each of them reports the course, and {count} small notebooks
+that each contain one mistake. *Red* means that the run fails, *green* that it passes.
 
-Made by `python tests/test_runners.py`; a slow test holds it true.
+`python tests/coursekit/instructor/test_runners.py` writes this page, and a weekly test checks it.
 
 """
 FOOT = """
-papermill takes an error that is announced (the tag `raises-exception`) for a failure. It runs all
-cells of a lesson all the same, and names the first one that raises. nbmake looks for a failure
-in the outputs: a cell that fails and shows no error there passes.
+papermill treats an announced error (a cell tagged `raises-exception`) as a failure. It still runs
+all cells of a lesson, and names the first one that raises. nbmake looks for failures in the
+outputs, so a cell that fails without showing an error passes.
 """
 
 
@@ -173,7 +174,7 @@ def document(found: dict[str, dict[str, bool]]) -> str:
     """The text of docs/runners.md."""
     cells = {what: [found[runner][what] for runner in RUNNERS] for what in BROKEN}
     course = ["red: announced errors" if name == "papermill" else "green" for name in RUNNERS]
-    rows = [["what is run", *RUNNERS], ["---"] * (len(RUNNERS) + 1), ["the course", *course]]
+    rows = [["notebook", *RUNNERS], ["---"] * (len(RUNNERS) + 1), ["the course", *course]]
     rows += [[what, *("red" if red else "green" for red in row)] for what, row in cells.items()]
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     return HEAD.format(count=len(BROKEN)) + table + FOOT
@@ -188,7 +189,9 @@ def test_gives_the_good_course_the_same_verdict_as_the_kit(name: str, tmp_path: 
 def test_the_document_says_which_runner_notices_what(tmp_path: Path) -> None:
     found = verdicts(tmp_path)
     assert set(found[OURS].values()) == {True}
-    assert document(found) == DOCUMENT.read_text("utf-8"), "Run: python tests/test_runners.py"
+    assert document(found) == DOCUMENT.read_text("utf-8"), (
+        "Run: python tests/coursekit/instructor/test_runners.py"
+    )
 
 
 if __name__ == "__main__":
