@@ -13,6 +13,7 @@ import pytest
 
 import tutorial_lib
 from coursekit.course.catalog import lesson_path
+from coursekit.errors import NotebookError
 from coursekit.exercises import records
 from coursekit.exercises.copies import copy_for_learner, learners_text, newest, reset
 from coursekit.exercises.old_edition import MOVED, former_name
@@ -111,7 +112,7 @@ def test_every_import_of_the_first_edition_shows_it(
     line: str, settings: Settings, in_lesson_01: Path
 ) -> None:
     copy_for_learner(settings)
-    with pytest.raises(Exception, match="earlier edition") as caught:
+    with pytest.raises(NotebookError, match="earlier edition") as caught:
         exec(line, {})
     assert str(caught.value) == BESIDE
 

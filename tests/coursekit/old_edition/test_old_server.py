@@ -11,11 +11,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from sqlalchemy import URL, text
 
 from coursekit import project_url, start
+from coursekit.errors import LessonError
 from coursekit.servers.server import Server, admin
 from coursekit.settings import ROOT, Settings, read_settings
+from tutorial_lib.errors import SettingsError
 
 DATABASE = "tutorial_lesson_06_b6594b4e"
 MARK = "database-setup-tutorial: lesson 06 of workspace b6594b4e"
@@ -88,6 +91,17 @@ def test_a_lesson_goes_on_in_its_database_and_project(old_server: Path, server: 
     lesson.engine.dispose()
 
 
+def test_a_kernel_of_the_first_edition_still_has_its_lesson(
+    old_server: Path, settings: Settings
+) -> None:
+    (settings.workspace / "open").mkdir()
+    with (
+        FileLock(settings.workspace / "open" / "06.lock"),
+        pytest.raises(LessonError, match="Lesson 06 is open in another kernel"),
+    ):
+        start("06", resume=True)
+
+
 def test_starting_a_lesson_again_keeps_the_old_project(
     old_server: Path, settings: Settings
 ) -> None:
@@ -100,13 +114,13 @@ def test_an_old_project_knows_its_database(old_server: Path, settings: Settings)
     assert project_url(settings.workspace / "projects" / "06").database == DATABASE
 
 
-def test_an_old_project_on_an_external_server_knows_it(settings: Settings, own: URL) -> None:
+def test_an_old_project_on_an_external_server_knows_it(settings: Settings, external: URL) -> None:
     note = settings.workspace / "projects" / "06" / ".lesson.json"
     old = json.loads(note.read_text()) | {"origin": "own"}
     old["settings"]["TUTORIAL_POSTGRES"] = "own"
     note.write_text(json.dumps(old))
     url = project_url(note.parent)
-    assert (url.database, url.port) == (DATABASE, own.port)
+    assert (url.database, url.port) == (DATABASE, external.port)
 
 
 @pytest.mark.parametrize(("name", "old", "new"), RENAMED)
@@ -115,7 +129,9 @@ def test_an_old_word_in_dotenv_is_refused_with_the_new_one(
     words: list[str], name: str, old: str, new: str, old_workspace: Path, tmp_path: Path
 ) -> None:
     dotenv = tmp_path / ".env"
-    dotenv.write_text(f"{name}={old}\nDATABASE_PASSWORD=canary-7f3a\n")
+    dotenv.write_text(
+        f"{name}={old}\nDATABASE_URL=postgresql+psycopg2://ann:canary-7f3a@localhost:1/shop\n"
+    )
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     done = command(tmp_path, *words)
     said = done.stdout + done.stderr
@@ -141,6 +157,6 @@ def test_a_lesson_refuses_the_old_word_and_keeps_everything(
 ) -> None:
     before = {p: p.read_bytes() for p in settings.workspace.rglob("*") if p.is_file()}
     monkeypatch.setenv("TUTORIAL_POSTGRES", "own")
-    with pytest.raises(Exception, match="called 'external' now"):
+    with pytest.raises(SettingsError, match="called 'external' now"):
         start("06", resume=True)
     assert {p: p.read_bytes() for p in settings.workspace.rglob("*") if p.is_file()} == before
