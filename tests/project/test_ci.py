@@ -182,7 +182,7 @@ def test_a_new_lesson_passes_lint(with_a_new_lesson: Path) -> None:
 def test_a_new_lesson_is_collected(with_a_new_lesson: Path) -> None:
     new = f"{len(lessons()):02}"
     code = (
-        "from coursekit.course.catalog import course_map\n"
+        "from coursekit.course.course_map import course_map\n"
         "from coursekit.exercises.manifest import exercises_of\n"
         "import answers\n"
         f"entry, (exercise,) = course_map().entries[-1], exercises_of('{new}')\n"
