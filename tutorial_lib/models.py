@@ -1,7 +1,4 @@
-"""The User model.
-
-This module knows nothing of lessons; it can be lifted into an application as it is.
-"""
+"""The User model."""
 
 from __future__ import annotations
 
@@ -15,34 +12,37 @@ from .db import Base
 
 
 class HashedPassword(str):
-    """Text that is a hash already: made here, or read from the database."""
+    """A string that's already a hash: computed here, or read from the database."""
 
 
 class PasswordHash(TypeDecorator[str]):
-    """A column that never takes plain text, however a statement is written.
+    """A column type that hashes every plain password, in whatever statement it's used.
 
-    The test is the Python type, not the look of the text: a password that happens to look
-    like a hash is hashed as well.
+    The Python type decides, not the format of the string: a password that happens to look
+    like a hash is hashed too.
     """
 
     impl = String
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Hash plain text on its way into any statement, bulk ones too."""
+        """Hash a plain password before it's bound to a statement, including bulk statements."""
         return None if value is None else str(_hashed(value))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Mark what comes from the database as hashed."""
+        """Mark a value from the database as hashed."""
         return None if value is None else HashedPassword(value)
 
 
 class User(Base):
-    """Somebody who can log in.
+    """A person who can log in.
 
-    name      at most 50 characters
-    email     at most 255 characters, unique regardless of case: A@x.io equals a@x.io
-    password  hashed whenever it is set; User.password never holds plain text
+    Attributes:
+        id: The primary key.
+        name: At most 50 characters.
+        email: At most 255 characters; unique regardless of case.
+        password: The hash. Assigning a plain password hashes it.
+
     """
 
     __tablename__ = "users"
@@ -54,11 +54,11 @@ class User(Base):
     password: Mapped[str] = mapped_column(PasswordHash(255))
 
     def __init__(self, name: str, email: str, password: str) -> None:
-        """Raises TypeError for a missing or unknown argument, a misspelt one too."""
+        """Create a user; unlike the default constructor, all three arguments are required."""
         super().__init__(name=name, email=email, password=password)
 
     def check_password(self, password: str) -> bool:
-        """Whether `password` is this user's."""
+        """Return whether `password` is this user's."""
         return hashing.verify_password(password, self.password)
 
     @validates("password")

@@ -1,7 +1,7 @@
-"""Order and Cart: what a user has ordered, and what lies in a user's cart.
+"""The Order and Cart models.
 
 Importing this module registers their tables and attaches `order` and `cart` to User;
-models.py alone works without it.
+models.py works without it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ from .models import User
 
 
 class Order(Base):
-    """An order of a user; a user who has ordered cannot be deleted.
+    """A user's order. A user with orders can't be deleted.
 
-    total       in the shop's currency, two decimals, exact
-    created_at  the moment in UTC, set by the server
+    Attributes:
+        id: The primary key.
+        user_id: The user.
+        total: The amount in the shop's currency, exact to two decimals.
+        created_at: A timestamp with time zone, set by the server.
+        user_info: The user.
+
     """
 
     __tablename__ = "orders"
@@ -34,7 +39,7 @@ class Order(Base):
 
 
 class Cart(Base):
-    """A product that a user has laid into the cart, and how many; gone with the user."""
+    """A product in a user's cart and its quantity. Deleted together with the user."""
 
     __tablename__ = "carts"
 
@@ -46,7 +51,7 @@ class Cart(Base):
     user_cart: Mapped[User] = relationship(back_populates="cart")
 
 
-# Declared here and not in models.py, where their targets would not be known.
+# Declared here, because models.py doesn't know their targets.
 User.order = relationship(Order, back_populates="user_info")
 User.cart = relationship(
     Cart, back_populates="user_cart", cascade="all, delete-orphan", passive_deletes=True

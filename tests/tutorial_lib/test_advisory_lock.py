@@ -57,7 +57,7 @@ def end(process: subprocess.Popen[str]) -> None:
     assert process.returncode is not None
 
 
-def test_two_deployments_on_an_empty_database_both_end_well(own: URL, engine: Engine) -> None:
+def test_two_deployments_on_an_empty_database_both_end_well(external: URL, engine: Engine) -> None:
     watching = engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as gate, watching.connect() as watcher:
         gate.execute(text("CREATE TABLE alembic_version ()"))
@@ -240,7 +240,7 @@ def test_it_says_who_it_is_in_as_many_bytes_as_postgresql_keeps() -> None:
     assert len(who) <= 63
 
 
-def test_the_error_of_the_environment_is_one_line(own: URL, engine: Engine) -> None:
+def test_the_error_of_the_environment_is_one_line(external: URL, engine: Engine) -> None:
     env = (ROOT / "alembic" / "env.py").read_text()
     assert "ADVISORY_LOCK_TIMEOUT = 60.0" in env
     code = (

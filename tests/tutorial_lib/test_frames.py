@@ -40,8 +40,8 @@ from tutorial_lib.errors import FrameError
 from tutorial_lib.frames import values
 from tutorial_lib.models import User
 
-SHAPES = "Hand over a table's name, a mapped class, SQL text or a select()."
-BEGINS = "a query begins with SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN."
+SHAPES = "Pass a table's name, a mapped class, SQL or a select()."
+BEGINS = "a query starts with SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN."
 
 
 class Base(DeclarativeBase):
@@ -209,16 +209,16 @@ def test_values_of_a_construct_are_bound(filled: Engine) -> None:
 
 
 def test_parameters_may_have_any_name(filled: Engine) -> None:
-    query = "SELECT :what AS a, :con AS b, :session AS c, :chunks AS d, :params AS e, :self AS f"
-    apart = {"session": 3, "chunks": 4, "params": 5}
-    frame = frames.read(query, filled, what=1, con=2, params=apart, self=6)
+    query = "SELECT :query AS a, :con AS b, :session AS c, :chunks AS d, :params AS e, :self AS f"
+    arguments = {"con": 2, "session": 3, "chunks": 4, "params": 5}
+    frame = frames.read(query, filled, query=1, params=arguments, self=6)
     assert frame.iloc[0].tolist() == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_parameter_without_a_value_is_named(filled: Engine) -> None:
     assert said("SELECT :session AS s", filled) == (
         "A parameter has no value. SQLAlchemy says: A value is required for bind parameter "
-        "'session'. Hand it over by name; in params={...}, where the name is an option of read."
+        "'session'. Pass it by name, or in params={...} if its name is an argument of read()."
     )
 
 
@@ -233,11 +233,11 @@ def test_a_value_that_nobody_wants_is_named(filled: Engine) -> None:
 
 def test_near_names_of_a_table_that_does_not_exist(filled: Engine) -> None:
     assert said("usres", filled) == (
-        'PostgreSQL says: relation "usres" does not exist. Near it: users. '
-        "Mind the spelling and the case."
+        'PostgreSQL says: relation "usres" does not exist. Similar: users. '
+        "Check the spelling and the case."
     )
     message = 'PostgreSQL says: relation "shop.order items" does not exist. '
-    message += "Near it: shop.Order Items."
+    message += "Similar: shop.Order Items."
     assert said("shop.order items", filled).startswith(message)
     assert said('SELECT * FROM shop."order items"', filled).startswith(message)
 
@@ -254,7 +254,7 @@ def test_a_name_that_the_server_does_not_point_at(filled: Engine) -> None:
 def test_all_tables_when_none_is_near(filled: Engine) -> None:
     assert said("SELECT * FROM q", filled) == (
         'PostgreSQL says: relation "q" does not exist. There are: group, products, '
-        "shop.Order Items, users. Mind the spelling and the case."
+        "shop.Order Items, users. Check the spelling and the case."
     )
 
 
@@ -262,23 +262,23 @@ def test_all_tables_when_none_is_near(filled: Engine) -> None:
 def test_near_names_of_a_column_that_does_not_exist(filled: Engine, query: str) -> None:
     name = '"nmae"' if "u." not in query else "u.nmae"
     assert said(query, filled) == (
-        f"PostgreSQL says: column {name} does not exist. Near it: name. "
-        "Mind the spelling and the case."
+        f"PostgreSQL says: column {name} does not exist. Similar: name. "
+        "Check the spelling and the case."
     )
 
 
 def test_near_names_behind_letters_of_several_bytes(filled: Engine) -> None:
-    assert "does not exist. Near it: users." in said("SELECT 'üü', * FROM usres", filled)
+    assert "does not exist. Similar: users." in said("SELECT 'üü', * FROM usres", filled)
 
 
 @pytest.mark.parametrize("sql", ["INSERT INTO users VALUES (1)", "DROP TABLE users", "COMMIT now"])
 def test_a_statement_that_is_no_query_is_refused(filled: Engine, sql: str) -> None:
     assert said(sql, filled) == (
-        f"Only a table or a query can be read. {sql!r} is no query, for {BEGINS} There is no table "
-        f"of that name either. {SHAPES}"
+        f"Only a table or a query can be read. {sql!r} isn't a query, because {BEGINS} No table "
+        f"has that name either. {SHAPES}"
     )
     assert said(text(sql), filled) == (
-        f"Only a table or a query can be read. {sql!r} is none: {BEGINS} {SHAPES}"
+        f"Only a table or a query can be read. {sql!r} isn't one: {BEGINS} {SHAPES}"
     )
 
 
@@ -312,31 +312,33 @@ def test_a_query_that_changes_something_changes_nothing(
 
 
 def test_two_queries_at_once_are_refused(filled: Engine) -> None:
-    message = "Only one query can be read. There is a ; in the middle of it."
+    message = "Only one query can be read. There's a ; in the middle of it."
     assert said("SELECT 1; DELETE FROM users", filled) == message
     assert said("SHOW work_mem; DELETE FROM users", filled) == message
     assert len(frames.read("users", filled)) == 5
 
 
 def test_what_is_nothing_like_a_query_is_refused(filled: Engine) -> None:
-    message = f"Only a table or a query can be read. This is of the type int. {SHAPES}"
+    message = f"Only a table or a query can be read. This is of type int. {SHAPES}"
     assert said(5, filled) == message
 
 
 def test_an_option_that_makes_no_sense_is_refused(filled: Engine) -> None:
-    assert said("users", filled, chunks=0) == "chunks is 0. It is a number of rows, at least 1."
+    assert (
+        said("users", filled, chunks=0) == "chunks is 0. It must be a number of rows, at least 1."
+    )
     assert said("users", filled, session=filled) == (
-        "There are two connections. con and session mean the same here."
+        "Both con and session are given. They mean the same: pass one."
     )
     assert said("users", filled, dtype_backend="arrow") == (
-        "dtype_backend is 'arrow'. It is 'pyarrow', 'numpy_nullable' or None."
+        "dtype_backend is 'arrow'. It must be 'pyarrow', 'numpy_nullable' or None."
     )
 
 
 def test_another_driver_is_refused() -> None:
     assert said("users", create_engine("sqlite://")) == (
-        "The engine speaks sqlite, through pysqlite. frames reads from PostgreSQL, through "
-        "psycopg2. Make it with postgresql+psycopg2://, or use pandas.read_sql."
+        "The engine connects to sqlite with pysqlite. frames reads only from PostgreSQL, with "
+        "psycopg2. Create it with a postgresql+psycopg2:// URL, or use pandas.read_sql."
     )
 
 
@@ -354,8 +356,8 @@ def test_without_an_engine_it_takes_that_of_session_local(filled: Engine) -> Non
 def test_without_any_database_it_says_so() -> None:
     db.SessionLocal.configure(bind=None)
     assert said("users") == (
-        "There is no database to read from. No engine was handed over, and the session is bound "
-        "to none. Hand one over: frames.read(what, engine); or call db.connect(url) before."
+        "There is no database to read from. No engine was passed, and the session isn't bound to "
+        "one. Pass one: frames.read(query, engine). Or call db.connect(url) first."
     )
 
 

@@ -101,7 +101,7 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSe
 @on_linux
 @pytest.mark.slow
 def test_through_ipv6(open_server: EmbeddedServer) -> None:
-    found = open_server.answer()
+    found = open_server.probe()
     assert found is not None
     assert_reads(found.url.set(host="::1"))
 
@@ -109,7 +109,7 @@ def test_through_ipv6(open_server: EmbeddedServer) -> None:
 @on_linux
 @pytest.mark.slow
 def test_through_a_unix_socket(open_server: EmbeddedServer) -> None:
-    found = open_server.answer()
+    found = open_server.probe()
     assert found is not None
     folder = str(Path(open_server.cluster.data).resolve())
     assert_reads(found.url.set(host=None).update_query_dict({"host": folder}))

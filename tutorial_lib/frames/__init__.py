@@ -1,11 +1,10 @@
-"""Tables and queries as dataframes: what `pandas.read_sql` gives, near the speed of the wire.
+"""Read tables and queries into DataFrames, like `pandas.read_sql` but several times faster.
 
     from tutorial_lib import frames
     frames.read("users", engine)
     frames.read("SELECT name FROM users WHERE id = :id", engine, id=1)
 
-This package knows nothing of lessons; with db.py and errors.py it can be lifted into an
-application as it is. pandas and pyarrow are imported by the first read.
+The first read imports pandas and pyarrow.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ Params = Mapping[str, Any] | None
 
 @overload
 def read(
-    what: object,
-    con: Bind | None = None,
+    query: object,
     /,
+    con: Bind | None = None,
     *,
     session: Bind | None = None,
     chunks: None = None,
@@ -44,9 +43,9 @@ def read(
 
 @overload
 def read(
-    what: object,
-    con: Bind | None = None,
+    query: object,
     /,
+    con: Bind | None = None,
     *,
     session: Bind | None = None,
     chunks: int,
@@ -57,9 +56,9 @@ def read(
 
 
 def read(
-    what: object,
-    con: Bind | None = None,
+    query: object,
     /,
+    con: Bind | None = None,
     *,
     session: Bind | None = None,
     chunks: int | None = None,
@@ -67,36 +66,41 @@ def read(
     params: Params = None,
     **values: Any,
 ) -> pd.DataFrame | Iterator[pd.DataFrame]:
-    """All rows of a table or a query, with the values and dtypes of `pandas.read_sql`.
+    """Read a table or a query into a DataFrame with `pandas.read_sql`'s values and dtypes.
 
-    what           a table's name (`users`, `shop.users`), a mapped class, a select(), or SQL
-                   text with parameters (`:name`)
-    con, session   an engine, a connection or a session, as one likes to call it; without,
-                   what SessionLocal is bound to. A session or connection that is in a
-                   transaction sees its own uncommitted rows (they are flushed), temporary
-                   tables and search_path; an engine gives a snapshot of what is committed
-    chunks         rows a dataframe, instead of all in one; gives an iterator, which holds the
-                   connection until it is exhausted or closed
-    dtype_backend  "pyarrow" for columns backed by Arrow: whole numbers stay whole, numeric
-                   stays exact, json, uuid and arrays stay text; "numpy_nullable" as in pandas
-    values         of the query's parameters, by name; `params` takes those whose names are
-                   options here
+    The transaction is read-only. No lock and no transaction remains after the read.
 
-    Nothing is changed, and no lock or transaction of the read outlasts it.
+    Args:
+        query: A table's name (`users`, `shop.users`), a mapped class, a `select()`, or SQL
+            with parameters (`:name`).
+        con: An engine, a connection or a session; by default what SessionLocal is bound to.
+            An engine reads a snapshot of the committed rows. A connection or session that's
+            in a transaction sees its own uncommitted rows (a session is flushed first), its
+            temporary tables and its search_path.
+        session: The same as `con`, for code that reads better with this name.
+        chunks: Rows per DataFrame. Returns an iterator, which holds the connection until it's
+            exhausted or closed.
+        dtype_backend: "pyarrow" for Arrow-backed columns: integers stay integers with NULLs,
+            numeric stays exact, and json, uuid and arrays are strings. "numpy_nullable" as in
+            pandas.
+        params: Values of parameters whose names are also names of arguments here.
+        values: Values of the query's parameters, by name.
 
-    Raises FrameError for what is no query, for a table, column or parameter that does not
-    exist, and for a driver other than psycopg2; SQLAlchemy's errors for all else that the
-    server refuses.
+    Raises:
+        FrameError: `query` isn't a query, a table, column or parameter doesn't exist, or the
+            driver isn't psycopg2.
+        sqlalchemy.exc.DBAPIError: The server reports any other error.
+
     """
     if con is not None and session is not None:
-        raise FrameError("There are two connections.", "con and session mean the same here.")
+        raise FrameError("Both con and session are given.", "They mean the same: pass one.")
     if chunks is not None and chunks < 1:
-        raise FrameError(f"chunks is {chunks}.", "It is a number of rows, at least 1.")
+        raise FrameError(f"chunks is {chunks}.", "It must be a number of rows, at least 1.")
     if dtype_backend not in (None, "pyarrow", "numpy_nullable"):
-        why = "It is 'pyarrow', 'numpy_nullable' or None."
+        why = "It must be 'pyarrow', 'numpy_nullable' or None."
         raise FrameError(f"dtype_backend is {dtype_backend!r}.", why)
     bind = next((each for each in (con, session) if each is not None), None)
-    request = Request(statement_of(what), {**(params or {}), **values}, chunks, dtype_backend)
+    request = Request(statement_of(query), {**(params or {}), **values}, chunks, dtype_backend)
     found = read_frames(request, SessionLocal() if bind is None else bind)
     if chunks is not None:
         return found

@@ -1,4 +1,4 @@
-"""One column, from COPY's text to pandas: Arrow takes what it can hold, psycopg2 casts the rest."""
+"""Build one column from COPY's text: Arrow converts what it can, psycopg2 casts the rest."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ import pyarrow.compute as pc
 from .values import Process, caster_of, is_stock, maker_of
 
 WHOLE, REAL, NUMERIC = pa.int64(), pa.float64(), 1700
-DATE, TIMESTAMP, MOMENT = pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")
-SPAN = pa.duration("us")
-# By PostgreSQL's numbers: the Arrow types of which pandas makes what it makes of psycopg2's
-# values. Text is none of them; the values of all other types are objects.
+DATE, TIMESTAMP, TIMESTAMPTZ = pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")
+INTERVAL = pa.duration("us")
+# By type OID: the Arrow types that pandas converts to the same column as psycopg2's values.
+# Text is handled separately; the values of all other types are Python objects.
 KINDS = {
     16: pa.bool_(),
     **dict.fromkeys((20, 21, 23, 26), WHOLE),
     **dict.fromkeys((700, 701), REAL),
-    **{1082: DATE, 1114: TIMESTAMP, 1184: MOMENT, 1186: SPAN},
+    **{1082: DATE, 1114: TIMESTAMP, 1184: TIMESTAMPTZ, 1186: INTERVAL},
 }
 TEXTS = (18, 19, 25, 1042, 1043)
-PARSED = (pa.bool_(), WHOLE, REAL)  # the parser reads them, and never fails
-CAST = (DATE, TIMESTAMP, MOMENT)  # infinity and the year 10000 do not fit
+PARSED = (pa.bool_(), WHOLE, REAL)  # the CSV parser reads these, and never fails
+CAST = (DATE, TIMESTAMP, TIMESTAMPTZ)  # fails for infinity and for years after 9999
 OBJECTS = (dict, list, uuid.UUID, date, time, memoryview)
-DIGITS = 76  # the most that one of Arrow's decimals has
+DIGITS = 76  # the highest precision of Arrow's decimals
 
 
 class Column:
-    """A column in pandas' usual form, gathered piece by piece.
+    """A column with pandas' default dtype, assembled from pieces.
 
-    kind    the Arrow type of its pieces, or None when they are lists of objects; a piece
-            that does not fit becomes a list as well
-    parsed  the Arrow type in which its cells come from the parser
+    Attributes:
+        kind: The Arrow type of its pieces, or None if they're lists of objects. A piece that
+            can't be converted becomes a list too.
+        parsed: The Arrow type that the parser returns for its cells.
+
     """
 
     text = pa.large_string()
@@ -51,35 +53,35 @@ class Column:
         self.pieces: list[Any] = []
 
     def find_kind(self, caster: Any) -> Any:
-        """An Arrow type, unless somebody has asked psycopg2 for values of another kind."""
+        """Return the Arrow type, or None if the application registered its own caster."""
         oid = self.described.type_code
         if caster is None or (oid in TEXTS and is_stock(caster)):
             return self.text
         return {**KINDS, NUMERIC: REAL}.get(oid) if is_stock(caster) else None
 
     def add(self, cells: pa.ChunkedArray) -> None:
-        """Take the next cells."""
-        self.pieces.append(cells if cells.type == self.kind else self.turned(cells))
+        """Add the next cells."""
+        self.pieces.append(cells if cells.type == self.kind else self.converted(cells))
 
-    def turned(self, cells: pa.ChunkedArray) -> Any:
-        """Text as `kind`, or as objects where that does not hold all of it."""
-        in_utc = self.kind != MOMENT or pc.all(pc.ends_with(cells, "+00")).as_py() is not False
+    def converted(self, cells: pa.ChunkedArray) -> Any:
+        """Convert text to `kind`, or to objects if a cell doesn't fit."""
+        in_utc = self.kind != TIMESTAMPTZ or pc.all(pc.ends_with(cells, "+00")).as_py() is not False
         try:
             if self.kind in CAST and in_utc:  # else pandas keeps the offsets
                 return cells.cast(self.kind)
-            if self.kind == SPAN:
-                return pa.chunked_array([pa.array(self.objects(cells.to_pylist()), SPAN)])
+            if self.kind == INTERVAL:
+                return pa.chunked_array([pa.array(self.objects(cells.to_pylist()), INTERVAL)])
         except pa.ArrowInvalid:
             pass
         return self.objects(cells.to_pylist())
 
     def objects(self, texts: list[Any]) -> list[Any]:
-        """The values of psycopg2, and what SQLAlchemy makes of them."""
+        """Cast text with psycopg2, then apply SQLAlchemy's result processor."""
         values = self.make(texts)
         return [self.process(value) for value in values] if self.process else values
 
     def array(self) -> Any:
-        """All that was added, as `pandas.read_sql` would have it; typed, if it is nothing."""
+        """Return the whole column as `pandas.read_sql` would; an empty one keeps its type."""
         if self.kind is None or any(isinstance(piece, list) for piece in self.pieces):
             return _inferred(list(chain.from_iterable(map(_listed, self.pieces))))
         cells = _joined(self.pieces, self.kind)
@@ -89,17 +91,17 @@ class Column:
 
 
 class ArrowColumn(Column):
-    """A column backed by Arrow, as PostgreSQL has it: what Arrow has no type for is text."""
+    """An Arrow-backed column, typed as in PostgreSQL; types Arrow doesn't have are strings."""
 
     text = pa.string()
 
     def find_kind(self, caster: Any) -> Any:
-        """Arrow's own type, or text."""
+        """Return Arrow's type, or string."""
         own = {**KINDS, 17: pa.binary(), 1083: pa.time64("us")}
         return own.get(self.described.type_code, self.text)
 
-    def turned(self, cells: pa.ChunkedArray) -> Any:
-        """Text as `kind`; what Arrow cannot read, psycopg2 does."""
+    def converted(self, cells: pa.ChunkedArray) -> Any:
+        """Convert text to `kind`; psycopg2 casts what Arrow can't read."""
         if self.kind in CAST:
             with suppress(pa.ArrowInvalid):
                 return cells.cast(self.kind)
@@ -109,7 +111,7 @@ class ArrowColumn(Column):
         return values
 
     def array(self) -> Any:
-        """All that was added; numeric as exact decimals."""
+        """Return the whole column; numeric as exact decimals."""
         if self.kind is None or any(isinstance(piece, list) for piece in self.pieces):
             return _typed_by_arrow(list(chain.from_iterable(map(_listed, self.pieces))))
         cells = _joined(self.pieces, self.kind)
@@ -119,11 +121,11 @@ class ArrowColumn(Column):
 
 
 def _of_arrow(cells: pa.ChunkedArray) -> Any:
-    """What pandas makes of it, in memory that can be written to, which Arrow's cannot."""
+    """Convert to pandas in writable memory; Arrow's is read-only."""
     if cells.type in (pa.large_string(), DATE) or not cells.num_chunks:
         return cells.to_pandas().array
     array = np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in cells.chunks])
-    return pd.DatetimeIndex(array, tz="UTC").array if cells.type == MOMENT else array
+    return pd.DatetimeIndex(array, tz="UTC").array if cells.type == TIMESTAMPTZ else array
 
 
 def _joined(pieces: list[pa.ChunkedArray], kind: Any) -> pa.ChunkedArray:
@@ -131,20 +133,20 @@ def _joined(pieces: list[pa.ChunkedArray], kind: Any) -> pa.ChunkedArray:
 
 
 def _listed(piece: Any) -> list[Any]:
-    """The values of psycopg2 of which a piece was made."""
+    """Return the psycopg2 values that a piece was built from."""
     if isinstance(piece, list):
         return piece
     values: list[Any] = piece.to_pylist()
-    if piece.type == MOMENT:
+    if piece.type == TIMESTAMPTZ:
         return [value and value.replace(tzinfo=UTC) for value in values]
     return values
 
 
 def _inferred(values: list[Any]) -> Any:
-    """What `pandas.read_sql` makes of objects."""
+    """Infer the dtype of objects as `pandas.read_sql` does."""
     array = np.fromiter(values, object, len(values))
     first = next((value for value in values if value is not None), None)
-    if type(first) in OBJECTS:  # at one of these, pandas' own search ends
+    if type(first) in OBJECTS:  # pandas infers object from one of these
         return array
     series = pd.Series(array, dtype=object).infer_objects()
     if series.dtype == object and hasattr(first, "__float__"):  # decimals become floats
@@ -158,14 +160,14 @@ def _inferred(values: list[Any]) -> Any:
 def _typed_by_arrow(values: list[Any]) -> Any:
     try:
         return pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array(values)]))
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # members of a Python enum, and the like
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # such as members of a Python enum
         return _inferred(values)
 
 
 def _decimals(cells: pa.ChunkedArray, precision: int | None, scale: int | None) -> pa.ChunkedArray:
-    """Text as decimals, with the declared digits or with those that are needed.
+    """Convert text to decimals of the declared precision, or of the precision they need.
 
-    It stays text when there is NaN, infinity, or a number with more than 76 digits.
+    It stays text if it contains NaN, infinity, or a number with more than 76 digits.
     """
     if precision is None or scale is None or not 0 <= scale <= precision <= DIGITS:
         precision, scale = _digits(cells)
@@ -179,7 +181,7 @@ def _decimals(cells: pa.ChunkedArray, precision: int | None, scale: int | None) 
 
 
 def _digits(cells: pa.ChunkedArray) -> tuple[int, int]:
-    """The narrowest precision of 38 and 76 (or what is needed above), and the scale."""
+    """Return the smallest sufficient precision of 38 and 76 (or what's needed), and the scale."""
     length, dot = pc.binary_length(cells), pc.find_substring(cells, ".")
     whole = pc.if_else(pc.less(dot, 0), length, dot)
     scale = pc.max(pc.max_element_wise(pc.subtract(pc.subtract(length, whole), 1), 0)).as_py() or 0

@@ -1,4 +1,4 @@
-"""How rows come: the shape of a query, then all that it gives, as COPY's text."""
+"""Run a query through COPY: first read its columns, then stream its rows as text."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from sqlalchemy.exc import DBAPIError
 from .query import check_names, trimmed
 from .readonly import AT_ONCE, ReadOnlyConnection, driver_of
 
-BLOCK = 1 << 20  # bytes; of more, the parser gains nothing
-AHEAD = 8  # blocks that may wait until they are parsed
+BLOCK = 1 << 20  # bytes; larger blocks don't make the parser faster
+AHEAD = 8  # blocks that may wait to be parsed
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A query that is ready to be copied.
+    """A query that's ready for COPY.
 
-    sql        the query as SQLAlchemy wrote it
-    bound      the same with its values
-    names      of its columns
-    described  psycopg2's description of its columns
+    Attributes:
+        sql: The SQL that SQLAlchemy compiled.
+        bound: The same, with the values of its parameters.
+        names: The names of its columns.
+        described: psycopg2's description of its columns.
+
     """
 
     sql: str
@@ -39,30 +41,30 @@ class Shape:
     described: Sequence[Any]
 
 
-def shape_of(place: ReadOnlyConnection, statement: Executable, params: Mapping[str, Any]) -> Shape:
-    """Ask for a query's columns, and for none of its rows.
+def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[str, Any]) -> Shape:
+    """Read a query's columns, and none of its rows.
 
-    SQLAlchemy runs it, so that values are bound as they always are.
+    SQLAlchemy executes it, so values are bound as usual.
     """
-    connection, opening = place.connection, place.take_opening()
-    asked: list[tuple[str, bytes]] = []
+    connection, opening = reader.connection, reader.take_opening()
+    sent: list[tuple[str, bytes]] = []
 
     def wrap(_: Any, cursor: Any, sql: str, values: Any, context: Any, __: Any) -> tuple[str, Any]:
         check_names(params, context.compiled.params)
         sql = trimmed(sql)
-        asked.append((sql, cursor.mogrify(sql, values)))
-        return f"{opening}SELECT * FROM (\n{sql}\n) AS _ LIMIT 0", values  # noqa: S608  it is the query
+        sent.append((sql, cursor.mogrify(sql, values)))
+        return f"{opening}SELECT * FROM (\n{sql}\n) AS _ LIMIT 0", values  # noqa: S608  the caller's own query
 
     event.listen(connection, "before_cursor_execute", wrap, retval=True)
     try:
         with connection.execute(statement, params, execution_options=AT_ONCE) as result:
-            return Shape(*asked[0], list(result.keys()), result.cursor.description or ())
+            return Shape(*sent[0], list(result.keys()), result.cursor.description or ())
     finally:
         event.remove(connection, "before_cursor_execute", wrap)
 
 
 class Copy:
-    """The rows of a query, fetched by a thread while the caller works on those before."""
+    """The rows of a query, fetched by a thread while the caller parses earlier ones."""
 
     def __init__(self, connection: Connection, shape: Shape) -> None:
         self.engine, self.shape, self.driver = connection.engine, shape, driver_of(connection)
@@ -72,12 +74,12 @@ class Copy:
         self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
-        # Not threading.Thread, which waits until the new thread has begun.
+        # threading.Thread would wait until the new thread has started.
         _thread.start_new_thread(self._run, ())
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop what still runs on the server, and wait until the connection is free."""
+        """Cancel the query if it's still running, and wait until the connection is free."""
         if self._ended:
             return
         self._over = True
@@ -85,19 +87,19 @@ class Copy:
         with suppress(psycopg2.Error):
             self.driver.cancel()
         while not self._ended:
-            with suppress(KeyboardInterrupt):  # the end is near, and is needed
+            with suppress(KeyboardInterrupt):  # the query is cancelled; wait for its end
                 self._next()
 
     def blocks(self) -> Iterator[bytes]:
-        """Blocks of whole rows; raises SQLAlchemy's error when the query fails."""
+        """Yield blocks of complete rows; raise SQLAlchemy's error if the query fails."""
         while (block := self._next()) is not None:
             yield block
             self._room.release()
         if self._error:
-            raise self._as_sqlalchemy_says(self._error)
+            raise self._as_sqlalchemy_error(self._error)
 
     def put(self, block: bytes) -> None:
-        """Hand on a block, and wait for room for the next; called by the thread."""
+        """Queue a block, and wait until there's room for another; called by the thread."""
         if not self._over:
             self._blocks.put(block)
             self._room.acquire()
@@ -114,13 +116,13 @@ class Copy:
             self._blocks.put(None)
 
     def _next(self) -> bytes | None:
-        while True:  # in turns, because Windows hears Ctrl-C only between them
+        while True:  # a short timeout, because Windows handles Ctrl-C only between two waits
             with suppress(queue.Empty):
                 block = self._blocks.get(timeout=0.2)
                 self._ended = block is None
                 return block
 
-    def _as_sqlalchemy_says(self, error: BaseException) -> BaseException:
+    def _as_sqlalchemy_error(self, error: BaseException) -> BaseException:
         return DBAPIError.instance(
             self.shape.sql,
             None,
@@ -132,7 +134,7 @@ class Copy:
 
 
 class _Sink(io.RawIOBase):
-    """Takes what COPY sends, and hands on blocks of whole rows."""
+    """A file that COPY writes to; it passes on blocks of complete rows."""
 
     def __init__(self, copy: Copy) -> None:
         self.copy, self.rest = copy, b""
@@ -142,14 +144,14 @@ class _Sink(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         block = self.rest + bytes(data)
-        end = block.rfind(b"\n") + 1  # in this format nothing else is one
+        end = block.rfind(b"\n") + 1  # COPY escapes a newline within a value
         self.rest = block[end:]
         self.copy.put(block[:end])
         return len(data)
 
 
-def put_aside(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same blocks out of a file; all of them are in it before the first comes."""
+def buffered(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Save all blocks to a temporary file, then yield them from there."""
     with SpooledTemporaryFile(AHEAD * BLOCK) as file:
         sizes = [file.write(block) for block in blocks]
         file.seek(0)

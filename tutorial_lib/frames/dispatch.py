@@ -1,4 +1,4 @@
-"""The way of a request: its rows are copied where that is possible, else pandas reads them."""
+"""Dispatch a request: read its rows through COPY if possible, otherwise with pandas."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import StatementError
 
-from .copy_reader import Copy, Shape, put_aside, shape_of
+from .copy_reader import Copy, Shape, buffered, shape_of
 from .query import explained, prints_text
-from .readonly import Bind, ReadOnlyConnection, driver_of, lesson_spec, reading
+from .readonly import Bind, ReadOnlyConnection, driver_of, reading, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ Frames = Generator["pd.DataFrame"]
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody wants to read, and in which form; see `frames.read`."""
+    """The arguments of `frames.read`."""
 
     statement: Executable
     params: Mapping[str, Any]
@@ -38,34 +38,36 @@ class Request:
 
 
 def read_frames(request: Request, bind: Bind) -> Frames:
-    """The dataframes; a connection of the engine's is held until this is exhausted or closed.
+    """Yield the DataFrames of a request.
 
-    A caller's connection is given back before the first, so that it may be used meanwhile.
+    An engine's connection is held until the generator is exhausted or closed. A caller's
+    connection is free again before the first DataFrame, so the caller can use it in between.
     """
-    where = lesson_spec(bind, request.statement)
+    source = source_of(bind, request.statement)
     try:
         with ExitStack() as held:
-            place = held.enter_context(reading(where))
-            with closing(_found(request, place)) as found:
+            reader = held.enter_context(reading(source))
+            with closing(_read(request, reader)) as found:
                 while (frame := _next(found)) is not None:
-                    if place.lent:
+                    if reader.lent:
                         held.close()
                     yield frame
     except StatementError as error:
-        better = explained(error, lambda catalog: _names(where, catalog))
+        better = explained(error, lambda catalog: _names(source, catalog))
         raise better from (None if better is error else error)
 
 
-def _names(where: Engine | Connection, catalog: str) -> list[str]:
-    with reading(where) as place:
-        return list(place.run(catalog).scalars())
+def _names(source: Engine | Connection, catalog: str) -> list[str]:
+    with reading(source) as reader:
+        return list(reader.run(catalog).scalars())
 
 
 def _next(found: Frames) -> pd.DataFrame | None:
-    """The next dataframe, made while Python does not look for garbage.
+    """Return the next DataFrame, or None; build it with garbage collection disabled.
 
-    It would look through all new objects again and again, which doubles the time. Afterwards
-    they are old at once, unless an application has frozen objects of its own.
+    The collector would traverse all new objects repeatedly, which doubles the time. freeze and
+    unfreeze then move them to the oldest generation, unless the application itself has frozen
+    objects.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -79,15 +81,15 @@ def _next(found: Frames) -> pd.DataFrame | None:
             gc.enable()
 
 
-def _found(request: Request, place: ReadOnlyConnection) -> Frames:
+def _read(request: Request, reader: ReadOnlyConnection) -> Frames:
     if prints_text(request.statement):
-        return _by_pandas(request, place)
-    shape = shape_of(place, request.statement, request.params)
-    # Without columns there is nothing to parse; Windows on Arm has no pyarrow yet.
-    possible = shape.described and driver_of(place.connection).encoding == "UTF8"
+        return _by_pandas(request, reader)
+    shape = shape_of(reader, request.statement, request.params)
+    # A result without columns has nothing to parse. pyarrow has no wheels for Windows on Arm.
+    possible = shape.described and driver_of(reader.connection).encoding == "UTF8"
     if not possible or request.backend == "numpy_nullable" or not _has_pyarrow():
-        return _by_pandas(request, place)
-    return _by_copy(request, place, shape)
+        return _by_pandas(request, reader)
+    return _by_copy(request, reader, shape)
 
 
 @cache
@@ -95,26 +97,26 @@ def _has_pyarrow() -> bool:
     return find_spec("pyarrow") is not None
 
 
-def _by_pandas(request: Request, place: ReadOnlyConnection) -> Frames:
+def _by_pandas(request: Request, reader: ReadOnlyConnection) -> Frames:
     import pandas as pd
 
-    if opening := place.take_opening():
-        place.run(opening)
+    if opening := reader.take_opening():
+        reader.run(opening)
     statement: Any = request.statement
     options: dict[str, Any] = {"dtype_backend": request.backend} if request.backend else {}
     options |= {"params": dict(request.params) or None, "chunksize": request.chunks}
-    found = pd.read_sql(statement, place.connection, **options)
+    found = pd.read_sql(statement, reader.connection, **options)
     yield from ([found] if request.chunks is None else list(found))
 
 
-def _by_copy(request: Request, place: ReadOnlyConnection, shape: Shape) -> Frames:
+def _by_copy(request: Request, reader: ReadOnlyConnection, shape: Shape) -> Frames:
     from .tables import FEW, few, frames, tables
 
-    make = _maker(request, place, shape)
-    with Copy(place.connection, shape) as copy:
+    make = _column_factory(request, reader, shape)
+    with Copy(reader.connection, shape) as copy:
         blocks = copy.blocks()
-        if request.chunks and place.lent:
-            blocks = put_aside(blocks)
+        if request.chunks and reader.lent:
+            blocks = buffered(blocks)
         elif not request.chunks and not request.backend:
             begin = list(islice(blocks, 2))
             if len(begin) == 1 and len(begin[0]) < FEW:
@@ -124,13 +126,15 @@ def _by_copy(request: Request, place: ReadOnlyConnection, shape: Shape) -> Frame
         yield from frames(tables(blocks, make()), make, shape.names, request.chunks or inf)
 
 
-def _maker(request: Request, place: ReadOnlyConnection, shape: Shape) -> Callable[[], list[Column]]:
-    """What makes empty columns for a dataframe, also when the connection is closed by then."""
+def _column_factory(
+    request: Request, reader: ReadOnlyConnection, shape: Shape
+) -> Callable[[], list[Column]]:
+    """Return a factory of empty columns that also works after the connection is closed."""
     from .columns import ArrowColumn, Column
     from .values import processes_of
 
     kind = ArrowColumn if request.backend else Column
-    cursor, dialect = driver_of(place.connection).cursor(), place.connection.dialect
+    cursor, dialect = driver_of(reader.connection).cursor(), reader.connection.dialect
     processes = processes_of(request.statement, shape, dialect, kind is ArrowColumn)
     both = list(zip(shape.described, processes, strict=True))
     return lambda: [kind(described, cursor, process) for described, process in both]

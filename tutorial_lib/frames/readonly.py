@@ -1,4 +1,4 @@
-"""Where one reads: a connection on which nothing can be changed, and of which nothing stays."""
+"""Open a read-only transaction, or a savepoint, that leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ from ..errors import FrameError
 Bind = Engine | Connection | Session | scoped_session[Session]
 
 ALONE = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK")
-# A savepoint that is rolled back gives back the locks, too, that were taken since.
+# Rolling back to a savepoint also releases the locks acquired since.
 INSIDE = (
     "SAVEPOINT frames; SET LOCAL transaction_read_only = on",
     "ROLLBACK TO SAVEPOINT frames; RELEASE SAVEPOINT frames",
 )
-# A cursor on the server, which somebody may have asked for, tells no types before a row.
+# A server-side cursor, which the caller may have configured, has no types before its first row.
 AT_ONCE = {"stream_results": False, "yield_per": None}
-IDLE = 0  # libpq's word for: no transaction is open on the server
+IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open on the server
 
 
 @dataclass
 class ReadOnlyConnection:
-    """A connection on which one can only read.
+    """A connection in a read-only transaction.
 
-    lent     whether it is the caller's, who may want to go on with it
-    opening  what still has to stand before the first statement, which saves a round trip
+    Attributes:
+        connection: The connection.
+        lent: Whether it's the caller's, to be used again afterwards.
+        opening: The BEGIN that's still to be sent, together with the first statement: that
+            saves a round trip.
+
     """
 
     connection: Connection
@@ -39,34 +43,34 @@ class ReadOnlyConnection:
     opening: str = ""
 
     def take_opening(self) -> str:
-        """The opening, which is in the caller's hands from now on."""
+        """Return the opening and clear it: the caller has to send it."""
         opening, self.opening = self.opening, ""
         return opening
 
     def run(self, sql: str) -> CursorResult[Any]:
-        """Run a statement of ours, behind the opening."""
+        """Run a statement, after the opening if that's still to be sent."""
         sql = self.take_opening() + sql
         return self.connection.exec_driver_sql(sql, execution_options=AT_ONCE)
 
 
 @contextmanager
-def reading(where: Engine | Connection) -> Iterator[ReadOnlyConnection]:
-    """A place to read of which nothing lasts, no lock and no transaction.
+def reading(source: Engine | Connection) -> Iterator[ReadOnlyConnection]:
+    """Yield a read-only connection; no lock and no transaction remains afterwards.
 
-    An engine's is a fresh connection. A caller's is the same one; it goes on in the transaction
-    that it was in, if any. Outside of one there is a snapshot of what is committed.
+    Of an engine, it's a new connection. A caller's connection is used as it is and remains in
+    its transaction, if any. Outside of a transaction, it reads a snapshot of the committed rows.
     """
-    if isinstance(where, Engine):
-        with where.connect() as fresh, _read_only(fresh, False) as place:
-            yield place
+    if isinstance(source, Engine):
+        with source.connect() as fresh, _read_only(fresh, False) as reader:
+            yield reader
         return
-    began = not where.in_transaction()
+    began = not source.in_transaction()
     try:
-        with _read_only(where, True) as place:
-            yield place
+        with _read_only(source, True) as reader:
+            yield reader
     finally:
         if began:
-            where.rollback()
+            source.rollback()
 
 
 @contextmanager
@@ -75,20 +79,20 @@ def _read_only(connection: Connection, lent: bool) -> Iterator[ReadOnlyConnectio
     alone = driver.info.transaction_status == IDLE
     begin, end = ALONE if alone else INSIDE
     with _without_begin(connection) if alone else nullcontext():
-        place = ReadOnlyConnection(connection, lent, f"{begin};\n" if alone else "")
+        reader = ReadOnlyConnection(connection, lent, f"{begin};\n" if alone else "")
         if not alone:
-            place.run(begin)
+            reader.run(begin)
         try:
-            yield place
+            yield reader
         finally:
-            place.opening = ""
+            reader.opening = ""
             if not driver.closed:
-                place.run(end)
+                reader.run(end)
 
 
 @contextmanager
 def _without_begin(connection: Connection) -> Iterator[None]:
-    """Keep psycopg2 from a BEGIN of its own, which would be one more round trip."""
+    """Stop psycopg2 from sending its own BEGIN, which would cost another round trip."""
     driver = driver_of(connection)
     before = driver.autocommit
     driver.autocommit = True
@@ -97,41 +101,43 @@ def _without_begin(connection: Connection) -> Iterator[None]:
     finally:
         if not driver.closed and driver.info.transaction_status == IDLE:
             driver.autocommit = before
-        elif not connection.invalidated:  # cut, or an interrupt has come before the end
+        elif not connection.invalidated:  # lost, or interrupted before the ROLLBACK
             connection.invalidate()
 
 
 def driver_of(connection: Connection) -> Any:
-    """psycopg2's connection below SQLAlchemy's."""
+    """Return the psycopg2 connection underneath."""
     return connection.connection.dbapi_connection
 
 
-def lesson_spec(bind: Bind, statement: Executable) -> Engine | Connection:
-    """Where to read: on a session's own connection, after a flush, if it is in a transaction.
+def source_of(bind: Bind, statement: Executable) -> Engine | Connection:
+    """Return where to read: of a session in a transaction, its connection after a flush.
 
-    Raises FrameError when there is no database, or when its driver is another one.
+    Raises:
+        FrameError: The session has no database, or the driver isn't psycopg2.
+
     """
-    where = _place_of(bind, statement)
-    if where.dialect.driver != "psycopg2":
+    source = _engine_or_connection(bind, statement)
+    if source.dialect.driver != "psycopg2":
         raise FrameError(
-            f"The engine speaks {where.dialect.name}, through {where.dialect.driver}.",
-            "frames reads from PostgreSQL, through psycopg2.",
-            "Make it with postgresql+psycopg2://, or use pandas.read_sql.",
+            f"The engine connects to {source.dialect.name} with {source.dialect.driver}.",
+            "frames reads only from PostgreSQL, with psycopg2.",
+            "Create it with a postgresql+psycopg2:// URL, or use pandas.read_sql.",
         )
-    return where
+    return source
 
 
-def _place_of(bind: Bind, statement: Executable) -> Engine | Connection:
+def _engine_or_connection(bind: Bind, statement: Executable) -> Engine | Connection:
     if isinstance(bind, scoped_session):
         bind = bind()
     if isinstance(bind, Session) and bind.in_transaction():
         bind.flush()
         return bind.connection(bind_arguments={"clause": statement})
-    try:  # it has nothing of its own that could be seen
+    try:  # outside of a transaction, a session has no rows of its own
         return bind.get_bind(clause=statement) if isinstance(bind, Session) else bind  # type: ignore[arg-type]
     except UnboundExecutionError:
         raise FrameError(
             "There is no database to read from.",
-            "No engine was handed over, and the session is bound to none.",
-            "Hand one over: frames.read(what, engine); or call db.connect(url) before.",
+            "No engine was passed, and the session isn't bound to one.",
+            "Pass one: frames.read(query, engine). Or call db.connect(url) first.",
         ) from None

@@ -1,4 +1,4 @@
-"""COPY's text in blocks, parsed into tables, and gathered into dataframes of so many rows."""
+"""Parse COPY's text into Arrow tables, and assemble them into DataFrames of a given size."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pyarrow import csv
 
 from .columns import Column
 
-FEW = 8 << 10  # bytes; for fewer, to call the parser takes longer than to do without
-MOMENTS = 1184  # PostgreSQL's number for timestamptz
+FEW = 8 << 10  # bytes; below that, calling the parser takes longer than plain Python
+TIMESTAMPTZ = 1184  # its type OID
 BOM = "\ufeff".encode()
 ESCAPES = {r"\b": "\b", r"\f": "\f", r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\v": "\v"}
 _ESCAPE = re.compile(r"\\.")
 
 
 def tables(blocks: Iterable[bytes], columns: Sequence[Column]) -> Iterator[pa.Table]:
-    """Each block as a table, whose columns have numbers for names."""
+    """Yield each block as a table, with numbers as column names."""
     names = [str(number) for number in range(len(columns))]
     types = dict(zip(names, (column.parsed for column in columns), strict=True))
     parse = csv.ParseOptions(
@@ -35,12 +35,12 @@ def tables(blocks: Iterable[bytes], columns: Sequence[Column]) -> Iterator[pa.Ta
         false_values=["f"],
     )
     for block in blocks:
-        # The parser drops one such mark at the beginning, and here it is data.
+        # The parser drops a byte order mark at the start, but here it's data.
         whole = BOM + block if block.startswith(BOM) else block
         read = csv.ReadOptions(use_threads=False, column_names=names, block_size=len(whole) + 1)
         table = csv.read_csv(pa.BufferReader(whole), read, parse, convert)
         nulls = sum(column.null_count for column in table.columns)
-        # A NULL is one backslash. Where there are more, texts hold what had to be escaped.
+        # A NULL has one backslash. If there are more, some strings contain escapes.
         yield table if block.count(b"\\") == nulls else _unescaped(table)
 
 
@@ -53,7 +53,7 @@ def _unescaped(table: pa.Table) -> pa.Table:
 
 
 def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Texts as they were before COPY escaped them; none holds a zero, so one may stand in."""
+    """Undo COPY's escaping. No value contains a zero byte, so it can stand in for a backslash."""
     cells = pc.replace_substring(cells, r"\\", "\0")
     for code, character in ESCAPES.items():
         cells = pc.replace_substring(cells, code, character)
@@ -61,23 +61,23 @@ def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def few(block: bytes, columns: Sequence[Column], names: Sequence[str]) -> pd.DataFrame:
-    """A dataframe of a few rows, each value made by psycopg2, each column by pandas."""
+    """Return a DataFrame of a few rows; psycopg2 casts the values, pandas infers the dtypes."""
     rows = (line.split("\t") for line in block.decode().split("\n")[:-1])
     texts = [[_plain_text(cell) for cell in column] for column in zip(*rows, strict=True)]
     values = [column.objects(cells) for column, cells in zip(columns, texts, strict=True)]
     frame = pd.DataFrame.from_records(list(zip(*values, strict=True)), coerce_float=True)
     for number, column in enumerate(columns):
-        if column.described.type_code == MOMENTS:
+        if column.described.type_code == TIMESTAMPTZ:
             _in_utc(frame, number)
     frame.columns = pd.Index(names)
     return frame
 
 
 def _in_utc(frame: pd.DataFrame, number: int) -> None:
-    """Give a column the offset 0, as pandas does; most have it already."""
-    moments = frame.iloc[:, number]
-    if isinstance(moments.dtype, pd.DatetimeTZDtype) and moments.dtype.tz is not UTC:
-        frame.isetitem(number, moments.dt.tz_convert("UTC"))
+    """Convert a column to UTC, as pandas does; most are in UTC already."""
+    stamps = frame.iloc[:, number]
+    if isinstance(stamps.dtype, pd.DatetimeTZDtype) and stamps.dtype.tz is not UTC:
+        frame.isetitem(number, stamps.dt.tz_convert("UTC"))
 
 
 def _plain_text(cell: str) -> str | None:
@@ -89,7 +89,7 @@ def _plain_text(cell: str) -> str | None:
 def frames(
     found: Iterable[pa.Table], make: Callable[[], list[Column]], names: Sequence[str], size: float
 ) -> Iterator[pd.DataFrame]:
-    """Dataframes of `size` rows, the last one of those that are left; at least one."""
+    """Yield DataFrames of `size` rows, and the rest in the last one; always at least one."""
     columns, room, first = make(), size, True
     for table in found:
         while len(table) >= room:
@@ -110,7 +110,7 @@ def _filled(columns: list[Column], table: pa.Table) -> list[Column]:
 
 
 def _frame(columns: list[Column], names: Sequence[str]) -> pd.DataFrame:
-    """The columns side by side."""
+    """Combine the columns to a DataFrame."""
     arrays = [column.array() for column in columns]
     frame = pd.DataFrame(dict(enumerate(arrays)), index=range(len(arrays[0])), copy=False)
     frame.columns = pd.Index(names)

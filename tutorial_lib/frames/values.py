@@ -1,4 +1,4 @@
-"""Python's values of a column: those that psycopg2 makes, and the same ones made faster."""
+"""Cast text to Python values: with psycopg2's casters, or faster with the same result."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ UUID, NIL = 2950, uuid.UUID(int=0)
 
 
 def caster_of(oid: int, cursor: Any) -> Any:
-    """What psycopg2 calls for a type: asked of the connection, then of all; None for text."""
+    """Return psycopg2's caster for a type, the connection's own first; None for text."""
     return cursor.connection.string_types.get(oid) or extensions.string_types.get(oid)
 
 
 def is_stock(caster: Any) -> bool:
-    """Whether a caster is one of psycopg2's own, and not one that somebody has registered."""
+    """Return whether a caster is psycopg2's own, not one the application registered."""
     return caster is None or getattr(_psycopg, caster.name, None) is caster
 
 
 def maker_of(oid: int, cursor: Any) -> Maker:
-    """The function that makes a list of values from a list of texts; NULL is None in both."""
+    """Return the function that casts a list of strings to values; NULL is None in both."""
     caster = caster_of(oid, cursor)
     if caster is None:
         return list
@@ -46,16 +46,16 @@ def maker_of(oid: int, cursor: Any) -> Maker:
 
 
 def _documents(texts: list[Any], each: Maker) -> list[Any]:
-    """All documents in one list, so that they share the texts of their keys."""
+    """Parse all documents as one list, so they share the strings of their keys."""
     try:
         found: list[Any] = json.loads(f"[{','.join([text or 'null' for text in texts])}]")
-    except RecursionError:  # the list is one level more
+    except RecursionError:  # the list adds a level of nesting
         return each(texts)
     return found
 
 
 def _uuids(texts: list[Any]) -> list[Any]:
-    """UUIDs without the checks of their constructor, which takes three times as long."""
+    """Create UUIDs without the constructor, whose checks take three times as long."""
     kind: Any = uuid.UUID
     new, set_int, set_safe = object.__new__, kind.int.__set__, kind.is_safe.__set__
     unknown, made = uuid.SafeUUID.unknown, []
@@ -72,9 +72,14 @@ def _uuids(texts: list[Any]) -> list[Any]:
 def processes_of(
     statement: Executable, shape: Shape, dialect: Dialect, own_only: bool
 ) -> list[Process]:
-    """For each column what SQLAlchemy makes of the driver's values, or None for nothing.
+    """Return SQLAlchemy's result processor of each column, or None where it has none.
 
-    own_only  only what an application's own types (TypeDecorator) do
+    Args:
+        statement: The query.
+        shape: Its columns.
+        dialect: The connection's dialect.
+        own_only: Only the processors of an application's own types (TypeDecorator).
+
     """
     found: list[Process] = []
     for kind, described in zip(_types(statement, shape.names), shape.described, strict=True):
@@ -87,7 +92,7 @@ def processes_of(
 
 
 def _types(statement: Executable, names: Sequence[str]) -> list[TypeEngine[Any] | None]:
-    """SQLAlchemy's types of the columns, as far as a statement tells them."""
+    """Return SQLAlchemy's types of the columns, None where the statement doesn't have them."""
     selected = getattr(statement, "selected_columns", None)
     known = {key: column.type for key, column in selected.items()} if selected else {}
     if len(known) == len(names) and not set(names) <= set(known):
