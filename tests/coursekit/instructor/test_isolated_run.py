@@ -18,8 +18,8 @@ from sqlalchemy import URL
 
 from coursekit.instructor.isolated_run import MEMORY, remove_stale
 from coursekit.servers.cluster import Cluster
-from coursekit.servers.ports import free_port
 from coursekit.servers.embedded import EmbeddedServer
+from coursekit.servers.ports import free_port
 from coursekit.servers.server import Server, admin
 from coursekit.settings import APP, ROOT, read_settings, short_hash
 
@@ -28,7 +28,7 @@ BEGIN = """
 import json, os, sys
 from coursekit import servers
 from coursekit.settings import read_settings
-from tutorial_lib.errors import ServerError
+from coursekit.errors import ServerError
 from coursekit.instructor.isolated_run import reference_run, use_workspace
 
 def say(folder, **more):
@@ -144,13 +144,13 @@ with reference_run() as folder:
     assert output(shell, code).split() == ["workspaces/00", "workspaces/01"]
 
 
-def test_a_server_that_is_asked_for_is_used(shell: dict[str, str], own: URL) -> None:
-    with process({**shell, **asking_for(own)}) as (_, run):
+def test_a_server_that_is_asked_for_is_used(shell: dict[str, str], external: URL) -> None:
+    with process({**shell, **asking_for(external)}) as (_, run):
         assert (run["origin"], Path(run["home"]).exists()) == ("external", False)
 
 
-def asking_for(own: URL) -> dict[str, str]:
-    return {"TUTORIAL_POSTGRES": "external", "DATABASE_URL": own.render_as_string(False)}
+def asking_for(external: URL) -> dict[str, str]:
+    return {"TUTORIAL_POSTGRES": "external", "DATABASE_URL": external.render_as_string(False)}
 
 
 # What it leaves alone
@@ -174,7 +174,7 @@ def test_a_learners_server_and_workspace_are_left_alone(
     def state() -> list[Any]:
         workspace = Path(shell["TUTORIAL_WORKSPACE"])
         files = {path: path.stat().st_mtime_ns for path in workspace.rglob("*")}
-        return [learner.cluster.pid(), learner.answer(), names(learner.ensure()), files]
+        return [learner.cluster.pid(), learner.probe(), names(learner.ensure()), files]
 
     before = state()
     with process(shell, LESSON):
@@ -198,7 +198,7 @@ print(dict(os.environ) == before)
 
 
 def test_the_environment_comes_back_though_the_server_of_the_run_has_gone(
-    shell: dict[str, str], own: URL
+    shell: dict[str, str], external: URL
 ) -> None:
     code = """
 before = dict(os.environ)
@@ -208,7 +208,7 @@ try:
 except ServerError as error:
     print(error.what.startswith("The server of DATABASE_*"), dict(os.environ) == before)
 """
-    gone = asking_for(own.set(port=free_port()))
+    gone = asking_for(external.set(port=free_port()))
     assert output({**shell, **gone}, code) == "True True"
 
 
@@ -216,7 +216,7 @@ def test_two_runs_at_once_do_not_touch_each_other(run: dict[str, Any]) -> None:
     other = json.loads(output(run["shell"], "with reference_run() as folder: say(folder)"))
     assert len({other["home"], other["workspace"], run["home"], run["workspace"]}) == 4
     assert runs(run["shell"]) == [Path(run["folder"]).name]
-    assert EmbeddedServer(Path(run["home"])).answer()
+    assert EmbeddedServer(Path(run["home"])).probe()
 
 
 @pytest.mark.slow
@@ -302,12 +302,12 @@ def test_a_folder_whose_owner_is_unknown_or_gone_is_cleared(
 
 
 def test_on_a_server_that_stays_a_run_drops_its_databases_and_no_others(
-    shell: dict[str, str], own: URL, server: Server
+    shell: dict[str, str], external: URL, server: Server
 ) -> None:
-    with admin(own) as connection, connection.cursor() as cursor:
+    with admin(external) as connection, connection.cursor() as cursor:
         mark = f"{APP}: lesson 01 of workspace 01234567"
-        cursor.execute(f"COMMENT ON DATABASE {own.database} IS '{mark}'")
-    with process({**shell, **asking_for(own)}, LESSON) as (_, run):
+        cursor.execute(f"COMMENT ON DATABASE {external.database} IS '{mark}'")
+    with process({**shell, **asking_for(external)}, LESSON) as (_, run):
         assert run["database"] in names(server)
     assert run["database"] not in names(server)
-    assert own.database in names(server)
+    assert external.database in names(server)
