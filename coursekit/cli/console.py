@@ -1,4 +1,4 @@
-"""What all commands print on, and the arguments that several take."""
+"""The console that every command prints to, and the arguments that several take."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ import typer
 from rich.console import Console
 
 out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
-Numbers = Annotated[list[str] | None, typer.Argument(help="Lessons, as 01; none means all.")]
+Numbers = Annotated[list[str] | None, typer.Argument(help="Lessons, such as 01. Default: all.")]

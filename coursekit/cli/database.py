@@ -1,4 +1,4 @@
-"""`tutorial db ...`: the kit's own PostgreSQL."""
+"""`tutorial db`: the kit's own PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ app = typer.Typer(help="The kit's own PostgreSQL.", no_args_is_help=True)
 
 @app.command("start")
 def db_start() -> None:
-    """Start PostgreSQL, if it does not run.
+    """Start PostgreSQL if it isn't running.
 
     Example: python3 start.py db start
     """
@@ -29,18 +29,18 @@ def db_start() -> None:
 def db_stop() -> None:
     """Stop the kit's own PostgreSQL.
 
-    The embedded one keeps its data, a container goes with it.
+    The embedded server keeps its data. A container is removed.
 
     Example: python3 start.py db stop
     """
     from coursekit import servers
 
-    out.print("PostgreSQL is stopped." if servers.stop() else "It was not running.")
+    out.print("PostgreSQL is stopped." if servers.stop() else "It wasn't running.")
 
 
 @app.command("status")
 def db_status() -> None:
-    """Say which server is used, why, and whether it runs.
+    """Show which server is used and why, and whether it's running.
 
     Example: python3 start.py db status
     """
@@ -54,35 +54,39 @@ def db_status() -> None:
         out.print(f"PostgreSQL {server.release} ({origin}) answers at {server.netloc}.")
         out.print(server.why)
     else:
-        out.print(f"PostgreSQL ({origin}) does not run. To start it: python3 start.py db start")
+        out.print(f"PostgreSQL ({origin}) isn't running. To start it: python3 start.py db start")
     if origin == "embedded":
-        out.print(f"Its folder is {settings.server_home}")
+        out.print(f"Its folder: {settings.server_home}")
 
 
 @app.command("url")
 def db_url(
-    database: Annotated[str | None, typer.Argument(help="A database; else the default.")] = None,
-    show_password: Annotated[bool, typer.Option(help="Print the password as well.")] = False,
+    database: Annotated[
+        str | None, typer.Argument(help="A database. Default: the one in the URL.")
+    ] = None,
+    show_password: Annotated[bool, typer.Option(help="Show the password.")] = False,
 ) -> None:
-    """Print the address for other database tools.
+    """Print the database URL for other tools.
 
-    The password is *** unless it is asked for.
+    The password is shown as *** unless you ask for it.
 
     Example: python3 start.py db url --show-password
     """
     from coursekit import servers
 
     url = servers.find().url
-    # The driver's name in it is SQLAlchemy's; psql and other tools know the plain scheme.
+    # Only SQLAlchemy understands the driver's name in the scheme.
     url = url.set(drivername="postgresql", database=database or url.database)
     out.print(url.render_as_string(hide_password=not show_password))
 
 
 @app.command("psql")
 def db_psql(
-    database: Annotated[str | None, typer.Argument(help="A database; else the default.")] = None,
+    database: Annotated[
+        str | None, typer.Argument(help="A database. Default: the one in the URL.")
+    ] = None,
 ) -> None:
-    """Open psql, PostgreSQL's own client, on a database.
+    """Open psql, PostgreSQL's own client, connected to a database.
 
     Example: python3 start.py db psql tutorial_lesson_01
     """
@@ -95,7 +99,7 @@ def db_psql(
     url = servers.find().url
     url = url.set(database=database or url.database)
     arguments = {**url.query, **url.translate_connect_args(username="user", database="dbname")}
-    # The password goes by the environment: everybody can read a command line.
+    # In the environment, not on the command line: every user can read command lines.
     password = {"PGPASSWORD": str(arguments.pop("password", ""))}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     process = subprocess.Popen([psql(), make_dsn(**arguments)], env={**clean, **password})

@@ -1,4 +1,4 @@
-"""Commands for learners: lab, copy, reset, progress, doctor."""
+"""The learner's commands: lab, copy, reset, progress, doctor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from coursekit.cli.console import out
 def lab(
     lesson: Annotated[str, typer.Argument(help="The lesson to open, such as 06.")] = "00",
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
-    port: Annotated[int | None, typer.Option(help="A port; by default 8888 or a free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port. Default: 8888, or a free one.")] = None,
 ) -> None:
     """Start PostgreSQL and open JupyterLab at lesson 00, or at the one you name.
 
@@ -43,16 +43,18 @@ def lab(
         ready=_lab_is_ready,
     )
     if server.origin == "embedded":
-        out.print("JupyterLab has ended. PostgreSQL goes on; to stop it: python3 start.py db stop")
+        out.print(
+            "JupyterLab has ended. PostgreSQL is running; to stop it: python3 start.py db stop"
+        )
     raise typer.Exit(code)
 
 
 def _lab_is_ready(address: str) -> None:
-    out.print(f"JupyterLab is ready: {address}\nTo end it, press Ctrl-C here.")
+    out.print(f"JupyterLab is ready: {address}\nTo stop it, press Ctrl-C here.")
 
 
 def doctor() -> None:
-    """Say whether all is there that lessons need, and what mends it.
+    """Check that everything the lessons need is there, and show how to fix what isn't.
 
     Example: python3 start.py doctor
     """
@@ -73,9 +75,9 @@ def doctor() -> None:
 
 
 def copy() -> None:
-    """Make your copies of the notebooks.
+    """Create or update your copies of the notebooks.
 
-    Those that you have not touched are brought up to date; the others stay as they are.
+    A copy that you have changed isn't overwritten.
 
     Example: python3 start.py copy
     """
@@ -87,8 +89,8 @@ def copy() -> None:
         out.print(line)
 
 
-def reset(number: Annotated[str, typer.Argument(help="A lesson, as 06.")]) -> None:
-    """Give a fresh copy of a lesson's notebook; the old one is kept.
+def reset(number: Annotated[str, typer.Argument(help="A lesson, such as 06.")]) -> None:
+    """Replace your copy of a lesson's notebook by a fresh one; the old one is kept.
 
     Example: python3 start.py reset 06
     """
@@ -97,16 +99,16 @@ def reset(number: Annotated[str, typer.Argument(help="A lesson, as 06.")]) -> No
 
     kept = reset_copy(read_settings(), number)
     out.print(f"Lesson {number} is fresh again.{f' Your old notebook: {kept}' if kept else ''}")
-    out.print("Where it is open in JupyterLab, close it there without saving, and open it again.")
+    out.print("If it's open in JupyterLab, close it without saving and open it again.")
 
 
 def progress(
-    export: Annotated[Path | None, typer.Option(help="Write it into this file.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Write your progress to this file.")] = None,
     take: Annotated[
-        Path | None, typer.Option("--import", help="Join it with this file, an exported one.")
+        Path | None, typer.Option("--import", help="Merge your progress with this exported file.")
     ] = None,
 ) -> None:
-    """Show which exercises are done, tried and open.
+    """Show which exercises are done, tried or still open.
 
     Example: python3 start.py progress
     """
@@ -116,7 +118,7 @@ def progress(
 
     workspace = read_settings().workspace
     if take:
-        out.print(f"Joined with {take}: {transfer.import_file(workspace, take)} exercises.")
+        out.print(f"Merged with {take}: {transfer.import_file(workspace, take)} exercises.")
     if export:
         out.print(f"Written to {export}: {transfer.export(workspace, export)} exercises.")
     if not (take or export):

@@ -1,7 +1,7 @@
-"""Reference runs: a server and workspaces of their own, away from any learner's.
+"""Isolated runs: each has its own server and workspaces, apart from any learner's.
 
-pytest, `verify` and `refresh` run inside one. It lies in the kit's data folder, its server in
-memory where there is room; what a killed run leaves is cleared by the next one.
+pytest, `verify`, `refresh` and grading run in one. Its folder is in the kit's data folder, and its
+server's in memory if there's room. The next run removes what a killed run left behind.
 """
 
 from __future__ import annotations
@@ -19,28 +19,32 @@ import psutil
 from filelock import FileLock
 
 from coursekit.course import databases
-from coursekit.course.jupyter_environment import default_kernels, jupyter_environment
+from coursekit.course.jupyter_environment import jupyter_environment
 from coursekit.course.workspace import identity
 from coursekit.kernel import fork_server
 from coursekit.servers import find, stop
 from coursekit.servers.cluster import THROWAWAY_VARIABLE
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import admin
-from coursekit.settings import APP, Settings, read_settings
+from coursekit.settings import APP, Settings, default_kernels, read_settings
 
 OWNER = "owner.json"
-# Files that are memory, on Linux. Hundreds of databases are copied in a run, at up to twenty
-# times the speed of a disk that is shared; what is needed is about half of what is asked for.
-MEMORY = Path("/dev/shm")  # noqa: S108  the folder there gets a name of its own
+# A file system in memory (Linux). A run copies hundreds of databases, up to twenty times faster
+# than on a shared disk. It needs about half of the room that we ask for.
+MEMORY = Path("/dev/shm")  # noqa: S108  the folder there gets a random name
 ROOM = 2 * 1024**3  # bytes
 
 
 @contextmanager
 def isolated_run() -> Iterator[Path]:
-    """Point this process and its children at a run of their own; clear it up at the end.
+    """Point this process and its children at a new run, and remove it at the end.
 
-    DATABASE_* is used only after TUTORIAL_POSTGRES=external in the environment; else the run has
-    its own embedded server, whatever the shell exports and `.env` says.
+    The run starts its own embedded server. It uses DATABASE_* only if the environment (not
+    `.env`) says TUTORIAL_POSTGRES=external.
+
+    Yields:
+        The run's folder.
+
     """
     origin = os.environ.get("TUTORIAL_POSTGRES") or "embedded"
     settings = read_settings({**os.environ, "TUTORIAL_POSTGRES": origin})
@@ -55,29 +59,29 @@ def isolated_run() -> Iterator[Path]:
             yield folder
         finally:
             fork_server.stop()
-            _clear(folder, read_settings())
+            _clean_up(folder, read_settings())
     finally:
         os.environ.clear()
         os.environ.update(before)
 
 
 def use_workspace(name: str) -> None:
-    """Inside a run, give what comes next a workspace of its own; each notebook has one."""
+    """Switch to another workspace of this run; each notebook has its own."""
     workspace = Path(os.environ["TUTORIAL_WORKSPACE"])
     os.environ["TUTORIAL_WORKSPACE"] = str(workspace.with_name(name))
 
 
 def remove_stale(data: Path) -> None:
-    """Stop and delete what runs have left whose process is gone."""
+    """Stop the servers and delete the folders of runs whose process is gone."""
     for folder in (data / "runs").glob("*"):
         if not _alive(folder):
             _remove(folder)
 
 
 def _new_folder(data: Path) -> Path:
-    """The folder of a new run, after what killed runs have left was cleared."""
+    """Create a run's folder, after removing what killed runs left behind."""
     (data / "runs").mkdir(parents=True, exist_ok=True)
-    # One at a time: to another run's sweep, a folder that is not signed yet looks forsaken.
+    # One at a time: another run would take a folder without its owner file for a stale one.
     with FileLock(data / "runs.lock"):
         remove_stale(data)
         folder = data / "runs" / f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -95,12 +99,12 @@ def _environment(folder: Path, settings: Settings) -> dict[str, str]:
         THROWAWAY_VARIABLE: "1",
         fork_server.WAIT: "1",
         **jupyter_environment(folder / "jupyter"),
-        # Shared by all runs: its list of fonts takes seconds to make.
+        # Shared by all runs: building its list of fonts takes seconds.
         "MPLCONFIGDIR": str(settings.data / "jupyter" / "matplotlib"),
     }
 
 
-def _clear(folder: Path, settings: Settings) -> None:
+def _clean_up(folder: Path, settings: Settings) -> None:
     try:
         if settings.postgres == "external":
             _drop_databases(folder, settings)
@@ -111,7 +115,7 @@ def _clear(folder: Path, settings: Settings) -> None:
 
 
 def _drop_databases(folder: Path, settings: Settings) -> None:
-    """On a server that stays, drop the databases of this run's workspaces."""
+    """Drop the databases of this run's workspaces, on a server that outlives it."""
     server = find(settings)
     for workspace in (folder / "workspaces").glob("*"):
         key = identity(workspace)
@@ -129,11 +133,11 @@ def _remove(folder: Path) -> None:
 
 
 def _write_owner(folder: Path) -> None:
-    """Note whose run it is, and where its server lies."""
-    me, place = psutil.Process(), folder
+    """Write which process owns the run, and where its server's folder is."""
+    me, parent = psutil.Process(), folder
     if _room_in_memory():
-        place = Path(tempfile.mkdtemp(prefix=f"{APP}-", dir=MEMORY))
-    owner = {"pid": me.pid, "started": me.create_time(), "server": str(place / "server")}
+        parent = Path(tempfile.mkdtemp(prefix=f"{APP}-", dir=MEMORY))
+    owner = {"pid": me.pid, "started": me.create_time(), "server": str(parent / "server")}
     (folder / OWNER).write_text(json.dumps(owner), encoding="utf-8")
 
 
@@ -144,21 +148,21 @@ def _room_in_memory() -> bool:
 
 
 def _server_home(folder: Path) -> Path:
-    """Where the server of a run lies; nowhere else is anything ever deleted."""
+    """Return the folder of a run's server: in memory, or in the run's folder, nowhere else."""
     try:
-        noted = Path(json.loads((folder / OWNER).read_text(encoding="utf-8"))["server"])
+        written = Path(json.loads((folder / OWNER).read_text(encoding="utf-8"))["server"])
     except (OSError, ValueError, KeyError, TypeError):
         return folder / "server"
-    in_memory = noted.parent.parent == MEMORY and noted.parent.name.startswith(f"{APP}-")
-    return noted if in_memory else folder / "server"
+    in_memory = written.parent.parent == MEMORY and written.parent.name.startswith(f"{APP}-")
+    return written if in_memory else folder / "server"
 
 
 def _alive(folder: Path) -> bool:
-    """Whether the process that owns a run still lives; numbers are used again, times not."""
+    """Return whether a run's process is alive. Process ids are reused, so compare start times."""
     try:
         owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
         process = psutil.Process(owner["pid"])
-        if process.status() == psutil.STATUS_ZOMBIE:  # dead; nobody has asked how it ended
+        if process.status() == psutil.STATUS_ZOMBIE:  # dead, but its parent hasn't waited for it
             return False
         return bool(abs(process.create_time() - owner["started"]) < 1)
     except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):

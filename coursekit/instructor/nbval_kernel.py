@@ -1,4 +1,4 @@
-"""A kernel that is listened to: all that it sends is kept, and its death is noticed.
+"""nbval's kernel, made attentive: every message is recorded, and a dead kernel is noticed.
 
 nbval's functions are wrapped. Importing this module wraps them.
 """
@@ -19,60 +19,72 @@ from nbval.kernel import RunningKernel
 from coursekit.instructor.statements import cancel_statements
 from coursekit.kernel.client import start_new_kernel
 
-POLL_INTERVAL = 0.3  # seconds between two looks at whether the kernel lives
-FIRST_TRY = 15  # seconds that a kernel has to start, the first time
-SETUP_TIMEOUT = 30  # seconds that something of ours may take
-GRACE = 5.0  # seconds that a cell has to end after it was interrupted
+POLL_INTERVAL = 0.3  # seconds between two checks that the kernel is alive
+FIRST_START_TIMEOUT = 15  # seconds that a kernel's first try to start may take
+SETUP_TIMEOUT = 30  # seconds that code of ours may take
+GRACE = 5.0  # seconds that an interrupted cell has to end
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
 SILENT = ("status", "execute_input", "iopub_welcome")
+DIED = "The kernel died while running this cell"
 
 
 class KernelDied(RuntimeError):
-    """The kernel's process has ended, and a cell waits for its reply."""
+    """The kernel's process ended while a cell was running."""
 
 
 @dataclass
-class Heard:
-    """All that a kernel has sent since a cell was given to it; nbval drops some of it.
+class Recording:
+    """Everything a kernel has sent since it received a cell; nbval drops some of it.
 
-    request   the id of the cell's request; an output of another one is not the cell's
-    patience  the moment after which a cell that was interrupted is given up
-    waited    what it waited for in PostgreSQL when it was interrupted
+    Attributes:
+        request: The id of the cell's request. Messages for another request aren't the cell's.
+        messages: All messages, in the order in which they arrived.
+        reply: The content of the reply to the request.
+        deadline_after_interrupt: When to give up on a cell that was interrupted.
+        waited_for: What the cell was waiting for in PostgreSQL when it was interrupted.
+
     """
 
     request: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     reply: dict[str, Any] = field(default_factory=dict)
     deadline_after_interrupt: float = math.inf
-    waited: str = ""
+    waited_for: str = ""
 
     @property
     def outputs(self) -> list[Any]:
-        """The cell's outputs, in the order in which they came."""
+        """The cell's outputs, in the order in which they arrived."""
         own = [message for message in self.messages if self._is_own(message)]
         return [output_from_msg(message) for message in own if message["msg_type"] in OUTPUTS]
 
     @property
     def uncompared(self) -> list[str]:
-        """The types of the cell's messages that are no outputs, and change what is shown."""
+        """The types of the cell's messages that aren't outputs but change what's shown."""
         types = [message["msg_type"] for message in self.messages if self._is_own(message)]
         return [each for each in types if each not in OUTPUTS + SILENT]
 
     @property
     def stray(self) -> str:
-        """What was written meanwhile by something that an earlier cell left behind."""
+        """What code left running by an earlier cell wrote meanwhile."""
         others = [message for message in self.messages if not self._is_own(message)]
-        heard = [
-            m["content"].get("text", m["msg_type"]) for m in others if m["msg_type"] not in SILENT
-        ]
-        return "".join(heard).strip()
+        return "".join(
+            message["content"].get("text", message["msg_type"])
+            for message in others
+            if message["msg_type"] not in SILENT
+        ).strip()
 
     def _is_own(self, message: dict[str, Any]) -> bool:
         return bool(message["parent_header"].get("msg_id") == self.request)
 
 
 def wrap(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
-    """Replace a function of a class or module by one that gets the original first."""
+    """Replace a function of a class or module by one that receives the original first.
+
+    Args:
+        owner: The class or module.
+        name: The function's name in it.
+
+    """
     original = getattr(owner, name)
 
     def replace(function: Callable[..., Any]) -> None:
@@ -82,72 +94,80 @@ def wrap(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
 
 
 @wrap(nbval.kernel, "start_new_kernel")
-def _start(original: Callable[..., Any], **kw: Any) -> Any:
-    """Start a kernel; once more, when another program took its ports in the meantime.
+def _start_twice_if_needed(original: Callable[..., Any], **kw: Any) -> Any:
+    """Start a kernel, again if the first one doesn't respond.
 
-    Such a kernel lives on and answers nobody. The file that nbval opens is closed at last.
+    That one is alive, but another program took its ports before it could open them. The file
+    for stderr that nbval opens and forgets is closed here.
     """
     with kw["stderr"]:
         try:
-            return start_new_kernel(**{**kw, "startup_timeout": FIRST_TRY})
+            return start_new_kernel(**{**kw, "startup_timeout": FIRST_START_TIMEOUT})
         except RuntimeError:
             return start_new_kernel(**kw)
 
 
 @wrap(RunningKernel, "__init__")
-def _attentive(original: Callable[..., None], self: Any, *args: Any, **kw: Any) -> None:
-    self.heard = Heard()
+def _with_a_recording(original: Callable[..., None], self: Any, *args: Any, **kw: Any) -> None:
+    self.recording = Recording()
     original(self, *args, **kw)
 
 
 @wrap(RunningKernel, "execute_cell_input")
-def _ask(original: Callable[..., str], self: Any, *args: Any, **kw: Any) -> str:
-    self.heard = Heard()
-    self.heard.request = request = original(self, *args, **kw)
+def _record_from_here(original: Callable[..., str], self: Any, *args: Any, **kw: Any) -> str:
+    self.recording = Recording()
+    self.recording.request = request = original(self, *args, **kw)
     return request
 
 
 @wrap(RunningKernel, "get_message")
-def _hear(original: Callable[..., Any], self: Any, stream: str, timeout: float | None) -> Any:
-    """Keep every message; nbval reads for ever when an overdue cell goes on printing."""
-    if time.monotonic() > self.heard.deadline_after_interrupt:
+def _record_message(
+    original: Callable[..., Any], self: Any, stream: str, timeout: float | None
+) -> Any:
+    """Keep every message; stop reading if an interrupted cell prints forever (nbval doesn't)."""
+    if time.monotonic() > self.recording.deadline_after_interrupt:
         raise Empty
     message = original(self, stream, timeout=timeout)
     if stream == "iopub":
-        self.heard.messages.append(message)
-    elif message["parent_header"].get("msg_id") == self.heard.request:
-        self.heard.reply = message["content"]
+        self.recording.messages.append(message)
+    elif message["parent_header"].get("msg_id") == self.recording.request:
+        self.recording.reply = message["content"]
     return message
 
 
 @wrap(RunningKernel, "await_reply")
-def _while_alive(
+def _await_reply_while_alive(
     original: Callable[..., None], self: Any, msg_id: str, timeout: float | None = None
 ) -> None:
-    """Wait for a reply as long as somebody can give one."""
+    """Wait for a reply while the kernel is alive and the time isn't up."""
     deadline = time.monotonic() + (timeout or math.inf)
     while True:
+        left = max(0, min(POLL_INTERVAL, deadline - time.monotonic()))
         try:
-            return original(
-                self, msg_id, timeout=max(0, min(POLL_INTERVAL, deadline - time.monotonic()))
-            )
+            return original(self, msg_id, timeout=left)
         except Empty:
             if not self.is_alive():
-                raise KernelDied("The kernel died while it ran this cell") from None
+                raise KernelDied(DIED) from None
             if time.monotonic() >= deadline:
-                self.heard.deadline_after_interrupt = time.monotonic() + GRACE
+                self.recording.deadline_after_interrupt = time.monotonic() + GRACE
                 raise
 
 
 @wrap(RunningKernel, "interrupt")
-def _free(original: Callable[..., None], self: Any) -> None:
-    """Interrupt a cell, and the statement in which no interrupt would reach it."""
-    self.heard.waited = cancel_statements()
+def _cancel_and_interrupt(original: Callable[..., None], self: Any) -> None:
+    """Cancel the cell's SQL statement, which no interrupt would reach, and interrupt the cell."""
+    self.recording.waited_for = cancel_statements()
     original(self)
 
 
 def execute(kernel: Any, code: str) -> None:
-    """Run something of ours, and hear all that was sent before it ended."""
+    """Run code of ours in a kernel, and record everything sent before it ended.
+
+    Args:
+        kernel: nbval's RunningKernel.
+        code: Python. It isn't counted, and stored in no history.
+
+    """
     request = kernel.kc.execute(code, silent=True, store_history=False)
     kernel.await_reply(request, timeout=SETUP_TIMEOUT)
     kernel.await_idle(request, SETUP_TIMEOUT)

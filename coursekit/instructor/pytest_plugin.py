@@ -1,6 +1,6 @@
-"""The pytest plugin: notebooks run strictly, on databases of their own, and fail closed.
+"""The pytest plugin: notebooks run strictly, on their own databases, and fail closed.
 
-It is loaded with `-p coursekit.instructor.pytest_plugin`, before nbval, which it makes strict.
+`-p coursekit.instructor.pytest_plugin` loads it before nbval, which it makes strict.
 """
 
 from __future__ import annotations
@@ -24,31 +24,36 @@ class GatesFile(pytest.File):
     """The gates of one notebook, as one test beside its cells."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Give the one test."""
+        """Yield that test."""
         yield GatesItem.from_parent(self, name="gates")
 
 
 class GatesItem(pytest.Item):
-    """Refuse a notebook whose run would prove nothing."""
+    """The test that refuses a notebook whose run would prove nothing."""
 
     def runtest(self) -> None:
-        """Raise with all findings, or pass."""
+        """Check the notebook.
+
+        Raises:
+            NotebookError: It lists everything that's wrong.
+
+        """
         findings = gates.check(self.path)
         if findings:
-            raise NotebookError(f"{self.path.name} is refused:", "\n  ".join(map(str, findings)))
+            raise NotebookError(f"{self.path.name} was refused:", "\n  ".join(map(str, findings)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
-        """The findings, without a stack trace."""
+        """Return the findings, without a stack trace."""
         return str(excinfo.value)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where it stands in the report."""
+        """Return the test's place and name for the report."""
         return self.path, 0, f"{self.path.name}: gates"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> GatesFile | None:
-    """Every notebook that nbval runs goes through the gates."""
+    """Collect the gates of every notebook that nbval runs."""
     if parent.config.option.nbval and file_path.suffix == ".ipynb":
         collected: GatesFile = GatesFile.from_parent(parent, path=file_path)
         return collected
@@ -56,7 +61,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> GatesFile 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin a reference run; workers of xdist take part in their controller's."""
+    """Start an isolated run; pytest-xdist's workers use their controller's."""
     if not hasattr(config, "workerinput"):
         stack = ExitStack()
         config.stash[RUN] = stack.enter_context(isolated_run())
@@ -65,20 +70,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _keep_notebooks_whole(config: pytest.Config) -> None:
-    """Let xdist give all cells of a notebook to one worker, for they share a kernel."""
+    """Make pytest-xdist send all cells of a notebook to one worker: they share a kernel."""
     if config.getoption("dist", "no") not in ("no", "each", "loadfile", "loadscope"):
         config.option.dist = "loadfile"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name the cause where a notebook was not run to its end."""
+    """Report the cause for each notebook that wasn't run to its end."""
     causes: Counter[tuple[str, str]] = Counter()
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2].removeprefix("Skipped: ")
-        if reason.startswith("not run, because ") and "::cell " in report.nodeid:
+        if reason.startswith("not run because ") and "::cell " in report.nodeid:
             causes[report.nodeid.partition("::")[0], reason] += 1
     if causes:
-        terminalreporter.section("cells that were not run")
+        terminalreporter.section("cells that weren't run")
     for (notebook, reason), count in causes.items():
         cells = "1 cell" if count == 1 else f"{count} cells"
         terminalreporter.line(f"{notebook}: {cells} {reason}")

@@ -1,7 +1,7 @@
-"""A pytest plugin that tells `verify` what happens, in the files that the environment names.
+"""A pytest plugin that reports to `verify`, in the files that two variables name.
 
-TUTORIAL_EVENTS    a line of JSON for each test that has ended
-TUTORIAL_EXECUTED  a folder for the executed copies of the notebooks that fail
+TUTORIAL_EVENTS is a file: one line of JSON for each test that has ended. TUTORIAL_EXECUTED is a
+folder for the executed copies of the notebooks that fail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nbval.plugin import IPyNbCell
 from coursekit.instructor.findings import finding_of
 from coursekit.instructor.verification import EVENTS, EXECUTED
 
-FINDING = "finding"  # the name under which it travels from a worker of xdist
+FINDING = "finding"  # the user property in which pytest-xdist's workers send it
 OUTPUTS = pytest.StashKey[list[Any]]()
 
 
@@ -26,20 +26,19 @@ OUTPUTS = pytest.StashKey[list[Any]]()
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In the process that runs the notebook: keep outputs, and say why a test fails."""
+    """Keep a cell's outputs and explain a failure, in the process that runs the notebook."""
     report = yield
     if isinstance(item, IPyNbCell) and call.when == "call":
-        item.stash[OUTPUTS] = item.parent.kernel.heard.outputs if item.parent.kernel else []
+        item.stash[OUTPUTS] = item.parent.kernel.recording.outputs if item.parent.kernel else []
     if report.failed and call.excinfo:
         lines = str(report.longrepr).splitlines() or [""]
-        finding = finding_of(item, call.excinfo.value, lines[0])
-        report.user_properties.append((FINDING, finding.as_dict()))
-        _keep(item)
+        report.user_properties.append((FINDING, finding_of(item, lines[0]).as_dict()))
+        _save_executed_copy(item)
     return report
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """In the process that was started: write a line for each test that has ended."""
+    """Write a line for each test that has ended, in the process that `verify` started."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
     if report.when == "call" or not report.passed:
@@ -56,8 +55,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
             file.write(json.dumps(event) + "\n")
 
 
-def _keep(item: pytest.Item) -> None:
-    """Write the notebook as it was run so far."""
+def _save_executed_copy(item: pytest.Item) -> None:
+    """Write the notebook with the outputs of the cells that have run so far."""
     notebook = json.loads(item.path.read_text(encoding="utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     ran = [each for each in item.session.items if each.path == item.path and OUTPUTS in each.stash]

@@ -1,4 +1,4 @@
-"""The HTML report of a run: one page, and the executed copy of each notebook that fails."""
+"""The HTML report of a run: one page, and the executed copy of each notebook that failed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from coursekit.instructor.verification import LessonRun
+from tutorial_lib.display import table
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -21,15 +22,19 @@ PARTS = {
     "source": "The cell",
     "expected": "Expected",
     "got": "Got",
-    "cause": "Probably",
-    "fix": "What mends it",
+    "cause": "Probable cause",
+    "fix": "How to fix it",
 }
 
 
 def write_page(lessons: Iterable[LessonRun], folder: Path, about: str) -> Path:
-    """Write index.html into `folder`, beside the executed copies there; gives its path.
+    """Write index.html into a folder, next to the executed copies; return its path.
 
-    about  one line on what was run, where
+    Args:
+        lessons: The lessons of a run.
+        folder: The folder with the executed copies of those that failed.
+        about: One line that says what was run, and where.
+
     """
     lessons = list(lessons)
     for lesson in lessons:
@@ -37,29 +42,30 @@ def write_page(lessons: Iterable[LessonRun], folder: Path, about: str) -> Path:
             _render(folder / lesson.file)
     failed = sum(bool(lesson.finding) for lesson in lessons)
     title = f"{failed} of {len(lessons)} lessons fail" if failed else "All lessons pass"
-    body = "".join(_row(lesson) for lesson in lessons)
+    results = table(map(_row, lessons), ("Lesson", "Result", "Tests", "Seconds"))
     details = "".join(_section(lesson) for lesson in lessons if lesson.finding)
     page = folder / "index.html"
     page.write_text(
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE}</style><h1>{title}</h1><p>{html.escape(about)}</p>"
-        "<table><tr><th>Lesson<th>Result<th>Tests<th>Seconds</tr>"
-        f"{body}</table>{details}</html>\n",
+        f"{results}{details}</html>\n",
         encoding="utf-8",
     )
     return page
 
 
-def _row(lesson: LessonRun) -> str:
+def _row(lesson: LessonRun) -> tuple[str, ...]:
+    """Return the cells of a lesson's row, as HTML."""
     result = "ok"
     if lesson.finding:
         where = html.escape(f"{lesson.finding['kind']}, {lesson.finding['where']}")
         result = f'<a class="bad" href="#{lesson.number}">{where}</a>'
-    title = html.escape(lesson.title)
-    return f"<tr><td>{title}<td>{result}<td>{lesson.ran} of {lesson.tests}<td>{lesson.seconds:.1f}"
+    counts = f"{lesson.ran} of {lesson.tests}", f"{lesson.seconds:.1f}"
+    return html.escape(lesson.title), result, *counts
 
 
 def _section(lesson: LessonRun) -> str:
+    """Return everything known about why a lesson fails, as HTML."""
     finding = lesson.finding
     parts = "".join(
         f"<h3>{name}</h3><pre>{html.escape(finding[part])}</pre>"
@@ -77,10 +83,7 @@ def _section(lesson: LessonRun) -> str:
 
 
 def _render(notebook: Path) -> None:
-    """The executed copy as a page, beside it."""
-    from coursekit.course.notebooks import quick_nbformat
-
-    quick_nbformat()
+    """Render an executed copy as HTML, next to it."""
     import nbformat
     from nbconvert import HTMLExporter
 

@@ -1,7 +1,7 @@
-"""The reference on one page: what to do in which situation, collected from the lessons.
+"""The reference: the lessons' rules on one page.
 
-A lesson states a rule in a paragraph of its own: `> **Rule.** When it rains: take an umbrella.`
-`tutorial refresh` writes the page; a test holds it equal to the notebooks.
+A lesson states a rule in its own paragraph: `> **Rule.** When it rains: take an umbrella.`
+`tutorial refresh` writes the page; a test keeps it equal to the notebooks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ The rules of the course on one page. Each is shown in its lesson, with what happ
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: the situation, what to do in it, and the lesson that shows it."""
+    """A rule.
+
+    Attributes:
+        situation: When it applies, without the word "when".
+        action: What to do then, as a sentence.
+        lesson: The lesson that shows it.
+
+    """
 
     situation: str
     action: str
@@ -40,27 +47,29 @@ class Rule:
 
     @property
     def row(self) -> str:
-        """Its line in the table."""
+        """The rule's line in the table."""
         number, file = self.lesson.number, self.lesson.file
         shown = f"[{number} · {self.lesson.title}](../notebooks/{file})"
         return f"| {_cell(self.situation)} | {_cell(self.action)} | {shown} |\n"
 
 
 def rules() -> tuple[Rule, ...]:
-    """The rules of all lessons, in their order.
+    """Return the rules of all lessons, in order.
 
-    Raises NotebookError for one in which no situation is told apart from what to do.
+    Raises:
+        NotebookError: A rule doesn't separate the situation from the action.
+
     """
     return tuple(rule for path in lessons().values() for rule in _rules_of(path))
 
 
 def page() -> str:
-    """The whole page, as Markdown."""
+    """Return the whole page as Markdown."""
     return HEAD + "".join(rule.row for rule in rules())
 
 
 def write() -> bool:
-    """Write the page; True when that changed it."""
+    """Write the page; return whether that changed it."""
     before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     after = page()
     if after != before:
@@ -81,7 +90,7 @@ def _rule(source: str, lesson: Entry) -> Rule:
     situation, colon, action = text.removeprefix(MARK.removeprefix("> ")).partition(": ")
     if not (colon and situation and action.strip()):
         raise NotebookError(
-            f"A rule of {lesson.file} has no situation, or nothing to do in it.",
+            f"A rule of {lesson.file} has no situation, or no action.",
             f"It reads: {text}",
             f"Write: {MARK}When SITUATION: WHAT TO DO.",
         )
@@ -90,5 +99,5 @@ def _rule(source: str, lesson: Entry) -> Rule:
 
 
 def _cell(text: str) -> str:
-    """As it stands in a table of a page in docs/."""
+    """Return Markdown for a table cell of a page in docs/: links relative to it, bars escaped."""
     return LINK.sub(r"](../notebooks/\1)", text).replace("|", r"\|")

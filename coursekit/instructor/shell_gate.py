@@ -1,6 +1,6 @@
-"""The gate for commands: those whose failure nobody would see are refused.
+"""The gate for commands: a command whose failure could go unnoticed is refused.
 
-IPython itself turns magics and shell escapes into calls, and these are looked at.
+IPython itself turns magics and shell escapes into function calls; the gate looks at those.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-Found = Iterator[tuple[str, str]]
+Found = Iterator[tuple[str, str]]  # the problem, and how to fix it
 
 LINE_MAGICS = {"alembic", "pytest", "squawk", "xmode"}
 CELL_MAGICS = {"writefile"}
 SHELL_MAGICS = {"bash", "sh", "script", "system", "sx", "cmd", "!", "!!", "perl", "ruby"}
 SHELL_CALLS = {"system", "getoutput", "getstatusoutput", "popen", "system_raw", "system_piped"}
-TEXT_CALLS = {"run_cell", "run_cell_async", "run_code", "safe_execfile"}
+CODE_CALLS = {"run_cell", "run_cell_async", "run_code", "safe_execfile"}
 PROCESS_CALLS = {"run", "call", "Popen"}
 KNOWN = [*(f"%{name}" for name in sorted(LINE_MAGICS)), *(f"%%{name}" for name in CELL_MAGICS)]
 
 
 def commands(cell: dict[str, Any], number: int, refresh: str) -> Found:
-    """Shell commands, magics that the kit does not know, and commands that may be swallowed."""
+    """Find shell commands, unknown magics, and commands whose errors may be caught."""
     tree = _tree("".join(cell["source"]))
     guarded = set(_guarded(tree))
     for node in ast.walk(tree):
@@ -31,12 +31,12 @@ def commands(cell: dict[str, Any], number: int, refresh: str) -> Found:
 
 
 def _tree(source: str) -> ast.AST:
-    """The cell as IPython reads it; an empty one when it is no Python, for then it fails."""
+    """Parse a cell as IPython does. What isn't Python fails when it's run: nothing to check."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as an error, one would pass for bad syntax
+            warnings.simplefilter("ignore")  # as an error, it would be taken for bad syntax
             return ast.parse(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError):
         return ast.Module([], [])
@@ -50,10 +50,13 @@ def _call(node: ast.Call, guarded: bool) -> Found:
         yield from _magic(method, name, guarded)
     elif method in SHELL_CALLS and node.args:  # platform.system() has none
         yield _shell(name)
-    elif method in TEXT_CALLS:
-        yield f"The text that {method} runs cannot be checked.", "Make it a cell."
+    elif method in CODE_CALLS:
+        yield f"The code passed to {method} can't be checked.", "Make it a cell."
     elif method in PROCESS_CALLS and _unchecked(node):
-        yield f"The command of subprocess.{method} may fail unseen.", "Use run with check=True."
+        yield (
+            f"The command of subprocess.{method} may fail unnoticed.",
+            "Use subprocess.run with check=True.",
+        )
 
 
 def _magic(method: str, name: str, guarded: bool) -> Found:
@@ -62,28 +65,31 @@ def _magic(method: str, name: str, guarded: bool) -> Found:
         yield _shell(name)
     elif name not in known:
         yield (
-            f"The magic {mark}{name} is not one of the course's; an unknown one passes unseen.",
+            f"The course has no magic {mark}{name}; an unknown magic fails without an error.",
             f"Use one of: {', '.join(KNOWN)}.",
         )
     elif guarded:
         yield (
-            f"The failure of {mark}{name} may be caught here, and then nobody sees it.",
-            "Take it out of the try, the suppress or the function.",
+            f"A failure of {mark}{name} may be caught here and go unnoticed.",
+            "Move it out of the try, suppress or function.",
         )
 
 
 def _shell(name: str) -> tuple[str, str]:
-    return f"The shell command {name!r} may fail unseen.", "Use %alembic, or Python, which raise."
+    return (
+        f"The shell command {name!r} may fail unnoticed.",
+        "Use %alembic or Python, which raise an error.",
+    )
 
 
 def _unchecked(node: ast.Call) -> bool:
-    """Whether a program is started by subprocess, and its exit code is not asked for."""
+    """Return whether a call starts a program with subprocess and ignores its exit code."""
     ours = isinstance(node.func, ast.Attribute) and "'subprocess'" in ast.dump(node.func)
     return ours and not any(keyword.arg == "check" for keyword in node.keywords)
 
 
 def _guarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """All that stands where its error may be caught before anybody sees it."""
+    """Yield every node whose error may be caught: in a try, a suppress or a function."""
     for node in ast.walk(tree):
         caught: list[Any] = []
         if isinstance(node, ast.Try | ast.TryStar) and node.handlers:

@@ -1,7 +1,7 @@
-"""What a cell that hangs is waiting for in PostgreSQL, and how it is freed.
+"""What a hanging cell is waiting for in PostgreSQL, and how to end that wait.
 
-psycopg2 waits inside libpq, where no interrupt reaches it. The server can be asked to give
-the statement up; the kernel then gets an error, and its interrupt.
+psycopg2 waits inside libpq, where no interrupt reaches it. When the server cancels the statement,
+the kernel gets an error and then its interrupt.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from coursekit.servers.server import admin
 from coursekit.settings import read_settings
 from tutorial_lib.errors import Problem
 
-# Statements are told up to their first value: values are nobody's business.
-FREED = """
+# Statements are shown up to their first quoted value: values may be private.
+CANCEL = """
 SELECT trim(split_part(left(a.query, 60), '''', 1)),
        (SELECT string_agg(format('session %%s, whose last statement began with %%L', b.pid,
                trim(split_part(left(b.query, 60), '''', 1))), '; ')
@@ -29,21 +29,26 @@ ORDER BY a.backend_start
 
 
 def cancel_statements() -> str:
-    """Cancel what runs in this workspace's databases; one sentence on what it was, or nothing."""
+    """Cancel the statements that run in this workspace's databases.
+
+    Returns:
+        Each statement and what it was waiting for; "" if there was none.
+
+    """
     settings = read_settings()
     try:
         server = servers.running(settings)
         if server is None:
             return ""
         with admin(server.url) as connection, connection.cursor() as cursor:
-            cursor.execute(FREED, [identity(settings.workspace)])
+            cursor.execute(CANCEL, [identity(settings.workspace)])
             found = cursor.fetchall()
     except (psycopg2.Error, Problem):
-        return ""  # the cell is told to be late in any case
+        return ""  # the cell is reported as too slow in any case
     return "; ".join(_sentence(statement, blockers) for statement, blockers, _ in found)
 
 
 def _sentence(statement: str, blockers: str | None) -> str:
     if blockers:
-        return f"{statement!r} waited for a lock of {blockers}"
-    return f"the server was still at {statement!r}"
+        return f"{statement!r} was waiting for a lock held by {blockers}"
+    return f"the server was still running {statement!r}"

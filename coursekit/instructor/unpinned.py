@@ -1,4 +1,4 @@
-"""An environment with the newest version of every package, and which of them broke a lesson."""
+"""An environment without pins, and a bisection for the package that broke a lesson."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from coursekit.errors import NotebookError
 from coursekit.instructor.verification import Options, Run
 from coursekit.settings import APP, ROOT
 
-FOLDER = ROOT / ".venv-newest"
+FOLDER = ROOT / ".venv-unpinned"
 PYTHON = FOLDER / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 VERSIONS = (
     "import importlib.metadata as m, json; "
@@ -28,19 +28,26 @@ VERSIONS = (
 
 
 def install() -> None:
-    """Make the environment anew, with what pyproject.toml asks for and nothing pinned.
+    """Create the environment from scratch, with the newest versions pyproject.toml allows.
 
-    Raises NotebookError with what the installer says when it fails.
+    Raises:
+        NotebookError: The installer failed; the message contains its output.
+
     """
     shutil.rmtree(FOLDER, ignore_errors=True)
     uv = shutil.which("uv")
-    make = [uv, "venv", "-q", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
-    _call([*make, str(FOLDER)])
+    create = (
+        [uv, "venv", "-q", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
+    )
+    _call([*create, str(FOLDER)])
     _install("--upgrade", "--editable", str(ROOT))
 
 
 def changed() -> dict[str, tuple[str, str]]:
-    """The packages that are newer there than here, each with both versions."""
+    """Return the packages whose version differs there, with the pinned and the new version.
+
+    The ones that pyproject.toml names come first.
+    """
     done = subprocess.run([PYTHON, "-c", VERSIONS], check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
     pinned = {pin.name.lower(): str(pin.specifier)[2:] for pin in pins(ROOT / "constraints.txt")}
@@ -50,9 +57,14 @@ def changed() -> dict[str, tuple[str, str]]:
 
 
 def bisect(failing: list[str], options: Options) -> Iterator[str]:
-    """For each failing lesson, the package whose pinned version mends it, as a sentence.
+    """Find the package that broke each failing lesson, and yield a sentence for each lesson.
 
-    One package after the other is set back, those that the kit asks for by name first.
+    Packages are set back to their pinned version one at a time, the direct requirements first.
+
+    Args:
+        failing: The numbers of the lessons.
+        options: How to run them.
+
     """
     left = list(failing)
     for name, (pinned, found) in changed().items() if left else ():
@@ -65,7 +77,7 @@ def bisect(failing: list[str], options: Options) -> Iterator[str]:
         if not left:
             return
     for number in left:
-        yield f"Lesson {number} fails, and no single package is the cause."
+        yield f"Lesson {number} fails, but no single package is the cause."
 
 
 def _failing(numbers: list[str], options: Options) -> list[str]:
@@ -86,7 +98,7 @@ def _call(command: list[str | None]) -> None:
     done = subprocess.run(list(filter(None, command)), capture_output=True, text=True)
     if done.returncode:
         raise NotebookError(
-            "The newest versions cannot be installed.",
+            "The newest versions can't be installed.",
             (done.stderr or done.stdout).strip(),
-            "Look at the network, and at the versions that pyproject.toml asks for.",
+            "Check the network connection, and the versions that pyproject.toml allows.",
         )

@@ -1,4 +1,4 @@
-"""Run notebooks under pytest, and follow the run as it goes."""
+"""Run notebooks with pytest in another process, and follow the run."""
 
 from __future__ import annotations
 
@@ -22,18 +22,23 @@ from coursekit.instructor.starting_states import next_start
 from coursekit.servers import external
 from coursekit.settings import ROOT, read_settings
 
-POLL_INTERVAL = 0.1  # seconds between two looks at the events
+POLL_INTERVAL = 0.1  # seconds between two reads of the events
 EVENTS, EXECUTED = "TUTORIAL_EVENTS", "TUTORIAL_EXECUTED"
 
 
 @dataclass
 class LessonRun:
-    """How the run of a notebook stands.
+    """The run of one notebook.
 
-    tests    how many there are: its cells, the gates, and its lead to the next lesson
-    done     how many have ended; `ran` of them were run, the others given up
-    seconds  that its tests took
-    finding  why it fails; empty when it does not
+    Attributes:
+        file: The notebook's file name.
+        title: The lesson's number and title.
+        tests: The number of tests: its cells, the gates, and continuity with the next lesson.
+        done: The number of tests that have ended.
+        ran: The number of those that weren't skipped.
+        seconds: The time its tests took together.
+        finding: Why it fails, a RunFinding as a dict; empty if it doesn't.
+
     """
 
     file: str
@@ -46,7 +51,7 @@ class LessonRun:
 
     @property
     def number(self) -> str:
-        """As 01."""
+        """The lesson's number, `01`."""
         return self.file[:2]
 
     @property
@@ -54,9 +59,9 @@ class LessonRun:
         """Whether all its tests have ended."""
         return self.done >= self.tests
 
-    def take(self, event: Mapping[str, object]) -> None:
-        """Count a test that has ended."""
-        self.done += event["when"] != "teardown"  # of a test that was counted
+    def count(self, event: Mapping[str, object]) -> None:
+        """Count a test that has ended, and keep the lesson's first finding."""
+        self.done += event["when"] != "teardown"  # its test was counted already
         self.ran += event["outcome"] != "skipped"
         self.seconds += float(str(event["seconds"]))
         finding = event.get("finding")
@@ -66,12 +71,14 @@ class LessonRun:
 
 @dataclass(frozen=True)
 class Options:
-    """How to run.
+    """How to run notebooks.
 
-    python  the interpreter of an environment in which the kit is installed
-    jobs    how many notebooks run at the same time
-    server  the address of a server of one's own; empty for the run's own
-    junit   where to write JUnit's XML; None for nowhere
+    Attributes:
+        python: The interpreter of an environment in which the kit is installed.
+        jobs: The number of notebooks that run at the same time.
+        server: The URL of an external server; "" to start one for this run.
+        junit: The file to write as JUnit XML, if any.
+
     """
 
     python: str = sys.executable
@@ -81,19 +88,19 @@ class Options:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What names the server."""
-        own = {"DATABASE_URL": self.server, "TUTORIAL_POSTGRES": "external"}
-        return own if self.server else {}
+        """The variables that name the external server, if any."""
+        external = {"DATABASE_URL": self.server, "TUTORIAL_POSTGRES": "external"}
+        return external if self.server else {}
 
 
-def left_out(numbers: list[str], options: Options) -> dict[str, LessonError]:
-    """The lessons that a server of one's own is not fit for, and why."""
+def unsupported(numbers: list[str], options: Options) -> dict[str, LessonError]:
+    """Return the lessons that an external server can't run, each with the reason."""
     settings = read_settings({**os.environ, **options.environment})
     if settings.postgres != "external":
         return {}
     try:
         server = external.find(settings)
-    except ServerError:  # the run itself says so, with all that is known
+    except ServerError:  # the run reports it, with all the details
         return {}
     found = {number: unmet(number, server) for number in numbers}
     return {number: error for number, error in found.items() if error}
@@ -101,9 +108,14 @@ def left_out(numbers: list[str], options: Options) -> dict[str, LessonError]:
 
 @dataclass
 class Run:
-    """One run over some lessons; `follow()` drives it.
+    """A run of some lessons; `follow()` drives it.
 
-    executed  the folder of the executed copies of what fails
+    Attributes:
+        numbers: The lessons to run.
+        options: How to run them.
+        executed: The folder for the executed copies of those that fail.
+        lessons: What has happened so far, by the notebook's file name.
+
     """
 
     numbers: list[str]
@@ -120,23 +132,28 @@ class Run:
 
     @property
     def failed(self) -> list[LessonRun]:
-        """The lessons that fail, in order."""
+        """The lessons that failed, in order."""
         return [lesson for lesson in self.lessons.values() if lesson.finding]
 
     def follow(self) -> Iterator[LessonRun]:
-        """Run; give each lesson whenever one of its tests has ended.
+        """Run the lessons; yield a lesson whenever one of its tests has ended.
 
-        Raises NotebookError when pytest itself could not do its work.
+        Raises:
+            NotebookError: pytest didn't run all the tests.
+
         """
         with tempfile.TemporaryDirectory() as folder:
             events, log = Path(folder) / "events", Path(folder) / "log"
             events.touch()
-            with log.open("w") as file, _ended(self._start(events, file.fileno())) as process:
+            with (
+                log.open("w") as file,
+                _terminated_on_error(self._start(events, file.fileno())) as process,
+            ):
                 for event in _events(events, process):
                     lesson = self.lessons[str(event["notebook"])]
-                    lesson.take(event)
+                    lesson.count(event)
                     yield lesson
-            self._refuse_a_part(process.returncode, log)
+            self._raise_unless_complete(process.returncode, log)
 
     def _start(self, events: Path, log: int) -> subprocess.Popen[bytes]:
         options = self.options
@@ -144,8 +161,8 @@ class Run:
         command += ["-n", str(options.jobs), "--dist", "loadfile"] if options.jobs > 1 else []
         command += [f"--junit-xml={options.junit.resolve()}"] if options.junit else []
         command += ["--rootdir", str(ROOT), *map(str, map(lesson_path, self.numbers))]
-        told = {EVENTS: str(events), EXECUTED: str(self.executed)}
-        environ = {**os.environ, **told, **options.environment}
+        files = {EVENTS: str(events), EXECUTED: str(self.executed)}
+        environ = {**os.environ, **files, **options.environment}
         try:
             return subprocess.Popen(
                 command, cwd=ROOT, env=environ, stdout=log, stderr=subprocess.STDOUT
@@ -153,31 +170,31 @@ class Run:
         except FileNotFoundError:
             raise NotebookError(
                 f"There is no Python at {options.python}.",
-                "It should be the one of an environment with the kit in it.",
-                "Give its path, for instance --python .venv/bin/python.",
+                "--python names the interpreter of an environment in which the kit is installed.",
+                "Pass its path, for example --python .venv/bin/python.",
             ) from None
 
-    def _refuse_a_part(self, code: int, log: Path) -> None:
-        whole = all(lesson.ended for lesson in self.lessons.values())
-        if whole and code == (1 if self.failed else 0):
+    def _raise_unless_complete(self, code: int, log: Path) -> None:
+        complete = all(lesson.ended for lesson in self.lessons.values())
+        if complete and code == (1 if self.failed else 0):
             return
-        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise NotebookError(
-            f"The run ended early, with exit code {code}.",
-            "pytest says:\n  " + "\n  ".join(said[-15:]),
+            f"The run ended early with exit code {code}.",
+            "pytest says:\n  " + "\n  ".join(lines[-15:]),
             "Run: python3 start.py doctor",
         )
 
 
 def _tests(path: Path) -> int:
-    """How many tests a notebook makes."""
+    """Return the number of tests of a notebook."""
     cells = load(path)["cells"]
     code = len([cell for cell in cells if cell["cell_type"] == "code"])
     return code + 1 + bool(next_start(path.name[:2]))
 
 
 def _events(path: Path, process: subprocess.Popen[bytes]) -> Iterator[dict[str, object]]:
-    """The events as they are written, until the process has ended and all are read."""
+    """Yield the events as they're written, until the process has ended and all are read."""
     with path.open(encoding="utf-8") as file:
         part = ""
         while True:
@@ -191,8 +208,8 @@ def _events(path: Path, process: subprocess.Popen[bytes]) -> Iterator[dict[str, 
 
 
 @contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Leave no run behind, whatever happens to the one who follows it."""
+def _terminated_on_error(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Terminate the process if following it is interrupted, and wait for its end."""
     try:
         yield process
     except BaseException:

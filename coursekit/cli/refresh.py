@@ -1,0 +1,23 @@
+"""`tutorial refresh`: run the notebooks and store their outputs."""
+
+from __future__ import annotations
+
+from coursekit.cli.console import Numbers, out
+
+
+def refresh(numbers: Numbers = None) -> None:
+    """Run the notebooks, and store their outputs and the reference page.
+
+    Example: python3 start.py refresh 01
+    """
+    from coursekit.course.catalog import lessons
+    from coursekit.instructor import rules_page, source_edition
+    from coursekit.instructor.isolated_run import isolated_run
+
+    with isolated_run():
+        for number in numbers or lessons():
+            out.print(f"{number}: running ...")
+            changed = source_edition.refresh(number)
+            out.print(f"{number}: {'written' if changed else 'nothing has changed'}")
+    if rules_page.write():
+        out.print("docs/reference.md: written")
