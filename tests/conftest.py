@@ -124,8 +124,8 @@ def shared(server: Server) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def own(url: URL, monkeypatch: pytest.MonkeyPatch) -> URL:
-    """The same database as a server of one's own, named by DATABASE_URL."""
+def external(url: URL, monkeypatch: pytest.MonkeyPatch) -> URL:
+    """The same database, set as an external server in DATABASE_URL."""
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
     monkeypatch.setenv("TUTORIAL_POSTGRES", "external")
     return url

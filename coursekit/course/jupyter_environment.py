@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from coursekit.settings import default_kernels
 
 # What the fork server imports before it forks kernels: what lessons use, none of a learner's files.
 PRELOADED = (
@@ -48,8 +49,3 @@ def jupyter_environment(folder: Path) -> dict[str, str]:
 def matplotlib_folder(folder: Path) -> Path:
     """Return matplotlib's folder, in which it caches its list of fonts."""
     return folder / "matplotlib"
-
-
-def default_kernels() -> bool:
-    """Return whether TUTORIAL_KERNEL=default asks for kernels that aren't forked."""
-    return os.environ.get("TUTORIAL_KERNEL") == "default"

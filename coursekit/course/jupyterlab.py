@@ -19,9 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coursekit.course.child_process import wait_for_child
-from coursekit.course.jupyter_environment import default_kernels, jupyter_environment
+from coursekit.course.jupyter_environment import jupyter_environment
 from coursekit.errors import ServerError
 from coursekit.servers import ports
+from coursekit.settings import default_kernels
 
 DEFAULT_PORT = 8888  # Jupyter's own
 POLL_INTERVAL = 0.05

@@ -6,24 +6,25 @@ import os
 import sys
 from pathlib import Path
 
-from coursekit.course.jupyter_environment import FORKED_KERNELS, default_kernels
+from coursekit.course.jupyter_environment import FORKED_KERNELS
 from coursekit.kernel import fork_server
 from coursekit.kernel.process import ForkUnavailable
+from coursekit.settings import default_kernels
 
 
 def kernel_start() -> str:
     """Try the fork server and return, for the doctor, how kernels start on this machine."""
     if default_kernels():
-        return "the usual way, as TUTORIAL_KERNEL=default asks"
+        return "the default way, as TUTORIAL_KERNEL=default asks"
     before = dict(os.environ)
     os.environ.update({**FORKED_KERNELS, fork_server.WAIT: "1"})
     running = fork_server.SOCKET in os.environ
     try:
         fork_server.start()
         fork_server.run("time:tzset", [], environ=os.environ, folder=Path.cwd())
-        return "forked from a warm process"
+        return "forked by the fork server"
     except ForkUnavailable as reason:
-        return f"the usual way, because {reason}"
+        return f"the default way, because {reason}"
     finally:
         if not running:
             fork_server.stop()

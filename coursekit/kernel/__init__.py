@@ -1,10 +1,10 @@
-"""Processes that start warm: forked from one that has done their imports.
+"""Start kernels and commands by forking a process that has done their imports already.
 
-    warm.start(["pandas"])      the warm process; it ends with the process that asked for it
-    provisioner                 JupyterLab, nbclient and nbval start their kernels from it
-    warm.run(...)               a function of a library, as a process of its own
-    ready.wait_for_ready(...)   a quicker handshake with any kernel
+    fork_server.start()           start the fork server; it ends with the process that started it
+    fork_server.run(...)          run a function in a process forked from it
+    provisioner.ForkProvisioner   lets JupyterLab, nbclient and nbval fork their kernels from it
+    client.start_new_kernel(...)  start any kernel, forked or not, and wait until it's ready
 
-Nothing here knows what the kernels are used for. Forking is for Linux; elsewhere, and
-wherever it would not be safe, the usual kernel starts instead.
+Nothing here knows what the kernels are for. Forking is for Linux. On other systems, and if a
+forked kernel would differ from a default one, the default kernel starts.
 """

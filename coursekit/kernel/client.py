@@ -1,4 +1,4 @@
-"""Start a kernel, of whatever kind, and know as soon as it is ready."""
+"""Start a kernel of any kind, and wait until it's ready."""
 
 from __future__ import annotations
 
@@ -6,13 +6,26 @@ import time
 from queue import Empty
 from typing import Any
 
-POLL_INTERVAL = 0.1  # seconds after which the kernel is asked once more
+POLL_INTERVAL = 0.1  # seconds between two kernel_info requests
 
 
 def start_new_kernel(
     startup_timeout: float = 60, kernel_name: str = "python3", **options: Any
 ) -> tuple[Any, Any]:
-    """A kernel's manager and a blocking client, as jupyter_client.manager.start_new_kernel."""
+    """Start a kernel; a drop-in for jupyter_client.manager.start_new_kernel.
+
+    Args:
+        startup_timeout: Seconds in which the kernel has to respond.
+        kernel_name: The name of its kernelspec.
+        options: Passed to KernelManager.start_kernel.
+
+    Returns:
+        Its KernelManager and a BlockingKernelClient.
+
+    Raises:
+        RuntimeError: The kernel died or didn't respond.
+
+    """
     from jupyter_client.manager import KernelManager
 
     manager = KernelManager(kernel_name=kernel_name)
@@ -29,40 +42,47 @@ def start_new_kernel(
 
 
 def wait_for_ready(client: Any, timeout: float = 60) -> None:
-    """Wait until a kernel answers and its outputs arrive; nothing is left unread.
+    """Wait until a kernel responds and its outputs arrive; leave no message unread.
 
-    client  a BlockingKernelClient whose channels are started
+    jupyter_client's own function waits until iopub has been silent for 0.2 seconds. This one
+    sends kernel_info requests and waits for the `idle` status of one of them.
 
-    jupyter_client's own waits until iopub has been silent for 0.2 seconds; this one waits
-    for the end of a request that it has made. Raises RuntimeError when the kernel has died,
-    or has not answered after `timeout` seconds.
+    Args:
+        client: A BlockingKernelClient whose channels are started.
+        timeout: Seconds to wait.
+
+    Raises:
+        RuntimeError: The kernel died or didn't respond in time.
+
     """
     deadline = time.monotonic() + timeout
-    asked: list[str] = []
-    heard = ""
-    while heard not in asked:
+    requests: list[str] = []
+    finished = ""
+    while finished not in requests:
         if not client.is_alive():
             raise RuntimeError("Kernel died before replying to kernel_info")
         if time.monotonic() > deadline:
             raise RuntimeError(f"Kernel didn't respond in {timeout:g} seconds")
-        asked.append(client.kernel_info())
-        heard = _idle(client, asked, POLL_INTERVAL)
-    # Outputs arrive from now on; so will the last of what was asked.
-    while heard != asked[-1]:
-        heard = _idle(client, asked[-1:], deadline - time.monotonic())
-    while client.get_shell_msg(timeout=timeout)["parent_header"].get("msg_id") != asked[-1]:
+        requests.append(client.kernel_info())
+        finished = _wait_for_idle(client, requests, POLL_INTERVAL)
+    # iopub is connected now, so the status of the last request arrives as well.
+    while finished != requests[-1]:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"Kernel didn't respond in {timeout:g} seconds")
+        finished = _wait_for_idle(client, requests[-1:], deadline - time.monotonic())
+    while client.get_shell_msg(timeout=timeout)["parent_header"].get("msg_id") != requests[-1]:
         pass
 
 
-def _idle(client: Any, asked: list[str], seconds: float) -> str:
-    """The request among these that the kernel has done with; empty when time is up."""
-    deadline = time.monotonic() + seconds
+def _wait_for_idle(client: Any, requests: list[str], timeout: float) -> str:
+    """Return the id of a request that the kernel has finished, or "" after the timeout."""
+    deadline = time.monotonic() + timeout
     while (left := deadline - time.monotonic()) > 0:
         try:
             message = client.get_iopub_msg(timeout=left)
         except Empty:
             return ""
         request = str(message["parent_header"].get("msg_id"))
-        if request in asked and message["content"].get("execution_state") == "idle":
+        if request in requests and message["content"].get("execution_state") == "idle":
             return request
     return ""

@@ -1,4 +1,4 @@
-"""The owner's side: start a warm process, and ask it for others."""
+"""The owner's side of the fork server: start it, and let it fork processes."""
 
 from __future__ import annotations
 
@@ -17,63 +17,66 @@ from pathlib import Path
 from coursekit.kernel.process import ForkUnavailable, Process
 from coursekit.kernel.request import READY
 
-SOCKET = "FORK_SERVER_SOCKET"  # where the warm process listens, for this process and its children
-MODULES = "FORK_SERVER_MODULES"  # what it imports, with commas between
-WAIT = "FORK_SERVER_WAIT"  # set, it is waited for while it imports; a usual process is sooner there
-# Without the working directory: a file there could hide a module of Python's.
+# Environment variables, for this process and its children.
+SOCKET = "FORK_SERVER_SOCKET"  # the path of the socket on which the fork server listens
+MODULES = "FORK_SERVER_MODULES"  # the modules that it imports, separated by commas
+# If set, wait for the fork server's imports to finish. If not, start a default process meanwhile.
+WAIT = "FORK_SERVER_WAIT"
+# Without the working directory on sys.path: a file there could hide one of Python's modules.
 MAIN = (
     "import sys; sys.flags.safe_path or sys.path.pop(0); "
     "from coursekit.kernel.zygote import main; main()"
 )
-STOP_TIMEOUT = 0.5  # seconds that it may take to end
-_own: dict[str, subprocess.Popen[bytes]] = {}  # by the path of the socket
-_starting = threading.Lock()  # kernels may be asked for in several threads
+FOLDER_PREFIX = "fork-server-"
+STOP_TIMEOUT = 0.5  # seconds before it's killed
+_fork_servers: dict[str, subprocess.Popen[bytes]] = {}  # this process's, by the socket's path
+_start_lock = threading.Lock()  # several threads may start kernels
 
 
 def start() -> None:
-    """Start a warm process, unless there is one. It ends with this process, however that ends.
+    """Start a fork server unless there is one. It ends with this process, even if that's killed.
 
-    It imports what the environment names in FORK_SERVER_MODULES. Where processes cannot be
-    forked, nothing happens, and `fork` says why.
+    It imports the modules in the environment variable FORK_SERVER_MODULES. On systems where it
+    can't run, this does nothing, and `fork` raises ForkUnavailable.
     """
-    with _starting:
+    with _start_lock:
         if sys.platform == "linux" and not os.environ.get(SOCKET):
-            folder = Path(tempfile.mkdtemp(prefix="warm-"))
+            folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(str(folder / "socket"))
                 listener.listen(64)
-                _own[str(folder / "socket")] = _process(listener, folder / "log")
+                _fork_servers[str(folder / "socket")] = _launch(listener, folder / "log")
             os.environ[SOCKET] = str(folder / "socket")
 
 
-def _process(listener: socket.socket, log: Path) -> subprocess.Popen[bytes]:
+def _launch(listener: socket.socket, log: Path) -> subprocess.Popen[bytes]:
     modules = [name for name in os.environ.get(MODULES, "").split(",") if name]
     number = listener.fileno()
     with log.open("w") as file:
         return subprocess.Popen(
             [sys.executable, "-c", MAIN, str(number), str(os.getpid()), *modules],
-            stdin=subprocess.PIPE,  # closed, by us or by our death, it ends the process
+            stdin=subprocess.PIPE,  # when it closes, by us or by our end, the fork server ends
             stdout=subprocess.DEVNULL,
             stderr=file,
             pass_fds=[number],
             env={k: v for k, v in os.environ.items() if k != "PYTHONIOENCODING"},
-            start_new_session=True,  # Ctrl-C in the terminal is for the owner
+            start_new_session=True,  # Ctrl-C in the terminal is only for the owner
         )
 
 
 def stop() -> None:
-    """End the warm process of this process, and all that were forked from it."""
+    """Stop this process's fork server and every process forked from it."""
     path = os.environ.get(SOCKET, "")
-    process = _own.pop(path, None)
+    process = _fork_servers.pop(path, None)
     if process and process.stdin:
         del os.environ[SOCKET]
         process.stdin.close()
         try:
             process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:  # it still imports, and has forked nothing yet
+        except subprocess.TimeoutExpired:  # still importing, so it has forked nothing
             process.kill()
             process.wait()
-        shutil.rmtree(Path(path).parent, ignore_errors=True)  # it was killed, perhaps
+        shutil.rmtree(Path(path).parent, ignore_errors=True)  # in case it was killed
 
 
 def fork(
@@ -83,47 +86,53 @@ def fork(
     streams: list[int],
     environ: Mapping[str, str],
     folder: Path,
-    speaks: bool = False,
+    keep_connection: bool = False,
 ) -> Process:
-    """A process that calls `function`, "package.module:name", and ends with what it returns.
+    """Fork a process that calls a function and exits with the code it returns.
 
-    argv     its sys.argv
-    streams  descriptors of its stdin, stdout and stderr
-    speaks   the function gets the connection, to say more on it
+    Args:
+        function: The function, as "package.module:name".
+        argv: The process's sys.argv.
+        streams: The descriptors of its stdin, stdout and stderr.
+        environ: Its environment.
+        folder: Its working directory.
+        keep_connection: Pass the connection to the function, for more messages.
 
-    Raises NotWarm when there is no warm process, or a child of it would not be the same as
-    a fresh process with this environment.
+    Raises:
+        ForkUnavailable: There is no fork server, or its child would differ from a new process
+            with this environment.
+
     """
     path = os.environ.get(SOCKET)
     if not path:
-        there = sys.platform == "linux"
-        raise ForkUnavailable("there is no warm process" if there else "forking is for Linux")
+        possible = sys.platform == "linux"
+        raise ForkUnavailable("there is no fork server" if possible else "forking is for Linux")
     if not os.environ.get(WAIT) and not Path(path).with_name(READY).exists():
-        raise ForkUnavailable("the warm process still imports, or has ended")
+        raise ForkUnavailable("the fork server is still importing, or has ended")
     request = {
         "function": function,
         "argv": argv,
         "environ": dict(environ),
         "folder": str(folder),
         "umask": _umask(),
-        "speaks": speaks,
+        "keep_connection": keep_connection,
     }
-    with ExitStack() as failing:  # an interrupt may come anywhere; then nobody is left waiting
+    with ExitStack() as failing:  # an interrupt can come at any time; then the connection closes
         connection = failing.enter_context(socket.socket(socket.AF_UNIX))
         try:
             connection.connect(path)
             socket.send_fds(connection, [b"\n"], streams)
             connection.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:
-            why = _last_line(path) or error
-            raise ForkUnavailable(f"the warm process cannot be reached: {why}") from None
+            why = _last_log_line(path) or error
+            raise ForkUnavailable(f"the fork server can't be reached: {why}") from None
         process = Process(connection, argv)
         failing.pop_all()
         return process
 
 
-def _last_line(path: str) -> str:
-    """What a warm process that could not start has said at last."""
+def _last_log_line(path: str) -> str:
+    """Return the last line of the fork server's log, or "" if there is none."""
     try:
         return Path(path).with_name("log").read_text(errors="replace").splitlines()[-1]
     except (OSError, IndexError):
@@ -131,7 +140,7 @@ def _last_line(path: str) -> str:
 
 
 def _umask() -> int:
-    """Which rights new files do not get; os.umask() can only tell by changing it."""
+    """Return the umask without changing it, which os.umask() can't do."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("Umask:")[2].split()[0], 8)
 
@@ -144,25 +153,36 @@ def run(
     folder: Path,
     stdout: int | None = None,
 ) -> tuple[int, str]:
-    """Run a function in a process of its own: the exit code, and what it printed.
+    """Fork a process that calls a function, and wait for its end.
 
-    Both streams are one, as with `stderr=subprocess.STDOUT`, unless the descriptor `stdout`
-    takes one of them. Raises NotWarm as `fork` does.
+    Args:
+        function: The function, as "package.module:name".
+        argv: The process's sys.argv.
+        environ: Its environment.
+        folder: Its working directory.
+        stdout: A descriptor for its stdout. By default stdout and stderr are one stream.
+
+    Returns:
+        The exit code and the output.
+
+    Raises:
+        ForkUnavailable: For the same reasons as in `fork`.
+
     """
-    out, into = os.pipe()
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    reading, writing = os.pipe()
+    null = os.open(os.devnull, os.O_RDONLY)
     process = None
-    with os.fdopen(out, encoding="utf-8", errors="replace") as printed:
+    with os.fdopen(reading, encoding="utf-8", errors="replace") as output:
         try:
             try:
-                streams = [nothing, into if stdout is None else stdout, into]
+                streams = [null, writing if stdout is None else stdout, writing]
                 process = fork(function, argv, streams=streams, environ=environ, folder=folder)
             finally:
-                os.close(nothing)
-                os.close(into)
-            text = printed.read()
+                os.close(null)
+                os.close(writing)
+            text = output.read()
             return process.wait(), text
-        except BaseException:  # an interrupt, most of all; subprocess.run does the same
+        except BaseException:  # mostly KeyboardInterrupt; subprocess.run does the same
             if process:
                 process.abandon()
             raise

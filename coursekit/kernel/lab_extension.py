@@ -1,6 +1,6 @@
-"""An extension of Jupyter's server: the warm process imports while the browser still loads.
+"""An extension of Jupyter's server: the fork server imports while the browser is loading.
 
-It is switched on by --ServerApp.jpserver_extensions=coursekit.kernel.lab_extension=True.
+Turn it on with --ServerApp.jpserver_extensions=coursekit.kernel.lab_extension=True.
 """
 
 from __future__ import annotations

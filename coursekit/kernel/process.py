@@ -1,4 +1,4 @@
-"""A process that was forked by the warm one, handled as `subprocess.Popen` handles its own."""
+"""A process forked by the fork server, with the interface of `subprocess.Popen`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import socket
 import subprocess
 from typing import Any
 
-FORK_TIMEOUT = 60  # seconds that the warm process may take to import and to fork
+FORK_TIMEOUT = 60  # seconds in which the fork server has to import and fork
 
 
 class ForkUnavailable(RuntimeError):
-    """No process was forked; the message says why. A usual one does the same."""
+    """No process was forked; the message says why. Start a default process instead."""
 
 
 class Process:
-    """A child of the warm process. It is killed when this object and its connection go.
+    """A child of the fork server. It's killed when this object is garbage-collected.
 
-    pid, returncode, poll(), wait(), send_signal(), kill(), terminate() are Popen's.
+    pid, returncode, poll(), wait(), send_signal(), kill() and terminate() work as in Popen.
     """
 
     stdin = stdout = stderr = None
@@ -34,52 +34,57 @@ class Process:
         try:
             self._read, fds, _, _ = socket.recv_fds(connection, 4096, 1)
         except OSError as error:
-            raise ForkUnavailable(f"the warm process does not answer: {error}") from None
-        hello = self._next()
+            raise ForkUnavailable(f"the fork server doesn't respond: {error}") from None
+        hello = self._next_message()
         if "pid" not in hello:
-            raise ForkUnavailable(hello.get("refused", f"the warm process has ended {hello}"))
+            raise ForkUnavailable(hello.get("refused", "the fork server has ended"))
         self.pid: int = hello["pid"]
         (self._pidfd,) = fds
 
-    def listen(self) -> dict[str, Any]:
-        """Wait for the next message from the process, or for its end."""
+    def receive(self) -> dict[str, Any]:
+        """Wait for the process's next message, or for its end."""
         self.connection.settimeout(None)
-        message = self._next()
+        message = self._next_message()
         if "ready" not in message and self.returncode is None:
-            # Without a message the warm process is gone, and has taken this one with it.
+            # Without a message the fork server has ended, and its children with it.
             self._close(message.get("ended", -signal.SIGKILL))
         return message
 
     def poll(self) -> int | None:
-        """The exit code; None while it runs."""
-        while self.returncode is None and self.has_news():
-            self.listen()
+        """Return the exit code, or None while the process is running."""
+        while self.returncode is None and self.has_message():
+            self.receive()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end; the exit code. Raises subprocess.TimeoutExpired."""
+        """Wait for the end of the process and return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: It's still running after `timeout` seconds.
+
+        """
         while self.returncode is None:
-            if not self.has_news(timeout):
+            if not self.has_message(timeout):
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            self.listen()
+            self.receive()
         return self.returncode
 
-    async def ended(self) -> None:
-        """Wait for the end without blocking the event loop."""
+    async def wait_async(self) -> None:
+        """Wait for the end of the process without blocking the event loop."""
         if self.poll() is not None:
             return
-        news, watched = asyncio.Event(), os.dup(self._pidfd)  # somebody may poll meanwhile
+        ended, watched = asyncio.Event(), os.dup(self._pidfd)  # poll() may close the first
         loop = asyncio.get_running_loop()
-        loop.add_reader(watched, news.set)
+        loop.add_reader(watched, ended.set)
         try:
-            await news.wait()
+            await ended.wait()
         finally:
             loop.remove_reader(watched)
             os.close(watched)
         self.wait()
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to this process, never to another that got its number."""
+        """Send a signal to this process, never to a later one with the same number."""
         if self.poll() is None:
             signal.pidfd_send_signal(self._pidfd, number)
 
@@ -92,19 +97,19 @@ class Process:
         self.send_signal(signal.SIGTERM)
 
     def abandon(self) -> None:
-        """Have the warm process kill it, and all that it has started in its session."""
+        """Close the connection: the fork server then kills the process and its session."""
         if self.returncode is None:
             self._close(-signal.SIGKILL)
 
-    def has_news(self, timeout: float | None = 0) -> bool:
-        """Whether there is something to listen to, within so many seconds."""
-        watch = select.poll()  # select() would fail once a process has a thousand files open
+    def has_message(self, timeout: float | None = 0) -> bool:
+        """Wait up to `timeout` seconds; return whether a message, or the end, has arrived."""
+        watch = select.poll()  # select() fails if the process has more than 1024 open files
         watch.register(self.connection, select.POLLIN)
         milliseconds = None if timeout is None else 1000 * timeout
         return b"\n" in self._read or bool(watch.poll(milliseconds))
 
-    def _next(self) -> dict[str, Any]:
-        """The next message; empty when there will be none any more."""
+    def _next_message(self) -> dict[str, Any]:
+        """Return the next message, or {} once the connection is closed."""
         while b"\n" not in self._read:
             try:
                 more = self.connection.recv(4096)

@@ -1,8 +1,7 @@
-"""Kernels from the warm process, for whatever starts kernels by jupyter_client.
+"""Fork kernels from the fork server, for every program that starts kernels with jupyter_client.
 
-It is switched on by JUPYTER_DEFAULT_PROVISIONER_NAME=fork, for kernels whose specification
-names no provisioner. Where a warm kernel would not be the same as the usual one, the usual
-one starts.
+Turn it on with JUPYTER_DEFAULT_PROVISIONER_NAME=fork. It applies to kernels whose kernelspec names
+no provisioner. If a forked kernel would differ from the default one, the default one starts.
 """
 
 from __future__ import annotations
@@ -21,22 +20,31 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from coursekit.kernel import fork_server
 from coursekit.kernel.process import ForkUnavailable, Process
 
-KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "independent", "extra_arguments", "kernel_id"}
+SUPPORTED_OPTIONS = {
+    "env",
+    "cwd",
+    "stdin",
+    "stdout",
+    "stderr",
+    "independent",
+    "extra_arguments",
+    "kernel_id",
+}
 LAUNCHER = ["-m", "ipykernel_launcher"]
-STARTUP_TIMEOUT = 2  # seconds in which a kernel has begun to listen
+LISTEN_TIMEOUT = 2  # seconds to wait until a forked kernel listens; then the caller waits
 
 
 class ForkProvisioner(LocalProvisioner):
-    """What LocalProvisioner does, except that the process is forked and not started."""
+    """LocalProvisioner, except that it forks the kernel's process from the fork server."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """Start the kernel's process; it listens when this returns."""
+        """Start the kernel's process, and return once it listens."""
         loop = asyncio.get_running_loop()
         try:
-            # The warm process may have to import first; meanwhile the loop serves others.
-            process = await loop.run_in_executor(None, _forked, cmd, kwargs)
+            # In a thread: the fork server may still be importing, and the event loop must go on.
+            process = await loop.run_in_executor(None, _fork_kernel, cmd, kwargs)
         except ForkUnavailable as reason:
-            self.log.info("The usual kernel starts, because %s", reason)
+            self.log.info("The default kernel starts, because %s", reason)
             return await super().launch_kernel(cmd, **kwargs)
         self.process: Any = process
         self.pid = self.pgid = process.pid
@@ -44,21 +52,21 @@ class ForkProvisioner(LocalProvisioner):
         return self.connection_info
 
     async def kill(self, restart: bool = False) -> None:
-        """Kill the process, and wait until it has gone: whoever looks next need not wait."""
+        """Kill the process and wait for its end, so that the next check sees it ended."""
         process = self.process
         await super().kill(restart)
         if isinstance(process, Process):
-            await process.ended()
+            await process.wait_async()
 
 
-def _forked(cmd: list[str], kwargs: dict[str, Any]) -> Process:
+def _fork_kernel(cmd: list[str], kwargs: dict[str, Any]) -> Process:
     if cmd[0] != sys.executable or cmd[1:3] != LAUNCHER:
-        raise ForkUnavailable("it is not the IPython kernel of this interpreter")
-    if kwargs.get("independent") or kwargs.keys() - KNOWN:
-        raise ForkUnavailable("it was asked for in an unusual way")
+        raise ForkUnavailable("it isn't this interpreter's IPython kernel")
+    if kwargs.get("independent") or kwargs.keys() - SUPPORTED_OPTIONS:
+        raise ForkUnavailable("it was requested with unsupported options")
     folder = Path(kwargs.get("cwd") or Path.cwd())
     if not folder.is_dir():
-        raise ForkUnavailable("its working directory does not exist")
+        raise ForkUnavailable("its working directory doesn't exist")
     fork_server.start()
     with ExitStack() as stack:
         process = fork_server.fork(
@@ -67,37 +75,37 @@ def _forked(cmd: list[str], kwargs: dict[str, Any]) -> Process:
             streams=_streams(kwargs, stack),
             environ=kwargs.get("env") or os.environ,
             folder=folder,
-            speaks=True,
+            keep_connection=True,
         )
-    # Its sockets are open, or it has ended, or hangs: whoever waits for it sees that.
-    if process.has_news(STARTUP_TIMEOUT):
-        process.listen()
+    # Now its sockets are open. If not, it has ended or hangs, and the client reports that.
+    if process.has_message(LISTEN_TIMEOUT):
+        process.receive()
     return process
 
 
 def _streams(kwargs: dict[str, Any], stack: ExitStack) -> list[int]:
-    """The descriptors that a usual kernel would get."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    stack.callback(os.close, nothing)
-    usual = {"stdin": nothing, "stdout": 1, "stderr": 2}
-    return [_stream(kwargs.get(name), usual[name], nothing) for name in usual]
+    """Return the descriptors that a default kernel would get."""
+    null = os.open(os.devnull, os.O_RDWR)
+    stack.callback(os.close, null)
+    inherited = {"stdin": null, "stdout": 1, "stderr": 2}
+    return [_stream(kwargs.get(name), inherited[name], null) for name in inherited]
 
 
-def _stream(wanted: int | IO[Any] | None, usual: int, nothing: int) -> int:
+def _stream(wanted: int | IO[Any] | None, inherited: int, null: int) -> int:
     if wanted in (subprocess.PIPE, subprocess.STDOUT):
-        raise ForkUnavailable("its output is asked for through a pipe")
+        raise ForkUnavailable("its output goes into a pipe")
     if wanted is None or wanted == subprocess.DEVNULL:
-        return usual if wanted is None else nothing
+        return inherited if wanted is None else null
     return wanted if isinstance(wanted, int) else wanted.fileno()
 
 
 def serve(connection: socket.socket) -> None:
-    """In the child: be the kernel that `python -m ipykernel_launcher` is."""
+    """Run the kernel in the forked child, as `python -m ipykernel_launcher` does."""
     import ipykernel_launcher
     from ipykernel.kernelapp import IPKernelApp
 
     sys.argv[0] = str(ipykernel_launcher.__file__)
-    os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")  # debugpy does, when it is imported
+    os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")  # as debugpy does when it's imported
     application: Any = IPKernelApp.instance()
     application.initialize()
     connection.sendall(b'{"ready": true}\n')

@@ -1,8 +1,8 @@
-"""The warm process: it imports, then forks a child for each request, and watches them.
+"""The fork server's process, a zygote: it imports, forks a child per request, and monitors them.
 
-`warm.start` runs it, with a descriptor, the owner's pid, and modules. A request is one line
-of JSON on a connection of its own, the child's standard streams beside it. Back come a line
-from the child, and one that tells how it has ended.
+`fork_server.start` runs it with the listener's descriptor, the owner's pid and the modules' names.
+A request is one line of JSON on its own connection, sent with the child's standard streams. The
+replies on it are a line from the child with its pid, and a line with its exit code at the end.
 """
 
 from __future__ import annotations
@@ -25,16 +25,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from coursekit.kernel.request import DEFAULTS, READY, apply_request, at_start, prepare_streams
+from coursekit.kernel.request import (
+    DEFAULTS,
+    READY,
+    apply_request,
+    prepare_streams,
+    startup_variables,
+)
 
 Task = Callable[[], object]
 
-STREAMS = 3  # stdin, stdout, stderr
-REQUEST_TIMEOUT = 5  # seconds that a request may take to arrive
-POLL_INTERVAL = 1.0  # seconds between two looks at whether the owner lives
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
-# What a notebook's kernel imports by itself when it starts.
-KERNEL = (
+STREAM_COUNT = 3  # stdin, stdout, stderr
+REQUEST_TIMEOUT = 5  # seconds in which a request has to arrive
+POLL_INTERVAL = 1.0  # seconds between two checks that the owner is alive
+PR_SET_PDEATHSIG = 1  # prctl(): the signal to get when the parent ends
+# Modules that every kernel imports when it starts.
+KERNEL_MODULES = (
     *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "pdb", "psutil"),
     *("faulthandler", "sqlite3", "tornado.platform.asyncio"),
     *("IPython.core.completerlib", "IPython.core.oinspect", "IPython.core.pylabtools"),
@@ -43,18 +49,18 @@ KERNEL = (
 
 
 class Zygote:
-    """A single thread that accepts requests and tells how the children ended."""
+    """The fork server's loop, in one thread: accept requests, fork, report exit codes."""
 
     def __init__(self, listener: socket.socket, environ: dict[str, str], owner: int) -> None:
         self.listener, self.environ, self.owner = listener, environ, owner
-        self.libc, self.pid, self.sources = ctypes.CDLL(None), os.getpid(), sources()
+        self.libc, self.pid, self.sources = ctypes.CDLL(None), os.getpid(), loaded_files()
         self.children: dict[int, tuple[int, socket.socket]] = {}  # pidfd, connection
         self.events = selectors.DefaultSelector()
         self.events.register(listener, selectors.EVENT_READ, self.accept)
-        self.events.register(0, selectors.EVENT_READ, self.end)  # it closes with the owner
+        self.events.register(0, selectors.EVENT_READ, self.end)  # stdin closes when the owner ends
 
     def serve(self) -> Task:
-        """Serve until the owner ends. In a child, return what it is to do."""
+        """Serve until the owner ends. In a forked child, return its task."""
         while True:
             if os.getppid() != self.owner:
                 self.end()
@@ -64,17 +70,17 @@ class Zygote:
                     return task
 
     def accept(self) -> Task | None:
-        """Take a request and fork for it. In the child, return its task."""
+        """Receive a request and fork a child for it. In the child, return its task."""
         try:
             connection, _ = self.listener.accept()
-        except OSError:  # too many files are open; whoever asks has to wait
+        except OSError:  # too many open files; the request waits
             return None
         streams: list[int] = []
         try:
             request = self.receive(connection, streams)
             pid = self.fork(connection) if request else None
             if pid == 0:
-                return self.become(request, streams, connection)
+                return self.prepare_child(request, streams, connection)
         finally:
             for each in streams:
                 os.close(each)
@@ -85,9 +91,9 @@ class Zygote:
         return None
 
     def fork(self, connection: socket.socket) -> int | None:
-        """Fork, or refuse where the system allows no more processes."""
+        """Fork, or refuse if the system allows no more processes."""
         for flush in (sys.stdout.flush, sys.stderr.flush, partial(self.libc.fflush, None)):
-            flush()  # or each child would write it, too
+            flush()  # otherwise each child would write it again
         try:
             return os.fork()
         except OSError as error:
@@ -96,42 +102,44 @@ class Zygote:
             return None
 
     def receive(self, connection: socket.socket, streams: list[int]) -> dict[str, Any]:
-        """The request, its streams into the list; empty when it was refused, or broken off."""
+        """Receive a request and add its descriptors to `streams`; return {} if it's refused."""
         connection.settimeout(REQUEST_TIMEOUT)
         try:
-            streams += socket.recv_fds(connection, 1, STREAMS)[1]
+            streams += socket.recv_fds(connection, 1, STREAM_COUNT)[1]
             with connection.makefile() as file:
                 request: dict[str, Any] = json.loads(file.readline())
             why = self.refusal(request)
             if why:
                 send(connection, refused=why)
-        except (OSError, ValueError):  # whoever asked has gone
+        except (OSError, ValueError):  # the requester has ended
             return {}
         return {} if why else request
 
     def watch(self, pid: int, connection: socket.socket) -> None:
-        """Be told when a child has ended, or whoever asked for it."""
+        """Monitor a child and its connection, for the end of the child or of its requester."""
         pidfd = os.pidfd_open(pid)
         self.children[pid] = pidfd, connection
-        self.events.register(pidfd, selectors.EVENT_READ, partial(self.ended, pid))
-        self.events.register(connection, selectors.EVENT_READ, partial(self.forsaken, pid))
+        self.events.register(pidfd, selectors.EVENT_READ, partial(self.report_end, pid))
+        self.events.register(connection, selectors.EVENT_READ, partial(self.kill_session, pid))
 
     def refusal(self, request: dict[str, Any]) -> str:
-        """Why a child would be another one than a fresh process; empty when it would not."""
+        """Return why a child would differ from a new process, or "" if it wouldn't."""
         threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208
         if threads > 1:
-            return f"the warm process has {threads} threads"
-        different = at_start(request["environ"]).items() ^ at_start(self.environ).items()
+            return f"the fork server has {threads} threads"
+        different = (
+            startup_variables(request["environ"]).items() ^ startup_variables(self.environ).items()
+        )
         names = [name for name, _ in different]
-        names += [file for file, then in self.sources.items() if written(file) != then]
-        return f"{min(names)} is not what it was" if names else ""
+        names += [file for file, then in self.sources.items() if modified(file) != then]
+        return f"{min(names)} has changed" if names else ""
 
-    def become(
+    def prepare_child(
         self, request: dict[str, Any], streams: list[int], connection: socket.socket
     ) -> Task:
-        """In the child: be the process that was asked for, and say so."""
-        self.libc.prctl(DIE_WITH_PARENT, signal.SIGKILL)
-        if os.getppid() != self.pid:  # it has gone before
+        """In the child: apply the request, send the pid, and return the task."""
+        self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self.pid:  # it ended before the call
             os._exit(1)
         os.setsid()
         for number, stream in enumerate(streams):
@@ -139,17 +147,17 @@ class Zygote:
         self.close()
         apply_request(request)
         pidfd = os.pidfd_open(os.getpid())
-        socket.send_fds(connection, [encoded(pid=os.getpid())], [pidfd])
+        socket.send_fds(connection, [encode(pid=os.getpid())], [pidfd])
         os.close(pidfd)
         module, _, name = request["function"].partition(":")
         task: Callable[..., object] = getattr(import_module(module), name)
-        if request["speaks"]:  # it has more to say, and closes the connection
+        if request["keep_connection"]:  # the task sends more, then closes it
             return partial(task, connection)
         connection.close()
         return task
 
-    def ended(self, pid: int) -> None:
-        """Tell how a child has ended."""
+    def report_end(self, pid: int) -> None:
+        """Send a child's exit code to its requester."""
         pidfd, connection = self.children.pop(pid)
         self.events.unregister(pidfd)
         with suppress(KeyError):
@@ -160,9 +168,9 @@ class Zygote:
             send(connection, ended=code)
         connection.close()
 
-    def forsaken(self, pid: int) -> None:
-        """Whoever asked for a child has gone: end it, and what it has started."""
-        if pid not in self.children:  # it has ended at the same moment
+    def kill_session(self, pid: int) -> None:
+        """Kill a child and its session, because its requester has ended."""
+        if pid not in self.children:  # it has just ended
             return
         with suppress(KeyError):
             self.events.unregister(self.children[pid][1])
@@ -170,7 +178,7 @@ class Zygote:
             os.killpg(pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Close what is the warm process's own."""
+        """Close the fork server's descriptors."""
         self.events.close()
         self.listener.close()
         for pidfd, connection in self.children.values():
@@ -178,66 +186,66 @@ class Zygote:
             connection.close()
 
     def end(self) -> None:
-        """The owner has gone: so do all that were started for it."""
+        """Kill all children and exit, because the owner has ended."""
         for pid in self.children:
-            self.forsaken(pid)
+            self.kill_session(pid)
         shutil.rmtree(Path(self.listener.getsockname()).parent, ignore_errors=True)
         os._exit(0)
 
 
-def sources() -> dict[str, int]:
-    """The files of what is loaded, except Python's own, and when they were written."""
+def loaded_files() -> dict[str, int]:
+    """Return the files of all loaded modules, except Python's own, with modification times."""
     found = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if file and name.partition(".")[0] not in sys.stdlib_module_names:
-            found[file] = written(file)
+            found[file] = modified(file)
     return found
 
 
-def written(file: str) -> int:
-    """When a file was written, in nanoseconds; 0 when there is none."""
+def modified(file: str) -> int:
+    """Return a file's modification time in nanoseconds, or 0 if it doesn't exist."""
     try:
         return os.stat(file).st_mtime_ns  # noqa: PTH116  Path.stat takes twice as long
     except OSError:
         return 0
 
 
-def encoded(**message: object) -> bytes:
-    """Return a message as it is sent."""
+def encode(**message: object) -> bytes:
+    """Return a message as one line of JSON."""
     return json.dumps(message).encode() + b"\n"
 
 
 def send(connection: socket.socket, **message: object) -> None:
     """Send a message."""
-    connection.sendall(encoded(**message))
+    connection.sendall(encode(**message))
 
 
 def load(modules: list[str]) -> None:
-    """Import what children will use, and leave no thread behind."""
+    """Import the modules that children will use, and leave no thread running."""
     os.environ.update(DEFAULTS | os.environ)
-    # ipykernel takes it for its parent when it is imported, and ends when that one has gone.
+    # On import ipykernel reads its parent's pid from here, and ends when that process ends.
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
-    for module in (*KERNEL, *modules):
-        with suppress(Exception, SystemExit):  # a child that needs it will say so
+    for module in (*KERNEL_MODULES, *modules):
+        with suppress(Exception, SystemExit):  # a child that needs it will report the error
             import_module(module)
-    # OpenBLAS stops its threads at a fork, and starts them when it needs them again.
+    # OpenBLAS stops its threads at a fork, and starts them again when it needs them.
     if (pid := os.fork()) == 0:
         os._exit(0)
     os.waitpid(pid, 0)
     gc.collect()
-    gc.freeze()  # what is never looked at again is never copied either
+    gc.freeze()  # the garbage collector leaves these pages alone, so children share them
 
 
-def leave(end: object) -> NoReturn:
-    """End a child as sys.exit does, except that nothing is taken apart that is gone anyway.
+def exit_child(end: object) -> NoReturn:
+    """End a child as sys.exit does, but without tearing down the interpreter.
 
-    Taking apart what was imported takes longer than many a task.
+    With many modules imported, the teardown takes longer than many a task.
     """
     code = end if isinstance(end, int) else 0 if end is None else 1
     if not isinstance(end, int | None):
         print(end, file=sys.stderr)
-    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for non-daemon threads
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
@@ -246,7 +254,7 @@ def leave(end: object) -> NoReturn:
 
 
 def main() -> None:
-    """Serve as the warm process; in a child, do its task."""
+    """Run the fork server; in a child, run its task."""
     number, owner, *modules = sys.argv[1:]
     environ = dict(os.environ)
     prepare_streams()
@@ -259,4 +267,4 @@ def main() -> None:
         end = task()
     except SystemExit as error:
         end = error.code
-    leave(end)
+    exit_child(end)

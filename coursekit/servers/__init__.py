@@ -1,7 +1,8 @@
-"""Find the PostgreSQL to work with: one small shape, three origins.
+"""Find the PostgreSQL to use, or start one. It has one of three origins.
 
-`find()` decides: TUTORIAL_POSTGRES when it is set, else the server that DATABASE_* names,
-else the embedded one. A server that was named and fails is an error, never replaced.
+`find()` chooses: the origin in TUTORIAL_POSTGRES if it's set, otherwise the server that DATABASE_*
+names, otherwise the embedded one. If the chosen server fails, that's an error: no other server
+takes its place.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ __all__ = ["Server", "find", "running", "stop"]
 
 
 def find(settings: Settings | None = None) -> Server:
-    """The server to use, started when it is the kit's own and does not run.
+    """Return the server to use; start it first if it's the kit's own and isn't running.
 
-    Raises SettingsError or ServerError, with a paragraph that says what to do.
+    Raises:
+        SettingsError: A setting is missing, incomplete or invalid.
+        ServerError: The server can't be started or doesn't respond.
+
     """
     server = _locate(settings or read_settings(), start=True)
     assert server is not None
@@ -24,17 +28,25 @@ def find(settings: Settings | None = None) -> Server:
 
 
 def running(settings: Settings | None = None) -> Server | None:
-    """The server to use if it runs; starts nothing."""
+    """Return the server to use, or None if it isn't running; start nothing."""
     return _locate(settings or read_settings(), start=False)
 
 
 def stop(settings: Settings | None = None) -> bool:
-    """Stop the kit's own server, embedded or container; False when none was running."""
+    """Stop the kit's own server, embedded or container.
+
+    Returns:
+        Whether a server was running.
+
+    Raises:
+        ServerError: The server is an external one, or it doesn't stop.
+
+    """
     settings = settings or read_settings()
     origin = origin_of(settings)
     if origin == "external":
         raise ServerError(
-            "The server of DATABASE_* is not the kit's.",
+            "DATABASE_* names an external server.",
             "The kit stops only what it started.",
             "Stop it with its own tools.",
         )
@@ -48,12 +60,12 @@ def stop(settings: Settings | None = None) -> bool:
 
 
 def origin_of(settings: Settings) -> str:
-    """Which origin the settings ask for."""
+    """Return the origin that the settings ask for."""
     return settings.postgres or ("external" if settings.url else "embedded")
 
 
 def _locate(settings: Settings, start: bool) -> Server | None:
-    # Each origin is imported when it is asked for: Docker's client alone costs half a second.
+    # Each origin is imported only when it's needed: Docker's client alone takes half a second.
     origin = origin_of(settings)
     if origin == "external":
         from coursekit.servers import external

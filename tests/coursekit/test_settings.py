@@ -1,4 +1,4 @@
-"""Settings: which server is meant, and what is refused."""
+"""Settings: how they're read, and which values are refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coursekit.course.workspace import identity
-from coursekit.settings import ROOT, read_settings
+from coursekit.settings import ROOT, default_kernels, read_settings
 from tutorial_lib.errors import SettingsError
 
 PARTS = {
@@ -21,14 +21,14 @@ NOWHERE = Path("no-such.env")
 
 
 def shown(environ: dict[str, str], dotenv: Path = NOWHERE) -> str:
-    """The whole URL that an environment gives, password included."""
+    """Return the URL from an environment, including the password."""
     url = read_settings(environ, dotenv).url
     assert url is not None
     return url.render_as_string(hide_password=False)
 
 
 def refused(environ: dict[str, str]) -> str:
-    """The message for an environment that cannot be used; never with the password in it."""
+    """Return the message for an invalid environment; it never shows the password."""
     with pytest.raises(SettingsError) as caught:
         read_settings(environ, NOWHERE)
     assert "canary" not in str(caught.value)
@@ -51,7 +51,7 @@ def test_every_character_of_a_password_survives() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
-def test_the_usual_schemes_all_mean_psycopg2(scheme: str) -> None:
+def test_all_common_schemes_mean_psycopg2(scheme: str) -> None:
     url = f"{scheme}://ann:p%40ss@db.example:5433/shop?sslmode=require"
     expected = "postgresql+psycopg2://ann:p%40ss@db.example:5433/shop?sslmode=require"
     assert shown({"DATABASE_URL": url}) == expected
@@ -81,13 +81,13 @@ def test_the_file_alone_is_enough(tmp_path: Path) -> None:
     assert shown({}, dotenv) == "postgresql+psycopg2://file:x@file/file"
 
 
-def test_an_empty_password_may_be_meant() -> None:
+def test_an_empty_password_is_allowed() -> None:
     assert shown({**PARTS, "DATABASE_PASSWORD": ""}) == (
         "postgresql+psycopg2://ann:@db.example:5433/shop"
     )
 
 
-def test_a_part_set_names_all_that_is_missing() -> None:
+def test_an_incomplete_set_names_all_missing_variables() -> None:
     assert refused({"DATABASE_HOST": "db.example", "DATABASE_PASSWORD": "canary"}) == (
         "DATABASE_HOST and DATABASE_PASSWORD are set, "
         "but DATABASE_PORT and DATABASE_USERNAME and DATABASE_NAME are not. "
@@ -97,7 +97,7 @@ def test_a_part_set_names_all_that_is_missing() -> None:
 
 
 @pytest.mark.parametrize("port", ["5432x", "0", "65536", "-1", "٣"])
-def test_a_port_is_a_number_of_a_port(port: str) -> None:
+def test_an_invalid_port_is_refused(port: str) -> None:
     assert refused({**PARTS, "DATABASE_PORT": port}) == (
         f"DATABASE_PORT is {port!r}. A port is a number from 1 to 65535. "
         "PostgreSQL's usual port is 5432."
@@ -117,7 +117,7 @@ def test_a_port_is_a_number_of_a_port(port: str) -> None:
         ("postgresql://ann:canary@h", "names no database"),
     ],
 )
-def test_a_url_that_cannot_work_is_refused_with_the_form_that_does(url: str, what: str) -> None:
+def test_an_invalid_url_is_refused_with_the_right_form(url: str, what: str) -> None:
     message = refused({"DATABASE_URL": url})
     assert message.startswith(f"DATABASE_URL {what}")
     assert (
@@ -125,12 +125,55 @@ def test_a_url_that_cannot_work_is_refused_with_the_form_that_does(url: str, wha
     )
 
 
-def test_an_unknown_origin_is_refused_with_those_there_are() -> None:
+def test_an_unknown_origin_is_refused_with_a_list_of_the_known_ones() -> None:
     assert refused({"TUTORIAL_POSTGRES": "docker"}) == (
         "TUTORIAL_POSTGRES is 'docker'. "
         "It names where PostgreSQL comes from: embedded, external, container. "
-        "Set it to one of these, or leave it out."
+        "Set it to one of these, or unset it."
     )
+
+
+def test_an_unknown_kind_of_kernel_is_refused() -> None:
+    message = (
+        "TUTORIAL_KERNEL is 'warm'. It names how a notebook's kernel starts: forked, default. "
+        "Set it to one of these, or unset it."
+    )
+    assert refused({"TUTORIAL_KERNEL": "warm"}) == message
+    with pytest.raises(SettingsError) as caught:
+        default_kernels({"TUTORIAL_KERNEL": "warm"}, NOWHERE)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [("TUTORIAL_POSTGRES", "own", "external"), ("TUTORIAL_KERNEL", "usual", "default")],
+)
+@pytest.mark.parametrize("source", ["environment", ".env"])
+def test_a_renamed_value_is_refused_with_its_new_name(
+    tmp_path: Path, source: str, name: str, old: str, new: str
+) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"{name}={old}\n" if source == ".env" else "")
+    with pytest.raises(SettingsError) as caught:
+        read_settings({name: old} if source == "environment" else {}, dotenv)
+    assert str(caught.value) == (
+        f"{name} is {old!r}, which is called {new!r} now. The course's settings were renamed. "
+        f"Set {name}={new}, in the environment or in `.env`."
+    )
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", False), ("forked", False), ("default", True)])
+def test_the_kind_of_kernel_is_a_setting(tmp_path: Path, value: str, expected: bool) -> None:
+    (tmp_path / ".env").write_text(f"TUTORIAL_KERNEL={value}\n")
+    environ = {"TUTORIAL_KERNEL": value}
+    assert read_settings(environ, NOWHERE).kernel == (value or None)
+    assert default_kernels(environ, NOWHERE) is expected
+    assert default_kernels({}, tmp_path / ".env") is expected
+
+
+def test_the_kind_of_kernel_needs_no_other_setting() -> None:
+    environ = {"TUTORIAL_KERNEL": "default", "DATABASE_HOST": "db.example"}
+    assert default_kernels(environ, NOWHERE) is True
 
 
 def test_settings_never_show_the_password() -> None:
@@ -138,7 +181,7 @@ def test_settings_never_show_the_password() -> None:
     assert "canary" not in f"{settings!r} {settings}"
 
 
-def test_the_workspace_lies_in_the_clone_and_the_data_does_not() -> None:
+def test_the_workspace_is_in_the_clone_and_the_data_is_not() -> None:
     settings = read_settings({}, NOWHERE)
     assert settings.workspace == ROOT / "workspace"
     assert ROOT not in settings.data.parents
@@ -154,7 +197,7 @@ def test_two_workspaces_never_share_database_names(tmp_path: Path) -> None:
     assert identity(tmp_path / "a") == identity(tmp_path / "a")
 
 
-def test_a_relative_folder_is_meant_from_the_clone(
+def test_a_relative_folder_starts_at_the_clone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -162,12 +205,12 @@ def test_a_relative_folder_is_meant_from_the_clone(
 
 
 @pytest.mark.parametrize("origin", ["embedded", "container"])
-def test_an_address_that_is_not_used_is_not_read(origin: str) -> None:
+def test_a_url_that_is_not_used_is_not_read(origin: str) -> None:
     environ = {"DATABASE_URL": "mysql://ann@h/d", "TUTORIAL_POSTGRES": origin}
     assert read_settings(environ, NOWHERE).url is None
 
 
 @pytest.mark.parametrize("query", ["password=canary", "dbname=other", "host=a&host=b", "user=bob"])
-def test_what_belongs_before_the_question_mark_is_refused_behind_it(query: str) -> None:
+def test_a_query_string_with_a_user_password_or_database_is_refused(query: str) -> None:
     message = refused({"DATABASE_URL": f"postgresql://ann@h/d?{query}"})
     assert message.startswith("DATABASE_URL holds user, password, port or database")

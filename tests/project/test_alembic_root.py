@@ -49,14 +49,14 @@ def schema(engine: Engine) -> list[tuple[str, str, str]]:
         return [(row[0], row[1], row[2]) for row in connection.execute(text(query))]
 
 
-def test_upgrade_makes_the_tables_of_the_models(own: URL, engine: Engine) -> None:
+def test_upgrade_makes_the_tables_of_the_models(external: URL, engine: Engine) -> None:
     worked("upgrade", "head")
     tables = sorted(inspect(engine).get_table_names())
     assert tables == ["alembic_version", "carts", "orders", "users"]
     assert "No new upgrade operations detected" in worked("check")
 
 
-def test_a_round_trip_ends_where_it_began(own: URL, engine: Engine) -> None:
+def test_a_round_trip_ends_where_it_began(external: URL, engine: Engine) -> None:
     worked("upgrade", "head")
     before = schema(engine)
     worked("downgrade", "base")
@@ -65,7 +65,7 @@ def test_a_round_trip_ends_where_it_began(own: URL, engine: Engine) -> None:
     assert schema(engine) == before
 
 
-def test_check_fails_when_the_database_has_drifted(own: URL, engine: Engine) -> None:
+def test_check_fails_when_the_database_has_drifted(external: URL, engine: Engine) -> None:
     worked("upgrade", "head")
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE users ALTER name TYPE varchar(80)"))
@@ -74,7 +74,7 @@ def test_check_fails_when_the_database_has_drifted(own: URL, engine: Engine) -> 
     assert "New upgrade operations detected" in done.stdout
 
 
-def test_offline_sql_is_whole_and_makes_the_same_schema(own: URL, engine: Engine) -> None:
+def test_offline_sql_is_whole_and_makes_the_same_schema(external: URL, engine: Engine) -> None:
     sql = worked("upgrade", "head", "--sql")
     with engine.connect() as connection:
         connection.connection.cursor().execute(sql)
@@ -100,14 +100,14 @@ def test_the_embedded_server_is_started_for_it(tmp_path: Path) -> None:
         EmbeddedServer(home).remove()
 
 
-def test_a_password_of_special_characters_is_no_trouble(own: URL, engine: Engine) -> None:
+def test_a_password_of_special_characters_is_no_trouble(external: URL, engine: Engine) -> None:
     password = "p@s:s/w%20#?ü 'x"
     with engine.begin() as connection:
         quoted = password.replace("'", "''")
         connection.execute(text(f"CREATE ROLE alembic_odd LOGIN PASSWORD '{quoted}'"))
         connection.execute(text("GRANT ALL ON SCHEMA public TO alembic_odd"))
     try:
-        odd = own.set(username="alembic_odd", password=password)
+        odd = external.set(username="alembic_odd", password=password)
         done = alembic("upgrade", "head", DATABASE_URL=odd.render_as_string(hide_password=False))
         assert done.returncode == 0, done.stderr
     finally:
@@ -116,7 +116,7 @@ def test_a_password_of_special_characters_is_no_trouble(own: URL, engine: Engine
 
 
 @pytest.mark.slow  # it waits five seconds for the lock
-def test_a_migration_gives_up_when_it_cannot_get_its_lock(own: URL, engine: Engine) -> None:
+def test_a_migration_gives_up_when_it_cannot_get_its_lock(external: URL, engine: Engine) -> None:
     worked("upgrade", "head")
     with engine.connect() as connection:
         connection.execute(text("LOCK TABLE users IN ACCESS SHARE MODE"))
@@ -126,8 +126,8 @@ def test_a_migration_gives_up_when_it_cannot_get_its_lock(own: URL, engine: Engi
     assert "users" in inspect(engine).get_table_names()
 
 
-def test_an_address_that_fails_is_one_line_without_a_traceback(own: URL) -> None:
-    broken = own.set(password="canary").render_as_string(hide_password=False)
+def test_an_address_that_fails_is_one_line_without_a_traceback(external: URL) -> None:
+    broken = external.set(password="canary").render_as_string(hide_password=False)
     done = alembic("current", DATABASE_URL=broken)
     assert done.returncode == 255
     assert done.stdout.startswith("FAILED: The server of DATABASE_*, 127.0.0.1:")
@@ -152,7 +152,7 @@ def test_loggers_that_exist_are_left_alone() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_a_revision_needs_no_class_of_ours(own: URL, tmp_path: Path) -> None:
+def test_a_revision_needs_no_class_of_ours(external: URL, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "alembic", tmp_path / "alembic")
     shutil.copy(ROOT / "alembic.ini", tmp_path)
     for revision in (tmp_path / "alembic" / "versions").glob("*.py"):

@@ -16,10 +16,10 @@ from tutorial_lib.db import make_engine
 
 
 @pytest.fixture
-def migrations(own: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[MigrationContext]:
+def migrations(external: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[MigrationContext]:
     """Its view of the kit's alembic.ini, on a fresh database."""
     monkeypatch.chdir(ROOT)
-    engine = make_engine(own)
+    engine = make_engine(external)
     with runner(Config(config_options={"file": "alembic.ini"}), engine) as context:
         yield context
     engine.dispose()

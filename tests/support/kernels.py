@@ -1,4 +1,4 @@
-"""For tests: kernels of both kinds, what a cell prints, and owners in processes of their own."""
+"""For tests: kernels of both kinds, a cell's output, and owners in other processes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from jupyter_client.provisioning import KernelProvisionerFactory
 
 from coursekit.kernel.client import start_new_kernel
 
-# The name of each kind's provisioner.
+# Each kind's provisioner.
 KINDS = {"default": "local-provisioner", "forked": "fork"}
-PATIENCE = 20  # seconds
+TIMEOUT = 600  # seconds; only a hang takes that long
 
 
 @contextmanager
 def kernels_are(kind: str) -> Iterator[None]:
-    """Inside, whatever starts a kernel in this process starts one of this kind."""
+    """Start all kernels of this process as this kind, inside the block."""
     factory = KernelProvisionerFactory.instance()
     before, factory.default_provisioner_name = factory.default_provisioner_name, KINDS[kind]
     try:
@@ -36,11 +36,11 @@ def kernels_are(kind: str) -> Iterator[None]:
 
 
 class Kernel:
-    """A kernel and a client, ended with the `with` block. `kind` is what has started."""
+    """A kernel and a client, which end with the `with` block."""
 
     def __init__(self, kind: str, **options: Any) -> None:
         with kernels_are(kind):
-            self.manager, self.client = start_new_kernel(PATIENCE, **options)
+            self.manager, self.client = start_new_kernel(TIMEOUT, **options)
 
     def __enter__(self) -> Kernel:
         return self
@@ -58,32 +58,32 @@ class Kernel:
         return "default" if isinstance(self.process, subprocess.Popen) else "forked"
 
     def run(self, code: str, answer: str | None = None) -> str:
-        """All that a cell prints, shows and raises; what it reads from is the answer."""
-        told: list[str] = []
+        """Run a cell and return its output; `answer` is what input() returns."""
+        output: list[str] = []
         self.client.execute_interactive(
             code,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             allow_stdin=answer is not None,
             stdin_hook=lambda message: self.client.input(answer),
-            output_hook=lambda message: told.append(text_of(message["content"])),
+            output_hook=lambda message: output.append(text_of(message["content"])),
         )
-        return "".join(told)
+        return "".join(output)
 
     def value(self, expression: str) -> Any:
-        """The value of an expression, as JSON carries it."""
+        """Evaluate an expression in the kernel and return its value, passed as JSON."""
         return json.loads(self.run(f"import json; print(json.dumps({expression}))"))
 
     def interrupt(self, code: str, **options: Any) -> str:
-        """Interrupt a cell once it has printed something; the name of the error that it raises."""
+        """Interrupt a cell once it has printed something; return the name of its exception."""
         request = self.client.execute(code, stop_on_error=False, **options)
-        until(lambda: self._heard("stream", "input_request"))
+        until(lambda: self._has_received("stream", "input_request"))
         self.manager.interrupt_kernel()
         while True:
-            reply = self.client.get_shell_msg(timeout=PATIENCE)
+            reply = self.client.get_shell_msg(timeout=TIMEOUT)
             if reply["parent_header"].get("msg_id") == request:
                 return str(reply["content"].get("ename"))
 
-    def _heard(self, *kinds: str) -> bool:
+    def _has_received(self, *kinds: str) -> bool:
         try:
             if self.client.stdin_channel.msg_ready():
                 return self.client.get_stdin_msg()["msg_type"] in kinds
@@ -92,7 +92,7 @@ class Kernel:
             return False
 
     def die(self, code: str) -> int:
-        """Run what ends the kernel; the exit code that the provisioner tells."""
+        """Run code that ends the kernel; return the exit code that the provisioner reports."""
         self.client.execute(code)
         until(lambda: self.poll() is not None)
         return int(self.poll() or 0)
@@ -103,21 +103,21 @@ class Kernel:
 
 
 def text_of(content: dict[str, Any]) -> str:
-    """What is to be read in the content of a message."""
+    """Return the text in a message's content."""
     shown = content.get("data", {}).get("text/plain", "")
     return str(content.get("text") or shown or "\n".join(content.get("traceback", ())))
 
 
-def until(true: Callable[[], Any], seconds: float = PATIENCE) -> None:
-    """Wait until something is so; fail when it is not in time."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} seconds"
+def until(condition: Callable[[], Any]) -> None:
+    """Wait until a condition is true; fail after the timeout."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {TIMEOUT} seconds"
         time.sleep(0.01)
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and is not buried does not."""
+    """Return whether a process is running; a zombie isn't."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -126,7 +126,7 @@ def alive(pid: int) -> bool:
 
 
 def shell(**more: str) -> dict[str, str]:
-    """The environment of a process that has no warm process yet, and is to have a small one."""
+    """Return an environment without a fork server, in which a new one imports little."""
     ours = {"FORK_SERVER_SOCKET", "FORK_SERVER_MODULES", "JPY_PARENT_PID", "COVERAGE_PROCESS_START"}
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
     return {**inherited, "JUPYTER_DEFAULT_PROVISIONER_NAME": "fork", **more}
@@ -134,7 +134,7 @@ def shell(**more: str) -> dict[str, str]:
 
 @contextmanager
 def script(code: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs this code, its streams as pipes; killed at the end."""
+    """Run code in another Python process, with pipes as its streams; kill it at the end."""
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,

@@ -13,8 +13,8 @@ import typer
 
 from coursekit import cli
 from coursekit.servers import credentials
-from coursekit.servers.ports import free_port
 from coursekit.servers.embedded import EmbeddedServer
+from coursekit.servers.ports import free_port
 from coursekit.servers.server import Server
 
 CANARY = "canary-7f3a"
@@ -90,11 +90,11 @@ def test_psql_opens_on_the_server_without_asking_for_a_password(server: Server) 
     assert "postgres!" in done.stdout
 
 
-def test_an_own_server_is_not_stopped(own: object) -> None:
+def test_an_own_server_is_not_stopped(external: object) -> None:
     done = tutorial("db", "stop")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "The server of DATABASE_* is not the kit's. The kit stops only what it started. "
+        "DATABASE_* names an external server. The kit stops only what it started. "
         "Stop it with its own tools.\n"
     )
 

@@ -13,7 +13,9 @@ def test_names_the_origin_of_the_server(engine: Engine, server: Server) -> None:
     assert connection_details(engine).origin == server.origin
 
 
-def test_a_server_that_settings_do_not_name_is_another_one(own: object, engine: Engine) -> None:
+def test_a_server_that_settings_do_not_name_is_another_one(
+    external: object, engine: Engine
+) -> None:
     elsewhere = make_engine(engine.url.set(host="localhost"))
     assert connection_details(elsewhere).origin == "another server"
 

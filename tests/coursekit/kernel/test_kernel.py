@@ -1,4 +1,4 @@
-"""A kernel from the warm process is the usual one: the same tests run over both."""
+"""A forked kernel works like the default one: the same tests run on both."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 from support.kernels import KINDS, Kernel, until
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has the usual kernels only")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no forked kernels")
 
-# What a cell can ask about the process that it runs in, and the answer that both must give.
+# What a cell can find out about its process; both kinds must return the same.
 STATE = {
     "environment": "{k: v for k, v in os.environ.items() if k != 'JPY_PARENT_PID'}",
     "working directory": "os.getcwd()",
@@ -29,7 +29,7 @@ STATE = {
     "first stderr": "stream(sys.__stderr__)",
     "main module": "{k: str(v) for k, v in vars(sys.modules['__main__']).items() if k[:2] == '__'}",
     "names": "sorted(k for k in globals() if not k.startswith('_'))",
-    # Libraries add their own when they are imported; they have been, here.
+    # Libraries add filters when they're imported; in a forked kernel they have been.
     "warnings": "sorted(str(f) for f in warnings.filters if 'numpy' not in str(f))",
     "signal handlers": "{int(s): str(signal.getsignal(s)) for s in signal.valid_signals()}",
     # Signals 32 and 33 are the C library's own: on some systems they are ignored from the start.
@@ -59,7 +59,7 @@ def stream(s):
 
 @pytest.fixture(scope="module", params=KINDS)
 def kernel(request: pytest.FixtureRequest, folder: Path) -> Iterator[Kernel]:
-    """One kernel of each kind, for all tests that leave it as it was."""
+    """One kernel of each kind, for all tests that don't change its state."""
     with Kernel(request.param, cwd=str(folder), env=environment()) as kernel:
         assert kernel.kind == request.param
         yield kernel
@@ -67,7 +67,7 @@ def kernel(request: pytest.FixtureRequest, folder: Path) -> Iterator[Kernel]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working directory of the kernels here."""
+    """The kernels' working directory."""
     return tmp_path_factory.mktemp("folder")
 
 
@@ -75,13 +75,13 @@ ENVIRONMENT = {"TZ": "Asia/Kathmandu", "ODD": "ä \udce4\n=", "LONG": "x" * 100_
 
 
 def environment() -> dict[str, str]:
-    """This process's own, and more; without what tells ipykernel to leave our streams alone."""
+    """Return this environment and more, without the PYTEST_ variables that ipykernel reads."""
     return {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")} | ENVIRONMENT
 
 
 @pytest.fixture(scope="module")
 def states(folder: Path) -> dict[str, dict[str, Any]]:
-    """The state of a fresh kernel of each kind."""
+    """The state of a new kernel of each kind."""
     code = "{" + ",".join(f"{name!r}: {value}" for name, value in STATE.items()) + "}"
     told = {}
     for kind in KINDS:
@@ -97,7 +97,7 @@ def test_the_state_of_both_kinds_is_the_same(states: dict[str, Any], name: str) 
     assert states["forked"][name] == states["default"][name]
 
 
-def test_the_environment_is_what_was_given(kernel: Kernel) -> None:
+def test_the_environment_is_the_one_that_was_passed(kernel: Kernel) -> None:
     told = kernel.value("dict(__import__('os').environ)")
     assert {name: told[name] for name in ENVIRONMENT} == ENVIRONMENT
     assert {k for k, v in environment().items() if told.get(k) != v} <= {
@@ -107,7 +107,7 @@ def test_the_environment_is_what_was_given(kernel: Kernel) -> None:
     }
 
 
-def test_no_descriptor_comes_from_the_warm_process(kernel: Kernel) -> None:
+def test_no_descriptor_comes_from_the_fork_server(kernel: Kernel) -> None:
     seen = kernel.value(
         "[(n, os.readlink(f'/proc/self/fd/{n}')) for n in os.listdir('/proc/self/fd') "
         "if os.path.lexists(f'/proc/self/fd/{n}')]"
@@ -121,7 +121,7 @@ def test_no_descriptor_comes_from_the_warm_process(kernel: Kernel) -> None:
     assert not [where for _, where in seen if "pidfd" in where]
 
 
-def test_the_modules_of_a_project_are_never_loaded_beforehand(kernel: Kernel) -> None:
+def test_a_projects_modules_are_never_preloaded(kernel: Kernel) -> None:
     loaded = set(kernel.value("list(__import__('sys').modules)"))
     assert loaded.isdisjoint({"db", "models", "tutorial_lib.models", "env"})
 
@@ -141,7 +141,7 @@ def test_each_kernel_reads_the_models_of_its_own_folder(tmp_path: Path) -> None:
             assert kernel.run(code) == f"{name} 1\n"
 
 
-def test_random_things_differ_between_two_kernels() -> None:
+def test_random_values_differ_between_two_kernels() -> None:
     code = (
         "[random.random(), numpy.random.rand(), numpy.random.default_rng().random(), "
         "str(uuid.uuid4()), str(uuid.uuid1()), tempfile.mktemp(), secrets.token_hex(), "
@@ -163,11 +163,11 @@ def test_a_seed_gives_the_same_numbers_in_both_kinds(kernel: Kernel) -> None:
     ]
 
 
-def test_an_answer_reaches_input(kernel: Kernel) -> None:
+def test_input_returns_the_reply(kernel: Kernel) -> None:
     assert kernel.run("print('Hello', input('Name? '))", answer="Ada") == "Hello Ada\n"
 
 
-def test_the_stdin_of_the_system_is_at_its_end(kernel: Kernel) -> None:
+def test_the_process_stdin_is_empty(kernel: Kernel) -> None:
     assert kernel.run("import os, sys; print(os.read(0, 9), repr(sys.__stdin__.read()))") == (
         "b'' ''\n"
     )
@@ -175,7 +175,7 @@ def test_the_stdin_of_the_system_is_at_its_end(kernel: Kernel) -> None:
     assert kernel.run(code) == "b''\n"
 
 
-def test_what_is_written_below_python_arrives(kernel: Kernel) -> None:
+def test_output_of_the_operating_system_arrives(kernel: Kernel) -> None:
     code = "os.write(1, b'below\\n'); os.system('echo shell; echo fault >&2'); time.sleep(0.2)"
     told = kernel.run("import os, time\n" + code)
     assert {"below", "shell", "fault"} <= set(told.split())
@@ -188,7 +188,7 @@ def test_top_level_await_works(kernel: Kernel) -> None:
     assert kernel.run(code) == "[1, 0]\n"
 
 
-def test_logging_and_warnings_are_told(kernel: Kernel) -> None:
+def test_logging_and_warnings_are_shown(kernel: Kernel) -> None:
     told = kernel.run("import logging, warnings; logging.warning('careful'); warnings.warn('old')")
     assert "WARNING:root:careful" in told
     assert "UserWarning: old" in told
@@ -212,11 +212,11 @@ def test_dataframes_are_shown_and_counted(kernel: Kernel) -> None:
 
 
 def sum_of_squares() -> float:
-    """The trace of the product of a matrix with itself: 300 rows that hold 0, 1, 2, ..."""
+    """Return the trace of the product of a 300 x 300 matrix of 0, 1, 2, ... with itself."""
     return float(sum((300 * i + j) * (300 * j + i) for i in range(300) for j in range(300)))
 
 
-# The child looks for `__main__`, which a notebook has none of in a file: names of a library work.
+# A child process imports `__main__`, and a notebook's isn't a file: use a library's function.
 POOL = """
 import multiprocessing, operator
 with multiprocessing.get_context({method!r}).Pool(2) as pool:
@@ -233,7 +233,7 @@ def test_a_cell_can_use_processes(kernel: Kernel, method: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_file_that_was_left_open_is_complete_after_a_gentle_end(tmp_path: Path) -> None:
+def test_an_open_file_is_complete_after_an_orderly_shutdown(tmp_path: Path) -> None:
     for kind in KINDS:
         with Kernel(kind, cwd=str(tmp_path)) as kernel:
             kernel.run(LEAVE)
@@ -256,7 +256,7 @@ threading.Thread(target=write, args=("thread", "late", 0.5)).start()
 """
 
 
-def test_nothing_is_tidied_when_a_kernel_is_killed(tmp_path: Path) -> None:
+def test_a_killed_kernel_runs_no_exit_functions(tmp_path: Path) -> None:
     with Kernel("forked", cwd=str(tmp_path)) as kernel:
         kernel.run("import atexit, pathlib; atexit.register(pathlib.Path('atexit').touch)")
         kernel.manager.shutdown_kernel(now=True)

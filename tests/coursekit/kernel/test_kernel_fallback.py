@@ -1,4 +1,4 @@
-"""Where a warm kernel would be another one than the usual kernel, the usual one starts."""
+"""If a forked kernel would differ from the default kernel, the default one starts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from support.kernels import Kernel, kernels_are, shell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")
 
-STARTED = "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
-# A module that the warm process imports, what it holds, and the kind that starts then.
+STARTS_A_THREAD = (
+    "import threading, time; threading.Thread(target=time.sleep, args=(3600,)).start()"
+)
+# Code of a module that the fork server imports, and the kind of kernel that starts then.
 MODULES = {
-    "starts a thread": (STARTED, "default"),
+    "starts a thread": (STARTS_A_THREAD, "default"),
     "fails": ("raise ValueError", "forked"),
     "ends Python": ("import sys; sys.exit(3)", "forked"),
     "kills": ("import os; os._exit(3)", "default"),
@@ -57,13 +59,13 @@ fork_server.stop()
     ],
     ids=lambda changed: "".join(changed),
 )
-def test_a_variable_that_counts_at_the_start_is_refused(changed: dict[str, str]) -> None:
-    with pytest.raises(ForkUnavailable, match=f"^{''.join(changed)} is not what it was$"):
+def test_a_changed_startup_variable_is_refused(changed: dict[str, str]) -> None:
+    with pytest.raises(ForkUnavailable, match=f"^{''.join(changed)} has changed$"):
         fork_server.run("os:getpid", ["x"], environ=os.environ | changed, folder=Path.cwd())
 
 
 @pytest.mark.slow
-def test_the_usual_kernel_gets_a_changed_variable() -> None:
+def test_the_default_kernel_gets_a_changed_variable() -> None:
     with Kernel("forked", env=os.environ | {"PYTHONHASHSEED": "7"}) as kernel:
         assert kernel.kind == "default"
         assert kernel.run("import os; print(os.environ['PYTHONHASHSEED'])") == "7\n"
@@ -72,14 +74,14 @@ def test_the_usual_kernel_gets_a_changed_variable() -> None:
 @pytest.mark.parametrize(
     "options", [{"stdout": subprocess.PIPE}, {"stderr": subprocess.STDOUT}, {"independent": True}]
 )
-def test_an_unusual_request_gets_the_usual_kernel(options: dict[str, Any]) -> None:
+def test_unsupported_options_start_the_default_kernel(options: dict[str, Any]) -> None:
     with Kernel("forked", **options) as kernel:
         assert kernel.kind == "default"
         if kernel.process.stdout:
             kernel.process.stdout.close()
 
 
-def test_a_missing_folder_is_the_same_error(tmp_path: Path) -> None:
+def test_a_missing_folder_raises_the_same_error(tmp_path: Path) -> None:
     told = []
     for kind in ("default", "forked"):
         with kernels_are(kind), pytest.raises(FileNotFoundError) as error:
@@ -89,7 +91,7 @@ def test_a_missing_folder_is_the_same_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_another_interpreter_gets_the_usual_kernel(
+def test_another_interpreter_gets_the_default_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python = tmp_path / "venv" / "python"
@@ -108,7 +110,7 @@ def test_another_interpreter_gets_the_usual_kernel(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["nowhere", ""])
-def test_a_socket_that_leads_nowhere_is_no_harm(
+def test_without_a_listener_the_default_kernel_starts(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin" if not where else "linux")
@@ -120,26 +122,24 @@ def test_a_socket_that_leads_nowhere_is_no_harm(
 
 @pytest.fixture
 def module(tmp_path: Path) -> Path:
-    """A module that can be found and be written."""
+    """A module's file, which the test writes."""
     return tmp_path / "module_of_the_test.py"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("code", "kind"), MODULES.values(), ids=MODULES)
-def test_a_module_may_do_what_it_likes_when_it_is_imported(
-    module: Path, code: str, kind: str
-) -> None:
+def test_a_module_may_do_anything_on_import(module: Path, code: str, kind: str) -> None:
     module.write_text(code)
     assert kinds(module)[0] == kind
 
 
-def test_a_module_that_has_changed_is_not_taken_from_memory(module: Path) -> None:
+def test_a_changed_module_is_imported_again(module: Path) -> None:
     module.write_text("value = 1")
     assert kinds(module) == ["forked", "default"]
 
 
 def kinds(module: Path, **environ: str) -> list[str]:
-    """Which kind starts with this module in the warm process, before and after it changes."""
+    """Return which kind starts with this module in the fork server, before and after it changes."""
     path = os.pathsep.join(filter(None, [str(module.parent), os.environ.get("PYTHONPATH")]))
     told = subprocess.run(
         [sys.executable, "-c", KIND, str(module)],
@@ -168,7 +168,7 @@ def test_a_kernel_starts_in_an_odd_environment(module: Path, environ: dict[str, 
     assert kinds(module, **environ) == ["forked", "default"]
 
 
-# A file of the folder in which the owner happens to be must not replace one of Python's.
+# A file in the owner's working directory must not hide one of Python's modules.
 def test_files_of_the_owners_folder_are_not_imported(tmp_path: Path, module: Path) -> None:
     module.write_text("")
     for name in ("json", "selectors", "ctypes", "pandas"):
@@ -199,17 +199,17 @@ path = sys.argv[1]
 listener = socket.socket(socket.AF_UNIX); listener.bind(path); listener.listen()
 os.fork = fail
 process = zygote.Zygote(listener, dict(os.environ), os.getppid())
-def ask():
+def request():
     os.environ["FORK_SERVER_SOCKET"] = path
     try: fork_server.run("os:getpid", ["x"], environ=os.environ, folder=Path.cwd())
-    except fork_server.NotWarm as why: print(why, flush=True)
+    except fork_server.ForkUnavailable as why: print(why, flush=True)
 zygote.Zygote.refusal = lambda self, request: ""
-asking = threading.Thread(target=ask); asking.start()
-process.accept(); asking.join()
+requesting = threading.Thread(target=request); requesting.start()
+process.accept(); requesting.join()
 """
 
 
-def test_a_system_without_room_for_a_process_is_no_end(tmp_path: Path) -> None:
+def test_a_system_that_allows_no_more_processes_is_a_refusal(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path / "socket")],
         input="",

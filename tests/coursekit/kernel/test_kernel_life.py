@@ -1,4 +1,4 @@
-"""How kernels of both kinds are interrupted, restarted and shut down, and how they die."""
+"""Kernels of both kinds are interrupted, restarted and shut down in the same way."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from traitlets.config import Config
 from coursekit.kernel import fork_server
 from coursekit.kernel.client import wait_for_ready
 from coursekit.kernel.process import Process
-from support.kernels import KINDS, Kernel, alive, kernels_are, shell, until
+from support.kernels import KINDS, TIMEOUT, Kernel, alive, kernels_are, shell, until
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has the usual kernels only")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no forked kernels")
 
 LOOPS = {
     "a loop": "print('started', flush=True)\nwhile True: pass",
-    "a pause": "import time; print('started', flush=True); time.sleep(60)",
+    "a pause": "import time; print('started', flush=True); time.sleep(3600)",
     "a program": (
-        "import subprocess; child = subprocess.Popen(['sleep', '60'])\n"
+        "import subprocess; child = subprocess.Popen(['sleep', '3600'])\n"
         "print('started', flush=True); child.wait()"
     ),
 }
@@ -47,7 +47,7 @@ SLOW_DEATHS = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
-    """One kernel of each kind, for all tests that leave it as it was."""
+    """One kernel of each kind, for all tests that don't change its state."""
     with Kernel(request.param) as kernel:
         assert kernel.kind == request.param
         yield kernel
@@ -55,7 +55,7 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
 
 @pytest.fixture(params=[pytest.param("default", marks=pytest.mark.slow), "forked"])
 def fresh(request: pytest.FixtureRequest) -> Iterator[Kernel]:
-    """A kernel of each kind, for one test."""
+    """A new kernel of each kind."""
     with Kernel(request.param) as kernel:
         assert kernel.kind == request.param
         yield kernel
@@ -67,18 +67,18 @@ def test_an_interrupt_ends_the_cell_only(kernel: Kernel, code: str) -> None:
     assert kernel.run("print('alive')") == "alive\n"
 
 
-def test_an_interrupt_reaches_what_a_cell_has_started(kernel: Kernel) -> None:
+def test_an_interrupt_reaches_a_cells_child_processes(kernel: Kernel) -> None:
     assert kernel.interrupt(LOOPS["a program"]) == "KeyboardInterrupt"
-    # An interrupt at the wrong moment makes subprocess forget the code: it says 0 then.
-    assert kernel.run("print(child.wait(5))") in ("-2\n", "0\n")
+    # Interrupted at the wrong moment, subprocess loses the exit code and returns 0.
+    assert kernel.run("print(child.wait(600))") in ("-2\n", "0\n")
 
 
-def test_an_interrupt_ends_the_wait_for_an_answer(kernel: Kernel) -> None:
+def test_an_interrupt_ends_input(kernel: Kernel) -> None:
     assert kernel.interrupt("input('Name? ')", allow_stdin=True) == "KeyboardInterrupt"
     assert kernel.run("print('alive')") == "alive\n"
 
 
-def test_interrupts_while_nothing_runs_do_no_harm(kernel: Kernel) -> None:
+def test_interrupts_of_an_idle_kernel_do_no_harm(kernel: Kernel) -> None:
     for _ in range(3):
         kernel.manager.interrupt_kernel()
     assert kernel.run("print('alive')") == "alive\n"
@@ -106,18 +106,18 @@ def test_a_restart_keeps_the_ports_and_nothing_else(kernel: Kernel, now: bool) -
     [*DEATHS.items()]
     + [pytest.param(*each, marks=pytest.mark.slow) for each in SLOW_DEATHS.items()],
 )
-def test_the_exit_code_is_told(fresh: Kernel, code: str, exit_code: int) -> None:
+def test_the_exit_code_is_reported(fresh: Kernel, code: str, exit_code: int) -> None:
     assert fresh.die(code if code == "exit" else f"import os, ctypes; {code}") == exit_code
     assert not fresh.manager.is_alive()
     assert asyncio.run(fresh.manager.provisioner.wait()) == exit_code
 
 
-def test_a_cell_cannot_end_the_kernel_by_an_exception(kernel: Kernel) -> None:
+def test_an_exception_in_a_cell_does_not_end_the_kernel(kernel: Kernel) -> None:
     assert "SystemExit" in kernel.run("import sys; sys.exit(3)")
     assert kernel.run("print('alive')") == "alive\n"
 
 
-def test_a_death_is_noticed_at_once(fresh: Kernel) -> None:
+def test_a_killed_kernel_is_noticed(fresh: Kernel) -> None:
     fresh.manager.provisioner.process.kill()
     until(lambda: fresh.poll() == -9)
 
@@ -136,7 +136,7 @@ def test_a_kernel_that_has_died_can_be_restarted(fresh: Kernel) -> None:
     assert (fresh.run("print(1)"), fresh.kind) == ("1\n", kind)
 
 
-def test_somebody_may_poll_while_another_waits(fresh: Kernel) -> None:
+def test_one_task_can_poll_while_another_waits(fresh: Kernel) -> None:
     async def both() -> tuple[Any, list[Any]]:
         provisioner = fresh.manager.provisioner
         waiting = asyncio.create_task(provisioner.wait())
@@ -145,7 +145,7 @@ def test_somebody_may_poll_while_another_waits(fresh: Kernel) -> None:
         while seen[-1] is None:
             await asyncio.sleep(0.01)
             seen.append(await provisioner.poll())
-        return await asyncio.wait_for(waiting, 5), seen
+        return await asyncio.wait_for(waiting, TIMEOUT), seen
 
     code, seen = asyncio.run(both())
     assert (code, seen[0], seen[-1]) == (-9, None, -9)
@@ -160,7 +160,7 @@ def test_the_restarter_starts_a_kernel_of_the_same_kind_again(kind: str) -> None
         await manager.start_kernel()
         first, before = manager.provisioner.pid, type(manager.provisioner.process)
         os.kill(first, signal.SIGKILL)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + TIMEOUT
         while manager.provisioner.pid == first or not await manager.is_alive():
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
@@ -175,8 +175,8 @@ def test_the_restarter_starts_a_kernel_of_the_same_kind_again(kind: str) -> None
     assert before is after is (Process if kind == "forked" else subprocess.Popen)
 
 
-def test_what_a_killed_kernel_has_started_ends_with_it(fresh: Kernel) -> None:
-    fresh.run("import subprocess; child = subprocess.Popen(['sleep', '60'])")
+def test_a_killed_kernels_child_processes_end_with_it(fresh: Kernel) -> None:
+    fresh.run("import subprocess; child = subprocess.Popen(['sleep', '3600'])")
     child = fresh.value("child.pid")
     fresh.manager.shutdown_kernel(now=True)
     until(lambda: not alive(child))
@@ -184,11 +184,11 @@ def test_what_a_killed_kernel_has_started_ends_with_it(fresh: Kernel) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_nbclient_says_that_a_kernel_has_died(kind: str) -> None:
+def test_nbclient_raises_when_a_kernel_dies(kind: str) -> None:
     cell = nbformat.v4.new_code_cell("import os; os._exit(3)")
     notebook = nbformat.v4.new_notebook(cells=[cell])
     with kernels_are(kind), pytest.raises(DeadKernelError):
-        NotebookClient(notebook, timeout=20).execute()
+        NotebookClient(notebook, timeout=TIMEOUT).execute()
 
 
 @pytest.mark.slow
@@ -203,29 +203,27 @@ def test_nbclient_runs_notebooks_one_after_another(kind: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_kernel_whose_beginning_hangs_is_reported_in_time(tmp_path: Path) -> None:
+def test_a_kernel_that_hangs_at_its_start_is_reported(tmp_path: Path) -> None:
     startup = tmp_path / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    (startup / "00.py").write_text("import time; time.sleep(60)")
+    (startup / "00.py").write_text("import time; time.sleep(3600)")
     environ = {**os.environ, "IPYTHONDIR": str(tmp_path)}
     code = (
         "from coursekit.kernel.client import start_new_kernel\n"
         "try: start_new_kernel(startup_timeout=3)\n"
         "except RuntimeError as error: print(error)"
     )
-    begun = time.monotonic()
     told = subprocess.run(
         [sys.executable, "-c", code],
         env=shell(**environ),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT,
     )
     assert told.stdout == "Kernel didn't respond in 3 seconds\n"
-    assert time.monotonic() - begun < 30
 
 
-def test_many_open_files_do_not_blind_the_owner() -> None:
+def test_kernels_work_in_a_process_with_many_open_files() -> None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -242,17 +240,17 @@ def test_many_open_files_do_not_blind_the_owner() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_two_kernels_started_at_once_share_a_warm_process() -> None:
+def test_kernels_started_at_once_share_a_fork_server() -> None:
     code = (
         "import os, threading\n"
         "from coursekit.kernel import fork_server\n"
         "threads = [threading.Thread(target=fork_server.start) for _ in range(8)]\n"
         "for t in threads: t.start()\n"
         "for t in threads: t.join()\n"
-        "print(len(fork_server._own))"
+        "print(len(fork_server._fork_servers))"
     )
     told = subprocess.run(
-        [sys.executable, "-c", code], env=shell(), capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], env=shell(), capture_output=True, text=True, timeout=TIMEOUT
     )
     assert told.stdout == "1\n"
 

@@ -79,7 +79,7 @@ def nobody() -> int:
 
 
 def test_it_answers(server: EmbeddedServer) -> None:
-    found = server.answer()
+    found = server.probe()
     assert found is not None
     assert found.origin == "embedded"
 

@@ -1,4 +1,4 @@
-"""The embedded server: closed to others, found again, and the same on every machine."""
+"""The embedded server: private, found again, and the same on every machine."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 
 from coursekit.servers import credentials, embedded
 from coursekit.servers.binaries import wheel_version
-from coursekit.servers.cluster import THROWAWAY
+from coursekit.servers.cluster import THROWAWAY_VARIABLE
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import Server, admin
 from coursekit.settings import ROOT, Settings, read_settings
 
-# What a shell may export for another server, another country or another clock.
+# Variables that a shell may export for another server, locale or time zone.
 EXPORTED = {
     "PGOPTIONS": "-c nonsense=1",
     "PGSERVICE": "nowhere",
@@ -33,7 +33,7 @@ EXPORTED = {
     "TZ": "Asia/Tokyo",
     "LC_ALL": "de_DE.UTF-8",
 }
-# Another process: it says when it is ready, waits for a word, then asks for the server.
+# Another process: it reports that it is ready, waits for a line, then gets the server.
 ASK = """
 import sys
 from pathlib import Path
@@ -49,15 +49,15 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes of
 
 @pytest.fixture(scope="module", autouse=True)
 def outside_a_run() -> Iterator[None]:
-    """The servers here are started as a learner's is, not as one that is thrown away."""
+    """Start the servers as a learner's, not as those of an isolated run."""
     with pytest.MonkeyPatch.context() as shell:
-        shell.delenv(THROWAWAY, raising=False)
+        shell.delenv(THROWAWAY_VARIABLE, raising=False)
         yield
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """A server that was started from a shell full of variables; tests may stop it."""
+    """A server started from a shell with all these variables; tests may stop it."""
     home = tmp_path_factory.mktemp("embedded") / "server"
     with pytest.MonkeyPatch.context() as shell:
         for name, value in EXPORTED.items():
@@ -69,13 +69,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer
 
 @pytest.fixture
 def server(running: EmbeddedServer) -> Server:
-    """What that server gives; it runs."""
+    """That server, running."""
     return running.ensure()
 
 
 @pytest.fixture
 def new(tmp_path: Path) -> Iterator[EmbeddedServer]:
-    """A server of this test's own, not yet set up."""
+    """A server for one test, not created yet."""
     yield EmbeddedServer(tmp_path / "server")
     EmbeddedServer(tmp_path / "server").remove()
 
@@ -84,29 +84,29 @@ def settings_for(home: Path) -> Settings:
     return read_settings({"TUTORIAL_SERVER_HOME": str(home)}, home / "no.env")
 
 
-def call(server: Server, query: str) -> Any:
-    """The row that a query gives."""
+def fetch(server: Server, query: str) -> Any:
+    """Run a query and return its first row."""
     with admin(server.url) as connection, connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchone()
 
 
 def keep(server: Server, word: str) -> None:
-    """Write a word into the database, to be looked for later."""
+    """Store a word in the database, to find it later."""
     with admin(server.url) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT '{word}' AS word")
 
 
-def ask_at_once(home: Path, count: int) -> list[str]:
-    """What so many processes are given that ask for the server in the same moment."""
+def find_at_once(home: Path, count: int) -> list[str]:
+    """Return what each of `count` processes gets that need the server at the same time."""
     command = [sys.executable, "-W", "error", "-c", ASK, str(home)]
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    askers: list[Any] = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(count)]
-    assert [process.stdout.readline() for process in askers] == ["ready\n"] * count
-    for process in askers:
+    finders: list[Any] = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(count)]
+    assert [process.stdout.readline() for process in finders] == ["ready\n"] * count
+    for process in finders:
         process.stdin.write("now\n")
         process.stdin.flush()
-    return [process.communicate(timeout=60)[0].strip() for process in askers]
+    return [process.communicate(timeout=600)[0].strip() for process in finders]
 
 
 def postmaster(server: EmbeddedServer) -> psutil.Process:
@@ -114,21 +114,21 @@ def postmaster(server: EmbeddedServer) -> psutil.Process:
 
 
 def command_lines() -> dict[int, list[str]]:
-    """The command line of every process of this machine that can be read."""
+    """Return the command line of every process on this machine."""
     return {p.pid: p.info["cmdline"] or [] for p in psutil.process_iter(["cmdline"])}
 
 
 def postmasters(server: EmbeddedServer) -> list[int]:
-    """The processes that were told to serve this cluster; its children rename themselves."""
+    """Return the processes of this cluster, without the postmaster's children."""
     data = str(server.cluster.data)
     return [pid for pid, command in command_lines().items() if data in command]
 
 
-# What it is
+# The server
 
 
-def test_a_cold_start_gives_a_database_that_answers(server: Server) -> None:
-    assert call(server, "SELECT current_user, current_database()") == ("learner", "tutorial")
+def test_a_cold_start_creates_a_database_that_responds(server: Server) -> None:
+    assert fetch(server, "SELECT current_user, current_database()") == ("learner", "tutorial")
 
 
 def test_says_which_server_it_is_and_why(server: Server) -> None:
@@ -138,9 +138,9 @@ def test_says_which_server_it_is_and_why(server: Server) -> None:
     assert server.why == "No DATABASE_* is set, so the kit runs its own."
 
 
-def test_text_sorts_by_code_point_and_knows_its_accents(server: Server) -> None:
+def test_strings_sort_by_code_point_and_accents_have_lower_case(server: Server) -> None:
     query = "SELECT lower('É'), string_agg(word, '' ORDER BY word) FROM (VALUES {}) AS t(word)"
-    row = call(server, query.format("('a'), ('B'), ('é'), ('z'), ('Z')"))
+    row = fetch(server, query.format("('a'), ('B'), ('é'), ('z'), ('Z')"))
     assert row == ("é", "BZazé")
 
 
@@ -151,18 +151,14 @@ def test_text_sorts_by_code_point_and_knows_its_accents(server: Server) -> None:
         *(("lc_messages", "C"), ("datestyle", "ISO, MDY"), ("fsync", "on")),
     ],
 )
-def test_settings_are_the_same_whatever_the_shell_says(
-    server: Server, setting: str, value: str
-) -> None:
-    assert call(server, f"SHOW {setting}") == (value,)
+def test_settings_do_not_depend_on_the_shell(server: Server, setting: str, value: str) -> None:
+    assert fetch(server, f"SHOW {setting}") == (value,)
 
 
-# Closed to others
+# Access
 
 
-def test_listens_on_the_loopback_and_on_nothing_else(
-    server: Server, running: EmbeddedServer
-) -> None:
+def test_listens_on_the_loopback_address_only(server: Server, running: EmbeddedServer) -> None:
     sockets = postmaster(running).net_connections("all")
     assert [(socket.laddr, socket.status) for socket in sockets] == [
         (("127.0.0.1", server.url.port), "LISTEN")
@@ -176,7 +172,7 @@ def test_listens_on_the_loopback_and_on_nothing_else(
         (None, "no password supplied"),
     ],
 )
-def test_refuses_whoever_has_not_its_password(
+def test_refuses_a_wrong_or_missing_password(
     server: Server, password: str | None, refusal: str
 ) -> None:
     with (
@@ -186,14 +182,14 @@ def test_refuses_whoever_has_not_its_password(
         pass
 
 
-def test_asks_for_passwords_by_scram_alone(server: Server) -> None:
+def test_uses_scram_only(server: Server) -> None:
     query = "SELECT array_agg(DISTINCT auth_method) FROM pg_hba_file_rules"
-    assert call(server, query) == (["scram-sha-256"],)
-    kept = call(server, "SELECT rolpassword FROM pg_authid WHERE rolname = 'learner'")
+    assert fetch(server, query) == (["scram-sha-256"],)
+    kept = fetch(server, "SELECT rolpassword FROM pg_authid WHERE rolname = 'learner'")
     assert kept[0].startswith("SCRAM-SHA-256$")
 
 
-def test_a_server_that_lets_everybody_in_is_not_taken_for_it(
+def test_a_server_without_authentication_is_not_accepted(
     new: EmbeddedServer, tmp_path: Path
 ) -> None:
     port = new.ensure().url.port
@@ -203,16 +199,16 @@ def test_a_server_that_lets_everybody_in_is_not_taken_for_it(
     new.cluster.launch(port)
     (tmp_path / "other").mkdir()
     credentials.save(tmp_path / "other" / "server.json", credentials.Credentials(port, "unlike"))
-    assert EmbeddedServer(tmp_path / "other").answer() is None
+    assert EmbeddedServer(tmp_path / "other").probe() is None
 
 
 @posix_only
-def test_its_private_file_is_for_its_owner_only(server: Server, running: EmbeddedServer) -> None:
+def test_only_the_owner_can_read_the_private_file(server: Server, running: EmbeddedServer) -> None:
     assert (running.home / "server.json").stat().st_mode & 0o777 == 0o600
     assert running.home.stat().st_mode & 0o777 == 0o700
 
 
-def test_no_text_of_its_objects_shows_the_password(server: Server, running: EmbeddedServer) -> None:
+def test_no_repr_shows_the_password(server: Server, running: EmbeddedServer) -> None:
     state = credentials.load(running.home / "server.json")
     assert state is not None
     assert state.password == server.url.password
@@ -228,7 +224,7 @@ def test_no_log_and_no_command_line_shows_the_password(
     with pytest.raises(psycopg2.Error), admin(server.url.set(database="nowhere")):
         pass
     with pytest.raises(psycopg2.Error):
-        call(server, f"SELECT no_such_function('{password}')")
+        fetch(server, f"SELECT no_such_function('{password}')")
     assert "nowhere" in running.cluster.log_tail()
     assert password not in running.cluster.log.read_text(encoding="utf-8")
     assert not any(password in " ".join(command) for command in command_lines().values())
@@ -244,7 +240,7 @@ def test_no_file_but_the_private_one_holds_the_password(
 
 
 @pytest.mark.parametrize("name", [name for name in EXPORTED if name.startswith("PG")])
-def test_no_libpq_variable_of_the_shell_reaches_it(
+def test_libpq_variables_are_ignored(
     server: Server, running: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, EXPORTED[name])
@@ -256,38 +252,38 @@ def test_no_libpq_variable_of_the_shell_reaches_it(
 
 
 def test_the_next_process_finds_it_again(server: Server, running: EmbeddedServer) -> None:
-    assert ask_at_once(running.home, 1) == [f"{server.netloc} {running.cluster.pid()}"]
+    assert find_at_once(running.home, 1) == [f"{server.netloc} {running.cluster.pid()}"]
 
 
 @pytest.mark.slow
-def test_is_started_once_when_ten_processes_ask_at_the_same_moment(new: EmbeddedServer) -> None:
-    given = ask_at_once(new.home, 10)
+def test_ten_processes_at_once_start_it_once(new: EmbeddedServer) -> None:
+    given = find_at_once(new.home, 10)
     assert given == [f"{new.ensure().netloc} {new.cluster.pid()}"] * 10
     assert postmasters(new) == [new.cluster.pid()]
     assert new.cluster.log.read_text().count("starting PostgreSQL") == 1
 
 
-def test_looking_for_it_starts_nothing(new: EmbeddedServer) -> None:
+def test_probing_starts_nothing(new: EmbeddedServer) -> None:
     assert embedded.find(settings_for(new.home), start=False) is None
     assert not new.home.exists()
 
 
-def test_data_survive_a_stop(running: EmbeddedServer) -> None:
+def test_data_survives_a_stop(running: EmbeddedServer) -> None:
     keep(running.ensure(), "before the stop")
     assert running.stop() is True
-    assert call(running.ensure(), "SELECT word FROM kept") == ("before the stop",)
+    assert fetch(running.ensure(), "SELECT word FROM kept") == ("before the stop",)
 
 
-def test_stop_says_whether_anything_ran_and_leaves_no_process(running: EmbeddedServer) -> None:
+def test_stop_returns_whether_it_was_running_and_leaves_no_process(running: EmbeddedServer) -> None:
     running.ensure()
     family = [postmaster(running), *postmaster(running).children()]
     assert len(family) > 1
     assert [running.stop(), running.stop()] == [True, False]
-    _, left = psutil.wait_procs(family, timeout=5)
+    _, left = psutil.wait_procs(family, timeout=600)
     assert [p for p in left if p.status() != psutil.STATUS_ZOMBIE] == []
 
 
-def test_stopping_what_never_was_makes_nothing(new: EmbeddedServer) -> None:
+def test_stopping_a_server_that_does_not_exist_creates_nothing(new: EmbeddedServer) -> None:
     assert new.stop() is False
     assert not new.home.exists()
 

@@ -1,4 +1,4 @@
-"""The embedded server comes up again after whatever happened to it, or says why it cannot."""
+"""The embedded server recovers from crashes and damage, or reports why it can't start."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from coursekit.servers.server import Server, admin
 from coursekit.settings import ROOT
 
 UNUSABLE = (
-    "The folder {folder} cannot be used: {reason}. The server keeps its data there. "
-    "Make room or make it writable, or name another folder in TUTORIAL_DATA."
+    "Can't use the folder {folder}: {reason}. The server keeps its data there. "
+    "Free some disk space, make the folder writable, or set TUTORIAL_DATA to another folder."
 )
-# A process that can make files but write nothing into them, as on a full disk.
+# A process that can create files but not write into them, as on a full disk.
 ON_A_FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from tutorial_lib.errors import ServerError
+from coursekit.errors import ServerError
 from coursekit.servers.embedded import EmbeddedServer
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 try:
@@ -46,7 +46,7 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes an
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """One server for all these tests; what one of them wrecks, it does not leave behind."""
+    """One server for all tests of this module; a test that breaks it removes it."""
     embedded = EmbeddedServer(tmp_path_factory.mktemp("recovery") / "server")
     yield embedded
     embedded.remove()
@@ -54,17 +54,17 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServe
 
 @pytest.fixture
 def used(embedded: EmbeddedServer) -> Iterator[EmbeddedServer]:
-    """The server, running, and with something in it to lose."""
+    """The server, running, with a table in it."""
     with admin(embedded.ensure().url) as connection, connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit TO on")  # what is lost without it is known
+        cursor.execute("SET synchronous_commit TO on")  # otherwise a crash may lose the table
         cursor.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 'kept' AS word")
     yield embedded
-    if embedded.answer() is None:
+    if embedded.probe() is None:
         embedded.remove()
 
 
 def kept(server: Server) -> bool:
-    """Whether what was in the server is still there."""
+    """Return whether the table is still there."""
     with admin(server.url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT word FROM kept")
         return bool(cursor.fetchall() == [("kept",)])
@@ -77,12 +77,12 @@ def failure(embedded: EmbeddedServer) -> str:
     return str(caught.value)
 
 
-# What a crash leaves
+# After a crash
 
 
 @pytest.fixture
 def stranger() -> Iterator[subprocess.Popen[str]]:
-    """A process that has nothing to do with PostgreSQL, and waits."""
+    """An unrelated process, which waits."""
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
         yield process
@@ -90,7 +90,7 @@ def stranger() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("state", ["alive", "dead"])
-def test_starts_though_its_old_number_belongs_to_another_process(
+def test_starts_if_its_old_pid_belongs_to_another_process(
     used: EmbeddedServer, stranger: subprocess.Popen[str], state: str
 ) -> None:
     file = used.cluster.data / "postmaster.pid"
@@ -105,13 +105,13 @@ def test_starts_though_its_old_number_belongs_to_another_process(
 
 
 @pytest.mark.parametrize("text", ["", "-4242\n"], ids=["empty", "of a killed single user"])
-def test_starts_in_spite_of_a_damaged_postmaster_pid(used: EmbeddedServer, text: str) -> None:
+def test_starts_with_a_damaged_postmaster_pid(used: EmbeddedServer, text: str) -> None:
     used.stop()
     (used.cluster.data / "postmaster.pid").write_text(text)
     assert kept(used.ensure())
 
 
-def test_starts_again_at_once_after_its_postmaster_was_killed(used: EmbeddedServer) -> None:
+def test_starts_again_after_its_postmaster_was_killed(used: EmbeddedServer) -> None:
     killed = psutil.Process(used.cluster.pid())
     killed.kill()
     assert kept(used.ensure())
@@ -119,12 +119,12 @@ def test_starts_again_at_once_after_its_postmaster_was_killed(used: EmbeddedServ
 
 
 @posix_only
-def test_waits_for_what_a_killed_postmaster_has_left_running(used: EmbeddedServer) -> None:
+def test_waits_for_a_killed_postmasters_children(used: EmbeddedServer) -> None:
     postmaster = psutil.Process(used.cluster.pid())
     child = postmaster.children()[0]
-    child.suspend()  # it cannot see that the postmaster is gone, and holds the shared memory
+    child.suspend()  # it can't notice the postmaster's end, and holds the shared memory
     postmaster.kill()
-    waker = threading.Thread(target=resume_when_missed, args=(child, used.cluster.log))
+    waker = threading.Thread(target=resume_when_reported, args=(child, used.cluster.log))
     waker.start()
     try:
         assert kept(used.ensure())
@@ -132,15 +132,15 @@ def test_waits_for_what_a_killed_postmaster_has_left_running(used: EmbeddedServe
         waker.join()
 
 
-def resume_when_missed(child: psutil.Process, log: Path) -> None:
-    """Let a process go on when PostgreSQL has said that it is in its way."""
-    end = time.monotonic() + 30
+def resume_when_reported(child: psutil.Process, log: Path) -> None:
+    """Resume a process once PostgreSQL reports that it blocks the start."""
+    end = time.monotonic() + 600
     while "pre-existing shared memory block" not in log.read_text() and time.monotonic() < end:
         time.sleep(0.01)
     child.resume()
 
 
-def test_a_half_made_cluster_is_made_anew(embedded: EmbeddedServer) -> None:
+def test_an_incomplete_cluster_is_created_again(embedded: EmbeddedServer) -> None:
     embedded.remove()
     embedded.home.mkdir(mode=0o700)
     half = Cluster(embedded.home).area / "fresh"
@@ -150,18 +150,18 @@ def test_a_half_made_cluster_is_made_anew(embedded: EmbeddedServer) -> None:
     assert not half.exists()
 
 
-# What others do to it
+# Interference
 
 
 class Stranger(socketserver.TCPServer):
-    """Another program's server; like PostgreSQL, it takes a port that was used a moment ago."""
+    """Another program's server; like PostgreSQL, it can reuse a port immediately."""
 
     allow_reuse_address = os.name == "posix"
 
 
 @contextmanager
 def taken(port: int) -> Iterator[None]:
-    """Another program listens on a port; it hangs up on whoever calls."""
+    """Let another program listen on a port; it closes every connection."""
     with Stranger(("127.0.0.1", port), socketserver.BaseRequestHandler) as other:
         thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -172,7 +172,7 @@ def taken(port: int) -> Iterator[None]:
             thread.join()
 
 
-def test_takes_another_port_when_its_own_was_taken(used: EmbeddedServer) -> None:
+def test_uses_another_port_if_its_own_is_taken(used: EmbeddedServer) -> None:
     before = used.ensure().url.port
     used.stop()
     assert before is not None
@@ -184,7 +184,7 @@ def test_takes_another_port_when_its_own_was_taken(used: EmbeddedServer) -> None
 
 
 @pytest.mark.parametrize("text", [None, '{"port": 50'], ids=["lost", "damaged"])
-def test_a_lost_private_file_costs_the_password_only(
+def test_losing_the_private_file_changes_only_the_password(
     used: EmbeddedServer, text: str | None
 ) -> None:
     before, file = used.ensure(), used.home / "server.json"
@@ -197,7 +197,7 @@ def test_a_lost_private_file_costs_the_password_only(
     )
 
 
-def test_a_private_file_lost_while_the_server_is_stopped_costs_no_more(
+def test_losing_the_private_file_of_a_stopped_server_keeps_the_data(
     used: EmbeddedServer,
 ) -> None:
     used.stop()
@@ -212,28 +212,28 @@ def test_a_private_file_lost_while_the_server_is_stopped_costs_no_more(
         *('{"port": 0, "password": "y"}', '{"port": 650000, "password": "y"}'),
     ],
 )
-def test_what_is_no_private_file_is_taken_for_a_lost_one(tmp_path: Path, text: str) -> None:
+def test_an_invalid_private_file_counts_as_missing(tmp_path: Path, text: str) -> None:
     (tmp_path / "server.json").write_text(text)
     assert credentials.load(tmp_path / "server.json") is None
 
 
-# When nothing helps
+# Failures
 
 
-def test_names_the_last_lines_of_the_log_when_postgresql_refuses(used: EmbeddedServer) -> None:
+def test_shows_the_last_lines_of_the_log_when_postgresql_fails(used: EmbeddedServer) -> None:
     used.stop()
     with (used.cluster.data / "postgresql.auto.conf").open("a") as file:
         file.write("nonsense = on\n")
     message = failure(used)
-    assert message.startswith("PostgreSQL refuses to start. The last lines of its log: ")
+    assert message.startswith("PostgreSQL doesn't start. The last lines of its log: ")
     assert 'LOG: unrecognized configuration parameter "nonsense" in file' in message
     assert message.endswith(
-        'postgresql.auto.conf" contains errors. Mend what they name. '
-        f"To begin with an empty server instead, delete {used.home}."
+        'postgresql.auto.conf" contains errors. Fix what they name. '
+        f"To start with an empty server instead, delete {used.home}."
     )
 
 
-def test_says_that_a_file_stands_in_the_way_of_its_folder(tmp_path: Path) -> None:
+def test_reports_a_file_in_place_of_its_folder(tmp_path: Path) -> None:
     home = tmp_path / "server"
     home.touch()
     reason = os.strerror(errno.EEXIST)
@@ -242,7 +242,7 @@ def test_says_that_a_file_stands_in_the_way_of_its_folder(tmp_path: Path) -> Non
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Nobody may write into a folder; and root, who may do all, is somebody else."""
+    """Make a folder read-only; root, who can always write, becomes another user."""
     folder.chmod(0o555)
     me = os.geteuid()
     os.seteuid(me or 65534)
@@ -254,7 +254,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 @posix_only
-def test_says_that_its_folder_cannot_be_written(tmp_path: Path) -> None:
+def test_reports_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     home = tmp_path / "server"
     with read_only(tmp_path):
         message = failure(EmbeddedServer(home))
@@ -262,7 +262,7 @@ def test_says_that_its_folder_cannot_be_written(tmp_path: Path) -> None:
 
 
 @posix_only
-def test_says_that_the_disk_is_full(tmp_path: Path) -> None:
+def test_reports_a_full_disk(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ON_A_FULL_DISK, str(tmp_path / "server")]
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
     reason = os.strerror(errno.EFBIG)
