@@ -1,4 +1,4 @@
-"""How Alembic reaches the database, and what it compares it with."""
+"""Connect Alembic to the database and to the models."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ from tutorial_lib.errors import AdvisoryLockNotAcquired, Problem
 config = context.config
 
 if config.config_file_name is not None:
-    # Loggers that exist already are left as they are.
+    # Keep the loggers that exist already enabled.
     fileConfig(config.config_file_name, disable_existing_loggers=False)
 
-# Importing the models registers their tables here; without it, autogenerate sees none.
+# Importing the models registers their tables here. Otherwise autogenerate finds none.
 target_metadata = Base.metadata
 assert {models.User.__tablename__, orders.Order.__tablename__} <= set(target_metadata.tables)
 
-# A migration that cannot get its lock gives up, rather than make all others wait behind it.
+# A migration that can't get its lock fails, instead of blocking every later query.
 LOCK_TIMEOUT = 5.0  # seconds
-# Two deployments at once take turns: the second finds nothing left to do.
+# Deployments run one at a time: the second finds nothing left to do.
 ADVISORY_LOCK_TIMEOUT = 60.0  # seconds
 
 
 def get_url() -> URL:
-    """The address that DATABASE_* gives, or that of the kit's own server.
+    """Return the URL that DATABASE_* describes, or that of the embedded server.
 
-    A URL object, never text: characters such as % and @ in a password stay what they are.
-    Offline nothing is connected to, so nothing is started either.
+    It's a URL object, not a string, so characters such as % and @ in a password need no
+    escaping. Offline mode doesn't connect, so it doesn't start a server either.
     """
     try:
         if context.is_offline_mode():
             return read_settings().url or URL.create(DRIVER)
         return servers.find().url
     except Problem as error:
-        raise CommandError(str(error)) from None  # alembic prints it in one line
+        raise CommandError(str(error)) from None  # Alembic prints it on one line
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
-    """Write a type of ours into revisions as the plain type it is in the database.
+    """Render a custom type in a revision as the database type it's stored as.
 
-    A revision is read for years; it must not need the classes of today's code.
+    Revisions stay for years, so they mustn't import classes that may be gone by then.
     """
     if kind == "type" and isinstance(item, TypeDecorator):
         return f"sa.{item.impl_instance!r}"
-    return False  # everything else as Alembic writes it
+    return False  # Alembic renders everything else
 
 
 def run_migrations_offline() -> None:
-    """Write the migrations as SQL text, with the values in place, and connect to nothing."""
+    """Print the migrations as an SQL script, with literal values, without a connection."""
     context.configure(
         url=get_url(),
         target_metadata=target_metadata,
@@ -73,7 +73,7 @@ def run_migrations_offline() -> None:
 
 
 def run_migrations_online() -> None:
-    """Run the migrations in a connection of their own, closed right after."""
+    """Run the migrations on a separate connection."""
     connectable = make_engine(get_url(), lock_timeout=LOCK_TIMEOUT, poolclass=pool.NullPool)
     with _one_deployment_at_a_time(connectable), connectable.connect() as connection:
         context.configure(
@@ -93,7 +93,7 @@ def _one_deployment_at_a_time(connectable: Engine) -> Iterator[None]:
         with advisory_lock(connectable, "alembic", timeout=ADVISORY_LOCK_TIMEOUT):
             yield
     except AdvisoryLockNotAcquired as error:
-        raise CommandError(str(error)) from None  # alembic prints it in one line
+        raise CommandError(str(error)) from None  # Alembic prints it on one line
 
 
 if context.is_offline_mode():

@@ -16,10 +16,10 @@ depends_on: str | Sequence[str] | None = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    """Take the schema one step forward."""
+    """Upgrade the schema."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Take the same step back."""
+    """Downgrade the schema."""
     ${downgrades if downgrades else "pass"}

@@ -1,4 +1,4 @@
-"""What a read into a dataframe costs: frames.read, beside the usual ways and the wire itself.
+"""Benchmark reading into DataFrames: frames.read, other libraries, and COPY alone.
 
     python benchmarks/frames.py             sizes up to 1M users and 5M narrow rows; 20 minutes
     python benchmarks/frames.py --quick     sizes up to 100k; two minutes
@@ -63,7 +63,7 @@ KEYS = ("seconds", "client", "server", "memory")
 
 @dataclass(frozen=True)
 class Case:
-    """One question, and how often a process asks it."""
+    """A query, and how many times a process runs it."""
 
     query: str
     times: int = 1
@@ -71,7 +71,7 @@ class Case:
 
 
 def cases(quick: bool) -> dict[str, Case]:
-    """The questions by their names."""
+    """Return the queries by name."""
     users, narrow = ("100k", "200k") if quick else ("1M", "5M")
     chunked = ("frames, chunks", "pandas, chunksize", "pandas, stream_results")
     found = {
@@ -90,17 +90,17 @@ def cases(quick: bool) -> dict[str, Case]:
 
 
 def engine() -> Engine:
-    """The server of this run."""
+    """Return an engine for this run's server."""
     return make_engine(os.environ["BENCHMARK_URL"])
 
 
 def uri() -> str:
-    """Its address, as other drivers want it."""
+    """Return its URL in the form that other drivers take."""
     return os.environ["BENCHMARK_URL"].replace("+psycopg2", "")
 
 
 def by_frames(query: str, **options: Any) -> Callable[[], object]:
-    """The kit's own."""
+    """Read with frames.read."""
     from tutorial_lib import frames
 
     place = engine()
@@ -110,7 +110,7 @@ def by_frames(query: str, **options: Any) -> Callable[[], object]:
 
 
 def by_pandas(query: str, **options: Any) -> Callable[[], object]:
-    """What everybody uses."""
+    """Read with pandas.read_sql."""
     import pandas as pd
 
     place, stream = engine(), options.pop("stream", False)
@@ -124,7 +124,7 @@ def by_pandas(query: str, **options: Any) -> Callable[[], object]:
 
 
 def by_adbc(query: str, **options: Any) -> Callable[[], object]:
-    """Arrow's driver, into pandas."""
+    """Read with ADBC into pandas."""
     import pandas as pd
     from adbc_driver_postgresql import dbapi
 
@@ -133,21 +133,21 @@ def by_adbc(query: str, **options: Any) -> Callable[[], object]:
 
 
 def by_connectorx(query: str) -> Callable[[], object]:
-    """It connects for every read."""
+    """Read with connectorx, which connects for every read."""
     import connectorx
 
     return lambda: connectorx.read_sql(uri(), query)
 
 
 def by_polars(query: str) -> Callable[[], object]:
-    """Into a dataframe of polars; it connects for every read."""
+    """Read into a polars DataFrame; it connects for every read."""
     import polars
 
     return lambda: polars.read_database_uri(query, uri(), engine="adbc")
 
 
 def by_read_csv(query: str) -> Callable[[], object]:
-    """COPY, and pandas' own parser; '' and NULL become the same."""
+    """Read with COPY and pandas' CSV parser, which can't tell '' from NULL."""
     import pandas as pd
 
     copy = drained(query, "csv, HEADER")
@@ -162,7 +162,7 @@ def by_read_csv(query: str) -> Callable[[], object]:
 
 
 def drained(query: str, form: str) -> Callable[..., object]:
-    """The wire itself: all is sent, and nothing is made of it."""
+    """Run COPY and discard the rows: the lower bound."""
     cursor = engine().raw_connection().cursor()
     nowhere = type("Nowhere", (), {"write": staticmethod(len)})()
     command = f"COPY ({query}) TO STDOUT (FORMAT {form})"
@@ -192,7 +192,7 @@ CHUNKED: dict[str, Callable[[str], Callable[[], object]]] = {
 
 
 def measure(way: str, query: str, times: int) -> dict[str, float]:
-    """Seconds, processor seconds of both sides, and the peak of memory."""
+    """Return seconds, CPU seconds of client and server, and peak memory."""
     warm, read = ({**WAYS, **CHUNKED}[way](each) for each in ("SELECT 1 AS n", query))
     warm()
     before, memory = processor(), peak()
@@ -207,7 +207,7 @@ def measure(way: str, query: str, times: int) -> dict[str, float]:
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """How long one call takes; what it gives is dropped only afterwards."""
+    """Return how long one call takes; its result is freed only afterwards."""
     begun = time.perf_counter()
     found = action()
     taken = time.perf_counter() - begun
@@ -216,7 +216,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def processor() -> tuple[float, float]:
-    """Processor seconds of this process, and of the server with all it has started."""
+    """Return the CPU seconds of this process, and of the server with its child processes."""
     postmaster = psutil.Process(int(os.environ["BENCHMARK_PID"]))
     own = postmaster.cpu_times()
     total = own.user + own.system + own.children_user + own.children_system
@@ -227,7 +227,7 @@ def processor() -> tuple[float, float]:
 
 
 def peak() -> float:
-    """The most memory that this process has had, in MB."""
+    """Return this process's peak memory in MB."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
@@ -236,7 +236,7 @@ def peak() -> float:
 
 
 def prepare(quick: bool) -> None:
-    """A server with the two tables, named in the environment of the measurements."""
+    """Start a server with the two tables; the environment names it for the measurements."""
     server = servers.find()
     place = make_engine(server.url, isolation_level="AUTOCOMMIT")
     with place.connect() as connection:
@@ -250,7 +250,7 @@ def prepare(quick: bool) -> None:
 
 
 def run(way: str, case: Case) -> dict[str, float] | None:
-    """One measurement; None when the way cannot read this."""
+    """Run one measurement; return None if the library can't read this."""
     job = json.dumps([way, case.query, case.times])
     done = subprocess.run(
         [sys.executable, __file__, "--one", job], capture_output=True, text=True, check=False
@@ -263,7 +263,7 @@ def run(way: str, case: Case) -> dict[str, float] | None:
 
 
 def main(wanted: argparse.Namespace) -> None:
-    """Measure everything in random order, and print it."""
+    """Measure everything in random order and print the results."""
     chosen = {n: c for n, c in cases(wanted.quick).items() if not wanted.only or wanted.only in n}
     jobs = [
         (name, way)
@@ -284,7 +284,7 @@ def main(wanted: argparse.Namespace) -> None:
 
 
 def show(name: str, ways: dict[str, list[dict[str, float]]]) -> None:
-    """The table of one question."""
+    """Print one query's results."""
     lines = {
         way: {key: statistics.median(each[key] for each in rounds) for key in KEYS if rounds}
         for way, rounds in ways.items()

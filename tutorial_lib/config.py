@@ -15,7 +15,7 @@ PARTS = (
     *("DATABASE_HOST", "DATABASE_PORT", "DATABASE_USERNAME"),
     *("DATABASE_PASSWORD", "DATABASE_NAME"),
 )
-# These belong before the `?`; after it they'd be shown, or override what is before it.
+# These belong before the `?`. After it, they'd be shown in messages or override what's before.
 MISPLACED = {"user", "password", "dbname", "port", "service", "passfile"}
 URL_FORM = "postgresql+psycopg2://USER:PASSWORD@HOST:PORT/DATABASE"
 
@@ -60,8 +60,8 @@ def _url_from_parts(values: Mapping[str, str]) -> URL | None:
         raise SettingsError(
             f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} set, "
             f"but {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not.",
-            "Half an address would reach some other server than the one you mean.",
-            "Set what is missing, or set none of them to use the kit's own server.",
+            "An incomplete set could reach a different server from the one you mean.",
+            "Set the missing ones too, or unset them all.",
         )
     return URL.create(
         DRIVER,
@@ -79,35 +79,38 @@ def _port(text: str) -> int:
     raise SettingsError(
         f"DATABASE_PORT is {text!r}.",
         "A port is a number from 1 to 65535.",
-        "PostgreSQL's usual port is 5432.",
+        "PostgreSQL's default port is 5432.",
     )
 
 
 def check_url(text: str) -> URL:
-    """Turn the text of a PostgreSQL URL into a `sqlalchemy.URL` for psycopg2.
+    """Parse a PostgreSQL URL into a `sqlalchemy.URL` for psycopg2.
 
-    `postgres://` and `postgresql://`, which many hosts hand out, are accepted too.
+    `postgres://` and `postgresql://`, which many hosting providers use, are accepted too.
+
+    Raises:
+        SettingsError: It's invalid or ambiguous. The message doesn't show the password.
+
     """
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise _bad_url("cannot be read") from None
+        raise _bad_url("isn't a valid URL") from None
     if url.drivername not in (DRIVER, "postgresql", "postgres"):
-        raise _bad_url(f"begins with {url.drivername}://, which this kit does not use")
+        raise _bad_url(f"starts with {url.drivername}://, but only PostgreSQL works")
     if any("@" in (part or "") for part in (url.host, url.database, *map(str, url.query))):
-        raise _bad_url("has an @ too many")
+        raise _bad_url("has too many @ characters")
     if not url.database:
-        raise _bad_url("names no database")
+        raise _bad_url("has no database name")
     if MISPLACED & set(url.query) or not all(isinstance(v, str) for v in url.query.values()):
-        raise _bad_url("holds user, password, port or database, or several hosts, after the ?")
+        raise _bad_url("has a user, password, port, database or several hosts after the ?")
     return url.set(drivername=DRIVER)
 
 
 def _bad_url(what: str) -> SettingsError:
     return SettingsError(
         f"DATABASE_URL {what}.",
-        "In a URL, the characters @ : / % # ? and spaces of a password must be written "
+        "In a URL, a password's @ : / % # ? and spaces must be escaped "
         "as %40 %3A %2F %25 %23 %3F %20.",
-        f"The form that works is {URL_FORM}; or set {', '.join(PARTS)}, "
-        "where nothing has to be rewritten.",
+        f"Write {URL_FORM}; or set {', '.join(PARTS)}, which need no escaping.",
     )

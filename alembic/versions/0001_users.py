@@ -16,7 +16,7 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    """Take the schema one step forward."""
+    """Upgrade the schema."""
     op.create_table(
         "users",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -31,6 +31,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the same step back."""
+    """Downgrade the schema."""
     op.drop_index("uq_users_email_lower", table_name="users")
     op.drop_table("users")

@@ -16,7 +16,7 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    """Take the schema one step forward."""
+    """Upgrade the schema."""
     op.create_table(
         "carts",
         sa.Column("user_id", sa.Integer(), nullable=False),
@@ -45,7 +45,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the same step back."""
+    """Downgrade the schema."""
     op.drop_index("ix_orders_user_id", table_name="orders")
     op.drop_table("orders")
     op.drop_table("carts")

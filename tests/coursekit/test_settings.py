@@ -91,8 +91,8 @@ def test_an_incomplete_set_names_all_missing_variables() -> None:
     assert refused({"DATABASE_HOST": "db.example", "DATABASE_PASSWORD": "canary"}) == (
         "DATABASE_HOST and DATABASE_PASSWORD are set, "
         "but DATABASE_PORT and DATABASE_USERNAME and DATABASE_NAME are not. "
-        "Half an address would reach some other server than the one you mean. "
-        "Set what is missing, or set none of them to use the kit's own server."
+        "An incomplete set could reach a different server from the one you mean. "
+        "Set the missing ones too, or unset them all."
     )
 
 
@@ -100,21 +100,21 @@ def test_an_incomplete_set_names_all_missing_variables() -> None:
 def test_an_invalid_port_is_refused(port: str) -> None:
     assert refused({**PARTS, "DATABASE_PORT": port}) == (
         f"DATABASE_PORT is {port!r}. A port is a number from 1 to 65535. "
-        "PostgreSQL's usual port is 5432."
+        "PostgreSQL's default port is 5432."
     )
 
 
 @pytest.mark.parametrize(
     ("url", "what"),
     [
-        ("mysql://ann:canary@h/d", "begins with mysql://, which this kit does not use"),
-        ("postgresql+psycopg://ann:canary@h/d", "begins with postgresql+psycopg://"),
-        ("postgresql+asyncpg://ann:canary@h/d", "begins with postgresql+asyncpg://"),
-        ("postgresql://ann:p@canary@h/d", "has an @ too many"),
-        ("postgresql://ann:p@canary/x@h/d", "has an @ too many"),
-        ("postgresql://ann:canary@h:port/d", "cannot be read"),
-        ("canary", "cannot be read"),
-        ("postgresql://ann:canary@h", "names no database"),
+        ("mysql://ann:canary@h/d", "starts with mysql://, but only PostgreSQL works"),
+        ("postgresql+psycopg://ann:canary@h/d", "starts with postgresql+psycopg://"),
+        ("postgresql+asyncpg://ann:canary@h/d", "starts with postgresql+asyncpg://"),
+        ("postgresql://ann:p@canary@h/d", "has too many @ characters"),
+        ("postgresql://ann:p@canary/x@h/d", "has too many @ characters"),
+        ("postgresql://ann:canary@h:port/d", "isn't a valid URL"),
+        ("canary", "isn't a valid URL"),
+        ("postgresql://ann:canary@h", "has no database name"),
     ],
 )
 def test_an_invalid_url_is_refused_with_the_right_form(url: str, what: str) -> None:
@@ -213,4 +213,4 @@ def test_a_url_that_is_not_used_is_not_read(origin: str) -> None:
 @pytest.mark.parametrize("query", ["password=canary", "dbname=other", "host=a&host=b", "user=bob"])
 def test_a_query_string_with_a_user_password_or_database_is_refused(query: str) -> None:
     message = refused({"DATABASE_URL": f"postgresql://ann@h/d?{query}"})
-    assert message.startswith("DATABASE_URL holds user, password, port or database")
+    assert message.startswith("DATABASE_URL has a user, password, port, database")

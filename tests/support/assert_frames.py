@@ -1,4 +1,4 @@
-"""What it means that two dataframes are the same; shared by the tests of frames."""
+"""Compare DataFrames strictly; shared by the tests of frames."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
-    """Values, dtypes, columns, rows, and the Python type of each value."""
+    """Assert that values, dtypes, columns, rows and each value's Python type are equal."""
     assert list(ours.columns) == list(theirs.columns)
     assert ours.columns.dtype == theirs.columns.dtype
     for number, name in enumerate(theirs.columns):
@@ -18,5 +18,5 @@ def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
 
 
 def kind_of(value: object) -> tuple[object, ...]:
-    """What equality does not tell: the type, and which time zone it is."""
+    """Return what equality ignores: the type and the time zone."""
     return type(value), repr(getattr(value, "tzinfo", None))

@@ -1,4 +1,4 @@
-"""One at a time: an advisory lock that is tried for, on a connection of its own."""
+"""An advisory lock is polled for on its own connection, and released however the block ends."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def until(true: Callable[[], object], seconds: float = 30) -> None:
 
 
 def other_process(url: URL) -> subprocess.Popen[str]:
-    """A process that has the turn until its stdin is closed."""
+    """Start a process that holds the lock until its stdin is closed."""
     argv = [sys.executable, "-c", HOLD, url.render_as_string(hide_password=False)]
     process = subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -57,7 +57,7 @@ def end(process: subprocess.Popen[str]) -> None:
     assert process.returncode is not None
 
 
-def test_two_deployments_on_an_empty_database_both_end_well(external: URL, engine: Engine) -> None:
+def test_two_deployments_on_an_empty_database_both_succeed(external: URL, engine: Engine) -> None:
     watching = engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as gate, watching.connect() as watcher:
         gate.execute(text("CREATE TABLE alembic_version ()"))
@@ -87,12 +87,12 @@ def test_the_second_waits_for_the_first(engine: Engine) -> None:
     assert seen == ["first", "second"]
 
 
-def test_another_name_is_another_turn(engine: Engine) -> None:
+def test_another_name_is_another_lock(engine: Engine) -> None:
     with advisory_lock(engine, "one", timeout=0), advisory_lock(engine, "two", timeout=0):
         pass
 
 
-def test_the_turn_outlives_the_commits_in_it(engine: Engine) -> None:
+def test_commits_in_the_block_do_not_release_the_lock(engine: Engine) -> None:
     with advisory_lock(engine, "job"):
         with engine.begin() as connection:
             connection.execute(text("CREATE TABLE one ()"))
@@ -100,7 +100,7 @@ def test_the_turn_outlives_the_commits_in_it(engine: Engine) -> None:
             pass
 
 
-def test_when_patience_ends_the_error_says_whose_turn_it_is(url: URL, engine: Engine) -> None:
+def test_the_error_at_the_timeout_names_the_holder(url: URL, engine: Engine) -> None:
     process = other_process(url)
     try:
         with (
@@ -120,7 +120,7 @@ def test_when_patience_ends_the_error_says_whose_turn_it_is(url: URL, engine: En
     )
 
 
-def test_the_turn_of_a_process_that_was_killed_is_free(url: URL, engine: Engine) -> None:
+def test_a_killed_process_releases_its_lock(url: URL, engine: Engine) -> None:
     process = other_process(url)
     process.kill()
     end(process)
@@ -128,14 +128,14 @@ def test_the_turn_of_a_process_that_was_killed_is_free(url: URL, engine: Engine)
         pass
 
 
-def test_an_error_in_the_block_gives_the_turn_back(engine: Engine) -> None:
+def test_an_error_in_the_block_releases_the_lock(engine: Engine) -> None:
     with pytest.raises(RuntimeError), advisory_lock(engine, "job"):
         raise RuntimeError
     with advisory_lock(engine, "job", timeout=0):
         pass
 
 
-def test_a_turn_whose_connection_was_cut_off_ends_without_another_error(engine: Engine) -> None:
+def test_a_lost_connection_raises_no_error_at_the_end(engine: Engine) -> None:
     with advisory_lock(engine, "job"), engine.connect() as connection:
         cut = (
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
@@ -173,7 +173,7 @@ def test_a_short_lock_timeout_does_not_end_the_wait(url: URL) -> None:
     assert waited[0] > 0.2
 
 
-def test_it_leaves_the_transaction_of_a_connection_alone(engine: Engine) -> None:
+def test_does_not_touch_a_connections_transaction(engine: Engine) -> None:
     with engine.connect() as connection:
         with advisory_lock(connection, "job"):
             assert not connection.in_transaction()
@@ -187,7 +187,7 @@ def build_concurrently(engine: Engine) -> None:
         connection.execute(text("CREATE INDEX CONCURRENTLY ON busy (n)"))
 
 
-def test_an_index_is_built_concurrently_while_somebody_waits_for_the_turn(engine: Engine) -> None:
+def test_an_index_is_built_concurrently_while_another_session_waits(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE busy (n int)"))
     entered = threading.Event()
@@ -234,13 +234,13 @@ def test_a_wait_inside_postgresql_would_deadlock_with_it(engine: Engine) -> None
     assert ["deadlock detected" in each for each in failed] == [True]
 
 
-def test_it_says_who_it_is_in_as_many_bytes_as_postgresql_keeps() -> None:
+def test_the_application_name_fits_into_63_bytes() -> None:
     who = module._application_name("a" * 100)
     assert who.startswith("a" * 30 + f", process {os.getpid()} on ")
     assert len(who) <= 63
 
 
-def test_the_error_of_the_environment_is_one_line(external: URL, engine: Engine) -> None:
+def test_env_py_prints_the_error_on_one_line(external: URL, engine: Engine) -> None:
     env = (ROOT / "alembic" / "env.py").read_text()
     assert "ADVISORY_LOCK_TIMEOUT = 60.0" in env
     code = (

@@ -294,7 +294,7 @@ def test_an_interrupt_between_two_statements_leaves_no_transaction(
     monkeypatch.setattr("tutorial_lib.frames.readonly.ALONE", (ALONE[0], "SELECT 1"))
     frames.read("things", filled)  # its end has not rolled back
     assert soon_at_work(other) == []
-    monkeypatch.setattr("tutorial_lib.frames.dispatch._found", interrupt)
+    monkeypatch.setattr("tutorial_lib.frames.dispatch._read", interrupt)
     with pytest.raises(KeyboardInterrupt):
         frames.read("things", filled)
     assert soon_at_work(other) == []

@@ -116,9 +116,9 @@ def test_through_a_unix_socket(open_server: EmbeddedServer) -> None:
 
 
 @pytest.mark.servers
-def test_through_every_door_that_is_named() -> None:
-    """TUTORIAL_TEST_URLS holds addresses of servers, with blanks between them; none is a failure."""
-    doors = os.environ.get("TUTORIAL_TEST_URLS", "").split()
-    assert doors, "TUTORIAL_TEST_URLS names no address"
-    for door in doors:
-        assert_reads(make_url(door))
+def test_reads_from_every_server_named() -> None:
+    """TUTORIAL_TEST_URLS holds database URLs, separated by spaces; without any, the test fails."""
+    urls = os.environ.get("TUTORIAL_TEST_URLS", "").split()
+    assert urls, "TUTORIAL_TEST_URLS has no database URL"
+    for url in urls:
+        assert_reads(make_url(url))

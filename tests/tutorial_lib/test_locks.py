@@ -1,4 +1,4 @@
-"""Who waits for whom, and changes of the schema that make nobody wait for long."""
+"""The lock queue, and schema changes with a short lock timeout and retries."""
 
 from __future__ import annotations
 
@@ -41,9 +41,14 @@ def shop(engine: Engine) -> Engine:
 def queued(
     engine: Engine, first: str, *others: str, beside: Engine | None = None
 ) -> Iterator[Queue]:
-    """The queue when `first` is open and the others wait behind it, one after the other.
+    """Yield the queue while `first` is in an open transaction and the others wait behind it.
 
-    beside  an engine on which another transaction is open that has read
+    Args:
+        engine: The database.
+        first: The statement that doesn't wait.
+        others: The statements that wait, in order.
+        beside: An engine on which another transaction has read the table and is open.
+
     """
 
     def run(statement: str) -> None:
@@ -63,7 +68,7 @@ def queued(
 
 @contextmanager
 def report(engine: Engine) -> Iterator[Connection]:
-    """A transaction that has read the orders and stays open."""
+    """Open a transaction that has read the orders."""
     with engine.connect() as connection:
         connection.execute(text(READ))
         yield connection
@@ -117,7 +122,7 @@ def test_a_writer_waits_for_the_end_of_a_transaction(shop: Engine) -> None:
     ]
 
 
-def test_one_may_wait_behind_several(shop: Engine) -> None:
+def test_a_session_can_wait_behind_several(shop: Engine) -> None:
     with queued(shop, READ, ADD, beside=shop) as queue:
         last = queue.sessions[-1]
     assert last.description.startswith("waits behind 1 and 2 for ")
@@ -127,7 +132,7 @@ def test_one_may_wait_behind_several(shop: Engine) -> None:
 def test_a_session_that_is_ended_frees_those_behind_it(shop: Engine) -> None:
     with ThreadPoolExecutor() as background, shop.connect() as idle:
         idle.execute(text(READ))
-        idle.detach()  # it is not going to be of use to anybody
+        idle.detach()  # it'll be terminated, so the pool must not reuse it
         change = background.submit(locks.with_lock_retries, shop, ADD, lock_timeout=5)
         (first, _) = locks.queue(shop, at_least=2).sessions
         with shop.connect() as other:
@@ -136,7 +141,7 @@ def test_a_session_that_is_ended_frees_those_behind_it(shop: Engine) -> None:
         idle.invalidate()
 
 
-def test_an_application_is_told_by_its_name(shop: Engine) -> None:
+def test_an_application_is_shown_by_its_name(shop: Engine) -> None:
     named = make_engine(shop.url.update_query_dict({"application_name": "nightly report"}))
     with queued(shop, READ, ADD, beside=named) as queue:
         pass
@@ -144,7 +149,7 @@ def test_an_application_is_told_by_its_name(shop: Engine) -> None:
     assert queue.sessions[0].activity == "nightly report: SELECT count(*) FROM orders"
 
 
-def test_who_is_in_front_does_not_count_as_waiting(shop: Engine) -> None:
+def test_blockers_do_not_count_as_waiting(shop: Engine) -> None:
     started = time.monotonic()
     with queued(shop, READ, ADD, beside=shop) as seen:
         assert len(seen) == 3
@@ -156,7 +161,7 @@ def test_who_is_in_front_does_not_count_as_waiting(shop: Engine) -> None:
     assert [bool(one.waiting_for) for one in found.sessions] == [False, True, True]
 
 
-def test_who_looks_again_gives_up_in_the_end(shop: Engine) -> None:
+def test_polling_ends_at_the_timeout(shop: Engine) -> None:
     assert len(locks.queue(shop, at_least=2, timeout=0.1)) == 0
 
 
@@ -175,29 +180,29 @@ def test_who_looks_again_gives_up_in_the_end(shop: Engine) -> None:
         ("", ""),
     ],
 )
-def test_a_statement_is_told_up_to_its_first_value(statement: str, statement_prefix: str) -> None:
+def test_a_statement_is_cut_before_its_first_value(statement: str, statement_prefix: str) -> None:
     assert locks.statement_prefix(statement) == statement_prefix
 
 
-def test_a_picture_bears_what_a_statement_may_hold() -> None:
+def test_a_picture_escapes_what_a_statement_contains() -> None:
     does = 'SELECT "a" FROM b WHERE c < d'
     queue = Queue((QueuedSession(1, 11, does, "active", "", (), ()),))
     assert "1 SELECT 'a' FROM b WHERE c #lt; d" in queue.mermaid()
     assert "c &lt; d" in queue.html()
 
 
-def test_in_a_deadlock_nobody_is_first() -> None:
+def test_a_deadlock_has_no_root_blocker() -> None:
     ring = [QueuedSession(n, n, "", "active", "a lock", (n % 2 + 1,), ()) for n in (1, 2)]
     assert Queue(tuple(ring)).root_blockers(1) == ()
 
 
-def test_a_change_that_nobody_hinders_takes_one_try(shop: Engine) -> None:
+def test_an_unblocked_change_takes_one_attempt(shop: Engine) -> None:
     assert locks.with_lock_retries(shop, ADD) == 1
     assert locks.with_lock_retries(shop, text("ALTER TABLE orders ADD COLUMN gift text")) == 1
     assert columns(shop) == ["id", "amount", "note", "gift"]
 
 
-def test_what_a_function_leaves_open_is_committed(shop: Engine) -> None:
+def test_a_transaction_that_a_function_leaves_open_is_committed(shop: Engine) -> None:
     def change(connection: Connection) -> None:
         assert not connection.in_transaction()
         connection.execute(text(ADD))
@@ -206,7 +211,7 @@ def test_what_a_function_leaves_open_is_committed(shop: Engine) -> None:
     assert "note" in columns(shop)
 
 
-def test_who_is_in_the_way_is_named_in_the_end(shop: Engine) -> None:
+def test_the_error_names_the_blocking_session(shop: Engine) -> None:
     with report(shop) as connection:
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
         with pytest.raises(LockError) as caught:
@@ -219,7 +224,7 @@ def test_who_is_in_the_way_is_named_in_the_end(shop: Engine) -> None:
     assert "note" not in columns(shop)
 
 
-def test_it_is_tried_again_until_the_lock_is_free(shop: Engine) -> None:
+def test_retries_until_the_lock_is_free(shop: Engine) -> None:
     calls: list[int] = []
     with report(shop) as blocking:
 
@@ -233,7 +238,7 @@ def test_it_is_tried_again_until_the_lock_is_free(shop: Engine) -> None:
     assert "note" in columns(shop)
 
 
-def test_pauses_grow_and_have_an_end(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_double_up_to_a_limit(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr("tutorial_lib.locks.retry.time.sleep", pauses.append)
     with report(shop), pytest.raises(LockError):
@@ -241,7 +246,7 @@ def test_pauses_grow_and_have_an_end(shop: Engine, monkeypatch: pytest.MonkeyPat
     assert [pause for pause in pauses if pause >= 2] == [2, 4, 8, 10]
 
 
-def test_a_deadlock_is_tried_again(shop: Engine) -> None:
+def test_retries_after_a_deadlock(shop: Engine) -> None:
     calls: list[int] = []
 
     def change(connection: Connection) -> None:
@@ -259,7 +264,7 @@ def test_another_error_is_raised_at_once(shop: Engine) -> None:
 
 
 @pytest.mark.parametrize("work", [ADD, "ALTER TABLE nothing ADD COLUMN n int"])
-def test_no_connection_keeps_the_limit(shop: Engine, work: str) -> None:
+def test_no_pooled_connection_keeps_the_lock_timeout(shop: Engine, work: str) -> None:
     with suppress(ProgrammingError):
         locks.with_lock_retries(shop, work)
     assert shop.pool.checkedout() == 0  # type: ignore[attr-defined]
@@ -268,7 +273,7 @@ def test_no_connection_keeps_the_limit(shop: Engine, work: str) -> None:
             assert connection.scalar(text("SHOW lock_timeout")) == "0"
 
 
-def test_no_try_is_no_way() -> None:
+def test_zero_attempts_are_rejected() -> None:
     with pytest.raises(ValueError, match="attempts is 0"):
         locks.with_lock_retries(make_engine("postgresql+psycopg2://nowhere"), ADD, attempts=0)
 
@@ -284,7 +289,7 @@ STEPS = {
 
 
 def patient_env(source: str) -> str:
-    """An env.py whose online part is the one that lesson 12 shows."""
+    """Return an env.py whose online part is the one lesson 12 shows."""
     cells = json.loads(lesson_path("12").read_text(encoding="utf-8"))["cells"]
     told = next("".join(c["source"]) for c in cells if "def migrate(" in "".join(c["source"]))
     found = re.search(r"```python\n(.*?)```", told, re.S)
@@ -305,7 +310,7 @@ def write_revision(project: Path, step: str) -> None:
 
 @pytest.fixture
 def patient(workspace: Path) -> Iterator[Callable[[str], Lesson]]:
-    """Make the project of the shop with that env.py, and one more revision."""
+    """Create the shop's project with that env.py and one more revision."""
     opened: list[Lesson] = []
 
     def make(step: str) -> Lesson:
@@ -320,7 +325,7 @@ def patient(workspace: Path) -> Iterator[Callable[[str], Lesson]]:
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_alembic_tries_again_until_the_lock_is_free(
+def test_alembic_retries_until_the_lock_is_free(
     patient: Callable[[str], Lesson], step: str
 ) -> None:
     shop = patient(step)

@@ -1,4 +1,4 @@
-"""Functions that run again and again while something else happens."""
+"""Workers are called repeatedly while a block runs, and what they met is reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fail(connection: Connection) -> None:
     connection.execute(text("SELECT * FROM nothing"))
 
 
-def test_a_worker_is_called_before_the_block_begins_and_goes_on_in_it(engine: Engine) -> None:
+def test_a_worker_is_called_before_the_block_starts_and_during_it(engine: Engine) -> None:
     with workload.run(engine, readers=read) as seen:
         assert seen.count("readers") >= 1
         started = seen.count("readers")
@@ -36,7 +36,7 @@ def test_no_worker_and_no_connection_is_left(engine: Engine) -> None:
     assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
-def test_an_error_is_told_once_and_the_worker_goes_on(engine: Engine) -> None:
+def test_an_error_is_reported_once_and_the_worker_continues(engine: Engine) -> None:
     with workload.run(engine, readers=fail) as seen:
         time.sleep(0.1)
     assert len(seen.calls) > 1
@@ -48,7 +48,7 @@ def test_an_error_is_told_once_and_the_worker_goes_on(engine: Engine) -> None:
     assert repr(seen) == seen.errors[0]
 
 
-def test_what_a_worker_did_is_committed(engine: Engine) -> None:
+def test_commits_after_each_call(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE seen (n int)"))
 
@@ -62,7 +62,7 @@ def test_what_a_worker_did_is_committed(engine: Engine) -> None:
     assert found == seen.count("writers")
 
 
-def test_a_wait_for_a_lock_is_in_the_seconds_of_the_call(engine: Engine) -> None:
+def test_a_calls_seconds_include_its_wait_for_a_lock(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE busy (n int)"))
 
@@ -77,7 +77,7 @@ def test_a_wait_for_a_lock_is_in_the_seconds_of_the_call(engine: Engine) -> None
     assert seen.frame()["seconds"].max() == seen.longest("readers")
 
 
-def test_the_workers_end_when_the_block_fails(engine: Engine) -> None:
+def test_the_workers_stop_when_the_block_fails(engine: Engine) -> None:
     before = threading.active_count()
     try:
         with workload.run(engine, readers=read):

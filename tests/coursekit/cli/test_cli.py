@@ -109,7 +109,7 @@ def test_an_own_server_is_not_stopped(external: object) -> None:
         ({"DATABASE_URL": f"postgresql://ann:{CANARY}@127.0.0.1:1/shop"},
          "Nobody listens on that port."),
         ({"DATABASE_URL": f"mysql://ann:{CANARY}@127.0.0.1/shop"},
-         "begins with mysql://, which this kit does not use."),
+         "starts with mysql://, but only PostgreSQL works."),
         ({"DATABASE_HOST": "h", "DATABASE_PASSWORD": CANARY},
          "but DATABASE_PORT and DATABASE_USERNAME and DATABASE_NAME are not."),
         ({"DATABASE_PORT": "x", "DATABASE_HOST": "h", "DATABASE_USERNAME": "u",
