@@ -28,7 +28,7 @@ from pathlib import Path
 import psutil
 
 from coursekit.course.catalog import lessons
-from coursekit.instructor.verification import Lesson, Options, Run
+from coursekit.instructor.verification import LessonRun, Options, Run
 from measure import ADOPT
 
 PRODUCTION = [number for number in lessons() if number >= "09"]
@@ -80,7 +80,7 @@ def false_alarms(numbers: Sequence[str], runs: int, beside: int) -> int:
     return failed
 
 
-def verified(numbers: Sequence[str]) -> list[Lesson]:
+def verified(numbers: Sequence[str]) -> list[LessonRun]:
     """The lessons after a run of `tutorial verify`'s."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run(list(numbers), Options(), Path(folder))
@@ -89,7 +89,7 @@ def verified(numbers: Sequence[str]) -> list[Lesson]:
         return list(run.lessons.values())
 
 
-def alarm(lesson: Lesson) -> str:
+def alarm(lesson: LessonRun) -> str:
     """Where a lesson has failed, and how; `ok` when it has not."""
     found = lesson.finding
     if not found:

@@ -16,7 +16,7 @@ def lab(
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     port: Annotated[int | None, typer.Option(help="Port. Default: 8888, or a free one.")] = None,
 ) -> None:
-    """Start PostgreSQL and open JupyterLab at lesson 00, or at the one you name.
+    """Start PostgreSQL and open a lesson in JupyterLab.
 
     Example: python3 start.py lab 06 --no-browser
     """
@@ -54,7 +54,7 @@ def _lab_is_ready(address: str) -> None:
 
 
 def doctor() -> None:
-    """Check that everything the lessons need is there, and show how to fix what isn't.
+    """Check what the lessons need, and show how to fix it.
 
     Example: python3 start.py doctor
     """
@@ -90,7 +90,7 @@ def copy() -> None:
 
 
 def reset(number: Annotated[str, typer.Argument(help="A lesson, such as 06.")]) -> None:
-    """Replace your copy of a lesson's notebook by a fresh one; the old one is kept.
+    """Replace your copy of a lesson, and keep the old one.
 
     Example: python3 start.py reset 06
     """

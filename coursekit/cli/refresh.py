@@ -6,7 +6,9 @@ from coursekit.cli.console import Numbers, out
 
 
 def refresh(numbers: Numbers = None) -> None:
-    """Run the notebooks, and store their outputs and the reference page.
+    """Run the notebooks, and store their outputs.
+
+    Updates the starting states and docs/reference.md, too.
 
     Example: python3 start.py refresh 01
     """

@@ -16,11 +16,18 @@ from coursekit.servers import credentials
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.ports import free_port
 from coursekit.servers.server import Server
+from support.command import Tutorial
 
 CANARY = "canary-7f3a"
 
 
-def tutorial(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def tutorial(capfd: pytest.CaptureFixture[str]) -> Tutorial:
+    """The command in this process; that the console script exists is a test of its own."""
+    return Tutorial(capfd)
+
+
+def script(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run the console script."""
     return subprocess.run(
         [str(Path(sys.executable).with_name("tutorial")), *words],
@@ -49,32 +56,32 @@ def test_every_command_has_help_with_an_example(words: list[str], text: str) -> 
 
 
 def test_help_lists_the_commands() -> None:
-    shown = tutorial("--help").stdout
+    shown = script("--help").stdout
     assert [
         word for word in ("lab", "doctor", "verify", "refresh", "db") if word not in shown
     ] == []
 
 
 @pytest.mark.parametrize("words", [[], ["db"]])
-def test_help_cuts_no_sentence_off(words: list[str]) -> None:
+def test_help_cuts_no_sentence_off(words: list[str], tutorial: Tutorial) -> None:
     assert "..." not in tutorial(*words, "--help", COLUMNS="80").stdout.split("Commands:")[1]
 
 
-def test_the_server_is_started_told_and_stopped(tmp_path: Path) -> None:
+def test_the_server_is_started_told_and_stopped(tmp_path: Path, tutorial: Tutorial) -> None:
     home = str(tmp_path / "server")
     assert tutorial("db", "status", TUTORIAL_SERVER_HOME=home).stdout.splitlines() == [
-        "PostgreSQL (embedded) does not run. To start it: python3 start.py db start",
-        f"Its folder is {home}",
+        "PostgreSQL (embedded) isn't running. To start it: python3 start.py db start",
+        f"Its folder: {home}",
     ]
     started = tutorial("db", "start", TUTORIAL_SERVER_HOME=home).stdout
     assert started.startswith("PostgreSQL 18.6 (embedded) answers at 127.0.0.1:")
     assert "answers at 127.0.0.1:" in tutorial("db", "status", TUTORIAL_SERVER_HOME=home).stdout
     assert tutorial("db", "stop", TUTORIAL_SERVER_HOME=home).stdout == "PostgreSQL is stopped.\n"
-    assert tutorial("db", "stop", TUTORIAL_SERVER_HOME=home).stdout == "It was not running.\n"
+    assert tutorial("db", "stop", TUTORIAL_SERVER_HOME=home).stdout == "It wasn't running.\n"
     assert not [p for p in psutil.process_iter(["cmdline"]) if home in str(p.info["cmdline"])]
 
 
-def test_the_address_hides_the_password_unless_asked(server: Server) -> None:
+def test_the_address_hides_the_password_unless_asked(server: Server, tutorial: Tutorial) -> None:
     url = server.url.set(drivername="postgresql")  # as other tools know it
     assert tutorial("db", "url").stdout.strip() == str(url)
     shown = tutorial("db", "url", "--show-password").stdout.strip()
@@ -90,7 +97,7 @@ def test_psql_opens_on_the_server_without_asking_for_a_password(server: Server) 
     assert "postgres!" in done.stdout
 
 
-def test_an_own_server_is_not_stopped(external: object) -> None:
+def test_an_own_server_is_not_stopped(external: object, tutorial: Tutorial) -> None:
     done = tutorial("db", "stop")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
@@ -103,11 +110,11 @@ def test_an_own_server_is_not_stopped(external: object) -> None:
     ("environ", "told"),
     [
         ({"DATABASE_URL": f"postgresql://learner:{CANARY}@127.0.0.1:PORT/tutorial"},
-         "It does not accept this user and password."),
+         "It doesn't accept this user name and password."),
         ({"DATABASE_URL": f"postgresql://ann:{CANARY}@no-such-host.invalid/shop"},
-         "There is no such host."),
+         "No such host exists."),
         ({"DATABASE_URL": f"postgresql://ann:{CANARY}@127.0.0.1:1/shop"},
-         "Nobody listens on that port."),
+         "No server is listening on that port."),
         ({"DATABASE_URL": f"mysql://ann:{CANARY}@127.0.0.1/shop"},
          "starts with mysql://, but only PostgreSQL works."),
         ({"DATABASE_HOST": "h", "DATABASE_PASSWORD": CANARY},
@@ -116,7 +123,9 @@ def test_an_own_server_is_not_stopped(external: object) -> None:
           "DATABASE_PASSWORD": CANARY, "DATABASE_NAME": "d"}, "DATABASE_PORT is 'x'."),
     ],
 )  # fmt: skip
-def test_an_error_is_one_paragraph(environ: dict[str, str], told: str, server: Server) -> None:
+def test_an_error_is_one_paragraph(
+    environ: dict[str, str], told: str, server: Server, tutorial: Tutorial
+) -> None:
     at = {name: value.replace("PORT", str(server.url.port)) for name, value in environ.items()}
     done = tutorial("db", "url", TUTORIAL_POSTGRES="", **at)
     assert (done.returncode, done.stdout) == (1, "")
@@ -125,21 +134,23 @@ def test_an_error_is_one_paragraph(environ: dict[str, str], told: str, server: S
     assert CANARY not in done.stderr
 
 
-def test_a_data_folder_that_cannot_be_made_is_one_paragraph(tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_made_is_one_paragraph(
+    tmp_path: Path, tutorial: Tutorial
+) -> None:
     (tmp_path / "file").write_text("in the way")
     done = tutorial("db", "start", TUTORIAL_SERVER_HOME=str(tmp_path / "file" / "server"))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert "cannot be used: Not a directory" in done.stderr
+    assert "server: Not a directory." in done.stderr
 
 
-def test_an_unknown_lesson_is_one_paragraph() -> None:
+def test_an_unknown_lesson_is_one_paragraph(tutorial: Tutorial) -> None:
     done = tutorial("verify", "77")
     assert done.returncode == 1
     assert done.stderr.startswith("There is no lesson '77'.")
 
 
-def test_no_command_shows_or_stores_the_password(tmp_path: Path) -> None:
+def test_no_command_shows_or_stores_the_password(tmp_path: Path, tutorial: Tutorial) -> None:
     home = tmp_path / "server"
     home.mkdir(mode=0o700)
     credentials.save(home / "server.json", credentials.Credentials(free_port(), CANARY))

@@ -1,7 +1,7 @@
 """Broken notebooks, run for real: each must fail, in the right cell, for the right reason.
 
-Three runs of pytest with the kit's own options, side by side: the notebooks that fail at
-once, on two workers; some of them again, one after the other; and those that hang.
+Three runs of pytest with the kit's own options, side by side: the notebooks that fail at once, on
+two workers; some of them again, on one worker and in nbval's lax mode; and those that hang.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from coursekit.settings import ROOT
 
 Output = Cell = dict[str, Any]
 LIMIT = 3  # seconds for a cell, where cells hang
+CELL_TIMEOUT = 60  # seconds for any other, from pyproject.toml
 PYTEST = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "no:cacheprovider"]
 PASSED = ""  # what is said of a cell that has passed
-LAX = ["-n", "2", "--nbval-lax", f"--nbval-cell-timeout={LIMIT}"]
+SHORT = ["-n", "0", f"--nbval-cell-timeout={LIMIT}"]
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
 
-DIFFERS = "Its output is not the stored one"
-DIED = "The kernel died while it ran this cell"
+DIFFERS = "Its output differs from the stored one"
+DIED = "The kernel died while running this cell"
 LATE = f"It took longer than {LIMIT} seconds"
-STDERR = "It wrote to stderr, where a failure hides"
+STDERR = "It wrote to stderr, where a failure can hide"
 MODE = "Exception reporting mode: Minimal\n"
 NUMBERED = """\
 class Numbered(Exception):
@@ -76,11 +77,15 @@ class Broken:
 
     def verdict(self, name: str) -> dict[str, str]:
         """What is said of each cell when the one that must fail does, and no other."""
-        fix = "If it is right now, run" if self.problem == DIFFERS else "Mend it, then run"
+        fix = (
+            "If the new output is right, run"
+            if self.problem == DIFFERS
+            else "Fix the cell, then run"
+        )
         said = f"cell {self.cell}: {self.problem}. {fix}: python3 start.py refresh {name[:2]}"
         before = {f"cell {number}": PASSED for number in range(1, self.cell)}
         rest = range(self.cell + 1, len(self.cells) + 1)
-        not_run = {f"cell {n}": f"not run, because cell {self.cell} failed" for n in rest}
+        not_run = {f"cell {n}": f"not run because cell {self.cell} failed" for n in rest}
         return {**before, f"cell {self.cell}": said, **not_run}
 
 
@@ -112,7 +117,7 @@ DIFFERENT = {
     "skipped": broken(1, DIFFERS, code("# NBVAL_SKIP\nprint(2)")),
     "task": broken(
         2,
-        "Something that an earlier cell left running wrote 'late'",
+        "Code that an earlier cell left running wrote 'late'",
         code(
             "import asyncio\nasync def speak():\n    await asyncio.sleep(0.2)\n    print('late')\n"
             "task = asyncio.create_task(speak())"
@@ -122,8 +127,11 @@ DIFFERENT = {
     "afterwards": broken(
         2,
         DIFFERS,
-        code("import threading, time\nthreading.Timer(1, print, ['late']).start()"),
-        code("time.sleep(2)"),
+        code(
+            "import threading\ngo = threading.Event()\n"
+            "late = threading.Thread(target=lambda: (go.wait(), print('late')))\nlate.start()"
+        ),
+        code("go.set()\nlate.join()"),
     ),
 }
 # On Windows a kernel does not see what other programs write.
@@ -143,22 +151,22 @@ UNCOMPARED = {
     ),
     "update": broken(
         1,
-        "It sent update_display_data, which cannot be compared",
+        "It sent update_display_data, which can't be compared",
         code("display(2, display_id='n').update(3)", shown("2")),
     ),
     "clear": broken(
         1,
-        "It sent clear_output, which cannot be compared",
+        "It sent clear_output, which can't be compared",
         code("from IPython import display\nprint(2)\ndisplay.clear_output()", printed("2\n")),
     ),
     "widget": broken(
         1,
-        "It sent comm_open, which cannot be compared",
+        "It sent comm_open, which can't be compared",
         code("from comm import create_comm\nopened = create_comm(target_name='slider')"),
     ),
 }
 QUIET = {
-    "no_error": broken(1, "It is tagged raises-exception, but raised none", raising("x = 2")),
+    "no_error": broken(1, "It's tagged raises-exception, but raised nothing", raising("x = 2")),
     "warning": broken(
         1, STDERR, code("import sys\nprint('odd', file=sys.stderr)", printed("odd\n", "stderr"))
     ),
@@ -173,7 +181,7 @@ QUIET = {
     ),
     "handled": broken(
         2,
-        "It failed and did not show it: ZeroDivisionError",
+        "It failed without showing the error: ZeroDivisionError",
         code(
             "def quiet(shell, kind, error, trace, tb_offset=None):\n    return []\n"
             "get_ipython().set_custom_exc((ZeroDivisionError,), quiet)"
@@ -198,7 +206,7 @@ RAISING = {
     "alembic": broken(
         2,
         "It raises AlembicError: alembic nonsense ended with exit code 2. "
-        "It says: alembic: error: argument …",
+        "It reports: alembic: error: …",
         code("from coursekit import start\nlesson = start('00')"),
         code("%alembic nonsense"),
     ),
@@ -207,11 +215,11 @@ DYING = {
     "killed": broken(2, DIED, FIRST, code("import os\nos.kill(os.getpid(), 9)")),
     "exits": broken(2, DIED, FIRST, code("import os\nos._exit(0)")),
     "quits": broken(
-        1, "It asked the browser to ask_exit, which cannot be compared", code("quit()")
+        1, "It asked the front end to ask_exit, which can't be compared", code("quit()")
     ),
 }
 HANGING = {
-    "sleeps": broken(2, LATE, FIRST, code("import time\ntime.sleep(60)")),
+    "sleeps": broken(1, LATE, code("import time\ntime.sleep(600)")),
     "announced": broken(
         1, LATE, raising("import time\ntime.sleep(60)", failed("KeyboardInterrupt", ""))
     ),
@@ -232,32 +240,31 @@ HANGING = {
         ),
     ),
     "locked": broken(
-        2,
+        1,
         LATE,
         code(
             "import os, psycopg2\n"
-            "both = [psycopg2.connect(os.environ['TEST_DSN']).cursor() for _ in range(2)]"
+            "both = [psycopg2.connect(os.environ['TEST_DSN']).cursor() for _ in range(2)]\n"
+            "for each in both:\n    each.execute('SELECT pg_advisory_lock(1)')"
         ),
-        code("for each in both:\n    each.execute('SELECT pg_advisory_lock(1)')"),
     ),
 }
 AT_ONCE = DIFFERENT | UNCOMPARED | QUIET | RAISING | DYING
 if sys.platform != "win32":
     AT_ONCE |= FROM_OUTSIDE
-REINSTALL_ADVICE = {name: AT_ONCE[name] for name in ("middle", "killed")}
+ON_ONE_WORKER = {name: AT_ONCE[name] for name in ("middle", "killed")}
 IN_LAX_MODE = {name: AT_ONCE[name] for name in ("differs", "skipped")}
 
 # What only the gates see: a run of its cells passes, or cannot be made.
 REFUSED = {
-    "shell": "cell 1: The shell command 'exit 3' may fail unseen. Use %alembic, or Python, "
-    "which raise.",
-    "swallowed": "cell 2: The failure of %alembic may be caught here, and then nobody sees it. "
-    "Take it out of the try, the suppress or the function.",
-    "no_outputs": "It is no notebook: at cells.0, 'outputs' is a required property. "
+    "shell": "cell 1: The shell command 'exit 3' may fail unnoticed. Use %alembic or Python, "
+    "which raise an error.",
+    "swallowed": "cell 2: A failure of %alembic may be caught here and go unnoticed. "
+    "Move it out of the try, suppress or function.",
+    "no_outputs": "It isn't a valid notebook: at cells.0, 'outputs' is a required property. "
     "Get it back with: git checkout notebooks/no_outputs.ipynb",
-    "no_cells": "There is no code cell, so a run proves nothing. Add one.",
-    "other_kernel": "It asks for the kernel 'nowhere', not 'python3'. "
-    "Run: python3 start.py refresh ot",
+    "no_cells": "It has no code cell, so a run proves nothing. Add one.",
+    "other_kernel": "Its kernel is 'nowhere', not 'python3'. Run: python3 start.py refresh ot",
 }
 SWALLOWED = code(
     "import contextlib, io\n"
@@ -314,7 +321,7 @@ class Run:
             )
 
     def wait(self) -> Run:
-        self.code = self.process.wait(timeout=300)
+        self.code = self.process.wait(timeout=900)
         self.cases = list(ElementTree.parse(self.report).iter("testcase"))
         return self
 
@@ -339,18 +346,21 @@ def _said(case: ElementTree.Element) -> str:
 def runs(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[dict[str, Run]]:
     """All three, made at the same time."""
     folder = tmp_path_factory.mktemp("broken")
-    many, serial = save_all(folder / "many", AT_ONCE), save_all(folder / "serial", REINSTALL_ADVICE)
+    many, serial = (
+        save_all(folder / "many", AT_ONCE),
+        save_all(folder / "serial", ON_ONE_WORKER | IN_LAX_MODE),
+    )
     save_the_rest(many)
     save(many, "good", GOOD)
     save(serial, "good", GOOD)
     for name, text in UNREADABLE.items():
         (serial / f"{name}.ipynb").write_text(text, encoding="utf-8")
-    hanging = save_all(folder / "hanging", HANGING | IN_LAX_MODE)
+    hanging = save_all(folder / "hanging", HANGING)
     address = server.url.render_as_string(hide_password=False)
     started = {
-        "hanging": Run(hanging, *LAX, TEST_DSN=address.replace("+psycopg2", "")),
+        "hanging": Run(hanging, *SHORT, TEST_DSN=address.replace("+psycopg2", "")),
         "many": Run(many, "-n", "2", DATABASE_URL=address, TUTORIAL_POSTGRES="external"),
-        "serial": Run(serial),
+        "serial": Run(serial, "-n", "0", "--nbval-lax"),
     }
     try:
         yield {name: run.wait() for name, run in started.items()}
@@ -394,7 +404,7 @@ def test_ends_what_hangs(name: str, runs: dict[str, Run]) -> None:
     assert runs["hanging"].verdict(name) == HANGING[name].verdict(name)
 
 
-@pytest.mark.parametrize("name", ["good", *REINSTALL_ADVICE])
+@pytest.mark.parametrize("name", ["good", *ON_ONE_WORKER])
 def test_one_worker_gives_the_same_verdict_as_two(name: str, runs: dict[str, Run]) -> None:
     for gates in True, False:
         verdict = runs["serial"].verdict(name, gates=gates)
@@ -404,13 +414,13 @@ def test_one_worker_gives_the_same_verdict_as_two(name: str, runs: dict[str, Run
 @pytest.mark.parametrize("name", IN_LAX_MODE)
 def test_nbvals_lax_mode_is_as_strict(name: str, runs: dict[str, Run]) -> None:
     for gates in True, False:
-        verdict = runs["hanging"].verdict(name, gates=gates)
+        verdict = runs["serial"].verdict(name, gates=gates)
         assert verdict == runs["many"].verdict(name, gates=gates)
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_the_gates_refuse_what_a_run_does_not_see(name: str, run: Run) -> None:
-    assert run.verdict(name, gates=True) == {"gates": f"{name}.ipynb is refused: {REFUSED[name]}"}
+    assert run.verdict(name, gates=True) == {"gates": f"{name}.ipynb was refused: {REFUSED[name]}"}
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
@@ -423,40 +433,40 @@ def test_a_file_that_is_no_notebook_fails_once(name: str, runs: dict[str, Run]) 
 
 def test_a_kernel_that_does_not_start_is_told_once(run: Run) -> None:
     assert run.verdict("other_kernel") == {
-        "cell 1": "The kernel of other_kernel.ipynb did not start. It says: NoSuchKernel: "
+        "cell 1": "The kernel of other_kernel.ipynb didn't start. The error was NoSuchKernel: "
         "No such kernel named nowhere. Run: python3 start.py doctor",
-        "cell 2": "not run, because the start of the kernel failed",
+        "cell 2": "not run because starting the kernel failed",
     }
 
 
 @pytest.mark.parametrize("name", ["killed", "exits"])
-def test_a_dead_kernel_is_reported_within_2_seconds(name: str, run: Run) -> None:
+def test_a_dead_kernel_is_reported_before_the_cell_times_out(name: str, run: Run) -> None:
     cases = [case for case in run.cases if case.get("classname") == f"{name}.ipynb"]
     (dies,) = [case for case in cases if case.get("name") == "cell 2"]
-    assert float(dies.get("time", "inf")) < 2
+    assert float(dies.get("time", "inf")) < CELL_TIMEOUT
 
 
 def test_what_is_written_after_the_last_cell_fails_it(run: Run) -> None:
     assert run.verdict("late_at_the_end") == {
         "cell 1": PASSED,
-        "cell 2": "After the last cell of late_at_the_end.ipynb something wrote 'late'. "
-        "Let the cell that starts it wait until it has ended.",
+        "cell 2": "After the last cell of late_at_the_end.ipynb, something wrote 'late'. "
+        "Make the cell that starts it wait until it has finished.",
     }
 
 
 def test_a_kernel_that_dies_after_the_last_cell_fails_it(run: Run) -> None:
     assert run.verdict("dies_at_the_end") == {
         "cell 1": PASSED,
-        "cell 2": "After the last cell of dies_at_the_end.ipynb the kernel died or hung.",
+        "cell 2": "After the last cell of dies_at_the_end.ipynb, the kernel died or hung.",
     }
 
 
 def test_the_summary_names_the_cause_and_what_was_not_run(run: Run) -> None:
     lines = run.log.read_text("utf-8").splitlines()
-    told = [line for line in lines if " not run, because " in line]
-    assert "middle.ipynb: 2 cells not run, because cell 2 failed" in told
-    assert "killed.ipynb: 1 cell not run, because cell 2 failed" in told
-    assert "other_kernel.ipynb: 1 cell not run, because the start of the kernel failed" in told
+    told = [line for line in lines if " not run because " in line]
+    assert "middle.ipynb: 2 cells not run because cell 2 failed" in told
+    assert "killed.ipynb: 1 cell not run because cell 2 failed" in told
+    assert "other_kernel.ipynb: 1 cell not run because starting the kernel failed" in told
     assert len(told) == len(AT_ONCE) + 1
 
 
@@ -476,4 +486,6 @@ def test_the_report_shows_the_cell_and_how_its_output_differs(run: Run) -> None:
 
 
 def test_no_notebook_at_all_is_no_success(tmp_path: Path) -> None:
-    assert Run(tmp_path).wait().code == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert (
+        Run(tmp_path, TUTORIAL_KERNEL="default").wait().code == pytest.ExitCode.NO_TESTS_COLLECTED
+    )

@@ -19,8 +19,8 @@ CHECKOUT = "Get it back with: git checkout notebooks/01_small.ipynb"
 MAGICS = "Use one of: %alembic, %pytest, %squawk, %xmode, %%writefile."
 HIDDEN = "A comment in it tells nbval to skip or ignore it. Remove the comment."
 SWALLOWED = (
-    "cell 1: The failure of %alembic may be caught here, and then nobody sees it. "
-    "Take it out of the try, the suppress or the function."
+    "cell 1: A failure of %alembic may be caught here and go unnoticed. "
+    "Move it out of the try, suppress or function."
 )
 
 
@@ -87,42 +87,40 @@ def test_a_picture_in_the_prose_is_nobodys_business(tmp_path: Path) -> None:
 
 def test_refuses_a_cell_that_was_never_run(tmp_path: Path) -> None:
     assert refusals(tmp_path, code(), code(count=None)) == [
-        f"cell 2: It was never run, so its output is not compared. {REFRESH}"
+        f"cell 2: It was never run, so its output isn't compared. {REFRESH}"
     ]
 
 
 def test_refuses_cells_that_were_run_out_of_order(tmp_path: Path) -> None:
     assert refusals(tmp_path, code(count=2), code(count=1)) == [
-        f"cell 1: It has the number 2: run out of order. {REFRESH}",
-        f"cell 2: It has the number 1: run out of order. {REFRESH}",
+        f"cell 1: Its count is 2: it was run out of order. {REFRESH}",
+        f"cell 2: Its count is 1: it was run out of order. {REFRESH}",
     ]
 
 
 def test_prose_between_the_cells_is_not_counted(tmp_path: Path) -> None:
     cells = code(), prose("And then:"), code(count=7)
     assert refusals(tmp_path, *cells) == [
-        f"cell 2: It has the number 7: run out of order. {REFRESH}"
+        f"cell 2: Its count is 7: it was run out of order. {REFRESH}"
     ]
 
 
 @pytest.mark.parametrize("source", ["", " \n\t\n"])
 def test_refuses_an_empty_code_cell(source: str, tmp_path: Path) -> None:
-    assert refusals(tmp_path, code(), code(source, count=2)) == ["cell 2: It is empty. Remove it."]
+    assert refusals(tmp_path, code(), code(source, count=2)) == ["cell 2: It's empty. Remove it."]
 
 
 def test_refuses_a_notebook_without_code(tmp_path: Path) -> None:
-    assert refusals(tmp_path, prose()) == [
-        "There is no code cell, so a run proves nothing. Add one."
-    ]
+    assert refusals(tmp_path, prose()) == ["It has no code cell, so a run proves nothing. Add one."]
 
 
 def test_refuses_a_notebook_without_cells(tmp_path: Path) -> None:
-    assert refusals(tmp_path) == ["There is no code cell, so a run proves nothing. Add one."]
+    assert refusals(tmp_path) == ["It has no code cell, so a run proves nothing. Add one."]
 
 
 def test_refuses_a_raw_cell(tmp_path: Path) -> None:
     assert refusals(tmp_path, code(), cell("raw", "print(3)")) == [
-        "A raw cell is neither run nor text. Make it code or Markdown."
+        "It has a raw cell, which is neither run nor rendered. Make it code or Markdown."
     ]
 
 
@@ -138,7 +136,7 @@ def test_refuses_stripped_outputs(tmp_path: Path) -> None:
 
 def test_refuses_an_old_format(tmp_path: Path) -> None:
     assert refusals(tmp_path, code(), nbformat_minor=4) == [
-        f"It has an old format, without cell ids. {REFRESH}"
+        f"Its format is too old for cell ids. {REFRESH}"
     ]
 
 
@@ -152,20 +150,20 @@ def test_refuses_a_format_that_it_does_not_know(major: Any, minor: Any, tmp_path
 def test_refuses_another_kernel(tmp_path: Path) -> None:
     metadata = {"kernelspec": {"name": "my-env", "display_name": "Mine"}}
     assert refusals(tmp_path, code(), metadata=metadata) == [
-        f"It asks for the kernel 'my-env', not 'python3'. {REFRESH}"
+        f"Its kernel is 'my-env', not 'python3'. {REFRESH}"
     ]
 
 
 def test_refuses_a_notebook_that_names_no_kernel(tmp_path: Path) -> None:
     assert refusals(tmp_path, code(), metadata={}) == [
-        f"It asks for the kernel None, not 'python3'. {REFRESH}"
+        f"Its kernel is None, not 'python3'. {REFRESH}"
     ]
 
 
 @pytest.mark.parametrize("count", [True, "1", 1.5])
 def test_refuses_a_count_that_is_no_integer(count: Any, tmp_path: Path) -> None:
     assert refusals(tmp_path, code(count=count)) == [
-        f"It is no notebook: at cells.0.execution_count, {count!r} is not of type "
+        f"It isn't a valid notebook: at cells.0.execution_count, {count!r} is not of type "
         f"'integer', 'null'. {CHECKOUT}"
     ]
 
@@ -175,20 +173,20 @@ def test_refuses_a_cell_without_one_of_its_parts(key: str, tmp_path: Path) -> No
     broken = code()
     del broken[key]
     assert refusals(tmp_path, code(), broken) == [
-        f"It is no notebook: at cells.1, {key!r} is a required property. {CHECKOUT}"
+        f"It isn't a valid notebook: at cells.1, {key!r} is a required property. {CHECKOUT}"
     ]
 
 
 def test_refuses_tags_that_are_no_list(tmp_path: Path) -> None:
     assert refusals(tmp_path, code(tags="raises-exception")) == [
-        "It is no notebook: at cells.0.metadata.tags, 'raises-exception' is not of type "
+        "It isn't a valid notebook: at cells.0.metadata.tags, 'raises-exception' is not of type "
         f"'array'. {CHECKOUT}"
     ]
 
 
 def test_refuses_an_attachment_to_code(tmp_path: Path) -> None:
     assert refusals(tmp_path, {**code(), "attachments": {}}) == [
-        "It is no notebook: at cells.0, Additional properties are not allowed "
+        "It isn't a valid notebook: at cells.0, Additional properties are not allowed "
         f"('attachments' was unexpected). {CHECKOUT}"
     ]
 
@@ -196,7 +194,7 @@ def test_refuses_an_attachment_to_code(tmp_path: Path) -> None:
 def test_refuses_an_output_of_an_unknown_kind(tmp_path: Path) -> None:
     output = {"output_type": "pyout", "text": ["a long text from an old notebook"] * 3}
     assert refusals(tmp_path, code("print(2)", output)) == [
-        f"It is no notebook: at cells.0.outputs.0, what stands there is not valid. {CHECKOUT}"
+        f"It isn't a valid notebook: at cells.0.outputs.0, the value isn't valid. {CHECKOUT}"
     ]
 
 
@@ -223,7 +221,7 @@ def test_refuses_a_file_that_is_no_notebook(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tag", ["nbval-skip", "nbval-ignore-output", "skip-execution", "wip"])
 def test_refuses_a_tag_that_it_does_not_know(tag: str, tmp_path: Path) -> None:
     assert refusals(tmp_path, code(tags=[tag])) == [
-        f"cell 1: It has the tag {tag!r}, with which it may not be run or compared. Remove it."
+        f"cell 1: Its tag {tag!r} may keep it from being run or compared. Remove the tag."
     ]
 
 
@@ -267,7 +265,7 @@ def test_a_comment_that_only_mentions_nbval_may_stay(tmp_path: Path) -> None:
 )
 def test_refuses_a_magic_that_is_not_the_courses(source: str, magic: str, tmp_path: Path) -> None:
     assert refusals(tmp_path, code(source)) == [
-        f"cell 1: The magic {magic} is not one of the course's; an unknown one passes unseen. "
+        f"cell 1: The course has no magic {magic}; an unknown magic fails without an error. "
         f"{MAGICS}"
     ]
 
@@ -293,7 +291,8 @@ def test_refuses_a_magic_that_is_not_the_courses(source: str, magic: str, tmp_pa
 )
 def test_refuses_a_shell_command(source: str, name: str, tmp_path: Path) -> None:
     assert refusals(tmp_path, code(source)) == [
-        f"cell 1: The shell command {name!r} may fail unseen. Use %alembic, or Python, which raise."
+        f"cell 1: The shell command {name!r} may fail unnoticed. Use "
+        "%alembic or Python, which raise an error."
     ]
 
 
@@ -305,7 +304,8 @@ def test_what_only_looks_like_a_command_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("call", ["run", "call", "Popen"])
 def test_refuses_a_program_whose_exit_code_is_not_asked_for(call: str, tmp_path: Path) -> None:
     assert refusals(tmp_path, code(f"import subprocess\nsubprocess.{call}(['ls'])")) == [
-        f"cell 1: The command of subprocess.{call} may fail unseen. Use run with check=True."
+        f"cell 1: The command of subprocess.{call} may fail "
+        "unnoticed. Use subprocess.run with check=True."
     ]
 
 
@@ -317,7 +317,7 @@ def test_a_program_whose_exit_code_is_checked_passes(call: str, tmp_path: Path) 
 @pytest.mark.parametrize("source", ["get_ipython().run_cell('!ls')", "shell.run_cell('!ls')"])
 def test_refuses_source_hidden_in_a_text(source: str, tmp_path: Path) -> None:
     assert refusals(tmp_path, code(source)) == [
-        "cell 1: The text that run_cell runs cannot be checked. Make it a cell."
+        "cell 1: The code passed to run_cell can't be checked. Make it a cell."
     ]
 
 
@@ -351,21 +351,21 @@ def test_a_syntax_error_is_left_to_the_run(tmp_path: Path) -> None:
 
 def test_refuses_an_error_that_is_not_announced(tmp_path: Path) -> None:
     assert refusals(tmp_path, code("open('users')", failed("no such file"))) == [
-        "cell 1: It ends in OSError, which is not announced. "
-        "Mend it, or tag it raises-exception if the error is the lesson."
+        "cell 1: It ends with OSError, but isn't tagged raises-exception. "
+        "Fix it, or add the tag if the error is intended."
     ]
 
 
 def test_refuses_an_announcement_without_an_error(tmp_path: Path) -> None:
     assert refusals(tmp_path, code(tags=["raises-exception"])) == [
-        f"cell 1: It is tagged raises-exception, but raises none. Remove the tag. {REFRESH}"
+        f"cell 1: It's tagged raises-exception, but raises nothing. Remove the tag. {REFRESH}"
     ]
 
 
 def test_refuses_what_was_written_to_stderr(tmp_path: Path) -> None:
     warning = printed("SAWarning: a relationship is odd\n", name="stderr")
     assert refusals(tmp_path, code("print(2)", warning)) == [
-        "cell 1: It writes to stderr: a warning, or a magic that does not exist. Mend its cause."
+        "cell 1: It writes to stderr: a warning, or a magic that doesn't exist. Fix the cause."
     ]
 
 
@@ -392,7 +392,7 @@ def test_refuses_what_was_written_to_stderr(tmp_path: Path) -> None:
 )
 def test_refuses_an_absolute_path(text: str, path: str, tmp_path: Path) -> None:
     assert refusals(tmp_path, code("print(2)", printed(text))) == [
-        f"cell 1: An output holds the absolute path {path}. Print a relative one."
+        f"cell 1: An output contains the absolute path {path}. Print a relative one."
     ]
 
 
@@ -410,7 +410,7 @@ def test_refuses_an_absolute_path(text: str, path: str, tmp_path: Path) -> None:
 )
 def test_finds_a_path_in_every_kind_of_output(output: Any, tmp_path: Path) -> None:
     assert refusals(tmp_path, code("print(2)", output)) == [
-        "cell 1: An output holds the absolute path /home/ann. Print a relative one."
+        "cell 1: An output contains the absolute path /home/ann. Print a relative one."
     ]
 
 
@@ -426,7 +426,7 @@ def test_finds_a_path_in_every_kind_of_output(output: Any, tmp_path: Path) -> No
 )
 def test_finds_a_path_in_an_error_once(error: Any, tmp_path: Path) -> None:
     assert refusals(tmp_path, code("open('x')", error, tags=["raises-exception"])) == [
-        "cell 1: An output holds the absolute path /home/ann. Print a relative one."
+        "cell 1: An output contains the absolute path /home/ann. Print a relative one."
     ]
 
 
@@ -457,7 +457,7 @@ def test_what_only_looks_like_a_path_passes(text: str, tmp_path: Path) -> None:
 )
 def test_refuses_a_password_in_an_address(url: str, tmp_path: Path) -> None:
     assert refusals(tmp_path, code("print(2)", printed(f"at {url}\n"))) == [
-        "cell 1: An output holds a password in an address. Print the masked address."
+        "cell 1: An output contains a password in a URL. Print the URL without it."
     ]
 
 
@@ -469,7 +469,9 @@ def test_an_address_without_its_password_passes(user: str, tmp_path: Path) -> No
 
 def test_tells_all_that_is_wrong_at_once(tmp_path: Path) -> None:
     assert refusals(tmp_path, code("!ls", count=None), code("%%bash\nls", count=2)) == [
-        f"cell 1: It was never run, so its output is not compared. {REFRESH}",
-        "cell 1: The shell command 'ls' may fail unseen. Use %alembic, or Python, which raise.",
-        "cell 2: The shell command 'bash' may fail unseen. Use %alembic, or Python, which raise.",
+        f"cell 1: It was never run, so its output isn't compared. {REFRESH}",
+        "cell 1: The shell command 'ls' may fail unnoticed. Use "
+        "%alembic or Python, which raise an error.",
+        "cell 2: The shell command 'bash' may fail unnoticed. Use "
+        "%alembic or Python, which raise an error.",
     ]

@@ -37,8 +37,8 @@ CHEATS = {
         "manifest.find = manifest.exercises_of = lambda *a: ()\n"
     ),
     "answers for the probes": (
-        "from coursekit.instructor import remote\n"
-        'remote.reply = lambda sent, names: \'["True", ""]\'\n'
+        "from coursekit.exercises import probe_reply\n"
+        'probe_reply.reply = lambda request, names: \'["True", ""]\'\n'
     ),
     "notes it as done": (
         "from coursekit.settings import read_settings\n"
@@ -103,7 +103,7 @@ def test_how_a_cell_failed_is_told(run: None) -> None:
 
 
 def test_a_cell_that_hangs_is_interrupted(run: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grading, "CELL_SECONDS", 1)
+    monkeypatch.setattr(grading, "CELL_TIMEOUT", 1)
     verdict = first("while True:\n    pass")
     assert verdict.items[0].got == "it did not end within 1 seconds"
 

@@ -1,4 +1,4 @@
-"""The reference edition of a notebook, as `refresh` writes it."""
+"""The source edition of a notebook, as `refresh` writes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from coursekit.instructor import gates, source_edition
 from coursekit.instructor.source_edition import canonical, refresh, sanitize
 
 REAL = sorted(catalog.NOTEBOOKS.glob("*.ipynb"))
-MEND = "Nothing was written. Mend the cell, then run: python3 start.py refresh 01"
+FIX = "Nothing was written. Fix the cell, then run: python3 start.py refresh 01"
 CHART = "{'text/plain': 'a chart', 'image/png': 'iVBORw0K' + secrets.token_hex(4)}"
 
 # What may stand in an output, and what is kept of it.
@@ -26,7 +26,7 @@ VARYING = {
     "at 127.0.0.1:43210/shop": "at 127.0.0.1:54321/shop",
     "latency 17.4 ms": "latency 0.2 ms",
     "PostgreSQL 17.2": "PostgreSQL 18.6",
-    "PostgreSQL 15.18, own, at /run/postgresql:5432": "PostgreSQL 18.6, "
+    "PostgreSQL 15.18, external, at /run/postgresql:5432": "PostgreSQL 18.6, "
     "embedded, at 127.0.0.1:54321",
     "DATABASE_* names it.": "No DATABASE_* is set, so the kit runs its own.",
     "TUTORIAL_POSTGRES=container asks for it.": "No DATABASE_* is set, so the kit runs its own.",
@@ -204,7 +204,7 @@ def test_a_second_refresh_changes_no_byte(refreshed: Path) -> None:
     assert refreshed.read_bytes() == first
 
 
-def test_refresh_mends_what_the_gates_say_it_does(lesson: Path) -> None:
+def test_refresh_fixes_what_the_gates_say_it_does(lesson: Path) -> None:
     cell = code("print(2)", execution_count=None)
     old = {"nbformat_minor": 4, "metadata": {"kernelspec": {"name": "gone", "display_name": ""}}}
     broken = notebook(cell, **old)
@@ -233,7 +233,7 @@ def test_refresh_writes_nothing_when_a_cell_fails(
     lesson.write_text(before, encoding="utf-8")
     with pytest.raises(NotebookError) as refused:
         refresh("01")
-    assert str(refused.value) == f"01_small.ipynb fails in cell 2. It says: {said} {MEND}"
+    assert str(refused.value) == f"01_small.ipynb fails in cell 2. The error was {said} {FIX}"
     assert lesson.read_text("utf-8") == before
 
 

@@ -36,10 +36,10 @@ def test_the_package_that_broke_a_lesson_is_named(installed: dict[str, str]) -> 
     assert told == ["Lesson 08 fails because of pandas 3.2; with 3.1 it passes."]
 
 
-def test_what_no_single_package_mends_is_told(installed: dict[str, str]) -> None:
+def test_a_lesson_that_no_single_package_breaks_is_reported(installed: dict[str, str]) -> None:
     assert list(unpinned.bisect(["07", "08"], Options())) == [
         "Lesson 08 fails because of pandas 3.2; with 3.1 it passes.",
-        "Lesson 07 fails, and no single package is the cause.",
+        "Lesson 07 fails, but no single package is the cause.",
     ]
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from coursekit.servers.server import Server
 from coursekit.settings import ROOT
+from support.command import Tutorial
 
 LIMIT = 5  # seconds for a cell
 CANARY = "hunter2"
@@ -50,7 +51,8 @@ LESSONS = {
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the kit with these lessons."""
     kit = tmp_path_factory.mktemp("kit")
-    shutil.copytree(ROOT / "tutorial_lib", kit / "tutorial_lib")
+    for package in ("tutorial_lib", "coursekit"):
+        shutil.copytree(ROOT / package, kit / package)
     for name in ("pyproject.toml", "constraints.txt"):
         text = (ROOT / name).read_text("utf-8").replace("timeout=60", f"timeout={LIMIT}")
         (kit / name).write_text(text, encoding="utf-8")
@@ -137,7 +139,7 @@ def test_a_stale_output_is_told_apart_from_a_broken_cell(
 ) -> None:
     assert told(done, "01 · Stale").splitlines() == [
         "01 · Stale, cell 2: stale output",
-        "   problem:  Its output is not the stored one",
+        "   problem:  Its output differs from the stored one",
         "   source:",
         "      print('one')",
         "      print('two')",
@@ -147,9 +149,8 @@ def test_a_stale_output_is_told_apart_from_a_broken_cell(
         "   got:",
         "      one",
         "      two",
-        "   cause:    The cell runs to its end. What it shows has changed since the notebook was "
-        "stored.",
-        "   mend:     python3 start.py refresh 01 && git diff notebooks",
+        "   cause:    The cell runs, but its output has changed since the notebook was stored.",
+        "   fix:      python3 start.py refresh 01 && git diff notebooks",
     ]
     assert told(done, "02 · Broken").splitlines() == [
         "02 · Broken, cell 2: broken cell",
@@ -161,14 +162,14 @@ def test_a_stale_output_is_told_apart_from_a_broken_cell(
         "   got:",
         "      1",
         "      ZeroDivisionError: division by zero",
-        "   cause:    The cell's code fails, or something that it builds on, in a cell above.",
-        "   mend:     mend the cell, then: python3 start.py refresh 02",
+        "   cause:    The cell's code fails, or something in an earlier cell that it depends on.",
+        "   fix:      fix the cell, then run: python3 start.py refresh 02",
     ]
 
 
 def test_a_dead_kernel_is_told_as_such(done: subprocess.CompletedProcess[str]) -> None:
     assert told(done, "03 · Dies").startswith("03 · Dies, cell 2: kernel\n")
-    assert "mend:     TUTORIAL_KERNEL=default python3 start.py verify 03" in done.stdout
+    assert "fix:      TUTORIAL_KERNEL=default python3 start.py verify 03" in done.stdout
 
 
 def test_a_wait_for_a_lock_ends_and_names_who_holds_it(
@@ -177,7 +178,8 @@ def test_a_wait_for_a_lock_ends_and_names_who_holds_it(
     said = re.sub(r"session \d+", "session N", told(done, "04 · Hangs"))
     assert said.splitlines()[:2] == [
         "04 · Hangs, cell 2: hangs",
-        "   problem:  It took longer than 5 seconds: 'SELECT * FROM users' waited for a lock of "
+        "   problem:  It took longer than 5 seconds: 'SELECT * FROM "
+        "users' was waiting for a lock held by "
         "session N, whose last statement began with 'LOCK TABLE users'",
     ]
 
@@ -208,7 +210,7 @@ def test_the_page_leads_to_the_executed_copies(
 def test_all_is_well_ends_with_0(kit: Path) -> None:
     done = verify(kit, "06")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("\nAll is well: 1 lesson.\n")
+    assert done.stdout.endswith("\n1 lesson passed.\n")
 
 
 @pytest.mark.slow
@@ -221,7 +223,7 @@ def test_twice_finds_what_is_not_the_same_each_time(kit: Path, tmp_path: Path) -
     finally:
         path.unlink()
     assert done.returncode == 1
-    assert done.stdout.endswith("07 · Twice is not stable: it failed the second time only.\n")
+    assert done.stdout.endswith("07 · Twice isn't stable: only the second run failed.\n")
 
 
 @pytest.mark.slow
@@ -231,7 +233,7 @@ def test_it_runs_on_a_server_that_is_named_and_shows_no_password(
     wrong = server.url.set(password=CANARY).render_as_string(hide_password=False)
     path = kit / "notebooks" / "08_server.ipynb"
     cell = "from coursekit import servers\nprint(servers.find().origin)"
-    save(path, [(cell, [printed("own\n")])])
+    save(path, [(cell, [printed("external\n")])])
     try:
         right = server.url.render_as_string(hide_password=False)
         assert verify(kit, "08", "--server", right).returncode == 0
@@ -239,21 +241,23 @@ def test_it_runs_on_a_server_that_is_named_and_shows_no_password(
     finally:
         path.unlink()
     assert done.returncode == 1
-    assert "It does not accept this user and password." in done.stdout
+    assert "It doesn't accept this user name and password." in done.stdout
     everything = done.stdout + done.stderr + (tmp_path / "index.html").read_text("utf-8")
     assert CANARY not in everything
 
 
-def test_another_python_without_the_kit_is_told(kit: Path, tmp_path: Path) -> None:
+def test_another_python_without_the_kit_is_reported(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
     folder = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
-    done = verify(kit, "06", "--python", str(tmp_path / folder))
+    done = Tutorial(capfd)("verify", "00", "--python", str(tmp_path / folder))
     assert done.returncode == 1
     assert "No module named pytest" in done.stderr
 
 
-def test_a_file_that_is_no_python_is_told(kit: Path) -> None:
-    done = verify(kit, "06", "--python", "no-such-python")
+def test_a_python_that_does_not_exist_is_reported(capfd: pytest.CaptureFixture[str]) -> None:
+    done = Tutorial(capfd)("verify", "00", "--python", "no-such-python")
     assert done.returncode == 1
     assert done.stderr.startswith("There is no Python at no-such-python.")
     assert len(done.stderr.splitlines()) == 1
