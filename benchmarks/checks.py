@@ -15,13 +15,13 @@ import sys
 from sqlalchemy import Engine, NullPool, text
 
 from coursekit import servers
+from coursekit.exercises.check import verdict_on
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import all_exercises
-from coursekit.exercises.check import verdict_on
 from coursekit.exercises.verdict import DONE
 from coursekit.instructor.isolated_run import isolated_run, use_workspace
 from measure import ROUNDS, seconds
-from support.attempts import reference, run_probe
+from support.attempts import names_after, reference
 from tutorial_lib.db import make_engine
 
 
@@ -35,7 +35,7 @@ def main(wanted: list[str]) -> None:
     engine = make_engine(servers.find().url, poolclass=NullPool)
     taken: dict[str, list[float]] = {"one question": []}
     for exercise in chosen:
-        with run_probe(exercise, reference(exercise)) as names:
+        with names_after(exercise, reference(exercise)) as names:
             for _ in range(ROUNDS):
                 taken["one question"].append(seconds(lambda: ask(engine)))
                 taken.setdefault(exercise.number, []).append(
@@ -50,13 +50,13 @@ def main(wanted: list[str]) -> None:
 
 
 def ask(engine: Engine) -> None:
-    """One connection, one question."""
+    """Open one connection and run one query."""
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
 
 
 def look(exercise: Exercise, names: dict[str, object]) -> None:
-    """One check, which must be satisfied."""
+    """Run one check, which must be satisfied."""
     assert verdict_on(exercise, names).state == DONE, exercise.number
 
 

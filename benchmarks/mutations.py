@@ -69,7 +69,7 @@ SAME = (
 
 
 def main(wanted: list[str]) -> int:
-    """Print the score of each exercise, its survivors, and the whole; 0 when it is 95 %."""
+    """Print each exercise's score and survivors, and the total; return 0 from 95 % on."""
     chosen = [
         exercise
         for exercise in all_exercises()
@@ -92,12 +92,12 @@ def main(wanted: list[str]) -> int:
 
 
 def judged(number: str, told: str) -> str:
-    """Why a survivor means the same as the solution; nothing when nobody has said so."""
+    """Return why a survivor is equivalent to the solution; '' if SAME doesn't list it."""
     return next((why for one, line, why in SAME if one == number and line in told), "")
 
 
 def mutants_of(code: str) -> Iterator[str]:
-    """All changed forms of an answer, each with one change."""
+    """Yield all mutants of an answer, each with one change."""
     cells = code.split(BETWEEN)
     for place, cell in enumerate(cells):
         for mutant in _of_cell(cell):
@@ -105,7 +105,7 @@ def mutants_of(code: str) -> Iterator[str]:
 
 
 def _of_cell(cell: str) -> Iterator[str]:
-    """The changed forms of one cell; what stands outside the markers is given, and stays."""
+    """Yield the mutants of one cell; code outside the markers is given, and isn't changed."""
     tree = _parsed(cell)
     inside = range(len(cell)) if cell.startswith("%%") else _between_markers(cell)
     for node in ast.walk(tree):
@@ -124,7 +124,7 @@ def _parsed(cell: str) -> ast.Module:
 
 
 def _between_markers(text: str) -> range:
-    """The places of the lines that are the solution."""
+    """Return the indexes of the solution's lines."""
     lines = [line.strip() for line in text.splitlines()]
     return range(lines.index(BEGIN), lines.index(END)) if BEGIN in lines else range(len(lines))
 
@@ -199,7 +199,7 @@ def _arguments(node: ast.AST, inside: range) -> Iterator[object]:
 
 
 def _operators(node: ast.AST, inside: range) -> Iterator[object]:
-    """Turn a comparison or a condition round."""
+    """Negate a comparison."""
     turned = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is}
     turned |= {ast.Lt: ast.GtE, ast.Gt: ast.LtE, ast.In: ast.NotIn, ast.NotIn: ast.In}
     if isinstance(node, ast.Compare) and type(node.ops[0]) in turned:
@@ -209,7 +209,7 @@ def _operators(node: ast.AST, inside: range) -> Iterator[object]:
 
 
 def changed(before: str, after: str) -> str:
-    """The lines in which two forms of an answer differ, as one line."""
+    """Return the lines that differ between two versions of an answer, as one line."""
     forms = [_plain(form).splitlines() for form in (before, after)]
     lines = difflib.unified_diff(*forms, n=0, lineterm="")
     told = [line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
@@ -217,7 +217,7 @@ def changed(before: str, after: str) -> str:
 
 
 def _plain(code: str) -> str:
-    """Without comments, and a long text in its lines."""
+    """Return code without comments, with long strings as lines."""
     cells = (ast.unparse(_parsed(cell)) for cell in code.split(BETWEEN))
     return "\n".join(cells).replace("\\n", "\n")
 

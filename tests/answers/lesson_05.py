@@ -1,4 +1,4 @@
-"""Right and wrong answers with which the checks of lesson 05 are tried."""
+"""Right and wrong answers for the checks of lesson 05."""
 
 from __future__ import annotations
 

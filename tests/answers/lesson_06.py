@@ -1,17 +1,9 @@
-"""Right and wrong answers with which the checks of lesson 06 are tried."""
+"""Right and wrong answers for the checks of lesson 06."""
 
 from __future__ import annotations
 
-from support.samples import wrong
+from support.samples import revision, wrong
 
-HEAD = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0002"
-down_revision = "0001"
-
-"""
 IMPORT = """
 from pathlib import Path
 env = Path("alembic/env.py")
@@ -113,9 +105,8 @@ UPGRADE = """
 
 
 def _revision(up: str, down: str) -> str:
-    """A cell that writes revision 0002."""
-    steps = f"def upgrade():\n{up}\ndef downgrade():\n{down}"
-    return f"%%writefile alembic/versions/0002_full_name.py\n{HEAD}{steps}\n"
+    """Return a cell that writes revision 0002."""
+    return revision("0002", up, down, name="full_name")
 
 
 DRAFT_RIGHT = (

@@ -1,27 +1,18 @@
-"""Right and wrong answers with which the checks of lesson 09 are tried."""
+"""Right and wrong answers for the checks of lesson 09."""
 
 from __future__ import annotations
 
-from support.samples import right, wrong
+from support.samples import revision, right, wrong
+
+PAYMENT = """from sqlalchemy.dialects import postgresql
+
+payment = sa.Enum("card", "invoice", name="payment_kind")
+"""
 
 
 def _revision(name: str, up: str, down: str) -> str:
-    """A cell that writes revision 0004."""
-    return f"""%%writefile alembic/versions/0004_{name}.py
-import sqlalchemy as sa
-from alembic import op
-from sqlalchemy.dialects import postgresql
-
-revision = "0004"
-down_revision = "0003"
-
-payment = sa.Enum("card", "invoice", name="payment_kind")
-
-def upgrade():
-{up}
-def downgrade():
-{down}
-"""
+    """Return a cell that writes revision 0004."""
+    return revision("0004", up, down, name=name, top=PAYMENT)
 
 
 EUR = 'op.add_column("orders", sa.Column("currency", {}))'

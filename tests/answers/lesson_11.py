@@ -1,23 +1,10 @@
-"""Right and wrong answers with which the checks of 11.1 and 11.2 are tried."""
+"""Right and wrong answers for the checks of 11.1 and 11.2."""
 
 from __future__ import annotations
 
-from support.samples import right, wrong
+from support.samples import revision, right, wrong
 
-REVISION = """%%writefile alembic/versions/0004_step.py
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0004"
-down_revision = "0003"
-
-def upgrade():
-{}
-def downgrade():
-    pass
-# %%
-%alembic upgrade head
-"""
+REVISION = f"{revision('0004', '{}', name='step')}# %%\n%alembic upgrade head\n"
 NOT_RUN = REVISION.partition("# %%")[0]
 ADD = 'op.add_column("users", sa.Column("domain", sa.String(100)))'
 SET = """op.execute("UPDATE users SET domain = split_part(email, '@', 2)")"""

@@ -1,4 +1,4 @@
-"""Right and wrong answers with which the checks of 12.2 and 12.3 are tried."""
+"""Right and wrong answers for the checks of 12.2 and 12.3."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ from coursekit.exercises.cells import (
     show_solutions,
     source_of,
 )
-from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.check import verdict_on
+from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.verdict import Verdict
 from coursekit.settings import read_settings
 
@@ -31,15 +31,15 @@ BETWEEN = "# %%\n"  # stands between the cells of an answer
 
 
 class Shell:
-    """As much of a notebook's shell as answers use."""
+    """The part of a notebook's shell that answers use."""
 
     def run_line_magic(self, name: str, line: str, *_: object) -> None:
-        """A command, in the project; `%xmode` changes nothing but looks."""
+        """Run a command in the working directory; ignore others, such as `%xmode`."""
         if name in COMMANDS:
             COMMANDS[name](line, Path.cwd(), echo=False)
 
     def run_cell_magic(self, name: str, line: str, body: str) -> None:
-        """`%%writefile`."""
+        """Write a file, as `%%writefile` does."""
         assert name == "writefile", name
         words = line.split()
         with Path(words[-1]).open("a" if "-a" in words else "w", encoding="utf-8") as file:
@@ -47,7 +47,7 @@ class Shell:
 
 
 def given(exercise: Exercise) -> str:
-    """What the notebook runs before an answer: the imports, `begin-06-1` and `starter-06-1`."""
+    """Return what runs before an answer: the imports, `begin-06-1` and `starter-06-1`."""
     wanted = {f"exercises-{exercise.lesson}-tools"}
     wanted |= {f"{name}-{exercise.slug}" for name in ("begin", "starter")}
     cells = load(lesson_path(exercise.lesson))["cells"]
@@ -55,27 +55,27 @@ def given(exercise: Exercise) -> str:
 
 
 def reference(exercise: Exercise, marked: bool = False) -> str:
-    """The answer of the reference notebook, cell by cell; `marked` leaves the markers in."""
+    """Return the source edition's solution, cell by cell; `marked` keeps the markers."""
     cells = answer_cells(load(lesson_path(exercise.lesson)), exercise)
     shown = str if marked else show_solutions
     return BETWEEN.join(shown(source_of(cell)) + "\n" for cell in cells)
 
 
 def blank(exercise: Exercise) -> str:
-    """What stands in the learner's copy instead."""
+    """Return what the learner's copy has in place of the solution."""
     cells = answer_cells(load(lesson_path(exercise.lesson)), exercise)
     return BETWEEN.join(clear_solutions(source_of(cell)) + "\n" for cell in cells)
 
 
 def tried(exercise: Exercise, code: str) -> Verdict:
-    """The verdict on an answer. An error that it raises does not end the check, nor us."""
-    with run_probe(exercise, code) as names:
+    """Return the verdict on an answer, even if the answer raises."""
+    with names_after(exercise, code) as names:
         return verdict_on(exercise, names)
 
 
 @contextmanager
-def run_probe(exercise: Exercise, code: str) -> Iterator[dict[str, Any]]:
-    """The names of a notebook in which an answer was run, while its project is open."""
+def names_after(exercise: Exercise, code: str) -> Iterator[dict[str, Any]]:
+    """Run an answer and yield the notebook's names, while its project is open."""
     names: dict[str, Any] = {"__name__": "__main__", "get_ipython": Shell}
     with _own_place():
         _run(given(exercise), names)
@@ -96,7 +96,7 @@ def _run(code: str, names: dict[str, Any]) -> None:
 
 @contextmanager
 def _own_place() -> Iterator[None]:
-    """Import from the working directory, as a notebook does; come back at the end."""
+    """Import from the working directory, as a notebook does; undo it at the end."""
     folder, compiled = Path.cwd(), sys.dont_write_bytecode
     sys.path.insert(0, "")
     sys.dont_write_bytecode = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from textwrap import dedent, indent
 
+from coursekit.exercises.revision_file import revision_source
+
 
 @dataclass(frozen=True)
 class Wrong:
@@ -27,30 +29,30 @@ def right(start: str, text: str) -> tuple[str, ...]:
 
 
 def wrong(start: str, text: str) -> tuple[Wrong, ...]:
-    """Answers that are not; their titles are `name -> words that the check must say`."""
+    """Return wrong answers; their titles are `name -> words that the check must say`."""
     titled = ((*title.split(" -> "), code) for title, code in _bodies(start, text).items())
     return tuple(Wrong(name, code, says) for name, says, code in titled)
 
 
-def revision(number: str, up: str, down: str = "pass", before: str = "") -> str:
-    """A cell that writes a revision with these steps; it follows the number before its own."""
-    follows = before or f"{int(number) - 1:04}"
-    upgrade, downgrade = (indent(dedent(steps).strip(), "    ") for steps in (up, down))
-    return f"""%%writefile alembic/versions/{number}_new.py
-import sqlalchemy as sa
-from alembic import op
+def revision(
+    number: str, up: str, down: str = "pass", before: str = "", *, name: str = "new", top: str = ""
+) -> str:
+    """Return a cell that writes a revision with these steps.
 
-revision = "{number}"
-down_revision = "{follows}"
-
-
-def upgrade():
-{upgrade}
-
-
-def downgrade():
-{downgrade}
-"""
+    Args:
+        number: Its id.
+        up: The steps of `upgrade()`. `{}` keeps a place for `right` and `wrong` to fill.
+        down: The steps of `downgrade()`, likewise.
+        before: Its down_revision; by default the number before its own.
+        name: The rest of the file's name.
+        top: Code above `upgrade()`.
+    """
+    upgrade, downgrade = (
+        steps if steps == "{}" else indent(dedent(steps).strip(), "    ") for steps in (up, down)
+    )
+    source = revision_source(number, name, upgrade, downgrade, follows=before)
+    source = source.replace("\n\n\ndef upgrade", f"\n{top}\n\ndef upgrade") if top else source
+    return f"%%writefile alembic/versions/{number}_{name}.py\n{source}"
 
 
 def _bodies(start: str, text: str) -> dict[str, str]:

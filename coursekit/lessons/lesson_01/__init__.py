@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.lesson_01.checks import any_password, from_settings, run_probe
+from coursekit.lessons.lesson_01.checks import any_password, from_settings, who_answered
 
 EXERCISES = (
     Exercise(
@@ -23,7 +23,7 @@ EXERCISES = (
     Exercise(
         "01.2",
         "Who has answered",
-        run_probe,
+        who_answered,
         names=("who_answered",),
         initial_state=InitialState("01"),
         points=2,

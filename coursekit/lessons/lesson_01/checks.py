@@ -1,4 +1,4 @@
-"""What the checks of lesson 01 look at."""
+"""The checks of lesson 01."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TAKE_OUT = "This is a result, or a row of it. connection.scalar(...) gives the v
 
 
 def _parts_of(address: Any) -> dict[str, Any]:
-    """What SQLAlchemy would use of an address, or why it cannot."""
+    """Return the parts SQLAlchemy reads from a URL, or why it can't."""
     from sqlalchemy import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -80,7 +80,7 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
-    """Ask with an engine whose URL is wrong in each part: only the server knows better."""
+    """Call `who_answered` with an engine whose URL is wrong in each part but still connects."""
     from sqlalchemy import URL, create_engine, event
 
     real = {**engine.dialect.create_connect_args(engine.url)[1], "options": READ_ONLY}
@@ -110,7 +110,7 @@ def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
     return {"said": plain if three else repr(said), "three": three, "kept": kept}
 
 
-def run_probe(submission: Submission) -> Iterator[CheckItem]:
+def who_answered(submission: Submission) -> Iterator[CheckItem]:
     """01.2: the server is asked, not the address, and the connection comes back."""
     # The server's own first database: the answer cannot know its name, and nothing is written.
     engine = make_engine(submission.lesson.server.url, poolclass=NullPool)
@@ -157,7 +157,7 @@ def _from_complete(names: dict[str, Any], settings: dict[str, str]) -> Any:
 
 
 def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
-    """What is said when one setting is not there, and when it is empty; '' when nothing is."""
+    """Return the errors when each setting in turn is missing or empty; '' for no error."""
     said: dict[str, list[str]] = {"missing": [], "empty": []}
     for name in SETTINGS:
         without = {key: value for key, value in settings.items() if key != name}
@@ -208,7 +208,7 @@ def from_settings(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _refused(kind: str, said: list[str]) -> CheckItem:
-    """Each message names its setting, and no message fits all of them."""
+    """Report whether each setting's error names that setting, and no other one."""
     unnamed = [
         (name, text)
         for name, text in zip(SETTINGS, said, strict=True)

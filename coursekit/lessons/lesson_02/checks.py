@@ -1,4 +1,4 @@
-"""What the checks of lesson 02 look at."""
+"""The checks of lesson 02."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSERT INTO cards VALUES ('Ann', 50), ('Ben', 90), ('Cleo', 0);
 
 
 def _outside(engine: Engine, query: str) -> ProbeResult:
-    """What another connection sees: plain rows, or why it sees nothing."""
+    """Return the rows that another connection sees, or its error."""
     try:
         with engine.connect() as connection:
             return ProbeResult([tuple(row) for row in connection.execute(text(query))])
@@ -75,7 +75,7 @@ UNTOUCHED = "No card was reached: use the engine and the names that the function
 
 
 def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> list[str]:
-    """What each move is answered with: nothing, or its error."""
+    """Return the error of each move; '' for none."""
     said = []
     for giver, taker, points in moves:
         try:
@@ -112,26 +112,35 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
         where = NOT_KEPT if any(told.value) else UNTOUCHED
     moved = {giver: cards[giver] - points, taker: cards[taker] + points}
     yield expect_equal(what, _only(found, moved), moved, where)
-    for kind, pair in (
-        ("the giver has too few points", (poor, any_one)),
-        ("the taker would have more than 100", (rich, full)),
-    ):
-        now, was = _only(found, pair), _only(cards, pair)
-        where = "Was the first statement committed before the second was tried?"
-        if sum(now.values()) == sum(was.values()):
-            where = "Move all points or none. Let the database refuse, and do not bend the number."
-        yield expect_equal(f"when {kind}, both cards are as before", now, was, where)
-    silent = ["the giver has too few", "the taker has too many"]
-    silent = [kind for kind, said in zip(silent, told.value[1:], strict=True) if not said]
-    where = "Did an `except` without `raise` hide it? Let it out: the caller must know."
-    got = f"no error when {' and when '.join(silent)}" if silent else "an error"
-    yield expect_that(
-        "the caller gets the error of a refused move", not silent, "an error", got, where
-    )
+    yield _pair_kept("the giver has too few points", found, cards, (poor, any_one))
+    yield _pair_kept("the taker would have more than 100", found, cards, (rich, full))
+    yield _refusals_raise(told.value[1:])
     others = {name: value for name, value in found.items() if some not in name or "other" in name}
     wanted = {"Ann": 50, "Ben": 90, "Cleo": 0, f"other {some}": 40}
     where = "Does each UPDATE have a WHERE that fits one card?"
     yield expect_equal("all other cards are as before", others, wanted, where)
+
+
+def _pair_kept(
+    kind: str, found: dict[str, int], cards: dict[str, int], pair: tuple[str, str]
+) -> CheckItem:
+    """Report whether a refused move left both of its cards alone."""
+    now, was = _only(found, pair), _only(cards, pair)
+    where = "Was the first statement committed before the second was tried?"
+    if sum(now.values()) == sum(was.values()):
+        where = "Move all points or none. Let the database refuse, and do not bend the number."
+    return expect_equal(f"when {kind}, both cards are as before", now, was, where)
+
+
+def _refusals_raise(said: list[str]) -> CheckItem:
+    """Report whether both refused moves raised an error; `said` is "" for one that didn't."""
+    silent = ["the giver has too few", "the taker has too many"]
+    silent = [kind for kind, error in zip(silent, said, strict=True) if not error]
+    where = "Did an `except` without `raise` hide it? Let it out: the caller must know."
+    got = f"no error when {' and when '.join(silent)}" if silent else "an error"
+    return expect_that(
+        "the caller gets the error of a refused move", not silent, "an error", got, where
+    )
 
 
 def _only(cards: dict[str, int], names: Any) -> dict[str, int]:
@@ -139,7 +148,7 @@ def _only(cards: dict[str, int], names: Any) -> dict[str, int]:
 
 
 class _Bug(Exception):
-    """What goes wrong in an endpoint."""
+    """An exception in an endpoint."""
 
 
 ENDINGS = {
@@ -150,7 +159,7 @@ ENDINGS = {
 
 
 def _requests(names: dict[str, Any]) -> dict[str, Any]:
-    """Three requests that end in different ways; each holds its session beyond its end."""
+    """Run three requests that end in different ways, and keep a reference to each session."""
     from sqlalchemy.orm import Session
 
     seen: dict[str, Any] = {"kept": {}, "came": "", "sessions": 0}

@@ -1,4 +1,4 @@
-"""What the checks of lesson 03 look at."""
+"""The checks of lesson 03."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import URL, inspect
 
-from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
+from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 
 MEMBERS = "CREATE TABLE members (name varchar(50)); INSERT INTO members VALUES ('Ann')"
@@ -81,17 +81,8 @@ def wired(submission: Submission) -> Iterator[CheckItem]:
     env = submission.files.get("alembic/env.py", "")
     if not _begun(env):
         raise NotStarted
-    secret = f":{submission.lesson.url.password}@"
-    address = submission.lesson.url.render_as_string(hide_password=False)
-    written = secret in env or address.partition("@")[0] in env
-    yield expect_that(
-        "no password stands in env.py",
-        not written,
-        "an address that is asked for",
-        "the address, with its password",
-        "get_url: lesson 03 asks project_url for the address, as db.py does",
-    )
-    if written:
+    yield (secret := _no_password(submission, env))
+    if not secret.good:
         return
     name = f"a_later_{secrets.token_hex(3)}"
     submission.files["models.py"] = submission.files.get("models.py", "") + LATER.format(name=name)
@@ -101,6 +92,35 @@ def wired(submission: Submission) -> Iterator[CheckItem]:
     yield expect_that("alembic check can compare", ended, "an answer, no error", told, where)
     if not ended:
         return
+    yield from _compares(submission, told, name)
+    tables = set(inspect(submission.engine).get_table_names()) - {"alembic_version"}
+    yield expect_equal(
+        "the tables are as they were", sorted(tables), ["books"], "the database; begin again"
+    )
+
+
+def _no_password(submission: Submission, env: str) -> CheckItem:
+    """Report whether env.py is free of the database's password."""
+    secret = f":{submission.lesson.url.password}@"
+    address = submission.lesson.url.render_as_string(hide_password=False)
+    return expect_that(
+        "no password stands in env.py",
+        secret not in env and address.partition("@")[0] not in env,
+        "an address that is asked for",
+        "the address, with its password",
+        "get_url: lesson 03 asks project_url for the address, as db.py does",
+    )
+
+
+def _compares(submission: Submission, told: ProbeResult, name: str) -> Iterator[CheckItem]:
+    """Report whether `alembic check` compared the right database with the right models.
+
+    Args:
+        submission: Its scratch database is the one to compare.
+        told: What `alembic check` printed, as an error.
+        name: The table that the check added to the models.
+
+    """
     asked = inspect(submission.scratch_engine).has_table("alembic_version")
     where = "get_url: which database does it name?"
     yield expect_that(
@@ -124,14 +144,10 @@ def wired(submission: Submission) -> Iterator[CheckItem]:
         told,
         "target_metadata: the list of the Base on which the models are built",
     )
-    tables = set(inspect(submission.engine).get_table_names()) - {"alembic_version"}
-    yield expect_equal(
-        "the tables are as they were", sorted(tables), ["books"], "the database; begin again"
-    )
 
 
 def _begun(env: str) -> bool:
-    """Whether somebody has worked on an env.py: neither init's, nor one with its TODO."""
+    """Return whether env.py was changed: it's neither init's, nor still has its TODO."""
     if not env.strip() or env == TEMPLATE.read_text(encoding="utf-8"):
         return False
     try:
@@ -145,14 +161,14 @@ def _begun(env: str) -> bool:
 
 
 def _where(error: str) -> str:
-    """Where to look, after an error of `alembic check`."""
+    """Return where to look after an error of `alembic check`."""
     if "MetaData" in error or "has no attribute" in error:
         return "target_metadata: it must be the metadata of Base"
     if "dialects:driver" in error:
         return "get_url: this is the address in alembic.ini, a placeholder"
     if "Expected string or URL" in error:
         return "get_url: what does it return?"
-    if "password authentication" in error:
+    if "FATAL: password auth" in error:
         return "get_url: the text of a URL hides its password; hand the object on"
     return "env.py: run %alembic check in a new cell, and read what it says from the end"
 
@@ -161,7 +177,7 @@ PARTS = ("drivername", "username", "password", "host", "port", "database")
 
 
 def _read(names: dict[str, Any], address: str) -> dict[str, Any]:
-    """What the env.py that `init` writes would connect to, with the learner's Config."""
+    """Return what init's env.py would connect to with the learner's Config."""
     from alembic.config import Config
     from sqlalchemy import engine_from_config, make_url
 
@@ -204,7 +220,7 @@ def config(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _spot(kind: Any) -> str:
-    """Where to look when no address arrives."""
+    """Return where to look if the Config has no URL."""
     if "interpolation" in str(kind):
         return "the trap of lesson 03: in an ini file, % begins a placeholder"
     if "without" in str(kind):

@@ -1,4 +1,4 @@
-"""What the checks of lesson 05 look at."""
+"""The checks of lesson 05."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Trial = tuple[str, str, list[tuple[dict[str, Any], str]]]
 def _make_table(
     names: dict[str, Any], model: str, wanted: list[str], engine: Engine
 ) -> dict[str, list[str]]:
-    """Make the tables of the model's metadata; its columns, and attributes that are none."""
+    """Create the model's tables; return its columns, and the attributes that aren't columns."""
     table = inspect(names[model]).local_table
     table.metadata.create_all(engine)
     columns = [column.name for column in table.columns]
@@ -34,7 +34,7 @@ def _make_table(
 def _made(
     submission: Submission, model: str, engine: Engine, given: set[str], wanted: set[str]
 ) -> CheckItem:
-    """Whether the table gets its columns; raises NotStarted when there is none but the given."""
+    """Report whether the table has its columns; raise NotStarted if it has the given ones only."""
     told = submission.call(_make_table, model, sorted(wanted), engine)
     made = told.value or {"columns": [], "no columns": []}
     columns, others = set(made["columns"]), made["no columns"]
@@ -49,7 +49,7 @@ def _made(
 
 
 def _tried(connection: Connection, table: str, row: dict[str, Any]) -> str:
-    """What becomes of a row that somebody inserts who knows nothing of the class."""
+    """Insert a row with SQL, past the class, and describe the result."""
     into, values = ", ".join(row), ", ".join(f":{name}" for name in row)
     insert = text(f"INSERT INTO {table} ({into}) VALUES ({values}) RETURNING {into}")  # noqa: S608
     try:
@@ -62,7 +62,7 @@ def _tried(connection: Connection, table: str, row: dict[str, Any]) -> str:
 
 
 def _fits(got: str, wanted: str) -> bool:
-    """Whether that became of a row; where no rule is named, any may refuse it."""
+    """Compare results; without a named constraint, any refusal counts."""
     return got.startswith(REFUSED) if wanted == REFUSED else got == wanted
 
 
@@ -126,28 +126,28 @@ def reader(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _join(names: dict[str, Any], engine: Engine, name: str, password: str) -> None:
-    """Make a member with the constructor, and store it."""
+    """Store a member created by its constructor."""
     with Session(engine) as session:
         session.add(names["Member"](name=name, password=password))
         session.commit()
 
 
 def _set(names: dict[str, Any], engine: Engine, attribute: str, value: str) -> None:
-    """Load the only member, set one attribute, and store it."""
+    """Load the only member, set one attribute, and commit."""
     with Session(engine) as session:
         setattr(session.scalars(select(names["Member"])).one(), attribute, value)
         session.commit()
 
 
 def _stored(engine: Engine) -> tuple[str, str]:
-    """The name and the password of the only member, as the table holds them."""
+    """Return the only member's name and password as stored."""
     with engine.connect() as connection:
         name, password = connection.execute(text("SELECT name, password FROM members")).one()
     return str(name), str(password)
 
 
 def _hash_of(password: str, stored: str) -> str:
-    """What a stored value is to a password."""
+    """Describe how a stored value relates to a password."""
     if stored == password:
         return "the password itself, in plain text"
     try:

@@ -1,4 +1,4 @@
-"""What the checks of lesson 06 look at."""
+"""The checks of lesson 06."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RUN = "alembic/versions: open the revision, and find the line that fails"
 
 
 def _columns(engine: Engine, table: str) -> list[str]:
-    """The columns of a table, in alphabetical order: `title: character varying(120), not null`."""
+    """Return a table's columns, sorted: `title: character varying(120), not null`."""
     things = snapshot(engine).objects.items()
     found = {
         name.split(".")[1]: about for (kind, name), about in things if _is_in(table, kind, name)
@@ -29,7 +29,7 @@ def _is_in(table: str, kind: str, name: str) -> bool:
 def draft(submission: Submission) -> Iterator[CheckItem]:
     """06.1: autogenerate has seen the models."""
     made = _columns(submission.engine, "books")
-    if submission.files == submission.initial_files and not made:
+    if submission.untouched and not made:
         raise NotStarted
     where = "alembic/versions: which files are there? Delete a draft that you do not want"
     yield expect_equal("there is one revision", len(submission.revisions), 1, where)
@@ -53,7 +53,7 @@ def draft(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _kept(engine: Engine, column: str) -> str:
-    """How many users still have their name; it was noted as the password, for this check."""
+    """Count the users who kept their name: THREE stores its hash as the password."""
     with engine.connect() as connection:
         good = connection.scalar(text(f"SELECT sum((password = md5({column}))::int) FROM users"))  # noqa: S608
     return f"{good or 0} of 3"

@@ -1,4 +1,4 @@
-"""What the exercises of lesson 07 begin with, and what their checks look at."""
+"""The starter files and the checks of lesson 07."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from coursekit.course.starting_state import starting_state
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
+from coursekit.exercises.revision_file import revision_file
 from coursekit.exercises.submission import Submission
 from tutorial_lib.explorer import changes, snapshot
 from tutorial_lib.explorer.snapshot import Snapshot
@@ -16,52 +17,25 @@ NONE = "nothing has changed"
 NICKNAME, PRICE = ("column", "users.nickname"), ("column", "products.price")
 
 
-def _revision(number: str, message: str, upgrade: str, downgrade: str) -> dict[str, str]:
-    """A revision after the one before: path to text."""
-    before = f"{int(number) - 1:04}"
-    text = f'''"""{message}
-
-Revision ID: {number}
-Revises: {before}
-
-"""
-from alembic import op
-import sqlalchemy as sa
-
-
-revision: str = '{number}'
-down_revision: str = '{before}'
-
-
-def upgrade() -> None:
-    {upgrade}
-
-
-def downgrade() -> None:
-    {downgrade}
-'''
-    return {f"alembic/versions/{number}_{message.replace(' ', '_')}.py": text}
-
-
 ADD = "op.add_column('users', sa.Column('nickname', sa.String(50)))"
 DROP = "op.drop_column('users', 'nickname')"
-CREATE_PRODUCTS = """op.create_table(
+CREATE_PRODUCTS = """    op.create_table(
         'products',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('name', sa.String(50), nullable=False),
         sa.Column('price', sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_products')),
     )"""
-CREATE_CARTS = "op.create_table('carts', sa.Column('id', sa.Integer(), primary_key=True))"
+CREATE_CARTS = "    op.create_table('carts', sa.Column('id', sa.Integer(), primary_key=True))"
 PENDING = {
-    **_revision("0002", "add a nickname", ADD, DROP),
-    **_revision("0003", "create products", CREATE_PRODUCTS, "op.drop_table('products')"),
-    **_revision("0004", "create carts", CREATE_CARTS, "op.drop_table('carts')"),
+    **revision_file("0002", "add a nickname", f"    {ADD}", f"    {DROP}"),
+    **revision_file("0003", "create products", CREATE_PRODUCTS, "    op.drop_table('products')"),
+    **revision_file("0004", "create carts", CREATE_CARTS, "    op.drop_table('carts')"),
 }
 
 
 def _difference(before: Snapshot, after: Snapshot) -> str:
-    """What has changed between two moments, in one line."""
+    """Describe the difference between two snapshots in one line."""
     found = changes(before, after)
     return " ".join(repr(found).split()) if len(found) else NONE
 
@@ -121,7 +95,7 @@ def nickname(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _both_ways(submission: Submission) -> Iterator[CheckItem]:
-    """What revision 0002 does to another database, and how it takes that back."""
+    """Report what 0002's upgrade and downgrade do to another database."""
     before = snapshot(submission.scratch())
     ran = submission.alembic("upgrade 0002")
     did = ran if ran.error else _difference(before, snapshot(submission.scratch_engine))
@@ -149,7 +123,7 @@ MODELS = PROJECT.get("models.py", "").replace(
     "from sqlalchemy import Index, String",
     "from decimal import Decimal\n\nfrom sqlalchemy import Index, Numeric, String",
 )
-MISTAKE = _revision("0002", "create products", CREATE_PRODUCTS, "op.drop_table('products')")
+MISTAKE = revision_file("0002", "create products", CREATE_PRODUCTS, "    op.drop_table('products')")
 PRODUCTS = [("Teapot", "24.00"), ("Kettle", "39.00"), ("Cup", "7.00")]
 SHOP = """
 CREATE TABLE products (id serial CONSTRAINT pk_products PRIMARY KEY,
@@ -177,7 +151,7 @@ def forward(submission: Submission) -> Iterator[CheckItem]:
     same = _meaning(submission.files.get(file, "")) == _meaning(text)
     where = "the other databases have run it, and will not run it again"
     yield expect_that("revision 0002 is as it was", same, "no change", f"a change in {file}", where)
-    heads = sorted(set(submission.revisions) - {str(one) for one in submission.revisions.values()})
+    heads = submission.heads
     follows = len(heads) == 1 and heads != ["0002"]
     where = "%alembic revision: the other databases get only what a revision says"
     yield expect_that(
@@ -196,7 +170,7 @@ def forward(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _elsewhere(submission: Submission) -> Iterator[CheckItem]:
-    """What the new revision does to another database that is at 0002."""
+    """Report what the new revision does to another database at 0002."""
     before = snapshot(submission.scratch())
     ran = submission.alembic("upgrade head")
     did = ran if ran.error else _difference(before, snapshot(submission.scratch_engine))
@@ -211,7 +185,7 @@ def _elsewhere(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _meaning(source: str) -> str:
-    """What a file of Python says, whatever its layout and comments."""
+    """Return a file's syntax tree, to compare files without their layout and comments."""
     try:
         return ast.dump(ast.parse(source))
     except SyntaxError:

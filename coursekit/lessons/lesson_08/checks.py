@@ -1,4 +1,4 @@
-"""What the exercises of lesson 08 begin with, and what their checks look at."""
+"""The starter files and the checks of lesson 08."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _asked(names: dict[str, Any], function: str, engine: Engine, *values: Any) -
 
 
 def _table(value: Any) -> dict[str, Any]:
-    """A DataFrame as plain data; of anything else, what it is."""
+    """Return a DataFrame as plain data; of anything else, its type."""
     import pandas as pd
 
     if not isinstance(value, pd.DataFrame):
@@ -59,7 +59,7 @@ def _table(value: Any) -> dict[str, Any]:
 
 
 def _plain(cell: Any) -> Any:
-    """A cell as plain data; what is neither number nor text stays recognizable."""
+    """Return a cell as plain data; other types than numbers and strings as their repr."""
     from numbers import Integral
 
     import pandas as pd
@@ -76,7 +76,7 @@ def _plain(cell: Any) -> Any:
 
 
 def _shape(told: ProbeResult, columns: list[str]) -> Iterator[CheckItem]:
-    """Whether it is a DataFrame with these columns."""
+    """Report whether the result is a DataFrame with these columns."""
     kind = told if told.error else told.value["type"]
     where = "the line with `return`"
     if told.error:
@@ -108,7 +108,7 @@ PERSON = "INSERT INTO users (name, email, password) VALUES (:name, :email, 'a ha
 
 
 def _people(engine: Engine, *names: str) -> None:
-    """Users whom nobody has seen, with an e-mail each."""
+    """Add users with random e-mail addresses."""
     token = secrets.token_hex(4)
     rows = [{"name": name, "email": f"{name.split()[0]}-{token}@example.com"} for name in names]
     _add(engine, PERSON, rows)
@@ -194,14 +194,14 @@ def search(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _rows(told: ProbeResult) -> Any:
-    """The rows of an answer, or its error."""
+    """Return the rows of a result, or its error."""
     return told if told.error else told.value.get("rows", f"a {told.value['type']}")
 
 
 def _nobody(
     submission: Submission, engine: Engine, texts: tuple[str, ...], what: str, where: str
 ) -> CheckItem:
-    """Of the texts that find somebody, or fail, one is shown."""
+    """Report whether these texts find no one; show one that does, or fails."""
     found = {one: _rows(submission.call(_asked, "find_users", engine, one)) for one in texts}
     bad = [one for one in texts if found[one] != []]
     if not bad:
@@ -251,6 +251,6 @@ def _columns(rows: list[list[Any]]) -> tuple[list[Any], ...]:
 
 
 def _decimal(told: Any) -> Decimal | None:
-    """The Decimal that a cell was; nothing when it was none."""
+    """Return the Decimal that a cell held; None for another type."""
     name, _, rest = str(told).partition("('")
     return Decimal(rest.removesuffix("')")) if name == "Decimal" else None

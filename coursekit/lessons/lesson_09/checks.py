@@ -1,4 +1,4 @@
-"""What the exercises of lesson 09 begin with, and what their checks look at."""
+"""The starter files and the checks of lesson 09."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NONE = "nothing"
 
 
 def _models(*changed: tuple[str, str]) -> str:
-    """The models of the shop, in which pieces were replaced: what was, what is."""
+    """Return the shop's models with pieces replaced, each (old, new)."""
     source = starting_state("10").files["models.py"]
     for old, new in changed:
         assert old in source, old
@@ -66,13 +66,13 @@ PAYMENT = _models(
 
 
 def _asked(engine: Engine, question: str) -> list[str]:
-    """The rows that answer a question, each as one text."""
+    """Return the rows of a query, each as one string."""
     with engine.connect() as connection:
         return [", ".join(map(str, row)) for row in connection.execute(text(question))]
 
 
 def _tried(engine: Engine, statement: str) -> ProbeResult:
-    """What a statement returns, or the error it meets; nothing of it stays."""
+    """Run a statement and roll it back; return its rows or its error."""
     try:
         return ProbeResult(" ".join(_asked(engine, statement)))
     except SQLAlchemyError as error:
@@ -80,34 +80,34 @@ def _tried(engine: Engine, statement: str) -> ProbeResult:
 
 
 def _orders(engine: Engine) -> list[str]:
-    """The orders, by what cannot change in these exercises."""
+    """Return the orders, by the columns that no exercise changes."""
     return _asked(engine, "SELECT user_id, amount, status FROM orders ORDER BY id")
 
 
 def _same(engine: Engine) -> CheckItem:
-    """Whether no way has changed an order."""
+    """Report whether neither upgrade nor downgrade changed an order."""
     where = "def upgrade and def downgrade: neither should touch what was in an order before"
     return expect_equal("the three orders are the same", _orders(engine), ORDERS, where)
 
 
 def _values(engine: Engine, column: str) -> list[str]:
-    """The values of a column of the three orders, in their order."""
+    """Return a column's values of the three orders, by id."""
     return _asked(engine, f"SELECT {column}::text FROM orders ORDER BY id")  # noqa: S608
 
 
 def _column(engine: Engine, name: str) -> str:
-    """A column as the explorer tells it: type, NOT NULL and default."""
+    """Return a column's type, NOT NULL and default, as the explorer describes it."""
     return snapshot(engine).objects.get(("column", name), "no such column")
 
 
 def _others(before: Snapshot, after: Snapshot, *wanted: str) -> str:
-    """What has changed beside the things with these names."""
+    """Describe the changes to all objects but the ones with these names."""
     found = [one for one in changes(before, after).all if one.name not in wanted]
     return "; ".join(f"{one.what}: {one.kind} {one.name}" for one in found) or NONE
 
 
 def _ran(submission: Submission, step: str, *, go_on: bool = False) -> CheckItem:
-    """Whether a step of Alembic ran, on a copy with rows in it."""
+    """Report whether an Alembic command ran on a copy with rows."""
     told = submission.alembic(step, go_on=go_on)
     way = step.split()[0]
     where = f"def {way}: find the line that fails, and read what the error says"
@@ -154,16 +154,20 @@ def currency(submission: Submission) -> Iterator[CheckItem]:
     others = _others(before, snapshot(engine), "orders.currency")
     where = "def upgrade: it should make one column, and touch no order"
     yield expect_equal("nothing else has changed", others, NONE, where)
+    downgraded = list(_downgraded(submission, before, "is it the opposite of upgrade?"))
+    yield from downgraded
+    if all(item.good for item in downgraded):
+        yield _same(submission.scratch_engine)
+
+
+def _downgraded(submission: Submission, before: Snapshot, question: str) -> Iterator[CheckItem]:
+    """Downgrade the copy, and report whether the schema is as it was before the upgrade."""
     ran = _ran(submission, "downgrade 0003", go_on=True)
     yield ran
     if ran.good:
         left = _others(before, snapshot(submission.scratch_engine))
-        where = "def downgrade: is it the opposite of upgrade?"
-        yield expect_equal(
-            "the downgrade leaves nothing over, and nothing is missing", left, NONE, where
-        )
-        if left == NONE:
-            yield _same(submission.scratch_engine)
+        what = "the downgrade leaves nothing over, and nothing is missing"
+        yield expect_equal(what, left, NONE, f"def downgrade: {question}")
 
 
 def missed(submission: Submission) -> Iterator[CheckItem]:
@@ -176,18 +180,35 @@ def missed(submission: Submission) -> Iterator[CheckItem]:
     if not ran.good:
         return
     engine = submission.scratch_engine
-    order = "INSERT INTO orders (user_id, amount) VALUES (1, {}) RETURNING {}::text"
+    yield from _statuses(engine)
+    yield from _amounts(engine)
+    yield from _quantities(engine)
+    others = _others(before, snapshot(engine), *CHANGED)
+    where = "def upgrade: which of its lines changes or drops something else?"
+    yield expect_equal("nothing else has changed", others, NONE, where)
+    yield _same(engine)
+
+
+NEW_ORDER = "INSERT INTO orders (user_id, amount) VALUES (1, {}) RETURNING {}::text"
+
+
+def _statuses(engine: Engine) -> Iterator[CheckItem]:
+    """Report whether orders have the new status, and kept their old ones."""
     back = "UPDATE orders SET status = 'returned' WHERE id = 2 RETURNING status::text"
     where = "models.py, OrderStatus: PostgreSQL has a type of its own, with values of its own"
     yield expect_equal("an order can be returned", _tried(engine, back), "returned", where)
     kept = _tried(engine, "SELECT string_agg(status::text, ' ' ORDER BY id) FROM orders")
     where = "what becomes of the values when a column or a type is dropped"
     yield expect_equal("the three orders kept their status", kept, "paid shipped new", where)
-    new = _tried(engine, order.format("5", "status"))
+    new = _tried(engine, NEW_ORDER.format("5", "status"))
     yield expect_equal(
         "a new order is new", new, "new", "the default of status: is it still there?"
     )
-    refused = _tried(engine, order.format("-1", "amount"))
+
+
+def _amounts(engine: Engine) -> Iterator[CheckItem]:
+    """Report whether the CHECK constraint is there, with its name and its condition."""
+    refused = _tried(engine, NEW_ORDER.format("-1", "amount"))
     where = "models.py, Order: its __table_args__ hold a rule, and the database must know it"
     good = "violates check constraint" in refused.error
     yield expect_that(
@@ -201,9 +222,13 @@ def missed(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal(
         "the rule has the name of models.py", rules, ["ck_orders_amount_not_negative"], where
     )
-    free = _tried(engine, order.format("0", "amount::numeric(10, 2)"))
+    free = _tried(engine, NEW_ORDER.format("0", "amount::numeric(10, 2)"))
     where = "the condition in models.py, sign by sign"
     yield expect_equal("an order of 0.00 is accepted", free, "0.00", where)
+
+
+def _quantities(engine: Engine) -> Iterator[CheckItem]:
+    """Report whether a cart's quantity has its default."""
     cart = "INSERT INTO carts (user_id, product) VALUES (1, 'Kettle') RETURNING quantity"
     where = "models.py, Cart: server_default. This step stood in the draft"
     yield expect_equal("a cart without a quantity holds 1", _tried(engine, cart), "1", where)
@@ -212,10 +237,6 @@ def missed(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal(
         "quantity is as models.py says", about, "integer, not null, default 1", where
     )
-    others = _others(before, snapshot(engine), *CHANGED)
-    where = "def upgrade: which of its lines changes or drops something else?"
-    yield expect_equal("nothing else has changed", others, NONE, where)
-    yield _same(engine)
 
 
 def payment(submission: Submission) -> Iterator[CheckItem]:
@@ -248,18 +269,14 @@ def payment(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _there_again(submission: Submission, before: Snapshot) -> Iterator[CheckItem]:
-    """The way back leaves nothing over, and the way there can be gone once more."""
-    ran = _ran(submission, "downgrade 0003", go_on=True)
-    yield ran
+    """Report whether the revision survives a downgrade and a second upgrade."""
+    question = "what has upgrade made in the database? Not only a column"
+    ran, *schema = _downgraded(submission, before, question)
+    yield from (ran, *schema)
     if not ran.good:
         return
-    left = _others(before, snapshot(submission.scratch_engine))
-    where = "def downgrade: what has upgrade made in the database? Not only a column"
-    yield expect_equal(
-        "the downgrade leaves nothing over, and nothing is missing", left, NONE, where
-    )
     again = submission.alembic("upgrade head", go_on=True)
     where = "def downgrade: what is left over stands in the way of the next upgrade"
     yield expect_that("the upgrade runs once more", not again.error, "no error", again, where)
-    if not again.error and left == NONE:
+    if not again.error and all(item.good for item in schema):
         yield _same(submission.scratch_engine)

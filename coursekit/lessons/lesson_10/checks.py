@@ -1,4 +1,4 @@
-"""What the exercises of lesson 10 begin with, and what their checks look at."""
+"""The starter files and the checks of lesson 10."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 
 from coursekit.course.starting_state import starting_state
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
+from coursekit.exercises.revision_file import revision_file
 from coursekit.exercises.submission import Submission
 from tutorial_lib.explorer import changes, snapshot
 
@@ -28,31 +29,12 @@ PHONE, NOTE = "users.phone", "orders.gift_note"
 TYPES = {PHONE: "character varying(20)", NOTE: "text"}
 
 
-def _revision(number: str, message: str, column: str, type_: str) -> dict[str, str]:
-    """A revision after 0003 that adds a column, path to text."""
+def _add_column(number: str, message: str, column: str, type_: str) -> dict[str, str]:
+    """Return a revision after 0003 that adds a column, path to source."""
     table, _, name = column.partition(".")
-    source = f'''"""{message}
-
-Revision ID: {number}
-Revises: 0003
-
-"""
-from alembic import op
-import sqlalchemy as sa
-
-
-revision: str = '{number}'
-down_revision: str = '0003'
-
-
-def upgrade() -> None:
-    op.add_column('{table}', sa.Column('{name}', {type_}))
-
-
-def downgrade() -> None:
-    op.drop_column('{table}', '{name}')
-'''
-    return {f"alembic/versions/{number}_{message.replace(' ', '_')}.py": source}
+    add = f"    op.add_column('{table}', sa.Column('{name}', {type_}))"
+    drop = f"    op.drop_column('{table}', '{name}')"
+    return revision_file(number, message, add, drop, follows="0003")
 
 
 MODELS = starting_state("10").files["models.py"]
@@ -62,11 +44,11 @@ WITH_PHONE = MODELS.replace(
 WITH_BOTH = WITH_PHONE.replace("import String, ", "import String, Text, ").replace(
     "    amount:", "    gift_note: Mapped[str | None] = mapped_column(Text)\n    amount:"
 )
-PENDING = {**_revision("0004", "phone", PHONE, "sa.String(20)"), "models.py": WITH_PHONE}
+PENDING = {**_add_column("0004", "phone", PHONE, "sa.String(20)"), "models.py": WITH_PHONE}
 RESTORED = f"{ROWS}DROP TABLE alembic_version;"
 HEADS = {
-    **_revision("0004a", "phone", PHONE, "sa.String(20)"),
-    **_revision("0004b", "gift note", NOTE, "sa.Text()"),
+    **_add_column("0004a", "phone", PHONE, "sa.String(20)"),
+    **_add_column("0004b", "gift note", NOTE, "sa.Text()"),
     "models.py": WITH_BOTH,
 }
 # What has run elsewhere: whose database, what it has, and what it lacks.
@@ -90,7 +72,7 @@ def _column(engine: Engine, name: str) -> str:
 
 
 def _rows_kept(submission: Submission) -> CheckItem:
-    """Whether the users and the orders are those of the beginning."""
+    """Report whether users and orders are unchanged."""
     things = snapshot(submission.engine).objects
     there = {("table", "users"), ("column", "orders.status")} <= set(things)
     got = [submission.rows(question) if there else [] for question in (USERS, ORDERS)]
@@ -102,7 +84,7 @@ def _rows_kept(submission: Submission) -> CheckItem:
 
 
 def _rest(submission: Submission, *names: str) -> str:
-    """How the schema differs from the beginning's, beside alembic_version and these columns."""
+    """Describe changes to the schema, apart from alembic_version and these columns."""
     found = changes(snapshot(submission.scratch()), snapshot(submission.engine)).all
     return (
         "; ".join(
@@ -115,7 +97,7 @@ def _rest(submission: Submission, *names: str) -> str:
 
 
 def _same_files(submission: Submission) -> CheckItem:
-    good = submission.files == submission.initial_files
+    good = submission.untouched
     where = "begin again; here the files are right, and the database is not"
     return expect_that("the files are as they were", good, "no change", "a change", where)
 
@@ -123,7 +105,7 @@ def _same_files(submission: Submission) -> CheckItem:
 def bookmark(submission: Submission) -> Iterator[CheckItem]:
     """10.1: a database without a bookmark gets it back, and what it lacks."""
     stands, phone = submission.current_revisions, _column(submission.engine, PHONE)
-    if submission.files == submission.initial_files and not stands and phone == "no such column":
+    if submission.untouched and not stands and phone == "no such column":
         raise NotStarted
     where = (
         "which revisions have really run here? Only these may be stamped, and upgrade does the "
@@ -143,7 +125,7 @@ def bookmark(submission: Submission) -> Iterator[CheckItem]:
 def merged(submission: Submission) -> Iterator[CheckItem]:
     """10.2: one command brings every database to one head."""
     stands = submission.current_revisions
-    if submission.files == submission.initial_files and stands == ["0003"]:
+    if submission.untouched and stands == ["0003"]:
         raise NotStarted
     where = "%alembic heads: which revision brings them together?"
     yield expect_equal("the history has one head", len(submission.heads), 1, where)
@@ -162,7 +144,7 @@ def merged(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _upgraded(submission: Submission, whose: str) -> CheckItem:
-    """Whether `upgrade head` gives both columns to somebody's database."""
+    """Report whether `upgrade head` adds both columns to another database."""
     stands, statement = ELSEWHERE[whose]
     what = f"upgrade head brings {whose} database, at {stands}, to both columns"
     told = submission.alembic("history")
@@ -187,7 +169,7 @@ def _upgraded(submission: Submission, whose: str) -> CheckItem:
 def lost(submission: Submission) -> Iterator[CheckItem]:
     """10.3: a database that stands at a revision whose file is lost."""
     stands, note = submission.current_revisions, _column(submission.engine, NOTE)
-    if submission.files == submission.initial_files and stands == ["0004"] and note == TYPES[NOTE]:
+    if submission.untouched and stands == ["0004"] and note == TYPES[NOTE]:
         raise NotStarted
     where = "stamp moves the bookmark; what 0004 has made is a column of orders"
     yield expect_equal("orders has no column gift_note", note, "no such column", where)

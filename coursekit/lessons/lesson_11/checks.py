@@ -1,4 +1,4 @@
-"""What the exercises of lesson 11 begin with, and what their checks look at."""
+"""The starter files and the checks of lesson 11."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ READ_IT = "alembic/versions: open revision 0004, and find the line that fails"
 
 
 def _rows(engine: Engine, query: str, **parameters: Any) -> ProbeResult:
-    """Run one statement, as code of the shop would: its rows as lists, or its error."""
+    """Run and commit one statement; return its rows as lists, or its error."""
     try:
         with engine.begin() as connection:
             done = connection.execute(text(query), parameters)
@@ -57,14 +57,14 @@ def _rows(engine: Engine, query: str, **parameters: Any) -> ProbeResult:
 
 
 def _number(told: ProbeResult) -> ProbeResult:
-    """The one number that a query gives, or its error."""
+    """Return the only number of a result, or its error."""
     return told if told.error else ProbeResult(told.value[0][0])
 
 
 def _upgraded(
     submission: Submission, more: str = "", files: Mapping[str, str] | None = None
 ) -> Iterator[CheckItem]:
-    """Run revision 0004 on a copy with `files`; `more` is run in its database before."""
+    """Run revision 0004 on a copy with `files`, after the SQL in `more`."""
     follows = submission.revisions.get("0004", "there is no revision 0004")
     yield expect_equal("revision 0004 follows 0003", follows, "0003", NEW_REVISION)
     if follows != "0003":
@@ -191,13 +191,13 @@ def pieces(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _counts(rows: list[list[Any]]) -> list[int]:
-    """How many rows each transaction has written."""
+    """Return the number of rows that each transaction wrote."""
     writers = [writer for _, writer in rows]
     return [writers.count(writer) for writer in set(writers)]
 
 
 def _filled(engine: Engine) -> Iterator[CheckItem]:
-    """All orders have a tax, and those that had one have kept it."""
+    """Report whether all orders have a tax, and kept the one they had."""
     left = _rows(engine, "SELECT count(*) FROM orders WHERE tax IS NULL")
     where = "fill: ids have gaps, and rows that are done no longer match. Which rows are skipped?"
     yield expect_equal("no order is without a tax", _number(left), 0, where)
@@ -260,7 +260,7 @@ READ = "SELECT {}, {} FROM carts WHERE product = :product"
 
 
 def _written(engine: Engine) -> Iterator[CheckItem]:
-    """What one version writes, the other reads."""
+    """Report whether each version reads what the other one writes."""
     sides = (("old", "quantity", "new", "pieces"), ("new", "pieces", "old", "quantity"))
     for place, (writer, write, reader, read) in enumerate(sides):
         product, amount = f"Spoon {place}", 31 + place

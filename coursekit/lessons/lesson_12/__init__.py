@@ -24,8 +24,8 @@ EXERCISES = (
             '"lock timeout".',
         ),
         why="The limit has to be set before the statement, in the same transaction. Nothing has "
-        "to be cleaned up after it: the transaction was rolled back. `locks.with_lock_retries` does the "
-        "same again and again.",
+        "to be cleaned up after it: the transaction was rolled back. "
+        "`locks.with_lock_retries` does the same again and again.",
     ),
     Exercise(
         "12.2",

@@ -1,4 +1,4 @@
-"""What the check of exercise 12.1 looks at: a change that waits for its lock half a second."""
+"""The check of exercise 12.1: a change that waits for its lock half a second."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_LIMIT = "-c lock_timeout=0 -c statement_timeout=1500"
 
 
 def _careful(names: dict[str, Any], url: str, statement: str) -> Any:
-    """What the function gives on an engine that waits for locks as long as it takes."""
+    """Call the function with an engine that has no lock_timeout."""
     engine = make_engine(url, connect_args={"options": NO_LIMIT}, poolclass=NullPool)
     try:
         return names["careful"](engine, statement)
@@ -27,7 +27,7 @@ def _careful(names: dict[str, Any], url: str, statement: str) -> Any:
 
 
 def _limit_after(names: dict[str, Any], url: str, statement: str) -> Any:
-    """Which limit the function leaves behind, on an engine with one connection."""
+    """Return the lock_timeout after the call, on an engine with one connection."""
     engine = make_engine(url, connect_args={"options": NO_LIMIT}, pool_size=1, max_overflow=0)
     try:
         names["careful"](engine, statement)

@@ -1,4 +1,4 @@
-"""What the exercises of lesson 12 begin with, and what the checks of 12.2 and 12.3 look at."""
+"""The starter files of lesson 12, and the checks of 12.2 and 12.3."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.revision_file import revision_file
 from coursekit.exercises.submission import Submission
 from tutorial_lib import locks
 
@@ -92,7 +93,7 @@ def amounts(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _amounts_there(engine: Engine) -> Iterator[CheckItem]:
-    """What the revisions have made of another database."""
+    """Report what the revisions did to another database."""
     taken = {amount: _taken(engine, amount) for amount in (-0.01, 0)}
     where = "the rule itself: which amounts does it let in?"
     yield expect_equal("there, -0.01 is refused", taken[-0.01], "refused", where)
@@ -122,21 +123,7 @@ def _taken(engine: Engine, amount: float) -> str:
     return "taken"
 
 
-COLLEAGUE = '''"""no order twice
-
-Revision ID: 0004
-Revises: 0003
-
-"""
-from alembic import op
-
-
-revision: str = '0004'
-down_revision: str = '0003'
-
-
-def upgrade() -> None:
-    with op.get_context().autocommit_block():
+UNIQUE_INDEX = """    with op.get_context().autocommit_block():
         op.create_index(
             'uq_orders_once',
             'orders',
@@ -145,12 +132,9 @@ def upgrade() -> None:
             if_not_exists=True,
             postgresql_concurrently=True,
         )
-
-
-def downgrade() -> None:
-    op.drop_index('uq_orders_once', table_name='orders')
-'''
-FILE = "alembic/versions/0004_no_order_twice.py"
+"""
+DROP_INDEX = "    op.drop_index('uq_orders_once', table_name='orders')"
+((FILE, COLLEAGUE),) = revision_file("0004", "no order twice", UNIQUE_INDEX, DROP_INDEX).items()
 AGAIN = """
 INSERT INTO orders (user_id, amount, created_at)
 SELECT user_id, amount, created_at FROM orders WHERE id IN ({});
@@ -190,7 +174,6 @@ def ruin(submission: Submission) -> Iterator[CheckItem]:
     yield (new := _new_head(submission, "0004"))
     if not new.good:
         return
-    submission.alembic("current")  # makes the copy and the scratch database
     _make_ruin(submission.scratch_engine)
     ran, writers = _upgraded(submission)
     what = "alembic upgrade head runs on another database, with other doubles"
@@ -214,7 +197,7 @@ def _make_ruin(engine: Engine) -> None:
 
 
 def _mended(engine: Engine, place: str) -> Iterator[CheckItem]:
-    """Whether one database is as it should be."""
+    """Report whether a database has the index and the right orders."""
     with engine.connect() as connection:
         ruins = list(connection.scalars(text(INVALID)))
         unique = list(connection.scalars(text(UNIQUE)))
@@ -229,7 +212,7 @@ def _mended(engine: Engine, place: str) -> Iterator[CheckItem]:
 
 
 def _left(engine: Engine) -> tuple[int, int]:
-    """How many orders there are, and the highest id."""
+    """Return the number of orders, and the highest id."""
     with engine.connect() as connection:
         row = connection.execute(text(LEFT)).one()
     return int(row[0]), int(row[1] or 0)
@@ -256,7 +239,7 @@ def _upgraded(submission: Submission) -> tuple[ProbeResult, str]:
 
 
 def _waits(engine: Engine, upgrade: Future[ProbeResult]) -> bool:
-    """Look until the upgrade waits for a lock, or has ended."""
+    """Wait until the upgrade waits for a lock (True), or has ended."""
     while not upgrade.done():
         if len(locks.queue(engine, at_least=2, timeout=0.2)):
             return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
 from coursekit.lessons.lesson_13.checks import round_trip, tested, turns
-from coursekit.lessons.lesson_13.given import COUPONS, TESTED, THREE
+from coursekit.lessons.lesson_13.starter import COUPONS, TESTED, THREE
 
 EXERCISES = (
     Exercise(

@@ -1,4 +1,4 @@
-"""What the checks of lesson 13 look at."""
+"""The checks of lesson 13."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.lesson_13.given import (
+from coursekit.lessons.lesson_13.starter import (
     BROKEN,
     COUPONS,
     ENV,
@@ -91,7 +91,7 @@ def tested(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _has_test(source: str) -> bool:
-    """Whether a file has a test; one that is no Python is an attempt."""
+    """Return whether a file has a test; a syntax error counts as an attempt."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:

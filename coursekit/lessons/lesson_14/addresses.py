@@ -1,4 +1,4 @@
-"""What the check of exercise 14.1 looks at: addresses."""
+"""The check of exercise 14.1: addresses."""
 
 from __future__ import annotations
 

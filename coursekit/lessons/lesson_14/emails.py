@@ -1,4 +1,4 @@
-"""What the check of exercise 14.2 looks at: one account for each e-mail."""
+"""The check of exercise 14.2: one account for each e-mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the check of exercise 14.3 looks at: a name becomes two, and nobody notices."""
+"""The check of exercise 14.3: a name becomes two, and nobody notices."""
 
 from __future__ import annotations
 

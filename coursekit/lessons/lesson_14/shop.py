@@ -1,27 +1,20 @@
-"""The shop with which the exercises of lesson 14 begin: with the customers of the old branch."""
+"""The shop that lesson 14's exercises start from, with the customers of the old branch."""
 
 from __future__ import annotations
 
 from coursekit.course.starting_state import starting_state
+from coursekit.exercises.revision_file import revision_source
 
-OLD_BRANCH = '''"""the old branch"""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0004"
-down_revision = "0003"
-
-
-def upgrade():
-    op.drop_index("uq_users_email_lower", table_name="users")
+OLD_BRANCH = revision_source(
+    "0004",
+    "the old branch",
+    """    op.drop_index("uq_users_email_lower", table_name="users")
     op.create_unique_constraint("uq_users_email", "users", ["email"])
-
-
-def downgrade():
-    op.drop_constraint("uq_users_email", "users", type_="unique")
+""",
+    """    op.drop_constraint("uq_users_email", "users", type_="unique")
     op.create_index("uq_users_email_lower", "users", [sa.text("lower(email)")], unique=True)
-'''
+""",
+)
 INDEX = """    __table_args__ = (
         Index("uq_users_email_lower", text("lower(email)"), unique=True),
     )
@@ -35,14 +28,14 @@ FILES = {
     .replace(EMAIL, EMAIL.replace("(255)", "(255), unique=True")),
     "alembic/versions/0004_old_branch.py": OLD_BRANCH,
 }
-# For the addresses: a module of their own, which Alembic knows already.
+# Addresses have a module of their own, which env.py already imports.
 ADDRESSES = '"""The model of an address."""\n\nfrom db import Base\n'
 FILES_OF_ADDRESSES = {
     **FILES,
     "addresses.py": ADDRESSES,
     ENV: BEGUN[ENV].replace("import models\n", "import addresses\nimport models\n"),
 }
-# 2,000 customers; of the first 60, each second has a further account, and each sixth two.
+# 2,000 customers. Of the first 60, every second has another account, and every sixth two.
 SQL = """
 DROP INDEX uq_users_email_lower;
 ALTER TABLE users ADD CONSTRAINT uq_users_email UNIQUE (email);

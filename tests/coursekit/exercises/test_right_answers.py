@@ -14,7 +14,7 @@ from coursekit.exercises.check import verdict_on
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import all_exercises
 from coursekit.exercises.verdict import DONE, NOT_STARTED, Verdict
-from support.attempts import blank, reference, run_probe, tried
+from support.attempts import blank, names_after, reference, tried
 from tutorial_lib.db import make_engine
 from tutorial_lib.explorer import snapshot
 
@@ -36,7 +36,7 @@ def test_what_a_learner_finds_is_not_started(exercise: Exercise) -> None:
 
 @each_exercise
 def test_the_solution_is_done_and_looking_changes_nothing(exercise: Exercise) -> None:
-    with run_probe(exercise, reference(exercise)) as names:
+    with names_after(exercise, reference(exercise)) as names:
         before = trace(exercise)
         verdict = verdict_on(exercise, names)
         assert trace(exercise) == before

@@ -16,8 +16,9 @@ from coursekit.course.opening import start
 from coursekit.course.starting_state import write_files
 from coursekit.course.tool_commands import run_pytest
 from coursekit.errors import AlembicError, CommandError
+from coursekit.exercises.revision_file import revision_file
 from coursekit.lessons.lesson_10.checks import HEADS
-from coursekit.lessons.lesson_13.given import TESTED, revision
+from coursekit.lessons.lesson_13.starter import TESTED
 
 SCANS = "SELECT pg_stat_get_xact_numscans('t'::regclass)"
 
@@ -101,7 +102,7 @@ def test_the_long_way_back_hides_what_one_revision_leaves_behind(workspace: Path
     test = "from pytest_alembic.tests import test_up_down_consistency\n"
     files = {name: text for name, text in TESTED.items() if "versions" not in name}
     write_files(
-        {**files, **revision("0004", "note", add, "    pass\n"), "test_long.py": test}, project
+        {**files, **revision_file("0004", "note", add, "    pass\n"), "test_long.py": test}, project
     )
     assert "1 passed" in run_pytest("test_long.py", project, echo=False)
     cells = ["".join(cell["source"]) for cell in load(lesson_path("13"))["cells"]]

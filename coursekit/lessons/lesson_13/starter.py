@@ -1,4 +1,4 @@
-"""What the exercises of lesson 13 begin with, and the variants on which their checks try tests."""
+"""The starter files of lesson 13's exercises, and the variants their checks run tests on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 
 from coursekit.course.catalog import lesson_path
 from coursekit.course.starting_state import starting_state
+from coursekit.exercises.revision_file import revision_file
 
 WRITE = "%%writefile "
 ENV = "alembic/env.py"
@@ -13,36 +14,17 @@ SHOP = starting_state("10").files
 
 
 def written(name: str) -> str:
-    """A file as the lesson writes it the first time; the lesson alone holds it."""
+    """Return a file as the lesson's notebook first writes it."""
     cells = json.loads(lesson_path("13").read_text(encoding="utf-8"))["cells"]
     sources = ("".join(cell["source"]) for cell in cells)
     first = f"{WRITE}{name}\n"
     return next(text.removeprefix(first) + "\n" for text in sources if text.startswith(first))
 
 
-def revision(number: str, title: str, upgrade: str, downgrade: str) -> dict[str, str]:
-    """A revision after the one before: path to text."""
-    text = f'''"""{title}"""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{number}"
-down_revision = "{int(number) - 1:04}"
-
-
-def upgrade():
-{upgrade}
-
-def downgrade():
-{downgrade}'''
-    return {f"alembic/versions/{number}_{title.replace(' ', '_')}.py": text}
-
-
 # 13.1: three revisions of which one leaves an index behind
 DELIVERY = "alembic/versions/0005_deliveries.py"
 THREE = {
-    **revision(
+    **revision_file(
         "0004",
         "gift wrap",
         """    wrap = sa.Column("gift_wrap", sa.Boolean(), server_default="false", nullable=False)
@@ -51,7 +33,7 @@ THREE = {
         """    op.drop_column("orders", "gift_wrap")
 """,
     ),
-    **revision(
+    **revision_file(
         "0005",
         "deliveries",
         """    op.create_table(
@@ -65,7 +47,7 @@ THREE = {
         """    op.drop_table("deliveries")
 """,
     ),
-    **revision(
+    **revision_file(
         "0006",
         "ratings",
         """    op.create_table(
@@ -81,7 +63,7 @@ THREE = {
 }
 
 # 13.2: a revision with data in it, and what a test should notice
-CENTS = revision(
+CENTS = revision_file(
     "0004",
     "cents",
     """    op.add_column("orders", sa.Column("cents", sa.Integer()))
@@ -109,7 +91,7 @@ TESTED = {
 
 
 def broken(right: str, wrong: str) -> dict[str, str]:
-    """The revision of 13.2 with a mistake in it."""
+    """Return the revision of 13.2 with a mistake in it."""
     ((path, text),) = CENTS.items()
     return {path: text.replace(right, wrong)}
 
@@ -124,8 +106,8 @@ LOSES_CENTS = broken("round(amount * 100)", "ceil(amount) * 100")
 LOSES_ON_THE_WAY_BACK = broken("cents / 100.0", "cents / 100")
 
 # 13.3: a revision that two deployments want to run, and one that nobody can
-BROKEN = revision("0005", "broken", '    op.drop_table("nothing")\n', "    pass\n")
-COUPONS = revision(
+BROKEN = revision_file("0005", "broken", '    op.drop_table("nothing")\n', "    pass\n")
+COUPONS = revision_file(
     "0004",
     "coupons",
     """    op.create_table("coupons", sa.Column("code", sa.String(20), primary_key=True))
