@@ -8,15 +8,22 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from coursekit.course.jupyterlab import jupyter_environment, kernel_interpreter
+from coursekit.course.jupyter_environment import jupyter_environment
+from coursekit.course.kernel_probe import kernel_interpreter
+from coursekit.settings import ROOT
+
+SETTINGS = ROOT / "coursekit" / "course" / "jupyter_config"
+TIMEOUT = 300  # seconds that nothing here takes, on any machine
 
 
 @dataclass
@@ -26,7 +33,7 @@ class Lab:
     process: subprocess.Popen[str]
     said: str
     workspace: Path
-    warm: list[psutil.Process] = field(default_factory=list)
+    forked: list[psutil.Process] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -38,8 +45,15 @@ class Lab:
         base, _, token = self.address.partition("?token=")
         url = f"{base.split('/lab')[0]}{path}?token={token}"
         sent = None if post is None else post.encode()
-        with urllib.request.urlopen(url, sent, timeout=10) as answer:
+        with urllib.request.urlopen(url, sent, timeout=TIMEOUT) as answer:
             return str(answer.read().decode())
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings in the page that a browser loads."""
+        page = self.get("/lab")
+        found = re.findall(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)
+        return dict(json.loads(found[0]))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +80,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     """Press Ctrl-C: it reaches the command and JupyterLab at the same time."""
     for one in (psutil.Process(process.pid), *psutil.Process(process.pid).children()):
         one.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=TIMEOUT)
 
 
 def test_it_prints_the_server_the_folder_and_the_address(lab: Lab) -> None:
@@ -83,19 +97,56 @@ def test_it_serves_the_learners_copies(lab: Lab) -> None:
     assert names[:2] == ["00_start_here.ipynb", "01_connect.ipynb"]
 
 
+def test_its_settings_are_installed_with_the_package() -> None:
+    files = list(SETTINGS.rglob("*.json"))
+    assert len(files) == 3
+    for path in files:
+        installed = Path(sys.prefix) / path.relative_to(SETTINGS)
+        assert installed.read_text() == path.read_text(), f"install again: {installed} differs"
+
+
+def test_the_command_line_has_only_what_is_computed(lab: Lab) -> None:
+    (command,) = [
+        process.cmdline()
+        for process in psutil.Process(lab.process.pid).children()
+        if "jupyterlab" in process.cmdline()
+    ]
+    options = [re.split("=", word)[0] for word in command if word.startswith("--")]
+    assert set(options) <= {
+        *("--ServerApp.root_dir", "--ServerApp.port", "--ServerApp.jpserver_extensions"),
+        *("--LabApp.default_url", "--no-browser", "--allow-root"),
+    }
+
+
+def test_it_listens_on_this_machine_only(lab: Lab) -> None:
+    server = psutil.Process(lab.process.pid).children()[0]
+    listening = [one for one in server.net_connections("tcp") if one.status == "LISTEN"]
+    assert {one.laddr.ip for one in listening} == {"127.0.0.1"}
+
+
 def test_it_asks_nothing_of_the_network(lab: Lab) -> None:
-    page = lab.get("/lab")
-    config = json.loads(re.findall(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[0])
+    config = lab.config
     assert config["news"] == {"disabled": True}
     settings = json.loads(lab.get("/lab/api/settings"))["settings"]
     news = next(s for s in settings if s["id"] == "@jupyterlab/apputils-extension:notification")
     assert news["schema"]["properties"]["fetchNews"]["default"] == "false"
     assert news["schema"]["properties"]["checkForUpdates"]["default"] is False
+    assert json.loads(lab.get("/lab/api/update"))["notification"] is None
+    assert config["extensionManager"]["can_install"] is False
+
+
+def test_it_does_not_ask_whether_to_show_news(lab: Lab) -> None:
+    assert "@jupyterlab/apputils-extension:announcements" in lab.config["disabledExtensions"]
+
+
+def test_an_instructors_nbgrader_stays_out(lab: Lab) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        lab.get("/formgrader")
 
 
 def test_without_a_token_nobody_gets_in(lab: Lab) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(lab.address.split("/lab")[0] + "/api/contents", timeout=10)
+        urllib.request.urlopen(lab.address.split("/lab")[0] + "/api/contents", timeout=TIMEOUT)
 
 
 def test_its_kernels_run_on_this_python(lab: Lab) -> None:
@@ -113,7 +164,7 @@ def test_its_kernels_are_forked_from_a_process_that_ends_with_it(lab: Lab) -> No
     lab.get(f"/api/kernels/{kernel}/restart", post="{}")
     assert not forked.is_running()
     (restarted,) = warm.children()
-    lab.warm = [warm, restarted]
+    lab.forked = [warm, restarted]
 
 
 def test_a_kernel_registered_in_the_users_home_does_not_win(
@@ -140,7 +191,7 @@ def test_ending_the_command_ends_it(lab: Lab) -> None:
         pass
     children = psutil.Process(second.pid).children()
     second.terminate()
-    second.communicate(timeout=20)
+    second.communicate(timeout=TIMEOUT)
     assert [child for child in children if child.is_running()] == []
 
 
@@ -148,7 +199,7 @@ def test_ctrl_c_ends_it_and_leaves_postgresql_running(lab: Lab) -> None:
     port = re.findall(r"127\.0\.0\.1:(\d+)\.", lab.said)[0]
     _end(lab.process)
     assert lab.process.returncode == 0
-    assert psutil.wait_procs(lab.warm, timeout=3)[1] == []
+    assert psutil.wait_procs(lab.forked, timeout=TIMEOUT)[1] == []
     left = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     assert not [line for line in left if "jupyterlab" in line and str(lab.workspace) in line]
     code = "from coursekit import servers; print(servers.running().url.port)"
