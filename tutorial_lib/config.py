@@ -97,7 +97,9 @@ def check_url(text: str) -> URL:
     except (ArgumentError, ValueError):
         raise _bad_url("isn't a valid URL") from None
     if url.drivername not in (DRIVER, "postgresql", "postgres"):
-        raise _bad_url(f"starts with {url.drivername}://, but only PostgreSQL works")
+        raise _bad_url(
+            f"starts with {url.drivername}://, not with postgresql:// or postgresql+psycopg2://"
+        )
     if any("@" in (part or "") for part in (url.host, url.database, *map(str, url.query))):
         raise _bad_url("has too many @ characters")
     if not url.database:

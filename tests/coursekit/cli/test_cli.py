@@ -116,7 +116,7 @@ def test_an_own_server_is_not_stopped(external: object, tutorial: Tutorial) -> N
         ({"DATABASE_URL": f"postgresql://ann:{CANARY}@127.0.0.1:1/shop"},
          "No server is listening on that port."),
         ({"DATABASE_URL": f"mysql://ann:{CANARY}@127.0.0.1/shop"},
-         "starts with mysql://, but only PostgreSQL works."),
+         "starts with mysql://, not with postgresql:// or postgresql+psycopg2://."),
         ({"DATABASE_HOST": "h", "DATABASE_PASSWORD": CANARY},
          "but DATABASE_PORT and DATABASE_USERNAME and DATABASE_NAME are not."),
         ({"DATABASE_PORT": "x", "DATABASE_HOST": "h", "DATABASE_USERNAME": "u",
