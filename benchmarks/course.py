@@ -1,11 +1,11 @@
-"""What a run of the whole course costs: ours beside other runners, and beside its cells alone.
+"""Compare a run of the whole course with other runners, and with its cells alone.
 
     python benchmarks/course.py [--rounds N] [01 06 ...]    the course, or some lessons
     python benchmarks/course.py --growth [--rounds N]       1, 10 and 50 small notebooks
 
-Every run has a server and workspaces of its own, which are made and removed in each row alike.
-The other runners start kernels and Alembic's commands in the usual way. nbmake and papermill
-are measured where they are installed. Linux only.
+Every run creates and removes its own server and workspaces. The other runners start kernels and
+Alembic's commands without the fork server. nbmake and papermill are measured if they're installed.
+Linux only.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from measure import ROUNDS, show_usages, usage, usages
 Run = Callable[[], None]
 
 OURS, NBVAL, FLOOR = "ours", "pytest --nbval", "the cells alone, in one Python"
-AIMS = "To reach, against pytest --nbval: 0.35 of its wall time, 0.30 of its CPU."
+AIMS = "Target, against pytest --nbval: 0.35 of its wall time, 0.30 of its CPU."
 REMARKS = """
-nbmake, jupyter execute and papermill compare no output; pytest --nbval lets pass what the
-kit's gates refuse. papermill knows no error that is meant: it runs every cell of these
-notebooks, and its exit code is 1 for those with such an error."""
+nbmake, jupyter execute and papermill compare no output; pytest --nbval accepts what the kit's
+gates refuse. papermill doesn't know intended errors: it runs every cell, but its exit code is 1
+for notebooks with such an error."""
 PYTHON = [sys.executable, "-W", "ignore", "-m"]
 SETTINGS = str(ROOT / "pyproject.toml")
 STRICT = [*PYTHON, "pytest", "-q", "-c", SETTINGS, "-n", "0"]
-# Without the kit's plugins and settings, as somebody would run it who does not have them.
+# Without the kit's plugins and settings.
 PLAIN = [
     *(*PYTHON, "pytest", "-q", "-c", SETTINGS, "-o", "addopts=", "-o", "filterwarnings="),
     *("-p", "no:pytest_alembic"),
@@ -58,9 +58,9 @@ SMALL = (
 
 
 def main() -> None:
-    """Measure what was asked for, and print it."""
+    """Measure and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("lessons", nargs="*", help="numbers of lessons; all without any")
+    parser.add_argument("lessons", nargs="*", help="lessons; default: all")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--growth", action="store_true", help="1, 10 and 50 small notebooks")
     parser.add_argument("--cells", action="store_true", help=argparse.SUPPRESS)
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def measure_course(notebooks: Sequence[Path], rounds: int) -> None:
-    """All runners, on the same notebooks."""
+    """Measure all runners on the same notebooks."""
     runs = {name: partial(usage, run) for name, run in runners(notebooks).items()}
     rows = usages(runs, rounds)
     cells = sum(len(code_cells(path)) for path in notebooks)
@@ -85,21 +85,23 @@ def measure_course(notebooks: Sequence[Path], rounds: int) -> None:
 
 
 def measure_growth(rounds: int) -> None:
-    """Ours and plain nbval, on more and more notebooks."""
+    """Measure ours and plain nbval on a growing number of notebooks."""
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             runs = runners(small_notebooks(Path(folder), size))
             wanted = {name: partial(usage, runs[name]) for name in (OURS, NBVAL, FLOOR)}
-            title = f"{size} x a notebook that imports pandas and asks one question"
+            title = f"{size} x a notebook that imports pandas and runs one query"
             show_usages(title, usages(wanted, rounds), NBVAL)
 
 
 def runners(notebooks: Sequence[Path]) -> dict[str, Run]:
-    """What runs the notebooks, by name; what is not installed is left out."""
+    """Return the runners by name, without those that aren't installed."""
     paths = [str(path) for path in notebooks]
     runs = {
         OURS: partial(succeed, [*STRICT, *paths]),
-        "ours, with usual kernels": partial(succeed, [*STRICT, *paths], TUTORIAL_KERNEL="default"),
+        "ours, with default kernels": partial(
+            succeed, [*STRICT, *paths], TUTORIAL_KERNEL="default"
+        ),
         NBVAL: partial(in_a_run, partial(succeed, [*PLAIN, *SANITIZED, *paths])),
         "nbmake": partial(in_a_run, partial(succeed, [*PLAIN, "--nbmake", *paths])),
         "jupyter execute": partial(in_a_run, partial(execute, paths)),
@@ -108,12 +110,12 @@ def runners(notebooks: Sequence[Path]) -> dict[str, Run]:
     }
     missing = [name for name in ("nbmake", "papermill") if not find_spec(name)]
     for name in missing:
-        print(f"{name} is not installed, so it is not measured.")
+        print(f"{name} is not installed, so it isn't measured.")
     return {name: run for name, run in runs.items() if name not in missing}
 
 
 def in_a_run(run: Run, kernels: str = "default") -> None:
-    """Run it with a new server, and a workspace for all notebooks."""
+    """Run with a new server, and one workspace for all notebooks."""
     os.environ["TUTORIAL_KERNEL"] = kernels
     with isolated_run():
         servers.find()
@@ -121,7 +123,7 @@ def in_a_run(run: Run, kernels: str = "default") -> None:
 
 
 def succeed(command: Sequence[str], **environ: str) -> None:
-    """Run a program, which must succeed; else show the end of what it said."""
+    """Run a program; raise with the end of its output if it fails."""
     done = subprocess.run(
         command,
         env={**os.environ, **environ},
@@ -134,13 +136,13 @@ def succeed(command: Sequence[str], **environ: str) -> None:
 
 
 def execute(paths: Sequence[str]) -> None:
-    """Jupyter's own runner; it stops at the first error that is not announced."""
+    """Run with Jupyter's own runner, which stops at the first error without the tag."""
     succeed([*PYTHON, "jupyter", "execute", *paths])
 
 
 def papermill(notebooks: Iterable[Path]) -> None:
-    """One process a notebook. Its exit code says less than what it has written."""
-    written = Path(os.environ["TUTORIAL_WORKSPACE"])  # it goes away with the run
+    """Run one process per notebook; check what it wrote rather than its exit code."""
+    written = Path(os.environ["TUTORIAL_WORKSPACE"])  # removed with the run
     written.mkdir(parents=True)
     for path in notebooks:
         out = written / path.name
@@ -153,18 +155,18 @@ def papermill(notebooks: Iterable[Path]) -> None:
 
 
 def failed(cell: dict[str, Any]) -> bool:
-    """Whether a cell was not run, or raised an error that is not announced, or the reverse."""
+    """Return whether a cell wasn't run, or raised an error exactly when it shouldn't have."""
     raised = any(output["output_type"] == "error" for output in cell["outputs"])
     return raised != is_to_raise(cell) or not cell["execution_count"]
 
 
 def alone(paths: Sequence[str]) -> None:
-    """The cells in one Python; Alembic's commands come from a warm process."""
+    """Run the cells in one Python process; the fork server runs Alembic's commands."""
     succeed([sys.executable, "-W", "ignore", __file__, "--cells", *paths])
 
 
 def run_cells(notebooks: Iterable[Path]) -> None:
-    """Run all cells in this Python: IPython's shell, and no kernel."""
+    """Run all cells in this process, with IPython's shell and no kernel."""
     from IPython.core.interactiveshell import InteractiveShell
 
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
@@ -179,26 +181,26 @@ def run_cells(notebooks: Iterable[Path]) -> None:
                 done = shell.run_cell(source_of(cell), store_history=True)
             if done.success == is_to_raise(cell):
                 sys.exit(f"{path.name}, cell {number}: {said.getvalue()}")
-    os.chdir(ROOT)  # a lesson has gone to its project, which goes away
+    os.chdir(ROOT)  # a lesson changed to its project, which will be removed
 
 
 def code_cells(path: Path) -> list[dict[str, Any]]:
-    """The code cells of a notebook."""
+    """Return a notebook's code cells."""
     return [cell for cell in load(path)["cells"] if cell["cell_type"] == "code"]
 
 
 def source_of(cell: dict[str, Any]) -> str:
-    """The text of a cell."""
+    """Return a cell's source."""
     return "".join(cell["source"])
 
 
 def is_to_raise(cell: dict[str, Any]) -> bool:
-    """Whether a cell announces an error."""
+    """Return whether a cell is tagged as raising an error."""
     return "raises-exception" in cell["metadata"].get("tags", [])
 
 
 def small_notebooks(folder: Path, size: int) -> list[Path]:
-    """So many notebooks with the same two cells, and their outputs."""
+    """Write `size` notebooks with the same two cells and their outputs."""
     cells = [
         {"cell_type": "code", "id": f"cell-{count}", "metadata": {}, "source": source}
         | {"execution_count": count, "outputs": []}

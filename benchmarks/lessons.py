@@ -1,14 +1,13 @@
-"""What a lesson costs when it is run strictly, and how often it calls itself broken when it is not.
+"""Measure a lesson's strict run: seconds and memory, or how many times it fails falsely.
 
     python benchmarks/lessons.py [09 10 ...]                  seconds and memory of each, alone
     python benchmarks/lessons.py --runs 50 --beside 4 [09 ...]    false alarms on a busy machine
 
-Seconds are those of its cells and gates, in a run in which lesson 00 comes before it and bears the
-start of the server. Memory is the peak of all processes of the run together, pytest, the warm
-process, kernels, Alembic and PostgreSQL, each page counted once; the server's files lie in memory
-as well, and are not in it. A run of false alarms has a server of
-its own; so many run at the same time on all processors, and are the load for each other. Every
-failure is told, and ends this with 1. Linux only.
+Seconds are those of its cells and gates. Lesson 00 runs first, so that the server's start isn't
+counted. Memory is the peak of all processes of the run: pytest, the fork server, kernels, Alembic
+and PostgreSQL. Each page counts once; the server's files, which are in memory, don't count.
+Runs that look for false alarms each have their own server, and run side by side to create load.
+Every failure is printed, and makes the exit code 1. Linux only.
 """
 
 from __future__ import annotations
@@ -32,30 +31,32 @@ from coursekit.instructor.verification import LessonRun, Options, Run
 from measure import ADOPT
 
 PRODUCTION = [number for number in lessons() if number >= "09"]
-LOOK = 0.25  # seconds between two looks at the memory
+POLL_INTERVAL = 0.25  # seconds between two readings of the memory
 MEGABYTE = 1_000_000
-AIMS = "To reach: 15 s and 500 MB for each of the lessons 09 to 14."
+AIMS = "Target: 15 s and 500 MB for each of the lessons 09 to 14."
 
 
 def main() -> int:
-    """Measure what was asked for, and print it."""
+    """Measure and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("lessons", nargs="*", help="numbers of lessons; 09 to 14 without any")
-    parser.add_argument("--runs", type=int, default=0, help="look for false alarms in so many")
-    parser.add_argument("--beside", type=int, default=4, help="runs at the same time")
+    parser.add_argument("lessons", nargs="*", help="lessons; default: 09 to 14")
+    parser.add_argument(
+        "--runs", type=int, default=0, help="number of runs that look for false alarms"
+    )
+    parser.add_argument("--beside", type=int, default=4, help="number of runs at the same time")
     asked = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes imports four times slower
-    ctypes.CDLL(None).prctl(ADOPT, 1)  # a server that its starter leaves is still ours
+    ctypes.CDLL(None).prctl(ADOPT, 1)  # so that a server whose parent has ended is still counted
     numbers = asked.lessons or PRODUCTION
     return false_alarms(numbers, asked.runs, asked.beside) if asked.runs else costs(numbers)
 
 
 def costs(numbers: Sequence[str]) -> int:
-    """A line for each lesson, in a run of its own; how many have failed."""
+    """Print a line for each lesson, run separately; return the number that failed."""
     failed = 0
     for number in numbers:
         _, lesson = verified(["00", number])
-        with watched() as peak:  # to look costs time, so not in the run that is timed
+        with watched() as peak:  # reading the memory takes time, so not in the timed run
             _, again = verified(["00", number])
         failed += bool(lesson.finding or again.finding)
         told = f"{lesson.seconds:7.1f} s {max(peak) / MEGABYTE:7.0f} MB"
@@ -65,7 +66,7 @@ def costs(numbers: Sequence[str]) -> int:
 
 
 def false_alarms(numbers: Sequence[str], runs: int, beside: int) -> int:
-    """Run the lessons again and again; how many have failed."""
+    """Run the lessons repeatedly; return the number that failed."""
     failed, begun, busy = 0, time.monotonic(), []
     with ThreadPoolExecutor(beside) as threads:
         jobs = [threads.submit(verified, numbers) for _ in range(runs)]
@@ -81,7 +82,7 @@ def false_alarms(numbers: Sequence[str], runs: int, beside: int) -> int:
 
 
 def verified(numbers: Sequence[str]) -> list[LessonRun]:
-    """The lessons after a run of `tutorial verify`'s."""
+    """Run lessons as `tutorial verify` does, and return them."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run(list(numbers), Options(), Path(folder))
         for _ in run.follow():
@@ -90,7 +91,7 @@ def verified(numbers: Sequence[str]) -> list[LessonRun]:
 
 
 def alarm(lesson: LessonRun) -> str:
-    """Where a lesson has failed, and how; `ok` when it has not."""
+    """Return where and how a lesson failed, or `ok`."""
     found = lesson.finding
     if not found:
         return "ok"
@@ -100,11 +101,11 @@ def alarm(lesson: LessonRun) -> str:
 
 @contextmanager
 def watched() -> Iterator[list[int]]:
-    """The peak, in bytes, of what the processes below this one hold together."""
+    """Measure the peak memory of this process's descendants together, in bytes."""
     peak, over = [0], threading.Event()
 
     def look() -> None:
-        while not over.wait(LOOK):
+        while not over.wait(POLL_INTERVAL):
             peak.append(max(peak.pop(), held()))
 
     watcher = threading.Thread(target=look)
@@ -117,7 +118,7 @@ def watched() -> Iterator[list[int]]:
 
 
 def held() -> int:
-    """What all processes below this one hold now; a page that several share is counted once."""
+    """Return the memory of all descendants now, in bytes; a shared page counts once."""
     total = 0
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):

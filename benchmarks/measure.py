@@ -1,4 +1,4 @@
-"""What the benchmarks share: seconds of the clock and of the processors, rounds, tables."""
+"""What the benchmarks share: wall and CPU time, interleaved rounds, tables."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ SERVER = {"postgres", "initdb", "pg_ctl"}
 
 @dataclass(frozen=True)
 class Usage:
-    """What something has taken, in seconds.
+    """The time an action took, in seconds.
 
-    wall    by the clock
-    cpu     of the processors, by its process and all that it started, directly or not
-    server  of the processors, by PostgreSQL; it is not in `cpu`
+    Attributes:
+        wall: Wall time.
+        cpu: CPU time of its process and everything it started, directly or not.
+        server: CPU time of PostgreSQL, which isn't part of `cpu`.
+
     """
 
     wall: float
@@ -36,18 +38,21 @@ class Usage:
 
 
 def seconds(action: Action) -> float:
-    """How long one call takes, in seconds."""
+    """Return the wall time of one call, in seconds."""
     begun = time.perf_counter()
     action()
     return time.perf_counter() - begun
 
 
 def usage(action: Action) -> Usage:
-    """What one call takes in a process of its own, with all that it starts.
+    """Measure one call in a separate process, with everything it starts.
 
-    Linux only: what a process leaves behind when it ends is adopted by this one, which is
-    told in the end what it has taken. No other child may run meanwhile. Raises RuntimeError
-    when the call raises.
+    Linux only: this process adopts what others leave behind, and so receives its CPU time in
+    the end. It must not have other children meanwhile.
+
+    Raises:
+        RuntimeError: The call raised an error.
+
     """
     ctypes.CDLL(None).prctl(ADOPT, 1)
     sys.stdout.flush()
@@ -61,12 +66,12 @@ def usage(action: Action) -> Usage:
         if ended == pid:
             wall, status = time.perf_counter() - begun, code
     if status:
-        raise RuntimeError("What was to be measured has failed; what it said stands above.")
+        raise RuntimeError("The action failed; see its error above.")
     return Usage(wall, cpu[False], cpu[True])
 
 
 def _forked(action: Action) -> int:
-    """The number of a process that does this, and ends with 0 when it went well."""
+    """Run an action in a forked process, and return its id; it exits with 0 on success."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -79,7 +84,7 @@ def _forked(action: Action) -> int:
 
 
 def _next_dead() -> int:
-    """Wait for the end of a child, and leave it to be looked at; 0 when there is none."""
+    """Wait for a child to end, without reaping it; return its id, or 0 without children."""
     try:
         ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
     except ChildProcessError:
@@ -90,23 +95,23 @@ def _next_dead() -> int:
 def interleaved(
     actions: Mapping[str, Callable[[], Row]], rounds: int = ROUNDS
 ) -> dict[str, list[Row]]:
-    """What each action gives, round by round; the rounds of all are taken in turn."""
-    given: dict[str, list[Row]] = {name: [] for name in actions}
+    """Return each action's results by round; the actions take turns in each round."""
+    results: dict[str, list[Row]] = {name: [] for name in actions}
     for round_ in range(rounds):
         print(f"   round {round_ + 1} of {rounds} ...", file=sys.stderr)
         for name, action in actions.items():
-            given[name].append(action())
-    return given
+            results[name].append(action())
+    return results
 
 
 def times(actions: Mapping[str, Action], rounds: int = ROUNDS) -> dict[str, float]:
-    """The median seconds of each action, their rounds taken in turn."""
+    """Return the median wall time of each action, in interleaved rounds."""
     timed = {name: lambda action=action: seconds(action) for name, action in actions.items()}
     return {name: statistics.median(taken) for name, taken in interleaved(timed, rounds).items()}
 
 
 def usages(actions: Mapping[str, Callable[[], Usage]], rounds: int) -> dict[str, Usage]:
-    """The median of what each action takes, their rounds taken in turn."""
+    """Return the median usage of each action, in interleaved rounds."""
     return {name: _middle(taken) for name, taken in interleaved(actions, rounds).items()}
 
 
@@ -116,14 +121,14 @@ def _middle(taken: Sequence[Usage]) -> Usage:
 
 
 def show(title: str, rows: Mapping[str, float], base: str) -> None:
-    """Seconds, and each row's ratio to the row `base`."""
+    """Print seconds, and each row's ratio to the row `base`."""
     print(f"\n{title}")
     for name, value in rows.items():
         print(f"  {name:<44}{value:9.3f} s{value / rows[base]:9.2f}")
 
 
 def show_usages(title: str, rows: Mapping[str, Usage], base: str) -> None:
-    """Seconds of the clock and of the processors, each with its ratio to the row `base`."""
+    """Print wall and CPU time, each with its ratio to the row `base`."""
     server = any(row.server for row in rows.values())
     heads = f"{'wall':>10}{'CPU':>20}" + (f"{'server CPU':>20}" if server else "")
     print(f"\n{title}\n  {'':<44}{heads}")

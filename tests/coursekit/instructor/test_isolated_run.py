@@ -54,7 +54,7 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows deletes no file
 
 @pytest.fixture
 def shell(tmp_path: Path) -> dict[str, str]:
-    """The variables of a shell outside any run: a data folder, and somebody else's server."""
+    """The variables of a shell outside any run: a data folder, and someone else's server."""
     return shell_in(tmp_path)
 
 
@@ -182,19 +182,19 @@ def test_a_learners_server_and_workspace_are_left_alone(
     assert state() == before
 
 
-@pytest.mark.parametrize("body", ["pass", "1 / 0", "sys.exit()"])
-def test_the_environment_comes_back(shell: dict[str, str], body: str) -> None:
-    code = f"""
-before = dict(os.environ)
-try:
-    with isolated_run():
-        os.environ["NEW"] = os.environ.pop("PATH")
-        {body}
-except (ZeroDivisionError, SystemExit):
-    pass
-print(dict(os.environ) == before)
+def test_the_environment_comes_back_however_the_run_ends(shell: dict[str, str]) -> None:
+    code = """
+for body in "pass", "1 / 0", "sys.exit()":
+    before = dict(os.environ)
+    try:
+        with isolated_run():
+            os.environ["NEW"] = os.environ.pop("PATH")
+            exec(body)
+    except (ZeroDivisionError, SystemExit):
+        pass
+    print(dict(os.environ) == before)
 """
-    assert output(shell, code) == "True"
+    assert output(shell, code).split() == ["True"] * 3
 
 
 def test_the_environment_comes_back_though_the_server_of_the_run_has_gone(
@@ -272,7 +272,7 @@ except EOFError:
 def test_the_next_run_clears_what_a_killed_one_left(shell: dict[str, str]) -> None:
     with process(shell, end=-signal.SIGKILL) as (killed, run):
         stopped = watched(run)
-        killed.kill()  # and nobody asks how it ended: it stays in the list of processes
+        killed.kill()  # and its parent doesn't wait for it, so it's a zombie
         output(shell, "with isolated_run(): pass")
     assert runs(shell) == []
     assert not Path(run["home"]).parent.exists()
@@ -280,7 +280,7 @@ def test_the_next_run_clears_what_a_killed_one_left(shell: dict[str, str]) -> No
 
 
 def test_a_sweep_deletes_nothing_but_what_runs_have_made(tmp_path: Path) -> None:
-    precious, folder = tmp_path / "precious" / "server", tmp_path / "runs" / "1-forsaken"
+    precious, folder = tmp_path / "precious" / "server", tmp_path / "runs" / "1-stale"
     precious.mkdir(parents=True)
     folder.mkdir(parents=True)
     owner = {"pid": 1, "started": 1.0, "server": str(precious)}
@@ -293,7 +293,7 @@ def test_a_sweep_deletes_nothing_but_what_runs_have_made(tmp_path: Path) -> None
 def test_a_folder_whose_owner_is_unknown_or_gone_is_cleared(
     tmp_path: Path, owner: str | None
 ) -> None:
-    folder = tmp_path / "runs" / "1-forsaken"
+    folder = tmp_path / "runs" / "1-stale"
     folder.mkdir(parents=True)
     if owner is not None:
         (folder / "owner.json").write_text(owner)
