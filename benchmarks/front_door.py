@@ -1,4 +1,4 @@
-"""What the front door costs: from an empty folder to the first answered cell, and its parts.
+"""Measure the first start: from an empty folder to the first cell's result, and its parts.
 
     python benchmarks/front_door.py             everything but the container
     python benchmarks/front_door.py --docker    the container too (TUTORIAL_POSTGRES_IMAGE)
@@ -34,7 +34,7 @@ FIRST = "from coursekit import start; start('00')"
 
 @contextmanager
 def clone(folder: Path) -> Iterator[Path]:
-    """A clone of the last commit, with a data folder of its own."""
+    """Clone the last commit, with its own data folder."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
     environ = {**os.environ, "TUTORIAL_DATA": str(folder / "data")}
     try:
@@ -44,25 +44,25 @@ def clone(folder: Path) -> Iterator[Path]:
 
 
 def first_cell(folder: Path) -> tuple[float, float]:
-    """Seconds from `python3 start.py lab` to JupyterLab's answer, and to that of a cell."""
+    """Return the seconds from `python3 start.py lab` to JupyterLab's response and to a cell's."""
     begun = time.perf_counter()
     with lab([sys.executable, "start.py"], folder, TUTORIAL_DATA=str(folder / "data")) as opened:
-        run_probe = time.perf_counter() - begun
+        responded = time.perf_counter() - begun
         opened.answer("notebooks/00_start_here.ipynb", FIRST)
-        return run_probe, time.perf_counter() - begun
+        return responded, time.perf_counter() - begun
 
 
 def measure_front_door() -> None:
-    """An empty folder, then the second start of the same one."""
+    """Measure the first start in an empty folder, then later starts there."""
     with tempfile.TemporaryDirectory() as folder, clone(Path(folder) / "clone") as kit:
         cold = first_cell(kit)
         later = [first_cell(kit) for _ in range(ROUNDS)]
-        run_probe, ran = (statistics.median(column) for column in zip(*later, strict=True))
+        responded, ran = (statistics.median(column) for column in zip(*later, strict=True))
         rows = {
-            "first start, to JupyterLab's answer": cold[0],
-            "first start, to the first answered cell": cold[1],
-            "second start, to JupyterLab's answer": run_probe,
-            "second start, to the first answered cell": ran,
+            "first start, to JupyterLab's response": cold[0],
+            "first start, to the first cell's result": cold[1],
+            "second start, to JupyterLab's response": responded,
+            "second start, to the first cell's result": ran,
         }
         show("From python3 start.py, in an empty folder", rows, list(rows)[-1])
         size = subprocess.check_output(["du", "-sm", str(kit / ".venv")], text=True).split()[0]
@@ -71,7 +71,7 @@ def measure_front_door() -> None:
 
 
 def measure_imports() -> None:
-    """A process that imports, over one that does not."""
+    """Measure processes that import modules, against one that doesn't."""
 
     def process(code: str) -> Action:
         return lambda: subprocess.run([sys.executable, "-c", code], check=True)
@@ -82,7 +82,7 @@ def measure_imports() -> None:
 
 
 def measure_servers(docker: bool) -> None:
-    """A server's cold and warm start, attaching to it, and a lesson's start."""
+    """Measure a server's cold and warm start, attaching to it, and a lesson's start."""
     home = Path(tempfile.mkdtemp()) / "server"
     server = EmbeddedServer(home)
     actions: dict[str, Action] = {
@@ -103,14 +103,14 @@ def measure_servers(docker: bool) -> None:
     servers.find()
     start("01")
     show("Servers", times(actions), "embedded, cold")
-    os.chdir(ROOT)  # a lesson has gone to its project, which goes away
+    os.chdir(ROOT)  # start() changed to the project's folder, which is deleted
     shutil.rmtree(home.parent)
 
 
 def main() -> None:
-    """Measure everything, and print it."""
+    """Run all measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--docker", action="store_true", help="measure a container as well")
+    parser.add_argument("--docker", action="store_true", help="measure a container too")
     docker = parser.parse_args().docker
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes imports four times slower
     with isolated_run():

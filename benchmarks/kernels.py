@@ -1,10 +1,10 @@
-"""What a kernel and `%alembic` cost, from a warm process and in the usual way.
+"""Measure what a kernel and `%alembic` cost, forked by the fork server and started by default.
 
     python benchmarks/kernels.py [--rounds N]
 
-JupyterLab is opened twice, as `tutorial lab` opens it, once with each kind of kernel, and asked
-as a browser asks. CPU is that of all its processes. Memory is PSS: what is shared counts in
-parts, and the warm process counts, too. Linux only.
+JupyterLab is opened twice, as `tutorial lab` opens it, once with each kind of kernel, and gets
+a browser's requests. CPU is that of all its processes. Memory is PSS: shared pages count in
+parts, and the fork server counts as well. Linux only.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ TUTORIAL = [sys.executable, "-c", "from coursekit.cli import main; main()"]
 KINDS = ("default", "forked")
 LIGHT, HEAVY = "01", "08"  # what their first cells import: SQLAlchemy; pandas, matplotlib too
 TOGETHER = 10
-PROVISIONERS = {"default": "local-provisioner", "forked": "forked"}
+PROVISIONERS = {"default": "local-provisioner", "forked": "fork"}
 FIRST = "From opening a notebook to its first answered cell"
 
 
 def main() -> None:
-    """Measure everything, and print it."""
+    """Run all measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     rounds = parser.parse_args().rounds
@@ -60,7 +60,7 @@ def main() -> None:
 def two_labs() -> Iterator[dict[str, Lab]]:
     """JupyterLab with each kind of kernel, on the same server and workspace."""
     with ExitStack() as stack:
-        # The run of this process has no warm process: each JupyterLab starts its own or none.
+        # This process's run has no fork server: each JupyterLab starts its own or none.
         stack.enter_context(environment(TUTORIAL_KERNEL="default"))
         stack.enter_context(isolated_run())
         yield {
@@ -70,7 +70,7 @@ def two_labs() -> Iterator[dict[str, Lab]]:
 
 @contextmanager
 def environment(**values: str | None) -> Iterator[None]:
-    """Set variables for a while; None takes one out."""
+    """Set environment variables inside the block; None unsets one."""
     before = dict(os.environ)
     os.environ.update({name: value for name, value in values.items() if value is not None})
     for name in [name for name, value in values.items() if value is None]:
@@ -89,11 +89,11 @@ def measure_first_cells(labs: Mapping[str, Lab], rounds: int) -> None:
     for number in (LIGHT, HEAVY):
         rows = usages({kind: partial(first_cell, labs[kind], number) for kind in KINDS}, rounds)
         show_usages(f"{FIRST}, lesson {number}", rows, "default")
-    print("  To reach: 0.20 of the usual kernel's.")
+    print("  Target: 0.20 of the default kernel's.")
 
 
 def first_cell(one: Lab, number: str) -> Usage:
-    """What the first cell of a lesson takes, with the start of its kernel."""
+    """Return the cost of a lesson's first cell, with the start of its kernel."""
     sessions: list[str] = []
     taken = used(one.pid, lambda: sessions.append(answer(one, number)))
     one.end(sessions[0])
@@ -101,7 +101,7 @@ def first_cell(one: Lab, number: str) -> Usage:
 
 
 def answer(one: Lab, number: str, name: str = "") -> str:
-    """Open a lesson and run its first cell; the session."""
+    """Open a lesson and run its first cell; return the session."""
     path = f"notebooks/{name}{lesson_path(number).name}"
     return one.answer(path, first_source(number))
 
@@ -113,7 +113,7 @@ def first_source(number: str) -> str:
 
 
 def used(pid: int, action: Action) -> Usage:
-    """What a call takes, with the CPU of a process and all below it."""
+    """Return the cost of a call, with the CPU time of a process and its descendants."""
     before, begun = cpu_of(pid), time.perf_counter()
     action()
     wall = time.perf_counter() - begun
@@ -121,7 +121,7 @@ def used(pid: int, action: Action) -> Usage:
 
 
 def cpu_of(pid: int) -> float:
-    """Seconds of the processors that a process and all below it have taken so far."""
+    """Return the CPU seconds of a process and its descendants so far."""
     process = psutil.Process(pid)
     spent = [each.cpu_times() for each in (process, *process.children(recursive=True))]
     return sum(t.user + t.system + t.children_user + t.children_system for t in spent)
@@ -135,11 +135,11 @@ def measure_memory(labs: Mapping[str, Lab], rounds: int) -> None:
     for kind, size in rows.items():
         each, ratio = size / TOGETHER, size / rows["default"]
         print(f"  {kind:<40}{size:8.0f} MB{each:8.1f} MB each{ratio:8.2f}")
-    print("  To reach: 0.50 of the usual kernels'.")
+    print("  Target: 0.50 of the default kernels'.")
 
 
 def memory(one: Lab) -> float:
-    """Megabytes of ten kernels, and of what they come from."""
+    """Return the megabytes of ten kernels and the processes they were started from."""
     opened = [answer(one, HEAVY, f"copy-{number}-") for number in range(TOGETHER)]
     (server,) = psutil.Process(one.pid).children()
     size = sum(map(pss, server.children(recursive=True)))
@@ -149,7 +149,7 @@ def memory(one: Lab) -> float:
 
 
 def pss(process: psutil.Process) -> int:
-    """The bytes of a process, those shared by n processes counted 1/n."""
+    """Return the PSS of a process in bytes: memory shared by n processes counts 1/n."""
     lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
@@ -206,8 +206,8 @@ def measure_alembic(rounds: int) -> None:
     )
     show_usages("alembic current", rows, "default")
     more = rows["forked"].wall - rows[work].wall
-    print(f"  The warm one takes {more:.3f} s more than the work itself; to reach: 0.150 s.")
-    os.chdir(ROOT)  # a lesson has gone to its project, which goes away
+    print(f"  The forked one takes {more:.3f} s more than the work itself; target: 0.150 s.")
+    os.chdir(ROOT)  # start() changed to the project's folder, which is deleted
 
 
 def current() -> None:

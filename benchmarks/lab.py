@@ -1,4 +1,4 @@
-"""A JupyterLab as a learner opens it, and what a browser would ask of it."""
+"""Start JupyterLab as a learner does, and send it a browser's requests."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from websocket import WebSocket, create_connection
 
 @dataclass(frozen=True)
 class Lab:
-    """A JupyterLab that answers.
+    """A running JupyterLab.
 
-    pid    the process that was started for it
-    base   its address, without a slash at the end
-    token  what it wants to be shown
+    Attributes:
+        pid: The process that was started for it.
+        base: Its URL, without a slash at the end.
+        token: Its access token.
+
     """
 
     pid: int
@@ -32,7 +34,7 @@ class Lab:
     token: str
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """One request, and its answer; None when that is empty."""
+        """Send a request and return the response, or None if that's empty."""
         request = urllib.request.Request(
             f"{self.base}/api/{path}",
             None if body is None else json.dumps(body).encode(),
@@ -43,16 +45,18 @@ class Lab:
             return json.loads(answer.read() or b"null")
 
     def answer(self, notebook: str, code: str) -> str:
-        """Open a notebook, and run a cell in its new kernel to the end; the session's number.
+        """Open a notebook, run a cell in its new kernel, and return the session's id.
 
-        Raises RuntimeError when the cell does.
+        Raises:
+            RuntimeError: The cell raises an exception.
+
         """
         kernel = {"name": "python3"}
         wanted = {"path": notebook, "name": notebook, "type": "notebook", "kernel": kernel}
         session = self.ask("POST", "sessions", wanted)
         where = f"{self.base.replace('http', 'ws', 1)}/api/kernels/{session['kernel']['id']}"
         socket = create_connection(f"{where}/channels?token={self.token}")
-        _until_idle(socket, "kernel_info_request", {})  # a browser asks who it is, first
+        _until_idle(socket, "kernel_info_request", {})  # as a browser does first
         _until_idle(socket, "execute_request", {"code": code, "silent": False})
         socket.close()
         return str(session["id"])
@@ -63,7 +67,7 @@ class Lab:
 
 
 def _until_idle(socket: WebSocket, kind: str, content: dict[str, Any]) -> None:
-    """Send a request to a kernel, and wait until it has done with it."""
+    """Send a request to a kernel, and wait until it's finished."""
     number = uuid.uuid4().hex
     header = {"msg_id": number, "msg_type": kind, "session": number, "username": ""}
     message = {"header": {**header, "version": "5.4"}, "parent_header": {}, "metadata": {}}
@@ -80,7 +84,7 @@ def _until_idle(socket: WebSocket, kind: str, content: dict[str, Any]) -> None:
 
 @contextmanager
 def lab(command: Sequence[str], folder: Path, **environ: str) -> Iterator[Lab]:
-    """JupyterLab, from the command that opens it, in the folder of a clone; ended at the end."""
+    """Start JupyterLab with a command, in a clone's folder; stop it at the end."""
     process = subprocess.Popen(
         [*command, "lab", "--no-browser"],
         cwd=folder,
@@ -94,7 +98,7 @@ def lab(command: Sequence[str], folder: Path, **environ: str) -> Iterator[Lab]:
         addresses = (re.search(r"http://\S+", line) for line in process.stdout)
         found = next((address for address in addresses if address), None)
         if found is None:
-            raise RuntimeError("JupyterLab has not started; what it said stands above.")
+            raise RuntimeError("JupyterLab didn't start; its output is above.")
         base, _, rest = found.group().partition("/lab/tree/")
         yield Lab(process.pid, base, rest.partition("token=")[2])
     finally:

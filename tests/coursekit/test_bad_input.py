@@ -78,7 +78,7 @@ def test_a_note_that_was_edited_is_told_and_the_work_is_kept(workspace: Path) ->
     lesson = start("06")
     (lesson.project / ".lesson.json").write_text("{}")
     (lesson.project / "mine.py").write_text("mine")
-    with pytest.raises(LessonError, match=r"cannot be read\. It says which database belongs to"):
+    with pytest.raises(LessonError, match=r"cannot be read\. It names this project's database"):
         project_url()
     start("06")
     assert [path.name for path in workspace.glob("kept/06-*/mine.py")] == ["mine.py"]
