@@ -57,7 +57,7 @@ def test_a_cell_run_before_the_lesson_was_started_says_so(shell: InteractiveShel
     result = shell.run_cell("%alembic upgrade head")
     assert str(result.error_in_exec) == (
         "No lesson is started in this kernel. %alembic works in a lesson's project; a kernel "
-        "that was restarted has none. Run the lesson's first cells, or go on with: "
+        "that was restarted has none. Run the lesson's first cells, or continue with: "
         'start("06", resume=True).'
     )
 
