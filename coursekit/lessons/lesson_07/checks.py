@@ -19,17 +19,18 @@ NICKNAME, PRICE = ("column", "users.nickname"), ("column", "products.price")
 
 ADD = "op.add_column('users', sa.Column('nickname', sa.String(50)))"
 DROP = "op.drop_column('users', 'nickname')"
-CREATE_PRODUCTS = """    op.create_table(
+CREATE_PRODUCTS = """op.create_table(
         'products',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('name', sa.String(50), nullable=False),
         sa.Column('price', sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_products')),
     )"""
+DROP_PRODUCTS = "    op.drop_table('products')"
 CREATE_CARTS = "    op.create_table('carts', sa.Column('id', sa.Integer(), primary_key=True))"
 PENDING = {
     **revision_file("0002", "add a nickname", f"    {ADD}", f"    {DROP}"),
-    **revision_file("0003", "create products", CREATE_PRODUCTS, "    op.drop_table('products')"),
+    **revision_file("0003", "create products", f"    {CREATE_PRODUCTS}", DROP_PRODUCTS),
     **revision_file("0004", "create carts", CREATE_CARTS, "    op.drop_table('carts')"),
 }
 
@@ -123,7 +124,7 @@ MODELS = PROJECT.get("models.py", "").replace(
     "from sqlalchemy import Index, String",
     "from decimal import Decimal\n\nfrom sqlalchemy import Index, Numeric, String",
 )
-MISTAKE = revision_file("0002", "create products", CREATE_PRODUCTS, "    op.drop_table('products')")
+MISTAKE = revision_file("0002", "create products", f"    {CREATE_PRODUCTS}", DROP_PRODUCTS)
 PRODUCTS = [("Teapot", "24.00"), ("Kettle", "39.00"), ("Cup", "7.00")]
 SHOP = """
 CREATE TABLE products (id serial CONSTRAINT pk_products PRIMARY KEY,
