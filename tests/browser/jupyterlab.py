@@ -59,7 +59,7 @@ def served(folder: Path) -> Iterator[Lab]:
     )
     assert process.stdout is not None
     said = ""
-    while "To end it" not in said and process.poll() is None:
+    while "press Ctrl-C" not in said and process.poll() is None:
         said += process.stdout.readline()
     try:
         yield Lab(re.findall(r"http://\S+", said)[-1], folder / "workspace" / "notebooks")

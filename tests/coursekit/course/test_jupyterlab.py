@@ -69,7 +69,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         text=True,
     )
     said = ""
-    while "To end it" not in said and process.poll() is None:
+    while "press Ctrl-C" not in said and process.poll() is None:
         said += (process.stdout.readline() if process.stdout else "") or ""
     yield Lab(process, said, workspace)
     if process.poll() is None:
@@ -88,7 +88,7 @@ def test_it_prints_the_server_the_folder_and_the_address(lab: Lab) -> None:
     assert re.fullmatch(r"PostgreSQL 18\.\d+ answers at 127\.0\.0\.1:\d+\. .*", server)
     assert folder == f"Your notebooks are in {lab.workspace / 'notebooks'}"
     assert "/lab/tree/notebooks/00_start_here.ipynb?token=" in ready
-    assert end == "To end it, press Ctrl-C here."
+    assert end == "To stop it, press Ctrl-C here."
 
 
 def test_it_serves_the_learners_copies(lab: Lab) -> None:
@@ -187,7 +187,7 @@ def test_ending_the_command_ends_it(lab: Lab) -> None:
         text=True,
     )
     assert second.stdout is not None
-    while "To end it" not in second.stdout.readline():
+    while (line := second.stdout.readline()) and "press Ctrl-C" not in line:
         pass
     children = psutil.Process(second.pid).children()
     second.terminate()

@@ -250,6 +250,21 @@ def test_a_project_of_another_server_says_so(workspace: Path) -> None:
         project_url()
 
 
+def test_the_note_of_an_earlier_edition_is_read(workspace: Path, external: URL) -> None:
+    begun = start("01")
+    note = begun.project / ".lesson.json"
+    now = json.loads(note.read_text())
+    assert now["origin"] == "external"
+    then = {
+        "database": now["database"],
+        "origin": "own",
+        "place": now["netloc"],
+        "settings": {**now["settings"], "TUTORIAL_POSTGRES": "own"},
+    }
+    note.write_text(json.dumps(then))
+    assert project_url() == begun.url
+
+
 def test_outside_a_project_there_is_no_address(tmp_path: Path) -> None:
     with pytest.raises(LessonError, match="is not in a lesson's project"):
         project_url(tmp_path)

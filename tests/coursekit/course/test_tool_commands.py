@@ -188,6 +188,18 @@ def test_without_a_lesson_they_say_so(shell: InteractiveShell) -> None:
         assert str(error).startswith(f"No lesson is started in this kernel. %{name} works in")
 
 
+def test_importing_start_in_a_notebook_announces_them_and_keeps_a_lessons(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: shell)
+    assert shell.run_cell("from coursekit import start\n%pytest -q").success
+    for name in ("alembic", "pytest", "squawk"):
+        shell.magics_manager.magics["line"].pop(name)
+    shell.run_cell("from coursekit import start")
+    error = shell.run_cell("%alembic current").error_in_exec
+    assert str(error).startswith("No lesson is started in this kernel.")
+
+
 def test_an_open_quotation_mark_and_a_missing_folder_are_told(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"pytest -k 'x cannot be read: No closing quotation"):
         run_pytest("-k 'x", tmp_path)
