@@ -1,7 +1,7 @@
 """Let a kernel import a project's modules as their files are now.
 
-Python imports a module once. A learner rewrites models.py and imports it again, and would
-get the old classes; Alembic, in a process of its own, would see the new ones.
+Python imports a module once. A learner who rewrites models.py and imports it again would get
+the old classes, while Alembic, in a new process, sees the new ones.
 """
 
 from __future__ import annotations
@@ -20,8 +20,14 @@ _watching: dict[int, Path] = {}
 
 
 def enable(shell: InteractiveShell, projects: Path) -> None:
-    """Before each cell of this kernel, forget the modules of projects whose files changed."""
-    # A compiled file is told stale by seconds and size: a quick edit can escape it.
+    """Before each cell, unload the modules of projects if their files have changed.
+
+    Args:
+        shell: The shell of the kernel.
+        projects: The folder that holds the projects.
+
+    """
+    # Python compares a compiled file by seconds and size, so it can miss a quick edit.
     sys.dont_write_bytecode = True
     unload(projects)
     if id(shell) not in _watching:
@@ -32,9 +38,9 @@ def enable(shell: InteractiveShell, projects: Path) -> None:
 
 
 def unload_changed(projects: Path) -> None:
-    """Forget all modules of projects if the file of any has changed since it was imported.
+    """Unload all modules of projects if any of their files has changed since it was imported.
 
-    All of them: models.py holds the Base of db.py, and half of each would not fit together.
+    All of them, because they use each other: models.py has the Base of db.py.
     """
     modules = _modules(projects)
     if any(_seen.setdefault(name, _time(path)) != _time(path) for name, path in modules.items()):
@@ -42,7 +48,7 @@ def unload_changed(projects: Path) -> None:
 
 
 def unload(projects: Path) -> None:
-    """Forget all modules that were imported from a folder of projects."""
+    """Unload all modules that were imported from a folder of projects."""
     for name in _modules(projects):
         del sys.modules[name]
         _seen.pop(name, None)
@@ -50,8 +56,8 @@ def unload(projects: Path) -> None:
 
 
 def _modules(projects: Path) -> dict[str, Path]:
-    """The imported modules whose file lies in a project, and the file."""
-    inside = f"{projects}{os.sep}"  # a text: this runs before each cell, for all modules
+    """Return the imported modules whose file is in a project, and that file."""
+    inside = f"{projects}{os.sep}"  # a string is fast: this runs before each cell, for all modules
     files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
     return {
         name: Path(file)

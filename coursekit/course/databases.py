@@ -1,7 +1,7 @@
-"""Make, clone and drop databases; only those that the kit made are ever dropped.
+"""Create, clone and drop databases; only those that the kit created are ever dropped.
 
-What the kit made is told by a mark in the database's comment. Databases are made under a
-temporary name, marked, then renamed, so that none of ours is ever without its mark.
+They carry a mark in the database's comment. A database is created under a temporary name, marked,
+then renamed, so none of ours is ever without its mark under its final name.
 """
 
 from __future__ import annotations
@@ -21,25 +21,32 @@ from coursekit.settings import APP
 
 PREFIX = "tutorial_"
 FRESH = f"{PREFIX}new_"
-# One number for all processes of the kit, for PostgreSQL's advisory lock.
+# The key of the advisory lock that all processes of the kit share.
 LOCK = 0x7475746F
 
 
 @contextmanager
 def building(server: Server) -> Iterator[Connection]:
-    """An administrative connection under the kit's lock: one builder at a time."""
+    """Hold the kit's advisory lock, and yield the administrative connection that holds it."""
     with admin(server.url) as connection:
         _run(connection, SQL("SELECT pg_advisory_lock({})").format(Literal(LOCK)))
-        yield connection  # closing the connection gives the lock back
+        yield connection  # closing the connection releases the lock
 
 
 def ensure_template(
     connection: Connection, server: Server, name: str, label: str, build: Callable[[URL], None]
 ) -> None:
-    """Make the template database `name` with `build`, unless it is there.
+    """Create a template database, unless it exists.
 
-    Other templates with the same label are stale ones, and are dropped. Call it inside
-    `building()`.
+    Other templates with the same label are stale and are dropped. Call it inside `building()`.
+
+    Args:
+        connection: The administrative connection.
+        server: The server to create it on.
+        name: The template's name.
+        label: What it's for; part of its mark.
+        build: Fills the empty database, which is called differently until it's complete.
+
     """
     if mark_of(connection, name) is not None:
         return
@@ -51,7 +58,7 @@ def ensure_template(
 
 
 def clone(connection: Connection, template: str, name: str, label: str) -> None:
-    """Make the database `name` as a copy of a template, replacing one of ours."""
+    """Create the database `name` as a copy of a template, replacing one of ours."""
     drop(connection, name)
     fresh = FRESH + secrets.token_hex(4)
     _run(connection, SQL("CREATE DATABASE {} TEMPLATE {}").format(*_names(fresh, template)))
@@ -60,16 +67,21 @@ def clone(connection: Connection, template: str, name: str, label: str) -> None:
 
 
 def configure(connection: Connection, name: str, defaults: Mapping[str, str]) -> None:
-    """Set what every new session in a database begins with."""
+    """Set the defaults of every new session in a database."""
     for setting, value in defaults.items():
         statement = SQL("ALTER DATABASE {} SET {} = {}")
         _run(connection, statement.format(*_names(name, setting), Literal(value)))
 
 
 def drop(connection: Connection, name: str) -> bool:
-    """Drop a database that the kit made, cutting its connections; False if there is none.
+    """Drop a database that the kit created, and end its connections.
 
-    Raises LessonError for a database that does not carry the kit's mark.
+    Returns:
+        Whether there was a database of this name.
+
+    Raises:
+        LessonError: It doesn't carry the kit's mark, or this user can't drop it.
+
     """
     mark = mark_of(connection, name)
     if mark is None:
@@ -83,14 +95,14 @@ def drop(connection: Connection, name: str) -> bool:
     try:
         _ask(connection, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
     except psycopg2.errors.InsufficientPrivilege as error:
-        _drop_mildly(connection, name, error)
+        _drop_without_force(connection, name, error)
     return True
 
 
-def _drop_mildly(connection: Connection, name: str, error: Exception) -> None:
-    """Drop a database in which somebody is whom this user may not end: it may be autovacuum.
+def _drop_without_force(connection: Connection, name: str, error: Exception) -> None:
+    """Drop a database in which a session runs that this user can't end, such as autovacuum.
 
-    Without FORCE, PostgreSQL sends autovacuum away itself, and waits for others, five seconds.
+    Without FORCE, PostgreSQL cancels autovacuum itself, and waits five seconds for others.
     """
     ours = SQL(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {} "
@@ -104,7 +116,7 @@ def _drop_mildly(connection: Connection, name: str, error: Exception) -> None:
 
 
 def mark_of(connection: Connection, name: str) -> str | None:
-    """The comment of a database, "" when it has none; None when there is no database."""
+    """Return a database's comment, "" if it has none, None if there's no such database."""
     query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
     with connection.cursor() as cursor:
         cursor.execute(query, [name])
@@ -113,7 +125,7 @@ def mark_of(connection: Connection, name: str) -> str | None:
 
 
 def made_by_the_kit(connection: Connection) -> list[str]:
-    """The names of all databases that carry the kit's mark and are this user's to drop."""
+    """Return the databases that carry the kit's mark and that this user can drop."""
     query = (
         "SELECT datname FROM pg_database "
         "WHERE starts_with(shobj_description(oid, 'pg_database'), %s) "
@@ -125,7 +137,7 @@ def made_by_the_kit(connection: Connection) -> list[str]:
 
 
 def _create(connection: Connection, server: Server, label: str) -> str:
-    """An empty database under a temporary name, sorting and reading alike everywhere."""
+    """Create an empty database with a temporary name and the same encoding and collation anywhere."""
     fresh = FRESH + secrets.token_hex(4)
     builtin = " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"  # since PostgreSQL 17
     locale = SQL(builtin if server.version >= 170000 else " LOCALE_PROVIDER libc")
@@ -138,8 +150,8 @@ def _create(connection: Connection, server: Server, label: str) -> str:
 def _clear(connection: Connection, label: str) -> None:
     """Drop stale templates of this label, and what a killed builder of its workspace left.
 
-    Nobody else's: an advisory lock holds within one database, and another workspace may have
-    come to this server through another one.
+    Those of other workspaces stay: an advisory lock is local to a database, and another workspace
+    may hold its own in another database of this server.
     """
     workspace = label.rpartition(" of ")[2]
     for name in made_by_the_kit(connection):
@@ -176,7 +188,7 @@ def _run(connection: Connection, statement: Composed | SQL) -> None:
 
 
 def _refused(connection: Connection, error: Exception) -> LessonError:
-    """What a missing right means: it is CREATEDB, or a database is somebody else's."""
+    """Return the error for a missing privilege: CREATEDB, or another user owns the database."""
     user = connection.info.user
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")

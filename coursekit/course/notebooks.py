@@ -1,4 +1,4 @@
-"""Notebooks as JSON: reading, writing and clearing them.
+"""Read, write and clear notebooks, as JSON.
 
 nbformat isn't needed for any of this, and takes seconds to import.
 """
@@ -14,7 +14,12 @@ from coursekit.errors import NotebookError
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a notebook; raises NotebookError when it is none."""
+    """Read a notebook.
+
+    Raises:
+        NotebookError: The file can't be read, or isn't a notebook.
+
+    """
     try:
         notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         code_cells(notebook)
@@ -28,7 +33,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def dump(notebook: dict[str, Any]) -> str:
-    """The text of a notebook: one indent, sorted keys, a newline at the end."""
+    """Return a notebook's text: indented by one, keys sorted, with a newline at the end."""
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -44,9 +49,9 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def quick_nbformat() -> None:
-    """Let nbformat be imported without a grammar that costs 1.7 seconds to build.
+    """Keep nbformat from building a grammar that takes 1.7 seconds.
 
-    jsonschema uses rfc3987_syntax, where it is installed, to check the format "iri",
-    which no notebook has; where it is missing jsonschema does without.
+    jsonschema uses rfc3987_syntax, if it's installed, to check the format "iri", which no
+    notebook contains. Without it, jsonschema skips that check.
     """
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

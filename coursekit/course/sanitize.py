@@ -1,4 +1,4 @@
-"""What may differ from run to run in an output, and the fixed text that stands for it."""
+"""Replace what differs from run to run in an output with fixed text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SANITIZE_CFG = NOTEBOOKS / "sanitize.cfg"
 
 @cache
 def sanitizers() -> list[tuple[re.Pattern[str], str]]:
-    """The patterns of `sanitize.cfg`, in nbval's format, with what stands for each."""
+    """Return the patterns of `sanitize.cfg`, which has nbval's format, and their replacements."""
     pairs = re.findall(r"^regex: (.*)$\n^replace: (.*)$", SANITIZE_CFG.read_text("utf-8"), re.M)
     return [(re.compile(regex), replace) for regex, replace in pairs]
 
 
 def sanitize(value: Any) -> Any:
-    """The same text, or list or dictionary of texts, with what varies replaced."""
+    """Return a string, or a list or dictionary of strings, with what varies replaced."""
     if isinstance(value, str):
         for regex, replace in sanitizers():
             value = regex.sub(replace, value)
