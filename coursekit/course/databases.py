@@ -137,7 +137,7 @@ def made_by_the_kit(connection: Connection) -> list[str]:
 
 
 def _create(connection: Connection, server: Server, label: str) -> str:
-    """Create an empty database with a temporary name and the same encoding and collation anywhere."""
+    """Create an empty database under a temporary name, with the same collation everywhere."""
     fresh = FRESH + secrets.token_hex(4)
     builtin = " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"  # since PostgreSQL 17
     locale = SQL(builtin if server.version >= 170000 else " LOCALE_PROVIDER libc")
