@@ -108,7 +108,7 @@ def test_a_column_of_the_old_style_allows_null() -> None:
     assert table.c.n.nullable
 
 
-# -- 07 Upgrade, 08 Query into dataframes
+# -- 07 Upgrade, 08 Query into DataFrames
 def test_an_open_reader_lets_others_read_and_write_but_not_alter(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE t (n int)"))
