@@ -1,10 +1,7 @@
 """Backfill a column in batches, while the table is in use.
 
-    backfill.run(
-        engine, "orders",
-        set={"tax": text("round(amount / 6, 2)")}, where=text("tax IS NULL"),
-        progress=print,
-    )
+    tax = {"tax": text("round(amount / 6, 2)")}
+    backfill.run(engine, "orders", set=tax, where=text("tax IS NULL"), progress=print)
 
 Each batch is its own transaction. No other session therefore waits longer than one batch
 takes, finished batches stay committed, and the same call continues where the last one stopped.
@@ -82,12 +79,10 @@ def run(
     Rows that other sessions insert meanwhile are updated too if they match.
 
     Args:
-        bind: An engine. In a revision, `op.get_bind()` within
-            `with op.get_context().autocommit_block():`.
+        bind: An engine; in a revision, `op.get_bind()` within an `autocommit_block()`.
         target: A table, its name, or `schema.name`.
         set: New values by column. Write SQL as a SQLAlchemy expression or `text("...")`.
-        where: The rows that still need the change. It must not match a row that was changed:
-            a second call then continues where the first stopped, and two can run at once.
+        where: The rows that still need the change, never one that has it: calls can then resume.
         key: The indexed columns that order the batches; by default the primary key.
         size: Rows per batch.
         lock_timeout: How many seconds a batch waits for a lock before it's retried.

@@ -52,6 +52,7 @@ def test_a_check_loads_few_lines_of_ours() -> None:
     assert sum(counts.values()) <= LINES, sorted(counts.items(), key=lambda item: -item[1])
 
 
+@pytest.mark.samples(4)
 @pytest.mark.parametrize("number", FIRST)
 def test_a_check_loads_no_answers_tools_or_other_lessons(number: str) -> None:
     lesson = f"coursekit.lessons.lesson_{number[:2]}"

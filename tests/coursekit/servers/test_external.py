@@ -112,7 +112,8 @@ def test_reports_that_no_url_is_set(external: URL, monkeypatch: pytest.MonkeyPat
         servers.find()
     assert str(caught.value) == (
         "TUTORIAL_POSTGRES is 'external', but no DATABASE_* is set. It means the server that "
-        "DATABASE_* names. Set DATABASE_URL, or unset TUTORIAL_POSTGRES to use the kit's own server."
+        "DATABASE_* names. Set DATABASE_URL, or unset TUTORIAL_POSTGRES to use the kit's own "
+        "server."
     )
 
 
