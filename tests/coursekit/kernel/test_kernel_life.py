@@ -148,7 +148,8 @@ def test_one_task_can_poll_while_another_waits(fresh: Kernel) -> None:
         return await asyncio.wait_for(waiting, TIMEOUT), seen
 
     code, seen = asyncio.run(both())
-    assert (code, seen[0], seen[-1]) == (-9, None, -9)
+    assert (code, seen[0]) == (-9, None)
+    assert seen[-1] in (-9, 0)  # once wait() has returned, Jupyter forgets the process: 0
 
 
 @pytest.mark.slow
