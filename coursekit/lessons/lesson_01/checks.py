@@ -40,7 +40,7 @@ def _addresses(names: dict[str, Any], five: dict[str, Any], passwords: list[str]
 
 
 def any_password(submission: Submission) -> Iterator[CheckItem]:
-    """01.1: an address keeps its parts, whatever the password holds."""
+    """01.1: a URL keeps its parts, whatever the password contains."""
     some = secrets.token_hex(3)
     five = {
         "user": f"ann{some}",
@@ -54,19 +54,19 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
         "% and +": f"100%25+{some}",
         "#, ?, a space and é": f"é #{some}? x",
     }
-    told = submission.call(_addresses, five, list(kinds.values()))
-    if told.error or "returned" in told.value[0]:
-        got = told if told.error else f"a value of type {told.value[0]['returned']}"
+    result = submission.call(_addresses, five, list(kinds.values()))
+    if result.error or "returned" in result.value[0]:
+        got = result if result.error else f"a value of type {result.value[0]['returned']}"
         where = "The function must return the URL, or its text, for each password."
         yield expect_that("make_address returns an address", False, "a URL, or a text", got, where)
         return
-    plain = told.value[0]
+    plain = result.value[0]
     where = "URL.create in lesson 01: its first value names the driver."
     yield expect_equal("the driver is psycopg2", plain.get("drivername"), DRIVER, where)
     got = " ".join(f"{part}={plain.get(part)}" for part in PLACES)
     wanted = " ".join(f"{part}={value}" for part, value in zip(PLACES, five.values(), strict=True))
     yield expect_equal("the other four parts are in their places", got, wanted, PARTS_WHERE)
-    for (kind, password), parts in zip(kinds.items(), told.value, strict=True):
+    for (kind, password), parts in zip(kinds.items(), result.value, strict=True):
         got = parts.get("unusable") or repr(parts.get("password"))
         if parts.get("host") != plain.get("host"):
             got += f", and the host {parts.get('host')!r}"
@@ -85,24 +85,24 @@ def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
 
     real = {**engine.dialect.create_connect_args(engine.url)[1], "options": READ_ONLY}
     lie = URL.create(DRIVER, "nobody", "secret", "127.0.0.1", 1, "nowhere")
-    asked = create_engine(lie, pool_size=1, max_overflow=0, pool_timeout=1)
-    taken: list[Any] = []  # held, so that no garbage collector gives them back
+    misdirected = create_engine(lie, pool_size=1, max_overflow=0, pool_timeout=1)
+    taken: list[Any] = []  # kept, so the garbage collector can't return them to the pool
     given_back: list[Any] = []
 
     def redirect(_dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
         parameters.clear()
         parameters.update(real)
 
-    event.listen(asked, "do_connect", redirect)
-    event.listen(asked, "checkout", lambda _connection, _record, fairy: taken.append(fairy))
-    event.listen(asked, "checkin", lambda connection, _record: given_back.append(connection))
+    event.listen(misdirected, "do_connect", redirect)
+    event.listen(misdirected, "checkout", lambda _connection, _record, fairy: taken.append(fairy))
+    event.listen(misdirected, "checkin", lambda connection, _record: given_back.append(connection))
     try:
-        said = names["who_answered"](asked)
+        said = names["who_answered"](misdirected)
         kept = len(taken) - len(given_back)
     finally:
         for fairy in taken:
             fairy.close()
-        asked.dispose()
+        misdirected.dispose()
     three = isinstance(said, Sequence) and len(said) == 3
     plain = (
         [one if isinstance(one, str | int | float) else repr(one) for one in said] if three else []
@@ -111,18 +111,18 @@ def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
 
 
 def who_answered(submission: Submission) -> Iterator[CheckItem]:
-    """01.2: the server is asked, not the address, and the connection comes back."""
-    # The server's own first database: the answer cannot know its name, and nothing is written.
+    """01.2: the values come from the server, not the URL, and the connection is returned."""
+    # The server's default database: the learner can't know its name, and nothing is written.
     engine = make_engine(submission.lesson.server.url, poolclass=NullPool)
-    told = submission.call(_who, engine)
-    if told.error or not told.value["three"]:
-        got = told if told.error else told.value["said"]
+    result = submission.call(_who, engine)
+    if result.error or not result.value["three"]:
+        got = result if result.error else result.value["said"]
         where = "The last line of the function: return database, user, version."
-        if told.error:
+        if result.error:
             where = "Try it with exercise.engine, and read its error from the end."
-        if told.error.startswith("TimeoutError"):
+        if result.error.startswith("TimeoutError"):
             where = "A second connection was asked for, and the first was not given back."
-        if told.error.startswith("OperationalError"):
+        if result.error.startswith("OperationalError"):
             where = "Its URL is wrong on purpose. Use the engine that the function gets."
         yield expect_that(
             "who_answered returns three values", False, "(database, user, 18)", got, where
@@ -132,14 +132,14 @@ def who_answered(submission: Submission) -> Iterator[CheckItem]:
         row = connection.exec_driver_sql(
             "SELECT current_database(), current_user, current_setting('server_version_num')::int"
         ).one()
-    database, user, version = told.value["said"]
+    database, user, version = result.value["said"]
     for what, got, wanted in (("database", database, row[0]), ("user", user, row[1])):
         where = TAKE_OUT if str(got).startswith(("<", "(", "[")) else ASK
         yield expect_equal(f"the {what} is the server's own answer", got, wanted, where)
     where = "A whole number: the digits before the point of SHOW server_version, with int()."
     yield expect_equal("the version is the major version, an int", version, row[2] // 10000, where)
     where = "Take the connection in a `with` block: it gives the connection back at its end."
-    kept = f"{told.value['kept']} in use"
+    kept = f"{result.value['kept']} in use"
     yield expect_equal("the connection is back in the pool", kept, "0 in use", where)
 
 
@@ -164,7 +164,7 @@ def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
         for kind, broken in (("missing", without), ("empty", {**settings, name: ""})):
             try:
                 names["address_from"](broken)
-            except Exception as error:  # any kind of error will do
+            except Exception as error:  # any kind of error is fine
                 said[kind].append(f"{type(error).__name__}: {error}")
             else:
                 said[kind].append("")
@@ -172,43 +172,43 @@ def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
 
 
 def from_settings(submission: Submission) -> Iterator[CheckItem]:
-    """01.3: a setting that is missing is named, and no password with it."""
+    """01.3: the error names a missing setting, but never shows the password."""
     some = secrets.token_hex(3)
     values = (f"ann{some}", f"p@s%20s{some}", f"{some}.example.com", "6543", f"shop{some}")
     settings = {**dict(zip(SETTINGS, values, strict=True)), "LANG": "C"}
-    told = submission.call(_from_complete, settings)
+    result = submission.call(_from_complete, settings)
     wanted: dict[str, Any] = {
         "drivername": DRIVER,
         **dict(zip(SETTINGS.values(), values, strict=True)),
     }
     wanted["port"] = 6543
     what = "from five settings comes the address that they name"
-    if told.error or "drivername" not in told.value:
-        got = told if told.error else next(iter(told.value.values()))
+    if result.error or "drivername" not in result.value:
+        got = result if result.error else next(iter(result.value.values()))
         where = "Read from the argument `settings` only, and return the URL."
         yield expect_that(what, False, "a URL", got, where)
         return
-    wrong = [part for part, value in wanted.items() if told.value[part] != value]
+    wrong = [part for part, value in wanted.items() if result.value[part] != value]
     where = (
         "URL.create keeps each value as it is. In its text, or an f-string, a password can change."
     )
-    got = ", ".join(f"{part} {told.value[part]!r}" for part in wrong)
+    got = ", ".join(f"{part} {result.value[part]!r}" for part in wrong)
     should = ", ".join(f"{part} {wanted[part]!r}" for part in wrong)
     yield expect_that(what, not wrong, should, got, where)
-    told = submission.call(_from_broken, settings)
-    if told.error:
-        yield expect_that("a missing setting is refused", False, "an error", told, "address_from")
+    result = submission.call(_from_broken, settings)
+    if result.error:
+        yield expect_that("a missing setting is refused", False, "an error", result, "address_from")
         return
-    for kind, said in told.value.items():
+    for kind, said in result.value.items():
         yield _refused(kind, said)
-    shown = [text for said in told.value.values() for text in said if values[1] in text]
+    shown = [text for said in result.value.values() for text in said if values[1] in text]
     what = "no error shows the password"
     where = "Name the setting in the message. Do not print the settings, nor the URL's text."
     yield expect_that(what, not shown, "no password", next(iter(shown), ""), where)
 
 
 def _refused(kind: str, said: list[str]) -> CheckItem:
-    """Report whether each setting's error names that setting, and no other one."""
+    """Report whether each setting's error names that setting and no other."""
     unnamed = [
         (name, text)
         for name, text in zip(SETTINGS, said, strict=True)

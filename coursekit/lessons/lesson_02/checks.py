@@ -43,15 +43,15 @@ def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> None:
 
 
 def kept_user(submission: Submission) -> Iterator[CheckItem]:
-    """02.1: a user is in the table when another connection asks."""
+    """02.1: another connection sees the new user in the table."""
     engine = submission.scratch()
     added = [f"{name} {secrets.token_hex(3)}" for name in ("Ben", "Niamh O'Hara")]
-    told = submission.call(_add, engine, added)
-    if told.error:
+    result = submission.call(_add, engine, added)
+    if result.error:
         where = "The last line of the error says what is wrong."
-        if "O'Hara" in told.error or "syntax error" in told.error:
+        if "O'Hara" in result.error or "syntax error" in result.error:
             where = "A name may hold a quote. Give it as a parameter, :name, as lost_user does."
-        yield expect_that("save_user runs without an error", False, "no error", told, where)
+        yield expect_that("save_user runs without an error", False, "no error", result, where)
         return
     found = _outside(engine, "SELECT name FROM users ORDER BY id")
     what = "another connection finds the users that were added, each once"
@@ -80,7 +80,7 @@ def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> lis
     for giver, taker, points in moves:
         try:
             names["move"](engine, giver, taker, points)
-        except Exception as error:  # a refused move may raise whatever it likes
+        except Exception as error:  # a refused move may raise any error
             said.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
         else:
             said.append("")
@@ -88,7 +88,7 @@ def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> lis
 
 
 def both_or_none(submission: Submission) -> Iterator[CheckItem]:
-    """02.2: both cards change, or none."""
+    """02.2: both cards change, or neither does."""
     engine, some = submission.scratch(), secrets.token_hex(2)
     points = 16 + secrets.randbelow(9)
     before = {"giver": 53, "taker": 31, "poor": 15, "any": 22, "rich": 61, "full": 95, "other": 40}
@@ -98,23 +98,23 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
         connection.execute(text("INSERT INTO cards VALUES (:name, :points)"), rows)
     giver, taker, poor, any_one, rich, full, _ = cards
     moves = [[giver, taker, points], [poor, any_one, points], [rich, full, points]]
-    told = submission.call(_moves, engine, moves)
+    result = submission.call(_moves, engine, moves)
     after = _outside(engine, "SELECT name, points FROM cards")
     what = "a move that is allowed takes points from one card and adds them to the other"
-    if told.error or told.value[0] or after.error:
-        got = told.error or after.error or told.value[0]
+    if result.error or result.value[0] or after.error:
+        got = result.error or after.error or result.value[0]
         yield expect_that(what, False, "no error", got, "move(engine, giver, taker, points)")
         return
     found = dict(after.value)
     where = "Which card gives, and which one takes? Both statements are needed."
     if _only(found, (giver, taker)) == _only(cards, (giver, taker)):
-        # The database refuses two of the moves: without an error, it was not asked.
-        where = NOT_KEPT if any(told.value) else UNTOUCHED
+        # The database refuses two of the moves: without an error, nothing was sent to it.
+        where = NOT_KEPT if any(result.value) else UNTOUCHED
     moved = {giver: cards[giver] - points, taker: cards[taker] + points}
     yield expect_equal(what, _only(found, moved), moved, where)
     yield _pair_kept("the giver has too few points", found, cards, (poor, any_one))
     yield _pair_kept("the taker would have more than 100", found, cards, (rich, full))
-    yield _refusals_raise(told.value[1:])
+    yield _refusals_raise(result.value[1:])
     others = {name: value for name, value in found.items() if some not in name or "other" in name}
     wanted = {"Ann": 50, "Ben": 90, "Cleo": 0, f"other {some}": 40}
     where = "Does each UPDATE have a WHERE that fits one card?"
@@ -185,13 +185,13 @@ def _one_request(
     event.listen(session, "after_commit", lambda session: commits.append(session))
     connection = session.connection()
     connection.execute(text("SELECT 1"))
-    lent = connection.connection  # held, so that no garbage collector gives it back
+    lent = connection.connection  # kept, so the garbage collector can't return it to the pool
     came = "nothing"
     try:
         end(request)
     except _Bug:
         came = "the error"
-    except Exception as error:  # another one instead will do, a HTTPException for instance
+    except Exception as error:  # a different error is fine too, such as an HTTPException
         came = "nothing" if isinstance(error, StopIteration) else f"{type(error).__name__}: {error}"
     finally:
         kept = lent.is_valid
@@ -206,15 +206,15 @@ def _one_request(
 
 
 def gives_back(submission: Submission) -> Iterator[CheckItem]:
-    """02.3: the connection is back, however the request ended."""
-    told = submission.call(_requests)
-    seen = told.value or {}
-    if told.error or "returned" in seen or "yielded" in seen or "failed" in seen:
-        got = told.error or seen.get("failed") or f"a value of type {next(iter(seen.values()))}"
+    """02.3: the connection is returned, however the request ended."""
+    result = submission.call(_requests)
+    seen = result.value or {}
+    if result.error or "returned" in seen or "yielded" in seen or "failed" in seen:
+        got = result.error or seen.get("failed") or f"a value of type {next(iter(seen.values()))}"
         where = "FastAPI takes the session with next(safe_get_db()): the function must `yield` it."
         if "ContextManager" in got:
             where = "Leave @contextmanager away: FastAPI takes the generator itself."
-        if told.error:
+        if result.error:
             where = "Run the cells above the answer first. Then read what the error says."
         if "failed" in seen:
             where = "What stands after the `yield`?"

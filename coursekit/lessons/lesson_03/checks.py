@@ -22,7 +22,7 @@ INI = (
 
 
 def folder(submission: Submission) -> Iterator[CheckItem]:
-    """03.1: Alembic works in the folder `migrations`."""
+    """03.1: Alembic's script directory is `migrations`."""
     inside = [path.name for path in submission.project.iterdir() if path.name != "__pycache__"]
     if not {name for name in inside if name != "db.py" and not name.startswith(".")}:
         raise NotStarted
@@ -36,12 +36,12 @@ def folder(submission: Submission) -> Iterator[CheckItem]:
     found = [name for name in wanted if submission.files.get(name, "").strip()]
     yield expect_equal("the folder migrations has what init writes", found, wanted, where)
     if found == wanted and good:
-        told = submission.alembic("revision -m probe")
+        result = submission.alembic("revision -m probe")
         yield expect_that(
             "Alembic puts a new migration into migrations/versions",
-            "migrations/versions/" in str(told.value).replace("\\", "/"),
+            "migrations/versions/" in str(result.value).replace("\\", "/"),
             "Generating migrations/versions/...",
-            told,
+            result,
             INI,
         )
     rows = submission.rows("SELECT name FROM members")
@@ -65,7 +65,7 @@ class Book(Base):
     title: Mapped[str] = mapped_column(String(200))
 '''
 BOOKS = "CREATE TABLE books (id serial PRIMARY KEY, title varchar(200) NOT NULL)"
-# What `init` writes, of the Alembic that is installed.
+# What `init` of the installed Alembic writes.
 TEMPLATE = Path(str(distribution("alembic").locate_file("alembic/templates/generic/env.py")))
 LATER = """
 
@@ -77,22 +77,22 @@ sqlalchemy.Table({name!r}, LaterBase.metadata, sqlalchemy.Column("id", sqlalchem
 
 
 def wired(submission: Submission) -> Iterator[CheckItem]:
-    """03.2: env.py knows the project's database and its models."""
+    """03.2: env.py connects to the project's database and compares its models."""
     env = submission.files.get("alembic/env.py", "")
-    if not _begun(env):
+    if not _is_started(env):
         raise NotStarted
     yield (secret := _no_password(submission, env))
     if not secret.good:
         return
     name = f"a_later_{secrets.token_hex(3)}"
     submission.files["models.py"] = submission.files.get("models.py", "") + LATER.format(name=name)
-    told = submission.alembic("check")
-    ended = not told.error or "New upgrade operations" in told.error
-    where = _where(told.error)
-    yield expect_that("alembic check can compare", ended, "an answer, no error", told, where)
+    result = submission.alembic("check")
+    ended = not result.error or "New upgrade operations" in result.error
+    where = _where(result.error)
+    yield expect_that("alembic check can compare", ended, "an answer, no error", result, where)
     if not ended:
         return
-    yield from _compares(submission, told, name)
+    yield from _compares(submission, result, name)
     tables = set(inspect(submission.engine).get_table_names()) - {"alembic_version"}
     yield expect_equal(
         "the tables are as they were", sorted(tables), ["books"], "the database; begin again"
@@ -112,42 +112,42 @@ def _no_password(submission: Submission, env: str) -> CheckItem:
     )
 
 
-def _compares(submission: Submission, told: ProbeResult, name: str) -> Iterator[CheckItem]:
+def _compares(submission: Submission, result: ProbeResult, name: str) -> Iterator[CheckItem]:
     """Report whether `alembic check` compared the right database with the right models.
 
     Args:
         submission: Its scratch database is the one to compare.
-        told: What `alembic check` printed, as an error.
+        result: What `alembic check` printed, as an error.
         name: The table that the check added to the models.
 
     """
-    asked = inspect(submission.scratch_engine).has_table("alembic_version")
+    has_version_table = inspect(submission.scratch_engine).has_table("alembic_version")
     where = "get_url: which database does it name?"
     yield expect_that(
         "it asks the database of its project",
-        asked,
+        has_version_table,
         "a table alembic_version in it, which check makes",
         "there is none",
         where,
     )
     yield expect_that(
         "it knows the table books",
-        "remove_table" not in told.error,
+        "remove_table" not in result.error,
         "no difference for books",
-        told,
+        result,
         "target_metadata: which file must be imported so that its tables are in the list?",
     )
     yield expect_that(
         "it finds a table that the check has added to a copy of models.py",
-        f"'add_table', Table('{name}'" in told.error,
+        f"'add_table', Table('{name}'" in result.error,
         f"('add_table', Table('{name}', ...",
-        told,
+        result,
         "target_metadata: the list of the Base on which the models are built",
     )
 
 
-def _begun(env: str) -> bool:
-    """Return whether env.py was changed: it's neither init's, nor still has its TODO."""
+def _is_started(env: str) -> bool:
+    """Return whether env.py was changed: it isn't init's, and has no TODO left."""
     if not env.strip() or env == TEMPLATE.read_text(encoding="utf-8"):
         return False
     try:
@@ -192,7 +192,7 @@ def _read(names: dict[str, Any], address: str) -> dict[str, Any]:
 
 
 def config(submission: Submission) -> Iterator[CheckItem]:
-    """03.3: a Config gives back the address that was put in."""
+    """03.3: a Config returns the URL that was set."""
     token = secrets.token_hex(3)
     for which, password in (
         ("a plain password", f"sunshine{token}"),
@@ -201,22 +201,22 @@ def config(submission: Submission) -> Iterator[CheckItem]:
         values = ("postgresql+psycopg2", "ann", password, f"{token}.example.com", 5433, "shop")
         wanted = dict(zip(PARTS, values, strict=True))
         address = URL.create(**wanted).render_as_string(hide_password=False)  # type: ignore[arg-type]
-        told = submission.call(_read, address)
-        kind = told if told.error else told.value.get("type")
+        result = submission.call(_read, address)
+        kind = result if result.error else result.value.get("type")
         yield expect_equal(
             f"{which}: env.py gets a Config that has an address", kind, "Config", _spot(kind)
         )
-        if told.error or kind != "Config":
+        if result.error or kind != "Config":
             return
-        got = told.value.pop("password")
+        got = result.value.pop("password")
         where = "what an ini file does with %, and how the text of a URL writes a password"
         where = "what str(url) hides" if got == "***" else where
         yield expect_equal(f"{which}: it arrives as it is", got, wanted.pop("password"), where)
         if got != password:
             return
-        told.value.pop("type")
+        result.value.pop("type")
         where = "the text that is written into the Config"
-        yield expect_equal(f"{which}: the rest of the address, too", told.value, wanted, where)
+        yield expect_equal(f"{which}: the rest of the address, too", result.value, wanted, where)
 
 
 def _spot(kind: Any) -> str:

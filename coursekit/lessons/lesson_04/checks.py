@@ -28,11 +28,11 @@ def _fits(password: str, stored: Any) -> bool:
         return False
 
 
-def _spot(told: ProbeResult, where: str) -> str:
+def _spot(result: ProbeResult, where: str) -> str:
     """Return where to look, taking it from the error where possible."""
-    if told.error in ("KeyError: 'is_right'", "KeyError: 'sign_in'"):
+    if result.error in ("KeyError: 'is_right'", "KeyError: 'sign_in'"):
         return "the second cell of the answer: run it, too"
-    mixed = "UnknownHash" in told.error or "InvalidHash" in told.error
+    mixed = "UnknownHash" in result.error or "InvalidHash" in result.error
     return "the order of the arguments: which is the hash?" if mixed else where
 
 
@@ -40,12 +40,12 @@ def _made(names: dict[str, Any], password: str) -> list[Any]:
     return [names["make_hash"](password), names["make_hash"](password)]
 
 
-def _told(names: dict[str, Any], typed: str, stored: str) -> Any:
+def _is_right(names: dict[str, Any], typed: str, stored: str) -> Any:
     return names["is_right"](typed, stored)
 
 
 def pair(submission: Submission) -> Iterator[CheckItem]:
-    """04.1: a hash is made and checked."""
+    """04.1: a password is hashed and verified."""
     password = f"Blue kite {secrets.token_hex(4)}"
     made = submission.call(_made, password)
     first, second = made.value or (None, None)
@@ -57,12 +57,12 @@ def pair(submission: Submission) -> Iterator[CheckItem]:
         return
     kept = _context(cheap=True).hash(password)
     for typed, wanted, which in ((password, True, "the right"), (password[:-1], False, "a wrong")):
-        told = submission.call(_told, typed, kept)
-        where = _spot(told, "is_right: verify reads salt and costs in the stored hash")
+        result = submission.call(_is_right, typed, kept)
+        where = _spot(result, "is_right: verify reads salt and costs in the stored hash")
         yield expect_equal(
-            f"is_right about {which} password and a stored hash", told, wanted, where
+            f"is_right about {which} password and a stored hash", result, wanted, where
         )
-        if told.error:
+        if result.error:
             return
     where = "the salt: hash takes a new one, unless it is given one"
     yield expect_that("a second hash of it differs", first != second, "another salt", second, where)
@@ -91,8 +91,8 @@ def _stored(engine: Engine) -> dict[str, str]:
 
 
 def log_in(submission: Submission) -> Iterator[CheckItem]:
-    """04.2: a right password is let in, and its old hash replaced."""
-    submission.rows("SELECT email FROM accounts")  # the learner's own table is still there
+    """04.2: a right password is accepted, and its outdated hash replaced."""
+    submission.rows("SELECT email FROM accounts")  # the learner's own table still exists
     engine = submission.scratch()
     password, ben = f"blue kite {secrets.token_hex(4)}", f"ben{secrets.token_hex(4)}@example.com"
     _add_accounts(engine, password, ben, "cleo@example.com")
@@ -101,10 +101,10 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
     yield from refused
     if len(refused) < 2 or not refused[-1].good:
         return
-    told = submission.call(_entered, engine, ben, password)
+    result = submission.call(_entered, engine, ben, password)
     where = "log_in: what it returns, and which engine it asks"
-    yield expect_equal("the right password is accepted", told, True, where)
-    if told.error:
+    yield expect_equal("the right password is accepted", result, True, where)
+    if result.error:
         return
     last = _stored(engine)
     new = last.get(ben, "")
@@ -118,15 +118,15 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
     )
     if not good:
         return
-    told = submission.call(_entered, engine, ben, password)
-    got = "one more new hash" if told.value is True else str(told)
-    good = told.value is True and _stored(engine) == last
+    result = submission.call(_entered, engine, ben, password)
+    got = "one more new hash" if result.value is True else str(result)
+    good = result.value is True and _stored(engine) == last
     where = "log_in: what it does when the hash is not out of date"
     yield expect_that("the second log-in is accepted and changes nothing", good, "True", got, where)
 
 
 def _add_accounts(engine: Engine, password: str, *emails: str) -> None:
-    """Add accounts that share a password, each with a hash of yesterday's costs."""
+    """Add accounts that share a password, each hashed with outdated costs."""
     old = _context(cheap=True)
     with engine.begin() as connection:
         for email in emails:
@@ -136,10 +136,10 @@ def _add_accounts(engine: Engine, password: str, *emails: str) -> None:
 def _refuses(submission: Submission, engine: Engine, email: str, typed: str) -> Iterator[CheckItem]:
     """Report what `log_in` does with a wrong password; after an error, one item only."""
     before = _stored(engine)
-    told = submission.call(_entered, engine, email, typed)
-    where = _spot(told, "log_in: what verify_and_update says first")
-    yield expect_equal("a wrong password is refused", told, False, where)
-    if told.error:
+    result = submission.call(_entered, engine, email, typed)
+    where = _spot(result, "log_in: what verify_and_update says first")
+    yield expect_equal("a wrong password is refused", result, False, where)
+    if result.error:
         return
     same = _stored(engine) == before
     got = "nothing" if same else "something in it is new"
@@ -174,13 +174,13 @@ MORE = "what else is changed beside the form?"
 
 
 def forms(submission: Submission) -> Iterator[CheckItem]:
-    """04.3: both Unicode forms of one password are the same password."""
+    """04.3: both Unicode forms of a password are accepted as the same."""
     one = unicodedata.normalize("NFC", f" Rosé {secrets.token_hex(3)} Crème")
     two = unicodedata.normalize("NFD", one)
-    told = submission.call(_signed_up, one, two)
-    hashes = told.value or []
+    result = submission.call(_signed_up, one, two)
+    hashes = result.value or []
     good = bool(hashes) and all(str(each).startswith("$argon2") for each in hashes)
-    got = told if told.error else [str(each) for each in hashes]
+    got = result if result.error else [str(each) for each in hashes]
     yield expect_that(
         "sign_up returns argon2 hashes", good, "['$argon2id$...', ...]", got, "sign_up"
     )
@@ -194,8 +194,8 @@ def forms(submission: Submission) -> Iterator[CheckItem]:
         ("without the accents", bare, hashes[0], False, MORE),
         ("without the space in front", one.strip(), hashes[0], False, MORE),
     ):
-        told = submission.call(_signed_in, typed, stored)
+        result = submission.call(_signed_in, typed, stored)
         said = f"{what}: {'accepted' if wanted else 'refused'}"
-        yield expect_equal(said, told, wanted, _spot(told, where))
-        if told.error:
+        yield expect_equal(said, result, wanted, _spot(result, where))
+        if result.error:
             return

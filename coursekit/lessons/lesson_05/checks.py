@@ -16,7 +16,7 @@ from coursekit.exercises.submission import Submission
 from tutorial_lib import hashing
 
 TAKEN, REFUSED, HASH = "taken", "refused", "a hash of it"
-# What holds, where to look when it does not, and rows, each with what must become of it.
+# What must hold, where to look if it doesn't, and rows, each with its expected result.
 Trial = tuple[str, str, list[tuple[dict[str, Any], str]]]
 
 
@@ -34,13 +34,13 @@ def _make_table(
 def _made(
     submission: Submission, model: str, engine: Engine, given: set[str], wanted: set[str]
 ) -> CheckItem:
-    """Report whether the table has its columns; raise NotStarted if it has the given ones only."""
-    told = submission.call(_make_table, model, sorted(wanted), engine)
-    made = told.value or {"columns": [], "no columns": []}
+    """Report whether the table has its columns; raise NotStarted if it has only the given ones."""
+    result = submission.call(_make_table, model, sorted(wanted), engine)
+    made = result.value or {"columns": [], "no columns": []}
     columns, others = set(made["columns"]), made["no columns"]
-    if not told.error and not others and columns <= given:
+    if not result.error and not others and columns <= given:
         raise items.NotStarted
-    got = told if told.error else ProbeResult(", ".join(made["columns"]))
+    got = result if result.error else ProbeResult(", ".join(made["columns"]))
     what, where = f"the table of {model} has its columns", f"the columns of class {model}"
     if others:
         where = f"{others[0]}, which is no column: what stands behind its `=`?"
@@ -86,7 +86,7 @@ def _length(name: str, limit: int, others: dict[str, Any]) -> Trial:
 
 
 def book(submission: Submission) -> Iterator[CheckItem]:
-    """05.1: one column is required, one may be empty, both have a length."""
+    """05.1: one column is required, one may be NULL, both have a length."""
     engine, word = submission.scratch(), secrets.token_hex(4)
     yield (made := _made(submission, "Book", engine, {"id"}, {"title", "subtitle"}))
     if not made.good:
@@ -103,7 +103,7 @@ def book(submission: Submission) -> Iterator[CheckItem]:
 
 
 def reader(submission: Submission) -> Iterator[CheckItem]:
-    """05.2: an e-mail is there once, in whatever capitals, by a rule with a name."""
+    """05.2: a named constraint makes an e-mail address unique, ignoring capitals."""
     engine, name = submission.scratch(), f"Ann.{secrets.token_hex(4)}"
     yield (made := _made(submission, "Reader", engine, {"id"}, {"email"}))
     if not made.good:
@@ -158,7 +158,7 @@ def _hash_of(password: str, stored: str) -> str:
 
 
 def member(submission: Submission) -> Iterator[CheckItem]:
-    """05.3: a password is stored as a hash, however it is set."""
+    """05.3: a password is stored as a hash, however it's set."""
     engine, (first, second) = submission.scratch(), (secrets.token_hex(6), secrets.token_hex(6))
     made = _made(submission, "Member", engine, {"id", "name"}, {"password"})
     section = 'section "A password is hashed, however it is set" in lesson 05'
@@ -166,17 +166,17 @@ def member(submission: Submission) -> Iterator[CheckItem]:
     if not made.good:
         yield made
         return
-    told = submission.call(_join, engine, "Ann", first)
-    got = told if told.error else ProbeResult(_hash_of(first, _stored(engine)[1]))
+    result = submission.call(_join, engine, "Ann", first)
+    got = result if result.error else ProbeResult(_hash_of(first, _stored(engine)[1]))
     yield items.expect_equal("Member(name=..., password=...) stores a hash", got, HASH, where)
-    if told.error:
+    if result.error:
         return
-    told = submission.call(_set, engine, "password", second)
-    got = told if told.error else ProbeResult(_hash_of(second, _stored(engine)[1]))
+    result = submission.call(_set, engine, "password", second)
+    got = result if result.error else ProbeResult(_hash_of(second, _stored(engine)[1]))
     yield items.expect_equal("a password that is set later is stored as a hash", got, HASH, where)
     before = ("Anna", _stored(engine)[1])
-    told = submission.call(_set, engine, "name", "Anna")
-    good = not told.error and _stored(engine) == before
-    got = told if told.error else ProbeResult(_stored(engine))
+    result = submission.call(_set, engine, "name", "Anna")
+    good = not result.error and _stored(engine) == before
+    got = result if result.error else ProbeResult(_stored(engine))
     where = "what runs when a row is stored again: a hash must not be hashed"
     yield items.expect_that("a new name leaves the password alone", good, str(before), got, where)

@@ -27,7 +27,7 @@ def _is_in(table: str, kind: str, name: str) -> bool:
 
 
 def draft(submission: Submission) -> Iterator[CheckItem]:
-    """06.1: autogenerate has seen the models."""
+    """06.1: autogenerate has found the models."""
     made = _columns(submission.engine, "books")
     if submission.untouched and not made:
         raise NotStarted
@@ -35,11 +35,11 @@ def draft(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal("there is one revision", len(submission.revisions), 1, where)
     if not submission.revisions:
         return
-    told = submission.alembic("upgrade head")
+    result = submission.alembic("upgrade head")
     yield expect_that(
-        "its upgrade runs, in an empty database", not told.error, "no error", told, RUN
+        "its upgrade runs, in an empty database", not result.error, "no error", result, RUN
     )
-    if told.error:
+    if result.error:
         return
     where = (
         "the imports in alembic/env.py: has anybody shown it the class Book? A draft that was "
@@ -68,18 +68,18 @@ def _users(column: str) -> list[str]:
 
 
 def renamed(submission: Submission) -> Iterator[CheckItem]:
-    """06.2: a column has a new name, and the names in it are still there."""
+    """06.2: a column is renamed, and the names in it are kept."""
     if not submission.fills("upgrade"):
         raise NotStarted
     for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
-        told = submission.alembic(f"{step} {to}", go_on=step == "downgrade")
+        result = submission.alembic(f"{step} {to}", go_on=step == "downgrade")
         where = f"def {step}: what will stand in the column, in the three rows that there are?"
-        if "NotNull" not in told.error:
+        if "NotNull" not in result.error:
             where = f"def {step}: find the line that fails, and read what the error says"
         yield expect_that(
-            f"the {step} runs, with three users", not told.error, "no error", told, where
+            f"the {step} runs, with three users", not result.error, "no error", result, where
         )
-        if told.error:
+        if result.error:
             return
         got, wanted = _columns(submission.scratch_engine, "users"), _users(column)
         where = f"def {step}: which columns does it leave, and may they be empty?"
@@ -92,14 +92,14 @@ def renamed(submission: Submission) -> Iterator[CheckItem]:
 
 
 def back(submission: Submission) -> Iterator[CheckItem]:
-    """06.3: after a downgrade nothing is left over."""
+    """06.3: the downgrade leaves nothing behind."""
     if not submission.fills("downgrade"):
         raise NotStarted
     engine = submission.scratch()
     before, users = snapshot(engine), _rows(engine)
-    told = submission.alembic("upgrade head", "downgrade 0001")
-    yield expect_that("upgrade and downgrade run", not told.error, "no error", told, RUN)
-    if told.error:
+    result = submission.alembic("upgrade head", "downgrade 0001")
+    yield expect_that("upgrade and downgrade run", not result.error, "no error", result, RUN)
+    if result.error:
         return
     after = changes(before, snapshot(submission.scratch_engine)).all
     left = [f"{one.kind} {one.name}" for one in after if one.what == "added"]
@@ -115,7 +115,7 @@ def back(submission: Submission) -> Iterator[CheckItem]:
         )
     if left or gone:
         return
-    told = submission.alembic("upgrade head", go_on=True)
+    result = submission.alembic("upgrade head", go_on=True)
     got = (
         _columns(submission.scratch_engine, "tickets")
         + _columns(submission.scratch_engine, "users")[-1:]
@@ -152,7 +152,7 @@ USER = """class User(Base):
     email: Mapped[str] = mapped_column(String(255))
     password: Mapped[str] = mapped_column(String(255))
 """
-# The user whose name nobody can foresee is for those who write the names into the revision.
+# A random name catches revisions with the names hard-coded.
 THREE = """
 INSERT INTO users (name, email, password)
 SELECT name, number || '@example.com', md5(name) FROM (

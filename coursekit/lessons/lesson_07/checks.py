@@ -42,7 +42,7 @@ def _difference(before: Snapshot, after: Snapshot) -> str:
 
 
 def pending(submission: Submission) -> Iterator[CheckItem]:
-    """07.1: the database is at 0003, and 0004 still lies ahead."""
+    """07.1: the database is at 0003, and 0004 is pending."""
     things = snapshot(submission.engine).objects
     made = {"0002": NICKNAME, "0003": ("table", "products"), "0004": ("table", "carts")}
     ran = {number: thing in things for number, thing in made.items()}
@@ -69,7 +69,7 @@ def pending(submission: Submission) -> Iterator[CheckItem]:
 
 
 def nickname(submission: Submission) -> Iterator[CheckItem]:
-    """07.2: revision 0002 adds a column, and its downgrade takes it away."""
+    """07.2: revision 0002 adds a column, and its downgrade removes it."""
     found = snapshot(submission.engine).objects.get(NICKNAME, "no such column")
     if (
         submission.untouched
@@ -137,7 +137,7 @@ WHOLE, CENTS = "integer, not null", "numeric(8,2), not null"
 
 
 def forward(submission: Submission) -> Iterator[CheckItem]:
-    """07.3: a new revision mends what 0002 did, and no row is lost."""
+    """07.3: a new revision fixes what 0002 did, and no row is lost."""
     price = snapshot(submission.engine).objects.get(PRICE, "no such column")
     stock = submission.rows(STOCK) if price != "no such column" else []
     kept = set(PRODUCTS) <= set(stock)

@@ -25,10 +25,12 @@ INSERT INTO orders VALUES (1, 2, 19.90), (2, NULL, 5.10), (3, 1, 8.20), (4, 3, 2
 ARGUMENT = "whether it asks the engine that it is given"
 
 
-def _asked(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
-    """What the learner's function returns for this engine, and whether it gives back all it takes.
+def _call_with(
+    names: dict[str, Any], function: str, engine: Engine, *values: Any
+) -> dict[str, Any]:
+    """Call the learner's function with this engine; return its result and its open connections.
 
-    Connections are held here as well: else Python would give them back when it clears up.
+    Connections are kept here, or the garbage collector would return them to the pool.
     """
     from sqlalchemy import event
 
@@ -64,7 +66,7 @@ def _plain(cell: Any) -> Any:
 
     import pandas as pd
 
-    if cell is None or cell is pd.NA or cell is pd.NaT or cell != cell:  # NaN is not itself
+    if cell is None or cell is pd.NA or cell is pd.NaT or cell != cell:  # NaN isn't equal to itself
         return None
     if isinstance(cell, Integral) and not isinstance(cell, bool):
         return int(cell)
@@ -75,23 +77,23 @@ def _plain(cell: Any) -> Any:
     return cell if isinstance(cell, bool) else repr(cell)
 
 
-def _shape(told: ProbeResult, columns: list[str]) -> Iterator[CheckItem]:
+def _shape(result: ProbeResult, columns: list[str]) -> Iterator[CheckItem]:
     """Report whether the result is a DataFrame with these columns."""
-    kind = told if told.error else told.value["type"]
+    kind = result if result.error else result.value["type"]
     where = "the line with `return`"
-    if told.error:
+    if result.error:
         where = "what the error says; try the function with exercise.engine"
     yield expect_equal("the function returns a DataFrame", kind, "DataFrame", where)
     if kind == "DataFrame":
         where = "the columns that the SELECT asks for, and their order"
         yield expect_equal(
-            "it has the columns that were asked for", told.value["columns"], columns, where
+            "it has the columns that were asked for", result.value["columns"], columns, where
         )
 
 
-def _given_back(told: ProbeResult) -> CheckItem:
+def _all_returned(result: ProbeResult) -> CheckItem:
     what, where = "every connection is given back", "`with`, or hand read_sql the engine itself"
-    return expect_equal(what, ProbeResult(told.value["open"]), 0, where)
+    return expect_equal(what, ProbeResult(result.value["open"]), 0, where)
 
 
 def _add(engine: Engine, statement: str, rows: list[dict[str, Any]]) -> None:
@@ -115,17 +117,17 @@ def _people(engine: Engine, *names: str) -> None:
 
 
 def contacts(submission: Submission) -> Iterator[CheckItem]:
-    """08.1: names and e-mails of all users, in the order of the names."""
+    """08.1: names and e-mail addresses of all users, ordered by name."""
     engine = submission.scratch()
     token = secrets.token_hex(3)
     _people(engine, f"Mia {token}", f"Abe {token}", f"Zoe {token}")
     people = sorted(_all(engine, "SELECT name, email FROM users"))
-    told = submission.call(_asked, "contacts", engine)
-    shape = list(_shape(told, ["name", "email"]))
+    result = submission.call(_call_with, "contacts", engine)
+    shape = list(_shape(result, ["name", "email"]))
     yield from shape
     if not all(item.good for item in shape):
         return
-    rows = told.value["rows"]
+    rows = result.value["rows"]
     got = sorted(rows, key=str)
     where = f"{ARGUMENT}: the check has one with six users"
     yield expect_equal("it has one row for each user", got, sorted(people, key=str), where)
@@ -134,7 +136,7 @@ def contacts(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal(
         "the rows are in the order of the names", names, sorted(names, key=str), where
     )
-    yield _given_back(told)
+    yield _all_returned(result)
     left = sorted(_all(engine, "SELECT name, email FROM users"))
     yield expect_that(
         "the table is as it was", left == people, "no change", "a change", "only read"
@@ -154,55 +156,55 @@ COLUMNS = ["id", "name", "email"]
 
 
 def search(submission: Submission) -> Iterator[CheckItem]:
-    """08.2: users are found by a text from outside, which is never read as SQL."""
+    """08.2: users are found by untrusted text, which is never run as SQL."""
     engine = submission.scratch()
     mia, strange = f"Mia {secrets.token_hex(3)}", "Jo O'Neil \\ :x %s %(y)s 100% \""
     _people(engine, mia, strange)
     users = _all(engine, "SELECT id, name, email FROM users ORDER BY id")
     person = next(row for row in users if row[1] == mia)
-    told = submission.call(_asked, "find_users", engine, mia)
-    shape = list(_shape(told, COLUMNS))
+    result = submission.call(_call_with, "find_users", engine, mia)
+    shape = list(_shape(result, COLUMNS))
     yield from shape
     if not all(item.good for item in shape):
         return
     where = f"the WHERE, and {ARGUMENT}"
-    yield expect_equal("it finds a user by name", _rows(told), [person], where)
-    by_mail = submission.call(_asked, "find_users", engine, person[2])
+    yield expect_equal("it finds a user by name", _rows(result), [person], where)
+    by_mail = submission.call(_call_with, "find_users", engine, person[2])
     yield expect_equal(
         "it finds a user by e-mail", _rows(by_mail), [person], "both halves of WHERE"
     )
     where = "lower() on both sides of each comparison"
     for which, wanted in (("name", mia.upper()), ("e-mail", str(person[2]).upper())):
-        found = submission.call(_asked, "find_users", engine, wanted)
+        found = submission.call(_call_with, "find_users", engine, wanted)
         yield expect_equal(f"capitals in the {which} do not matter", _rows(found), [person], where)
-    found = submission.call(_asked, "find_users", engine, strange)
+    found = submission.call(_call_with, "find_users", engine, strange)
     other = next(row for row in users if row[1] == strange)
     where = "a bound value that is compared with =: any character may be in it"
     yield expect_equal(
         "it finds a name with quotation marks and : and %", _rows(found), [other], where
     )
     where = "a value that is bound is never read as SQL"
-    yield _nobody(submission, engine, ATTACKS, "a text that holds SQL finds nobody", where)
+    yield _finds_no_one(submission, engine, ATTACKS, "a text that holds SQL finds nobody", where)
     where = "= compares whole texts; LIKE and ILIKE read % and _ as wildcards"
-    yield _nobody(
+    yield _finds_no_one(
         submission, engine, PATTERNS, "a part of a name, or a pattern, finds nobody", where
     )
     left = _all(engine, "SELECT id, name, email FROM users ORDER BY id")
     where = "what came after the quotation mark in the text was run as SQL"
     yield expect_that("all users are still there", left == users, "no change", "a change", where)
-    yield _given_back(told)
+    yield _all_returned(result)
 
 
-def _rows(told: ProbeResult) -> Any:
+def _rows(result: ProbeResult) -> Any:
     """Return the rows of a result, or its error."""
-    return told if told.error else told.value.get("rows", f"a {told.value['type']}")
+    return result if result.error else result.value.get("rows", f"a {result.value['type']}")
 
 
-def _nobody(
+def _finds_no_one(
     submission: Submission, engine: Engine, texts: tuple[str, ...], what: str, where: str
 ) -> CheckItem:
-    """Report whether these texts find no one; show one that does, or fails."""
-    found = {one: _rows(submission.call(_asked, "find_users", engine, one)) for one in texts}
+    """Report whether these strings find no one; show one that does, or fails."""
+    found = {one: _rows(submission.call(_call_with, "find_users", engine, one)) for one in texts}
     bad = [one for one in texts if found[one] != []]
     if not bad:
         return expect_equal(what, [], [], where)
@@ -210,11 +212,11 @@ def _nobody(
     return expect_equal(f"{what}: {worst}", found[worst], [], where)
 
 
-LARGE = "123456789012345678.91"  # a float has no place for it
+LARGE = "123456789012345678.91"  # a float can't hold it
 
 
 def orders(submission: Submission) -> Iterator[CheckItem]:
-    """08.3: whole numbers stay whole, and amounts exact."""
+    """08.3: integers stay integers, and amounts stay exact."""
     engine = submission.scratch()
     rows = [{"id": 6, "items": None, "amount": LARGE}]
     rows.append(
@@ -222,12 +224,12 @@ def orders(submission: Submission) -> Iterator[CheckItem]:
     )
     _add(engine, "INSERT INTO orders VALUES (:id, :items, :amount)", rows)
     wanted = _all(engine, "SELECT id, items, amount FROM orders ORDER BY id")
-    told = submission.call(_asked, "read_orders", engine)
-    shape = list(_shape(told, ["id", "items", "amount"]))
+    result = submission.call(_call_with, "read_orders", engine)
+    shape = list(_shape(result, ["id", "items", "amount"]))
     yield from shape
     if not all(item.good for item in shape):
         return
-    ids, items, amounts = _columns(told.value["rows"])
+    ids, items, amounts = _columns(result.value["rows"])
     every = [row[0] for row in wanted]
     where = "ORDER BY id; no row may be left out, also none with NULL"
     yield expect_equal("it has every order, by id", ids, every, f"{ARGUMENT}; {where}")
@@ -243,14 +245,14 @@ def orders(submission: Submission) -> Iterator[CheckItem]:
     where = "the section Decimals; then the type of one value: type(orders['amount'][0])"
     good = [_decimal(one) for one in amounts] == [row[2] for row in wanted]
     yield expect_that("amounts are exact, each a Decimal", good, str(exact), amounts, where)
-    yield _given_back(told)
+    yield _all_returned(result)
 
 
 def _columns(rows: list[list[Any]]) -> tuple[list[Any], ...]:
     return tuple([row[place] for row in rows] for place in range(3))
 
 
-def _decimal(told: Any) -> Decimal | None:
+def _decimal(result: Any) -> Decimal | None:
     """Return the Decimal that a cell held; None for another type."""
-    name, _, rest = str(told).partition("('")
+    name, _, rest = str(result).partition("('")
     return Decimal(rest.removesuffix("')")) if name == "Decimal" else None

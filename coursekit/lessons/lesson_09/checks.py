@@ -65,23 +65,23 @@ PAYMENT = _models(
 )
 
 
-def _asked(engine: Engine, question: str) -> list[str]:
+def _query(engine: Engine, query: str) -> list[str]:
     """Return the rows of a query, each as one string."""
     with engine.connect() as connection:
-        return [", ".join(map(str, row)) for row in connection.execute(text(question))]
+        return [", ".join(map(str, row)) for row in connection.execute(text(query))]
 
 
 def _tried(engine: Engine, statement: str) -> ProbeResult:
     """Run a statement and roll it back; return its rows or its error."""
     try:
-        return ProbeResult(" ".join(_asked(engine, statement)))
+        return ProbeResult(" ".join(_query(engine, statement)))
     except SQLAlchemyError as error:
         return ProbeResult(error=str(getattr(error, "orig", None) or error).splitlines()[0])
 
 
 def _orders(engine: Engine) -> list[str]:
     """Return the orders, by the columns that no exercise changes."""
-    return _asked(engine, "SELECT user_id, amount, status FROM orders ORDER BY id")
+    return _query(engine, "SELECT user_id, amount, status FROM orders ORDER BY id")
 
 
 def _same(engine: Engine) -> CheckItem:
@@ -92,7 +92,7 @@ def _same(engine: Engine) -> CheckItem:
 
 def _values(engine: Engine, column: str) -> list[str]:
     """Return a column's values of the three orders, by id."""
-    return _asked(engine, f"SELECT {column}::text FROM orders ORDER BY id")  # noqa: S608
+    return _query(engine, f"SELECT {column}::text FROM orders ORDER BY id")  # noqa: S608
 
 
 def _column(engine: Engine, name: str) -> str:
@@ -108,29 +108,39 @@ def _others(before: Snapshot, after: Snapshot, *wanted: str) -> str:
 
 def _ran(submission: Submission, step: str, *, go_on: bool = False) -> CheckItem:
     """Report whether an Alembic command ran on a copy with rows."""
-    told = submission.alembic(step, go_on=go_on)
+    result = submission.alembic(step, go_on=go_on)
     way = step.split()[0]
     where = f"def {way}: find the line that fails, and read what the error says"
-    if "SyntaxError" in told.error:
+    if "SyntaxError" in result.error:
         where = f"%alembic {step}, in a new cell: it shows the line that Python cannot read"
-    if "NotNull" in told.error:
+    if "NotNull" in result.error:
         where = "what the rows that are there get in a column that must not be NULL"
-    if way == "upgrade" and "does not exist" in told.error and "type" in told.error:
+    if way == "upgrade" and "does not exist" in result.error and "type" in result.error:
         where = "the type of the column: `add_column` does not make it"
-    if "already exists" in told.error and "type" in told.error:
+    if "already exists" in result.error and "type" in result.error:
         where = "the database has a type of this name already: which of your lines made it?"
-        if "order_status" in told.error:
+        if "order_status" in result.error:
             where = "the database has a type of this name; ALTER TYPE adds a value to it"
     what = f"the {way} runs, with rows in the tables"
-    return expect_that(what, not told.error, "no error", told, where)
+    return expect_that(what, not result.error, "no error", result, where)
 
 
-def currency(submission: Submission) -> Iterator[CheckItem]:
-    """09.1: a NOT NULL column on a table with rows, and the way back."""
+def _upgraded(submission: Submission) -> tuple[Snapshot, CheckItem]:
+    """Upgrade the copy; return the schema before it, and report whether it ran.
+
+    Raises:
+        NotStarted: `upgrade` is still empty.
+
+    """
     if not submission.fills("upgrade"):
         raise NotStarted
     before = snapshot(submission.scratch())
-    ran = _ran(submission, "upgrade head")
+    return before, _ran(submission, "upgrade head")
+
+
+def currency(submission: Submission) -> Iterator[CheckItem]:
+    """09.1: a NOT NULL column on a table with rows, and its downgrade."""
+    before, ran = _upgraded(submission)
     yield ran
     if not ran.good:
         return
@@ -171,11 +181,8 @@ def _downgraded(submission: Submission, before: Snapshot, question: str) -> Iter
 
 
 def missed(submission: Submission) -> Iterator[CheckItem]:
-    """09.2: what the draft has missed is in the revision, too."""
-    if not submission.fills("upgrade"):
-        raise NotStarted
-    before = snapshot(submission.scratch())
-    ran = _ran(submission, "upgrade head")
+    """09.2: the revision contains what the draft missed."""
+    before, ran = _upgraded(submission)
     yield ran
     if not ran.good:
         return
@@ -214,7 +221,7 @@ def _amounts(engine: Engine) -> Iterator[CheckItem]:
     yield expect_that(
         "an order of -1.00 is refused", good, "violates check constraint", refused, where
     )
-    rules = _asked(engine, RULES)
+    rules = _query(engine, RULES)
     where = (
         "the name in models.py is the last part; the naming convention writes the rest. And the "
         "rule holds for the rows that are there, too"
@@ -240,11 +247,8 @@ def _quantities(engine: Engine) -> Iterator[CheckItem]:
 
 
 def payment(submission: Submission) -> Iterator[CheckItem]:
-    """09.3: a column with an enum, there, back, and there again."""
-    if not submission.fills("upgrade"):
-        raise NotStarted
-    before = snapshot(submission.scratch())
-    ran = _ran(submission, "upgrade head")
+    """09.3: a column with an enum, upgraded, downgraded, and upgraded again."""
+    before, ran = _upgraded(submission)
     yield ran
     if not ran.good:
         return
@@ -258,7 +262,7 @@ def payment(submission: Submission) -> Iterator[CheckItem]:
     )
     if not about.startswith("payment_kind"):
         return
-    got = _asked(engine, "SELECT enum_range(NULL::payment_kind)::text")
+    got = _query(engine, "SELECT enum_range(NULL::payment_kind)::text")
     where = "Payment in models.py: the same values, in the same order"
     yield expect_equal("the type has the values of Payment", got, ["{card,invoice}"], where)
     where = "what the three orders get, before the column becomes NOT NULL"

@@ -51,7 +51,7 @@ HEADS = {
     **_add_column("0004b", "gift note", NOTE, "sa.Text()"),
     "models.py": WITH_BOTH,
 }
-# What has run elsewhere: whose database, what it has, and what it lacks.
+# The other databases: whose each is, its revision, and the statement that gets it there.
 ELSEWHERE = {
     "Ann's": ("0004a", "ALTER TABLE users ADD phone varchar(20)"),
     "Ben's": ("0004b", "ALTER TABLE orders ADD gift_note text"),
@@ -103,9 +103,9 @@ def _same_files(submission: Submission) -> CheckItem:
 
 
 def bookmark(submission: Submission) -> Iterator[CheckItem]:
-    """10.1: a database without a bookmark gets it back, and what it lacks."""
-    stands, phone = submission.current_revisions, _column(submission.engine, PHONE)
-    if submission.untouched and not stands and phone == "no such column":
+    """10.1: a database without a version table gets it back, and what it lacks."""
+    current, phone = submission.current_revisions, _column(submission.engine, PHONE)
+    if submission.untouched and not current and phone == "no such column":
         raise NotStarted
     where = (
         "which revisions have really run here? Only these may be stamped, and upgrade does the "
@@ -113,7 +113,7 @@ def bookmark(submission: Submission) -> Iterator[CheckItem]:
     )
     yield expect_equal("users has the column phone, of 0004", phone, TYPES[PHONE], where)
     where = "%alembic current, and what the message of the last command says"
-    yield expect_equal("the bookmark stands at 0004", stands, ["0004"], where)
+    yield expect_equal("the bookmark stands at 0004", current, ["0004"], where)
     where = "what has happened to the tables of 0001 to 0003: they were right"
     yield expect_equal(
         "nothing else in the schema has changed", _rest(submission, PHONE), NONE, where
@@ -124,8 +124,8 @@ def bookmark(submission: Submission) -> Iterator[CheckItem]:
 
 def merged(submission: Submission) -> Iterator[CheckItem]:
     """10.2: one command brings every database to one head."""
-    stands = submission.current_revisions
-    if submission.untouched and stands == ["0003"]:
+    current = submission.current_revisions
+    if submission.untouched and current == ["0003"]:
         raise NotStarted
     where = "%alembic heads: which revision brings them together?"
     yield expect_equal("the history has one head", len(submission.heads), 1, where)
@@ -145,36 +145,36 @@ def merged(submission: Submission) -> Iterator[CheckItem]:
 
 def _upgraded(submission: Submission, whose: str) -> CheckItem:
     """Report whether `upgrade head` adds both columns to another database."""
-    stands, statement = ELSEWHERE[whose]
-    what = f"upgrade head brings {whose} database, at {stands}, to both columns"
-    told = submission.alembic("history")
-    if not told.error:
+    current, statement = ELSEWHERE[whose]
+    what = f"upgrade head brings {whose} database, at {current}, to both columns"
+    result = submission.alembic("history")
+    if not result.error:
         with submission.scratch_engine.begin() as connection:
             connection.execute(text(statement))
-            connection.execute(text(f"UPDATE alembic_version SET version_num = '{stands}'"))  # noqa: S608
-        told = submission.alembic("upgrade head", go_on=True)
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{current}'"))  # noqa: S608
+        result = submission.alembic("upgrade head", go_on=True)
     where = (
-        f"what Alembic does with a database that stands at {stands}: it runs what follows, and "
+        f"what Alembic does with a database that stands at {current}: it runs what follows, and "
         "takes all that comes before as done. Both files have run somewhere"
     )
     gone = sorted({"0004a", "0004b"} - set(submission.revisions))
     if gone:
         where = f"alembic/versions: {' and '.join(gone)} is gone, and a database needs it"
-    if told.error:
-        return expect_that(what, False, "no error", told, where)
+    if result.error:
+        return expect_that(what, False, "no error", result, where)
     lacks = [name for name in TYPES if _column(submission.scratch_engine, name) != TYPES[name]]
     return expect_equal(what, f"without {' and '.join(lacks)}" if lacks else "both", "both", where)
 
 
 def lost(submission: Submission) -> Iterator[CheckItem]:
-    """10.3: a database that stands at a revision whose file is lost."""
-    stands, note = submission.current_revisions, _column(submission.engine, NOTE)
-    if submission.untouched and stands == ["0004"] and note == TYPES[NOTE]:
+    """10.3: a database is at a revision whose file is lost."""
+    current, note = submission.current_revisions, _column(submission.engine, NOTE)
+    if submission.untouched and current == ["0004"] and note == TYPES[NOTE]:
         raise NotStarted
     where = "stamp moves the bookmark; what 0004 has made is a column of orders"
     yield expect_equal("orders has no column gift_note", note, "no such column", where)
     where = "%alembic stamp sets it; with an option, it asks nobody where the database was before"
-    yield expect_equal("the bookmark stands at 0003", stands, ["0003"], where)
+    yield expect_equal("the bookmark stands at 0003", current, ["0003"], where)
     where = "0004 has made one column; everything else belongs to 0001 to 0003"
     yield expect_equal(
         "nothing else in the schema has changed", _rest(submission, NOTE), NONE, where

@@ -26,7 +26,7 @@ INSERT INTO users (name, email, password) VALUES
     ('Ben', 'ben@mail.example', 'not a real hash'),
     ('Cleo', 'cleo@example.org', 'not a real hash');
 """
-# Ids with gaps, as orders that were cancelled leave them; a few taxes that people have written.
+# Ids with gaps, as cancelled orders leave them, and a few taxes entered by hand.
 ORDERS = """
 INSERT INTO users (name, email, password) VALUES ('Ann', 'ann@example.com', 'not a real hash');
 ALTER TABLE orders ADD tax numeric(10, 2);
@@ -56,9 +56,9 @@ def _rows(engine: Engine, query: str, **parameters: Any) -> ProbeResult:
         return ProbeResult(error=shorten(said.splitlines()[0]))
 
 
-def _number(told: ProbeResult) -> ProbeResult:
+def _number(result: ProbeResult) -> ProbeResult:
     """Return the only number of a result, or its error."""
-    return told if told.error else ProbeResult(told.value[0][0])
+    return result if result.error else ProbeResult(result.value[0][0])
 
 
 def _upgraded(
@@ -69,21 +69,21 @@ def _upgraded(
     yield expect_equal("revision 0004 follows 0003", follows, "0003", NEW_REVISION)
     if follows != "0003":
         return
-    told = submission.alembic("upgrade 0003", files=files)
-    if not told.error and more:
+    result = submission.alembic("upgrade 0003", files=files)
+    if not result.error and more:
         _rows(submission.scratch_engine, more)
-    told = told if told.error else submission.alembic("upgrade head", go_on=True)
+    result = result if result.error else submission.alembic("upgrade head", go_on=True)
     where = READ_IT
-    if "contains null values" in told.error:
+    if "contains null values" in result.error:
         where = "def upgrade: what stands in the new column, in the rows that are there?"
-    if LATER in told.error:
+    if LATER in result.error:
         where = "def upgrade: it imports the model, which will have more columns one day"
     yield expect_that(
-        "its upgrade runs, with rows in the table", not told.error, "no error", told, where
+        "its upgrade runs, with rows in the table", not result.error, "no error", result, where
     )
 
 
-# The model as it may be when the revision runs on another database.
+# The model as it may be by the time the revision runs on another database.
 LATER = "nickname"
 MODELS = starting_state("10").files["models.py"]
 GROWN = {
@@ -102,7 +102,7 @@ DOMAINS = [
 
 
 def domain(submission: Submission) -> Iterator[CheckItem]:
-    """11.1: a column that is not NULL, with a true value in each row."""
+    """11.1: a NOT NULL column, with the right value in each row."""
     own = snapshot(submission.engine).objects.get(("column", "users.domain"), "no such column")
     if submission.untouched and own == "no such column":
         raise NotStarted
@@ -134,7 +134,7 @@ def domain(submission: Submission) -> Iterator[CheckItem]:
         yield expect_equal("no user of your database has another domain", _number(wrong), 0, STALE)
 
 
-# The session that changes this order is ended in the middle of its batch, the first time.
+# The first session that changes this order is terminated in the middle of its batch.
 KILL = """
 CREATE SEQUENCE kills;
 CREATE FUNCTION kill() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -155,7 +155,7 @@ def _fill(names: dict[str, Any], engine: Engine) -> None:
 
 
 def pieces(submission: Submission) -> Iterator[CheckItem]:
-    """11.2: a backfill in batches, which goes on after it was killed."""
+    """11.2: a backfill in batches, which resumes after it was killed."""
     engine = submission.scratch()
     _rows(engine, KILL)
     first = submission.call(_fill, engine)
@@ -211,7 +211,7 @@ def _filled(engine: Engine) -> Iterator[CheckItem]:
 
 
 def versions(submission: Submission) -> Iterator[CheckItem]:
-    """11.3: two versions of the code use one table, and each sees what the other writes."""
+    """11.3: two versions of the code share a table, and each sees what the other writes."""
     own = snapshot(submission.engine).objects.get(("column", "carts.pieces"))
     if submission.untouched and own is None:
         raise NotStarted

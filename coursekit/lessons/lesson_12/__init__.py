@@ -1,4 +1,4 @@
-"""Exercises of lesson 12: without stopping the site."""
+"""Exercises of lesson 12: schema changes without downtime."""
 
 from __future__ import annotations
 

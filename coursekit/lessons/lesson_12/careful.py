@@ -1,4 +1,4 @@
-"""The check of exercise 12.1: a change that waits for its lock half a second."""
+"""The check of exercise 12.1: a change that waits half a second for its lock."""
 
 from __future__ import annotations
 
@@ -38,41 +38,41 @@ def _limit_after(names: dict[str, Any], url: str, statement: str) -> Any:
 
 
 def careful(submission: Submission) -> Iterator[CheckItem]:
-    """12.1: a change that waits for its lock half a second at most."""
+    """12.1: a change waits half a second at most for its lock."""
     engine = submission.scratch()
     url = engine.url.render_as_string(hide_password=False)
-    told = submission.call(_careful, url, ADD.format("free"))
+    result = submission.call(_careful, url, ADD.format("free"))
     yield expect_equal(
-        "it returns 'done' when nobody is in the way", told, "done", "the last return"
+        "it returns 'done' when nobody is in the way", result, "done", "the last return"
     )
     where = "whether the transaction was committed: engine.begin() does it, connect() does not"
     yield expect_equal("then the column is there", _has(engine, "free"), True, where)
     with engine.connect() as report:
         report.execute(text("SELECT count(*) FROM orders"))
-        told = submission.call(_careful, url, ADD.format("busy"))
+        result = submission.call(_careful, url, ADD.format("busy"))
     where = (
         "lock_timeout: set before the statement, in its transaction, with its unit, as '500ms'; "
         "and the error that comes"
     )
-    if "statement timeout" in told.error:
-        told = ProbeResult(error="it waited longer than a second")
-    yield expect_equal("it returns 'gave up' while a report is open", told, "gave up", where)
+    if "statement timeout" in result.error:
+        result = ProbeResult(error="it waited longer than a second")
+    yield expect_equal("it returns 'gave up' while a report is open", result, "gave up", where)
     where = "what was done after the error"
     yield expect_equal("then the column is not there", _has(engine, "busy"), False, where)
-    told = submission.call(_careful, url, "ALTER TABLE nothing ADD COLUMN n int")
+    result = submission.call(_careful, url, "ALTER TABLE nothing ADD COLUMN n int")
     where = "the except: which errors does it take? A missing table is no lock"
-    good = told.error.startswith("ProgrammingError")
-    yield expect_that("another error is raised as it is", good, "a ProgrammingError", told, where)
-    told = submission.call(_careful, url, CUT_OFF)
+    good = result.error.startswith("ProgrammingError")
+    yield expect_that("another error is raised as it is", good, "a ProgrammingError", result, where)
+    result = submission.call(_careful, url, CUT_OFF)
     where = "the except: many errors are an OperationalError. What does this one say?"
-    good = told.error.startswith("OperationalError")
-    yield expect_that("a lost connection is no lock", good, "an OperationalError", told, where)
-    told = submission.call(_careful, url, SLOW)
+    good = result.error.startswith("OperationalError")
+    yield expect_that("a lost connection is no lock", good, "an OperationalError", result, where)
+    result = submission.call(_careful, url, SLOW)
     where = "which limit is it: one for waiting, or one for the whole statement?"
-    yield expect_equal("a change that has its lock may take its time", told, "done", where)
-    told = submission.call(_limit_after, url, ADD.format("later"))
+    yield expect_equal("a change that has its lock may take its time", result, "done", where)
+    result = submission.call(_limit_after, url, ADD.format("later"))
     where = "SET holds for the connection, which goes back to the engine; SET LOCAL does not"
-    yield expect_equal("afterwards, the engine has no limit, as before", told, "0", where)
+    yield expect_equal("afterwards, the engine has no limit, as before", result, "0", where)
 
 
 def _has(engine: Engine, column: str) -> bool:

@@ -45,9 +45,9 @@ def _at_head(submission: Submission) -> CheckItem:
     )
 
 
-# Constraints come with a line in pg_depend, which VALIDATE leaves alone; the constraint itself
-# it writes anew. So two transactions have left their numbers, or one. A transaction that has
-# changed the table besides has left its number there, and held the strong lock.
+# A constraint has a row in pg_depend, which VALIDATE leaves alone, while it rewrites the
+# constraint's own row. So the two rows have the xmin of two transactions, or of one. A transaction
+# that also changed the table left its xmin there, and held the strong lock meanwhile.
 CHECKS = """
 SELECT convalidated, c.xmin::text NOT IN (
     SELECT d.xmin::text FROM pg_depend d
@@ -62,7 +62,7 @@ WHERE conrelid = 'orders'::regclass AND contype = 'c' AND pg_get_constraintdef(o
 
 
 def amounts(submission: Submission) -> Iterator[CheckItem]:
-    """12.2: no amount below zero, and nobody has waited while the rows were read."""
+    """12.2: no amount is below zero, and no session waited while the rows were read."""
     if (
         submission.untouched
         and submission.current_revisions == ["0003"]
@@ -139,7 +139,7 @@ AGAIN = """
 INSERT INTO orders (user_id, amount, created_at)
 SELECT user_id, amount, created_at FROM orders WHERE id IN ({});
 """
-# Two users, one moment: no doubles.
+# Two users at the same time: no duplicates.
 SAME_MOMENT = """
 UPDATE orders SET created_at = (SELECT created_at FROM orders WHERE id = 30) WHERE id = 31;
 """
@@ -161,7 +161,7 @@ WRITE = "UPDATE orders SET amount = amount WHERE id = {}"
 
 
 def ruin(submission: Submission) -> Iterator[CheckItem]:
-    """12.3: an index that forbids what it should, here and in the other databases."""
+    """12.3: fix an invalid index, here and in the other databases."""
     if (
         submission.untouched
         and submission.current_revisions == ["0004"]
@@ -184,9 +184,9 @@ def ruin(submission: Submission) -> Iterator[CheckItem]:
     )
     yield expect_equal("writers can go on while it runs", writers, "they go on", where)
     if not ran.error:
-        yield from _mended(submission.scratch_engine, "there")
+        yield from _fixed(submission.scratch_engine, "there")
     yield _at_head(submission)
-    yield from _mended(submission.engine, "in your database")
+    yield from _fixed(submission.engine, "in your database")
 
 
 def _make_ruin(engine: Engine) -> None:
@@ -196,7 +196,7 @@ def _make_ruin(engine: Engine) -> None:
             outside.execute(text(RUIN))
 
 
-def _mended(engine: Engine, place: str) -> Iterator[CheckItem]:
+def _fixed(engine: Engine, place: str) -> Iterator[CheckItem]:
     """Report whether a database has the index and the right orders."""
     with engine.connect() as connection:
         ruins = list(connection.scalars(text(INVALID)))
@@ -219,10 +219,10 @@ def _left(engine: Engine) -> tuple[int, int]:
 
 
 def _upgraded(submission: Submission) -> tuple[ProbeResult, str]:
-    """Upgrade the scratch database while others write; what came of it, and of them.
+    """Upgrade the scratch database while others write; return the result, and how writers fared.
 
-    There is always a transaction open that has changed an order, so the upgrade has to wait at
-    each step that waits for writers. Whenever it does, the next writer comes.
+    A transaction that has changed an order is always open, so the upgrade waits at each step
+    that waits for writers. Whenever it waits, the next writer starts.
     """
     engine = submission.scratch_engine
     with ThreadPoolExecutor(1) as pool, ExitStack() as held:

@@ -27,13 +27,13 @@ READ = "read what the error says, and the file that it names"
 
 
 def round_trip(submission: Submission) -> Iterator[CheckItem]:
-    """13.1: three revisions go up, down and up again."""
+    """13.1: three revisions are upgraded, downgraded and upgraded again."""
     if all(submission.files.get(name) == text for name, text in THREE.items()):
         raise NotStarted
     before = snapshot(submission.scratch())
-    told = submission.alembic("upgrade head")
-    yield expect_that("the three revisions go up", not told.error, "no error", told, READ)
-    if told.error:
+    result = submission.alembic("upgrade head")
+    yield expect_that("the three revisions go up", not result.error, "no error", result, READ)
+    if result.error:
         return
     made = {
         f"{kind} {name}"
@@ -43,16 +43,16 @@ def round_trip(submission: Submission) -> Iterator[CheckItem]:
     lost = sorted(MADE - made)
     where = "def upgrade: it was right; begin again, and mend a way back instead"
     yield expect_equal("the way up makes what it made before", lost, [], where)
-    told = submission.alembic("downgrade 0003", go_on=True)
-    yield expect_that("they go down to 0003", not told.error, "no error", told, READ)
-    if told.error:
+    result = submission.alembic("downgrade 0003", go_on=True)
+    yield expect_that("they go down to 0003", not result.error, "no error", result, READ)
+    if result.error:
         return
     found = changes(before, snapshot(submission.scratch_engine)).all
     left = [f"{one.what} {one.kind} {one.name}" for one in found]
     where = "def downgrade of each: is every line of its upgrade taken back?"
     yield expect_equal("after that, the database is as it was before 0004", left, [], where)
-    told = submission.alembic("upgrade head", go_on=True)
-    yield expect_that("they go up again", not told.error, "no error", told, READ)
+    result = submission.alembic("upgrade head", go_on=True)
+    yield expect_that("they go up again", not result.error, "no error", result, READ)
 
 
 MADE = {
@@ -84,10 +84,10 @@ def tested(submission: Submission) -> Iterator[CheckItem]:
     what = "they pass with a 0004 that says the same in other words"
     where = "look at the rows that a revision leaves, and not at its text"
     yield expect_that(what, not reworded.error, "they pass", reworded, where)
-    for (what, _, place), told in zip(cases, wrong, strict=True):
+    for (what, _, place), result in zip(cases, wrong, strict=True):
         where = f"{place}: would 20.00 show it? And is there an assert after each way?"
-        got = told.error or "they pass"
-        yield expect_that(f"they fail when {what}", bool(told.error), "they fail", got, where)
+        got = result.error or "they pass"
+        yield expect_that(f"they fail when {what}", bool(result.error), "they fail", got, where)
 
 
 def _has_test(source: str) -> bool:
@@ -100,13 +100,13 @@ def _has_test(source: str) -> bool:
 
 
 def turns(submission: Submission) -> Iterator[CheckItem]:
-    """13.3: two deployments at once take turns."""
+    """13.3: of two deployments at once, one waits for the other."""
     same = all(submission.files.get(name) == text for name, text in COUPONS.items())
     if same and submission.files.get(ENV) == SHOP[ENV]:
         raise NotStarted
-    told = submission.alembic("upgrade head")
-    yield expect_that("one deployment alone runs", not told.error, "no error", told, READ)
-    if told.error:
+    result = submission.alembic("upgrade head")
+    yield expect_that("one deployment alone runs", not result.error, "no error", result, READ)
+    if result.error:
         return
     where = (
         "what env.py does on the connection before context.configure: a transaction that was "
@@ -127,10 +127,12 @@ def turns(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal("two deployments at once both end well", failed, [], where)
     done = _state(submission.scratch_engine)
     yield expect_equal("together they have done the same", done, "at 0004, with coupons", where)
-    told = submission.alembic("upgrade head", go_on=True, files=BROKEN)
-    got = told.error or "no error"
+    result = submission.alembic("upgrade head", go_on=True, files=BROKEN)
+    got = result.error or "no error"
     where = "what catches its error? Nobody would see that a deployment has failed"
-    yield expect_that("a revision that fails still fails", bool(told.error), "an error", got, where)
+    yield expect_that(
+        "a revision that fails still fails", bool(result.error), "an error", got, where
+    )
 
 
 def _state(engine: Engine) -> str:
@@ -140,21 +142,23 @@ def _state(engine: Engine) -> str:
     return f"at {', '.join(heads)}, {'with' if table else 'without'} coupons"
 
 
-# A test of the gate: nobody may create the table while somebody else has, and not committed.
+# Tests the lock: a session can't create the table while another's CREATE isn't committed.
 GATE = text("CREATE TABLE coupons ()")
 WAITING = text("""
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """)
-# Nobody gives up at the gate, however slow this machine is.
+# No session times out while it waits, however slow this machine is.
 UNHURRIED = "ALTER DATABASE {} SET lock_timeout = '20s'"
-PATIENCE = 0.7  # seconds for the second to come, once the first waits
+PATIENCE = 0.7  # seconds for the second to arrive, once the first waits
 
 
 def _race(submission: Submission) -> tuple[int, list[ProbeResult]]:
-    """Two deployments that begin at the same moment, held up until both are there.
+    """Start two deployments at the same time, blocked until both have arrived.
 
-    How many said that they were done while they were held up, and how each has ended.
+    Returns:
+        How many finished without an error while they were blocked, and the result of each.
+
     """
     first = submission.alembic("current")
     if first.error:
@@ -174,9 +178,9 @@ def _race(submission: Submission) -> tuple[int, list[ProbeResult]]:
 
 
 def _wait_for(engine: Engine, both: list[Future[ProbeResult]]) -> None:
-    """Wait until both wait, or one does and the other had time to; or until one has ended.
+    """Wait until both wait, or one does and the other had time to, or one has ended.
 
-    The other gets three times as long as the first has taken to come.
+    The other gets three times as long as the first took to arrive.
     """
     started, end = time.monotonic(), 0.0
     while not any(each.done() for each in both):

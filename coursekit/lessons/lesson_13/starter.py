@@ -21,7 +21,7 @@ def written(name: str) -> str:
     return next(text.removeprefix(first) + "\n" for text in sources if text.startswith(first))
 
 
-# 13.1: three revisions of which one leaves an index behind
+# 13.1: three revisions; the downgrade of one leaves an index behind
 DELIVERY = "alembic/versions/0005_deliveries.py"
 THREE = {
     **revision_file(
@@ -62,7 +62,7 @@ THREE = {
     ),
 }
 
-# 13.2: a revision with data in it, and what a test should notice
+# 13.2: a revision that changes data, and the mistakes that a test should notice
 CENTS = revision_file(
     "0004",
     "cents",
@@ -105,7 +105,7 @@ IN_OTHER_WORDS = {
 LOSES_CENTS = broken("round(amount * 100)", "ceil(amount) * 100")
 LOSES_ON_THE_WAY_BACK = broken("cents / 100.0", "cents / 100")
 
-# 13.3: a revision that two deployments want to run, and one that nobody can
+# 13.3: a revision that two deployments run at once, and one that always fails
 BROKEN = revision_file("0005", "broken", '    op.drop_table("nothing")\n', "    pass\n")
 COUPONS = revision_file(
     "0004",

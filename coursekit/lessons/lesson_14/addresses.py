@@ -14,13 +14,13 @@ from tutorial_lib.explorer import changes, snapshot
 BASE = "0004"
 WHERE = "addresses.py: which rule of the request speaks of this?"
 ANN, BEN = 1, 2
-LEAVES = "DELETE FROM users WHERE id = 1000"  # somebody without an order
+LEAVES = "DELETE FROM users WHERE id = 1000"  # a customer without orders
 HOME = "street, city, postcode"
 AT = "'Mill Lane 1', 'York', 'YO1 7HH'"
 
 
 def addresses(submission: Submission) -> Iterator[CheckItem]:
-    """14.1: a table of addresses that keeps the rules, and the way back."""
+    """14.1: a table of addresses keeps the constraints, and its downgrade works."""
     yield in_line(submission, BASE)
     with sandbox(submission, BASE) as shop:
         if not shop.steps:
@@ -46,7 +46,7 @@ def addresses(submission: Submission) -> Iterator[CheckItem]:
 
 
 def rules(shop: Sandbox) -> Iterator[CheckItem]:
-    """Each rule of the request, tried with rows that keep or break it."""
+    """Report on each rule of the request, with rows that satisfy or violate it."""
     said = shop.refusal(_insert(ANN))
     where = "addresses.py: the types. A postcode such as YO1 7HH is no number"
     yield expect_that("an address with all its values is taken", not said, "no error", said, where)
@@ -96,17 +96,17 @@ def _refused(shop: Sandbox, what: str, *statements: str) -> CheckItem:
 
 
 def reads(connection: Connection) -> None:
-    """What each page of the shop asks for."""
+    """Run the queries of the shop's pages."""
     connection.execute(text("SELECT name FROM users WHERE id = 7")).one()
 
 
 def orders(connection: Connection) -> None:
-    """A customer orders."""
+    """Add an order."""
     connection.execute(text("INSERT INTO orders (user_id, amount) VALUES (7, 1)"))
 
 
 def renames(connection: Connection) -> None:
-    """A customer changes the name."""
+    """Change a customer's name."""
     connection.execute(text("UPDATE users SET name = 'Ann Ray' WHERE id = 8"))
 
 

@@ -1,4 +1,4 @@
-"""The check of exercise 14.2: one account for each e-mail."""
+"""The check of exercise 14.2: one account per e-mail address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REGISTER = text("INSERT INTO users (name, email, password) VALUES (:name, :email
 
 
 def emails(submission: Submission) -> Iterator[CheckItem]:
-    """14.2: accounts are merged by the rule, and no second one can come again."""
+    """14.2: accounts are merged by the rule, and no new duplicates can be added."""
     yield in_line(submission, BASE)
     with sandbox(submission, BASE, UNSEEN) as shop:
         if not shop.steps:
@@ -49,7 +49,7 @@ def emails(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _explained(item: CheckItem) -> CheckItem:
-    """Who is in the way of a unique index, or of an account that is to go."""
+    """Point to what blocks a unique index, or the deletion of an account."""
     if "violates foreign key constraint" in item.got:
         return replace(item, where=ORDERED)
     if "could not create unique index" not in item.got:
@@ -68,7 +68,7 @@ ORDERED = (
 
 
 def merged(shop: Sandbox, accounts: list[Any], goods: list[Any]) -> Iterator[CheckItem]:
-    """Who is left, and what became of the orders and carts."""
+    """Report which accounts are left, and whether their orders and carts were kept."""
     double = len(shop.rows(DOUBLE))
     where = "two accounts whose e-mails differ in case only: also those that came meanwhile"
     yield expect_equal("no e-mail has two accounts", double, 0, where)
@@ -94,7 +94,7 @@ def merged(shop: Sandbox, accounts: list[Any], goods: list[Any]) -> Iterator[Che
 
 
 def held(shop: Sandbox) -> Iterator[CheckItem]:
-    """What the database takes and refuses from now on."""
+    """Report which e-mail addresses the database accepts and refuses from now on."""
     where = "what compares the e-mails now: a unique index on what, and is it still there?"
     said = shop.refusal(_insert("PERSON7@example.COM"))
     good = said.startswith("IntegrityError")
@@ -116,13 +116,13 @@ def held(shop: Sandbox) -> Iterator[CheckItem]:
 
 
 def _at_once(shop: Sandbox) -> str:
-    """Somebody registers while another one, in other letters, has not committed."""
+    """Register an address while another session, in other letters, hasn't committed."""
     with shop.engine.connect() as first, shop.engine.connect() as second:
         first.execute(text(_insert("Zoe@example.com")))
         second.execute(text("SET LOCAL lock_timeout = '300ms'"))
         try:
             second.execute(text(_insert("zoe@EXAMPLE.com")))
-        except DBAPIError:  # it waits for the first and gives up, or it is refused
+        except DBAPIError:  # it waits for the first until the timeout, or it's refused
             return "refused"
         finally:
             second.rollback()
@@ -135,70 +135,70 @@ def _insert(email: str) -> str:
 
 
 def signs_in(connection: Connection) -> None:
-    """Somebody signs in, in letters of their own."""
+    """Sign in with the e-mail address in capitals."""
     query = "SELECT password FROM users WHERE lower(email) = lower('PERSON9@example.com')"
     connection.execute(text(query)).all()
 
 
 def orders(connection: Connection) -> None:
-    """A customer with one account orders, and fills the cart."""
+    """Add an order of a customer with one account, and fill the cart."""
     connection.execute(text("INSERT INTO orders (user_id, amount) VALUES (71, 0.01)"))
     connection.execute(text("UPDATE carts SET quantity = quantity + 1 WHERE user_id = 73"))
 
 
 def _tea(shop: Sandbox) -> int:
-    """How much tea lies in the carts of a customer with two accounts."""
+    """Return the quantity of tea in the carts of a customer with two accounts."""
     ((found,),) = shop.rows(TEA)
     return int(str(found))
 
 
 def orders_with_the_second(connection: Connection) -> None:
-    """Somebody orders with the younger of two accounts; when it has gone, that is no error."""
+    """Order with the newer of two accounts; if it's gone, that isn't an error."""
     order = "INSERT INTO orders (user_id, amount) VALUES (2001, 0.01)"
     with suppress(IntegrityError), connection.begin_nested():
         connection.execute(text(order))
 
 
 class Filling:
-    """Somebody fills the cart of the younger of two accounts, as long as it is there."""
+    """A customer who fills the cart of the newer of two accounts until it's gone."""
 
     def __init__(self) -> None:
         self.done = 0
 
     def __call__(self, connection: Connection) -> None:
-        """Lay one more into the cart."""
+        """Add one more to the cart."""
         more = "UPDATE carts SET quantity = quantity + 1 WHERE user_id = 2001 AND product = 'tea'"
         self.done += connection.execute(text(more)).rowcount
 
 
 class Registrations:
-    """People who have an account register again, in other letters, as long as they can."""
+    """People with an account who register again, in other letters, while they can."""
 
     def __init__(self) -> None:
         self.numbers = count(400)
 
     def __call__(self, connection: Connection) -> None:
-        """Register once more; to be refused is no error of the shop."""
+        """Register once more; being refused isn't an error of the shop."""
         email = f"Person{next(self.numbers) % 1500 + 301}@Example.com"
         with suppress(IntegrityError), connection.begin_nested():
             connection.execute(REGISTER, {"name": "Twin", "email": email})
 
 
 class New:
-    """New people register: whatever the letters, each must be taken."""
+    """New people who register; each must be accepted, in capitals or not."""
 
     def __init__(self) -> None:
         self.emails: list[str] = []
 
     def __call__(self, connection: Connection) -> None:
-        """Look whether somebody is known, and register them."""
+        """Look whether the address is known, then register it."""
         email = f"New.Person.{len(self.emails)}@Example.com"
         connection.execute(KNOWN, {"email": email}).all()
         self.emails.append(email)
         connection.execute(REGISTER, {"name": "New", "email": email})
 
     def kept(self, shop: Sandbox) -> Iterator[CheckItem]:
-        """That they are all there."""
+        """Report whether all of them are still there."""
         found = {email for (email,) in shop.rows("SELECT lower(email) FROM users")}
         lost = [email for email in self.emails if email.lower() not in found]
         where = "whom does your clean-up take away?"
@@ -206,8 +206,8 @@ class New:
         yield expect_equal(what, lost[:3], [], where)
 
 
-# The slow part of a clean-up is the part before its end, where others come in between: before
-# the accounts go, and after it.
+# Accounts the learner hasn't seen, and triggers that slow a clean-up down near its end, before and
+# after the accounts are deleted: that's where other sessions get in between.
 UNSEEN = """
 INSERT INTO users (name, email, password)
 SELECT 'Guest', 'guest' || n || '-' || left(md5(random()::text), 6) || '@example.com', '-'
@@ -236,8 +236,8 @@ SELECT DISTINCT ON (lower(email)) lower(email), id, name, password FROM users
 WHERE name NOT IN ('New', 'Twin') ORDER BY lower(email), id
 """
 DOUBLE = "SELECT lower(email) FROM users GROUP BY lower(email) HAVING count(*) > 1"
-# Numbers that stand for one order, or for one product of one customer. What the shop sells
-# meanwhile is left out.
+# The orders of each customer and amount, and the quantity of each product in a customer's cart.
+# What the shop sells meanwhile is left out.
 GOODS = """
 SELECT 'order', lower(email), amount::text, count(*)::int
 FROM orders JOIN users ON users.id = user_id WHERE amount > 0.01 GROUP BY 2, 3

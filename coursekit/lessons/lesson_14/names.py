@@ -1,4 +1,4 @@
-"""The check of exercise 14.3: a name becomes two, and nobody notices."""
+"""The check of exercise 14.3: a name becomes two, without an interruption."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tutorial_lib import workload
 from tutorial_lib.explorer import changes, snapshot
 
 BASE = "0004"
-TOGETHER = 0.15  # seconds that both versions run side by side, without a migration
+TOGETHER = 0.15  # seconds during which both versions run side by side, without a migration
 SPLIT = "the rule: the last word is the last name; a single word is a first name; no spare blanks"
 BRIDGE = "what fills the other form when a version of the shop writes its own?"
 
 
 class Version:
-    """A version of the shop's code: how it registers, renames and reads; and what it wrote.
+    """A version of the shop's code: it registers, renames and reads customers, and logs them.
 
-    Each gets and gives names in its own form, `("Ann Lee",)` or `("Ann", "Lee")`.
+    Each takes and returns names in its own form, `("Ann Lee",)` or `("Ann", "Lee")`.
     """
 
     columns: tuple[str, ...]
@@ -34,7 +34,7 @@ class Version:
         self._numbers = count()
 
     def register(self, connection: Connection) -> None:
-        """Somebody new comes."""
+        """Register a new customer."""
         number = next(self._numbers)
         self.insert(connection, f"{type(self).__name__}{number}@example.com", self._name(number))
 
@@ -44,22 +44,22 @@ class Version:
         self.wrote[email] = name
 
     def renames(self, connection: Connection) -> None:
-        """One after the other changes their name."""
+        """Change the customers' names, one after the other."""
         number = next(self._numbers)
         self.rename(connection, f"person{1 + number % 500}@example.com", self._name(number))
 
     def rename(self, connection: Connection, email: str, name: tuple[str, ...]) -> None:
-        """Somebody has another name now."""
+        """Change a customer's name."""
         changed = connection.execute(text(self._update()), {"email": email, **self._values(name)})
         assert changed.rowcount == 1, f"UPDATE has changed {changed.rowcount} rows of 1"
         self.wrote[email] = name
 
     def read(self, connection: Connection) -> None:
-        """A page with names."""
+        """Read a page of names."""
         connection.execute(text(f"{self._select()} WHERE id < 20")).all()
 
     def all(self, connection: Connection) -> dict[str, tuple[str, ...]]:
-        """Everybody's name as this version reads it, by e-mail."""
+        """Return all names as this version reads them, by e-mail address."""
         return {email: tuple(name) for email, *name in connection.execute(text(self._select()))}
 
     def _name(self, number: int) -> tuple[str, ...]:
@@ -82,23 +82,25 @@ class Version:
 
 
 class Old(Version):
-    """The code that runs today."""
+    """Today's code."""
 
     columns = ("name",)
     names = (("Ida Holm",), ("Prince",), ("  Rosa  de la Cruz ",), ("Li Wei",))
 
 
 class New(Version):
-    """The code of tomorrow; it divides names as people gave them."""
+    """Tomorrow's code; it divides names the way people entered them."""
 
     columns = ("first_name", "last_name")
     names = (("Ida", "Holm"), ("Prince", ""), ("Rosa", "de la Cruz"), ("Anna Maria", "Wei"))
 
 
 class Play:
-    """Both versions on one stage, and how everybody is called.
+    """Both versions running side by side, and the names they should read.
 
-    known  by e-mail, the name as it stood in the old column
+    Attributes:
+        known: E-mail address to the name in the old column.
+
     """
 
     def __init__(self, shop: Sandbox) -> None:
@@ -106,19 +108,19 @@ class Play:
         self.known = {email: name[0] for email, name in self.read(self.old).items()}
 
     def read(self, version: Version) -> dict[str, tuple[str, ...]]:
-        """Everybody's name as a version reads it."""
+        """Return all names as a version reads them."""
         with self.shop.engine.connect() as connection:
             return version.all(connection)
 
     def opening(self) -> Iterator[CheckItem]:
-        """All but the last revision, while the old code runs."""
+        """Run all but the last revision, while the old code runs."""
         renames = Old()
         workers = {"old_reads": self.old.read, "old_registers": self.old.register}
         yield from self.shop.upgrade(self.shop.steps[:-1], old_renames=renames.renames, **workers)
         self.known |= {email: name[0] for email, name in renames.wrote.items()}
 
     def both(self) -> Iterator[CheckItem]:
-        """Both versions side by side: each reads what the other has written."""
+        """Run both versions side by side, and report whether each reads what the other wrote."""
         workers: dict[str, workload.Worker] = {
             **{"old_reads": self.old.read, "old_registers": self.old.register},
             **{"new_reads": self.new.read, "new_registers": self.new.register},
@@ -141,7 +143,7 @@ class Play:
         yield from self._crossed()
 
     def _crossed(self) -> Iterator[CheckItem]:
-        """Single steps of one version, then the other reads."""
+        """Run single steps of one version, then read with the other."""
         with self.shop.engine.begin() as connection:
             self.old.rename(connection, "person3@example.com", ("Mia van Dyk",))
             self.new.rename(connection, "person5@example.com", ("Eva", "ten Cate"))
@@ -167,7 +169,7 @@ class Play:
         yield expect_equal(what, by_new["both@example.com"], ("Ana", "del Valle"), where)
 
     def closing(self) -> Iterator[CheckItem]:
-        """The last revision, while only the new code runs; and what is left then."""
+        """Run the last revision while only the new code runs, and report what is left."""
         before = self.read(self.new)
         workers = {"new_reads": self.new.read, "new_registers": self.new.register}
         upgraded = list(self.shop.upgrade(self.shop.steps[-1:], **workers))
@@ -181,7 +183,7 @@ class Play:
         yield from contracted(self.shop)
 
     def back(self) -> Iterator[CheckItem]:
-        """The way back to one name, with all names."""
+        """Downgrade to one name, and report whether all names are there."""
         wanted = {one: " ".join(filter(None, name)) for one, name in self.read(self.new).items()}
         told = self.shop.run(f"downgrade {BASE}")
         where = "def downgrade of each revision: what stands in the column at that moment?"
@@ -195,7 +197,7 @@ class Play:
 
 
 def names(submission: Submission) -> Iterator[CheckItem]:
-    """14.3: expand, fill, and contract, while the old and the new code run."""
+    """14.3: expand, backfill and contract, while the old and the new code run."""
     yield in_line(submission, BASE)
     with sandbox(submission, BASE, UNSEEN) as shop:
         if not shop.steps:
@@ -222,7 +224,7 @@ def names(submission: Submission) -> Iterator[CheckItem]:
 
 
 def contracted(shop: Sandbox) -> Iterator[CheckItem]:
-    """The old column is gone, with all that has served it, and the new ones are full."""
+    """Report whether the old column and its helpers are gone, and the new ones are full."""
     left = shop.refusal("SELECT name FROM users WHERE false")
     where = "the last revision: the old code has gone, and so may its column"
     what = "the column name is gone"
@@ -241,7 +243,7 @@ def contracted(shop: Sandbox) -> Iterator[CheckItem]:
 
 
 def divided(name: str) -> tuple[str, str]:
-    """A name by the request's rule: first and last."""
+    """Return the first and last name, divided by the request's rule."""
     *first, last = name.split()
     return (" ".join(first), last) if first else (last, "")
 

@@ -1,4 +1,4 @@
-"""The shop that lesson 14's exercises start from, with the customers of the old branch."""
+"""The shop that lesson 14's exercises start with, including the old branch's customers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ FILES = {
     .replace(EMAIL, EMAIL.replace("(255)", "(255), unique=True")),
     "alembic/versions/0004_old_branch.py": OLD_BRANCH,
 }
-# Addresses have a module of their own, which env.py already imports.
+# Addresses have their own module, which env.py already imports.
 ADDRESSES = '"""The model of an address."""\n\nfrom db import Base\n'
 FILES_OF_ADDRESSES = {
     **FILES,
     "addresses.py": ADDRESSES,
     ENV: BEGUN[ENV].replace("import models\n", "import addresses\nimport models\n"),
 }
-# 2,000 customers. Of the first 60, every second has another account, and every sixth two.
+# 2,000 customers. Of the first 60, every second has a second account, every sixth a third.
 SQL = """
 DROP INDEX uq_users_email_lower;
 ALTER TABLE users ADD CONSTRAINT uq_users_email UNIQUE (email);
