@@ -119,7 +119,8 @@ def refresh(session: nox.Session) -> None:
 @nox.session(python=False)
 def answers(session: nox.Session) -> None:
     """Try right and wrong answers: samples and those of changed lessons, or all."""
-    pytest(session, "-m", "slow", *ANSWERS)
+    footprint = "tests/coursekit/exercises/test_footprint.py"
+    pytest(session, "-m", "slow or samples", *ANSWERS, footprint)
 
 
 @nox.session(python=False)
@@ -132,7 +133,7 @@ def runners(session: nox.Session) -> None:
 def slow_tests(session: nox.Session) -> None:
     """Run the other tests that the test command leaves out because they take long."""
     ignore = [f"--ignore={path}" for path in ANSWERS + RUNNERS]
-    pytest(session, "-m", "slow and not docker", *ignore, "tests/coursekit", "tests/project")
+    pytest(session, "-m", "slow and not docker", *ignore, "tests")
 
 
 @nox.session(python=False)

@@ -35,7 +35,7 @@ def main() -> int:
     words = sys.argv[1:] or ["lab"]
     if words[0] == "test":
         # Three processes on two cores: they wait a lot. A file, or notebook, stays in one process.
-        return run("-m", "pytest", "-n", "3", "--dist", "loadfile", *words[1:])
+        return run("-m", "pytest", "-n", "4", "--dist", "loadfile", *words[1:])
     return run("-c", "from coursekit.cli import main; main()", *words)
 
 
@@ -127,11 +127,11 @@ def with_pip() -> None:
         import venv
     except ImportError:
         stop(
-            "This Python cannot make an environment: its module ensurepip is missing.",
+            "This Python can't create an environment: its module ensurepip is missing.",
             "On Debian and Ubuntu: apt install python3-venv. Elsewhere: install uv, or Python "
             "from python.org. Then run start.py again.",
         )
-    say("1 of 2: making the environment ...")
+    say("1 of 2: creating the environment ...")
     venv.create(VENV, with_pip=True)
     say("2 of 2: installing the packages ...")
     pip = [str(python()), "-m", "pip", "install", "--disable-pip-version-check", *packages()]

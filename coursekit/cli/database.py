@@ -22,7 +22,7 @@ def db_start() -> None:
     from coursekit import servers
 
     server = servers.find()
-    out.print(f"PostgreSQL {server.release} ({server.origin}) answers at {server.netloc}.")
+    out.print(f"PostgreSQL {server.release} ({server.origin}) is running at {server.netloc}.")
 
 
 @app.command("stop")
@@ -51,7 +51,7 @@ def db_status() -> None:
     origin = servers.origin_of(settings)
     server = servers.running(settings)
     if server:
-        out.print(f"PostgreSQL {server.release} ({origin}) answers at {server.netloc}.")
+        out.print(f"PostgreSQL {server.release} ({origin}) is running at {server.netloc}.")
         out.print(server.why)
     else:
         out.print(f"PostgreSQL ({origin}) isn't running. To start it: python3 start.py db start")

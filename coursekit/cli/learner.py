@@ -29,7 +29,7 @@ def lab(
     settings = read_settings()
     default = lesson_path(lesson)
     server = servers.find(settings)
-    out.print(f"PostgreSQL {server.release} answers at {server.netloc}. {server.why}")
+    out.print(f"PostgreSQL {server.release} is running at {server.netloc}. {server.why}")
     copies = copy_for_learner(settings)
     for line in (*copies.told, f"Your notebooks are in {copies.folder}"):
         out.print(line)

@@ -37,7 +37,7 @@ def lesson_path(number: str | int) -> Path:
     raise LessonError(
         f"There is no lesson {number!r}.",
         f"The lessons are {', '.join(known)}.",
-        f"Give one of these numbers, for instance {list(known)[-1]!r}.",
+        f"Use one of these numbers, for instance {list(known)[-1]!r}.",
     )
 
 

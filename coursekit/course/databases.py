@@ -90,7 +90,7 @@ def drop(connection: Connection, name: str) -> bool:
         raise LessonError(
             f"There is a database {name} that the kit did not make.",
             "It does not carry the kit's mark in its comment, so it is left alone.",
-            "Rename or drop it yourself if nobody needs it, then start the lesson again.",
+            "Rename or drop it yourself if it isn't needed, then start the lesson again.",
         )
     try:
         _ask(connection, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))

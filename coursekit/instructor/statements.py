@@ -13,12 +13,11 @@ from coursekit.course.workspace import identity
 from coursekit.servers.server import admin
 from coursekit.settings import read_settings
 from tutorial_lib.errors import Problem
+from tutorial_lib.locks import statement_prefix
 
-# Statements are shown up to their first quoted value: values may be private.
 CANCEL = """
-SELECT trim(split_part(left(a.query, 60), '''', 1)),
-       (SELECT string_agg(format('session %%s, whose last statement began with %%L', b.pid,
-               trim(split_part(left(b.query, 60), '''', 1))), '; ')
+SELECT a.query,
+       (SELECT coalesce(json_agg(json_build_array(b.pid, b.query)), '[]')
         FROM pg_stat_activity AS b WHERE b.pid = ANY (pg_blocking_pids(a.pid))),
        pg_cancel_backend(a.pid)
 FROM pg_stat_activity AS a
@@ -48,7 +47,13 @@ def cancel_statements() -> str:
     return "; ".join(_sentence(statement, blockers) for statement, blockers, _ in found)
 
 
-def _sentence(statement: str, blockers: str | None) -> str:
-    if blockers:
-        return f"{statement!r} was waiting for a lock held by {blockers}"
-    return f"the server was still running {statement!r}"
+def _sentence(query: str, blockers: list[tuple[int, str]]) -> str:
+    """Describe a statement up to its first value: values may be private."""
+    statement = statement_prefix(query, 60)
+    if not blockers:
+        return f"the server was still running {statement!r}"
+    sessions = (
+        f"session {pid}, whose last statement began with {statement_prefix(last, 60)!r}"
+        for pid, last in blockers
+    )
+    return f"{statement!r} was waiting for a lock held by {'; '.join(sessions)}"

@@ -84,7 +84,7 @@ def test_a_python_without_ensurepip_says_which_package_to_install(tmp_path: Path
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "This Python cannot make an environment: its module ensurepip is missing. "
+        "This Python can't create an environment: its module ensurepip is missing. "
         "On Debian and Ubuntu: apt install python3-venv. Elsewhere: install uv, or Python from "
         "python.org. Then run start.py again.\n"
     )
@@ -145,20 +145,23 @@ def test_words_go_to_pytest_or_to_the_command(
         monkeypatch.setattr(sys, "argv", ["start.py", *words])
         start.main()
     main = ("-c", "from coursekit.cli import main; main()")
-    pytest_in_three = ("-m", "pytest", "-n", "3", "--dist", "loadfile", "-q")
-    assert run == [pytest_in_three, (*main, "doctor"), (*main, "lab")]
+    pytest_in_four = ("-m", "pytest", "-n", "4", "--dist", "loadfile", "-q")
+    assert run == [pytest_in_four, (*main, "doctor"), (*main, "lab")]
 
 
 def test_of_two_starts_one_waits_for_the_other(start: types.ModuleType) -> None:
     code = (
         "import importlib.util as u; s = u.spec_from_file_location('start', 'start.py')\n"
         "m = u.module_from_spec(s); s.loader.exec_module(m)\n"
+        "print('starting', flush=True)\n"
         "with m.environment_lock(): print('mine', flush=True); input()"
     )
     with start.environment_lock():
         other = subprocess.Popen(
             [sys.executable, "-c", code], cwd=ROOT, stdin=-1, stdout=-1, text=True
         )
+        assert other.stdout
+        assert other.stdout.readline() == "starting\n"
         with pytest.raises(subprocess.TimeoutExpired):
             other.wait(timeout=1)
     assert other.communicate("\n", timeout=300)[0] == "mine\n"

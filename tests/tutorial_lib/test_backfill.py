@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,9 @@ def test_a_condition_with_or_does_not_leave_its_batch(orders: Engine) -> None:
 
 
 def test_progress_is_told_after_each_batch(orders: Engine) -> None:
-    told: list[str] = []
-    fill(orders, size=400, progress=lambda seen: told.append(repr(seen)))
-    assert told == [
+    reports: list[str] = []
+    fill(orders, size=400, progress=lambda seen: reports.append(repr(seen)))
+    assert reports == [
         "orders: 400 rows in 1 batch, at 40%",
         "orders: 800 rows in 2 batches, at 80%",
         "orders: 1,000 rows in 3 batches, at 100%",
@@ -86,9 +86,9 @@ def test_an_empty_table_is_done_at_once(orders: Engine) -> None:
 
 def test_a_table_with_one_row_is_done(orders: Engine) -> None:
     do(orders, "DELETE FROM orders WHERE id <> 5")
-    told: list[float | None] = []
-    assert fill(orders, progress=lambda seen: told.append(seen.share)).rows == 1
-    assert told == [1.0]
+    reports: list[float | None] = []
+    assert fill(orders, progress=lambda seen: reports.append(seen.share)).rows == 1
+    assert reports == [1.0]
 
 
 def test_a_second_call_finds_nothing_to_do(orders: Engine) -> None:
@@ -134,14 +134,22 @@ def test_a_mistake_in_the_statement_stops_it_at_once(orders: Engine) -> None:
         fill(orders, set={"tax": text("amout * 2")})
 
 
-def test_a_batch_that_meets_a_lock_lets_go_and_tries_again(orders: Engine) -> None:
+def test_a_batch_that_meets_a_lock_lets_go_and_tries_again(
+    orders: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def hold() -> None:
         with orders.begin() as connection:
             connection.execute(text("UPDATE orders SET amount = 0 WHERE id = 550"))
             held.set()
-            time.sleep(0.4)
+            retried.wait()
 
-    held = threading.Event()
+    def pause(seconds: float) -> None:
+        if seconds:  # before a retry; between two batches it's 0
+            retried.set()
+            customer.join()
+
+    held, retried = threading.Event(), threading.Event()
+    monkeypatch.setattr("tutorial_lib.backfill.time.sleep", pause)
     customer = threading.Thread(target=hold)
     customer.start()
     held.wait()
@@ -210,16 +218,16 @@ def test_a_key_of_two_columns_is_walked_in_its_order(engine: Engine) -> None:
         "product)); INSERT INTO carts SELECT n / 10, 'It''s ' || n % 10, NULL "
         "FROM generate_series(0, 99) AS n",
     )
-    told: list[backfill.Key] = []
+    reports: list[backfill.Key] = []
     seen = backfill.run(
         engine,
         "carts",
         set={"quantity": 1},
         where=text("quantity IS NULL"),
         size=25,
-        progress=lambda seen: told.append(seen.last),
+        progress=lambda seen: reports.append(seen.last),
     )
-    assert told == [(2, "It's 4"), (4, "It's 9"), (7, "It's 4"), (9, "It's 9")]
+    assert reports == [(2, "It's 4"), (4, "It's 9"), (7, "It's 4"), (9, "It's 9")]
     assert repr(seen) == "carts: 100 rows in 4 batches, 0 left"
 
 

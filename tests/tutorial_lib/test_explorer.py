@@ -39,7 +39,7 @@ def filled(engine: Engine) -> Engine:
 
 def test_a_connection_test_tells_who_answered(engine: Engine, server: Server) -> None:
     rows = explorer.test_connection(engine).rows
-    assert rows["answered by"] == f"PostgreSQL {server.release}"
+    assert rows["server"] == f"PostgreSQL {server.release}"
     assert (rows["host"], rows["port"]) == ("127.0.0.1", str(engine.url.port))
     assert (rows["user"], rows["database"]) == (server.url.username, engine.url.database)
     assert rows["latency"].endswith(" ms")

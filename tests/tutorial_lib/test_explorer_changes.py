@@ -30,7 +30,7 @@ def run(engine: Engine, statements: str) -> None:
         connection.execute(text(statements))
 
 
-def told(engine: Engine, statements: str) -> list[str]:
+def changes_of(engine: Engine, statements: str) -> list[str]:
     """What the explorer says that some SQL has changed, its columns separated by one space."""
     before = explorer.snapshot(engine)
     run(engine, statements)
@@ -39,7 +39,7 @@ def told(engine: Engine, statements: str) -> list[str]:
 
 
 def test_everything_new_is_told_in_order(engine: Engine) -> None:
-    assert told(engine, TABLES) == [
+    assert changes_of(engine, TABLES) == [
         "+ added table orders",
         "+ added table users",
         "+ added column orders.id integer, not null",
@@ -78,11 +78,11 @@ def test_everything_new_is_told_in_order(engine: Engine) -> None:
 )
 def test_a_single_change_is_told(engine: Engine, statement: str, line: str) -> None:
     run(engine, TABLES)
-    assert line in told(engine, statement)
+    assert line in changes_of(engine, statement)
 
 
 def test_nothing_changed_is_told(engine: Engine) -> None:
-    assert told(engine, "SELECT 1") == ["Nothing has changed."]
+    assert changes_of(engine, "SELECT 1") == ["Nothing has changed."]
 
 
 def test_colour_is_never_the_only_mark(engine: Engine) -> None:

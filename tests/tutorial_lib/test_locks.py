@@ -291,8 +291,8 @@ STEPS = {
 def patient_env(source: str) -> str:
     """Return an env.py whose online part is the one lesson 12 shows."""
     cells = json.loads(lesson_path("12").read_text(encoding="utf-8"))["cells"]
-    told = next("".join(c["source"]) for c in cells if "def migrate(" in "".join(c["source"]))
-    found = re.search(r"```python\n(.*?)```", told, re.S)
+    cell = next("".join(c["source"]) for c in cells if "def migrate(" in "".join(c["source"]))
+    found = re.search(r"```python\n(.*?)```", cell, re.S)
     assert found
     code = found.group(1).replace("locks.with_lock_retries(", "    locks.with_lock_retries(")
     define, call = code.split("\n\n\n")
@@ -332,7 +332,7 @@ def test_alembic_retries_until_the_lock_is_free(
     with ThreadPoolExecutor() as background, shop.engine.connect() as writer:
         writer.execute(text("LOCK TABLE orders IN ROW EXCLUSIVE MODE"))
         done = background.submit(run_alembic, "upgrade head", shop.project)
-        assert len(locks.queue(shop.engine, at_least=2, timeout=20)) == 2
+        assert len(locks.queue(shop.engine, at_least=2, timeout=300)) == 2
         while len(locks.queue(shop.engine)):
             pass  # until the first try has given up
         writer.close()

@@ -38,7 +38,7 @@ class ConnectionInfo(Card):
     def rows(self) -> Mapping[str, str]:
         """The values by label, in the order they're shown."""
         return {
-            "answered by": f"PostgreSQL {self.version}",
+            "server": f"PostgreSQL {self.version}",
             "host": self.host,
             "port": str(self.port),
             "user": self.user,

@@ -74,8 +74,8 @@ def test_the_server_is_started_told_and_stopped(tmp_path: Path, tutorial: Tutori
         f"Its folder: {home}",
     ]
     started = tutorial("db", "start", TUTORIAL_SERVER_HOME=home).stdout
-    assert started.startswith("PostgreSQL 18.6 (embedded) answers at 127.0.0.1:")
-    assert "answers at 127.0.0.1:" in tutorial("db", "status", TUTORIAL_SERVER_HOME=home).stdout
+    assert started.startswith("PostgreSQL 18.6 (embedded) is running at 127.0.0.1:")
+    assert "is running at 127.0.0.1:" in tutorial("db", "status", TUTORIAL_SERVER_HOME=home).stdout
     assert tutorial("db", "stop", TUTORIAL_SERVER_HOME=home).stdout == "PostgreSQL is stopped.\n"
     assert tutorial("db", "stop", TUTORIAL_SERVER_HOME=home).stdout == "It wasn't running.\n"
     assert not [p for p in psutil.process_iter(["cmdline"]) if home in str(p.info["cmdline"])]
@@ -107,7 +107,7 @@ def test_an_own_server_is_not_stopped(external: object, tutorial: Tutorial) -> N
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "message"),
     [
         ({"DATABASE_URL": f"postgresql://learner:{CANARY}@127.0.0.1:PORT/tutorial"},
          "It doesn't accept this user name and password."),
@@ -124,13 +124,13 @@ def test_an_own_server_is_not_stopped(external: object, tutorial: Tutorial) -> N
     ],
 )  # fmt: skip
 def test_an_error_is_one_paragraph(
-    environ: dict[str, str], told: str, server: Server, tutorial: Tutorial
+    environ: dict[str, str], message: str, server: Server, tutorial: Tutorial
 ) -> None:
     at = {name: value.replace("PORT", str(server.url.port)) for name, value in environ.items()}
     done = tutorial("db", "url", TUTORIAL_POSTGRES="", **at)
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert CANARY not in done.stderr
 
 

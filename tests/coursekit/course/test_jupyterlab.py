@@ -85,7 +85,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def test_it_prints_the_server_the_folder_and_the_address(lab: Lab) -> None:
     server, folder, ready, end = lab.said.splitlines()
-    assert re.fullmatch(r"PostgreSQL 18\.\d+ answers at 127\.0\.0\.1:\d+\. .*", server)
+    assert re.fullmatch(r"PostgreSQL 18\.\d+ is running at 127\.0\.0\.1:\d+\. .*", server)
     assert folder == f"Your notebooks are in {lab.workspace / 'notebooks'}"
     assert "/lab/tree/notebooks/00_start_here.ipynb?token=" in ready
     assert end == "To stop it, press Ctrl-C here."

@@ -55,7 +55,7 @@ def test_run_all_twice_in_one_kernel_gives_the_same_outputs(path: Path, elsewher
     notebook.cells += copy.deepcopy(notebook.cells)
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
-    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
     run = canonical(json.loads(nbformat.writes(notebook)))["cells"]
     stored = outputs(load(path)["cells"])
     assert outputs(run[:size]) == stored

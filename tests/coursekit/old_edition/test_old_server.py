@@ -73,7 +73,7 @@ def test_the_server_is_looked_for_in_the_same_folder(tmp_path: Path) -> None:
 def test_a_server_that_still_runs_is_found_again(old_server: Path, server: Server) -> None:
     before = (old_server / "server.json").read_bytes()
     shown = command(old_server, "db", "status").stdout
-    assert f"(embedded) answers at {server.netloc}." in shown
+    assert f"(embedded) is running at {server.netloc}." in shown
     assert (old_server / "server.json").read_bytes() == before
     assert [path.name for path in old_server.iterdir()] == ["server.json"]
 
