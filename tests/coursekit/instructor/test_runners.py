@@ -56,16 +56,16 @@ HEAD = """\
 
 The lessons are plain notebooks, so you can also run them with papermill, nbmake,
 `jupyter execute` or nbconvert. These runners execute the cells and look for errors, but they don't
-compare outputs. The table shows how each of them reports the course, and {count} small notebooks
-that each contain one mistake. *Red* means that the run fails, *green* that it passes.
+compare outputs. The table shows what each runner reports for the course, and for {count} small
+notebooks that each contain one mistake. *Red* means that the run fails, *green* that it passes.
 
 `python tests/coursekit/instructor/test_runners.py` writes this page, and a weekly test checks it.
 
 """
 FOOT = """
-papermill treats an announced error (a cell tagged `raises-exception`) as a failure. It still runs
-all cells of a lesson, and names the first one that raises. nbmake looks for failures in the
-outputs, so a cell that fails without showing an error passes.
+papermill treats an announced error (in a cell tagged `raises-exception`) as a failure. It still
+runs every cell of a lesson, and names the first one that raises an exception. nbmake looks for
+failures in the outputs, so a cell that fails without showing an error passes.
 """
 
 
@@ -76,9 +76,9 @@ def together(paths: list[Path], out: Path, options: list[str]) -> Red:
     command = [*ALONE, f"--junit-xml={report}", *options, *map(str, paths)]
     log = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
     cases = list(ElementTree.parse(report).iter("testcase"))
-    told = {path.stem: [one for one in cases if path.stem in _names(one)] for path in paths}
-    assert all(told.values()), log.stdout[-2000:]
-    return {name for name, found in told.items() if any(len(case) for case in found)}
+    reported = {path.stem: [one for one in cases if path.stem in _names(one)] for path in paths}
+    assert all(reported.values()), log.stdout[-2000:]
+    return {name for name, found in reported.items() if any(len(case) for case in found)}
 
 
 def _names(case: ElementTree.Element) -> str:
