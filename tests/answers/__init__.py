@@ -1,4 +1,4 @@
-"""Right and wrong answers to every exercise, on which the checks are proved.
+"""Right and wrong answers to every exercise, which the checks must tell apart.
 
 Each module defines RIGHT and WRONG: exercise number to answers. The answer in the source
 edition of the notebook is one more right answer to each.

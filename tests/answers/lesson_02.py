@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 02: right ones, and wrong ones that people give."""
+"""Answers to the exercises of lesson 02: right ones, and the wrong ones people give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 03: right ones, and wrong ones that people give."""
+"""Answers to the exercises of lesson 03: right ones, and the wrong ones people give."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ ADDRESS = "from coursekit import project_url\ndef get_url():\n    return project
 
 
 def _env(answer: str) -> str:
-    """A cell that writes env.py, with this in the place of the TODO."""
+    """Return a cell that writes env.py, with this in place of the TODO."""
     return FRAME.format(answer=answer)
 
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 04: right ones, and wrong ones that people give."""
+"""Answers to the exercises of lesson 04: right ones, and the wrong ones people give."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HASH, VERIFY = "return pwd_context.hash(password)", "return pwd_context.verify(t
 
 
 def _pair(make: str = HASH, is_right: str = VERIFY) -> str:
-    """An answer to 04.1, with the bodies of the two functions."""
+    """Return an answer to 04.1 with these function bodies."""
     return CONTEXT + MAKE.format(make) + IS_RIGHT.format(is_right)
 
 
@@ -223,12 +223,12 @@ def sign_in(typed, stored):
 
 
 def _forms(up: str, come: str) -> str:
-    """An answer to 04.3: what is hashed, and what is verified."""
+    """Return an answer to 04.3: what is hashed, and what is verified."""
     return FORMS.format(up, come)
 
 
 def _both(changed: str) -> str:
-    """The same change of a text {} on both sides."""
+    """Return the same change to a string `{}` for both sides."""
     return _forms(changed.format("password"), changed.format("typed"))
 
 

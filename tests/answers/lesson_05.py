@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.samples import wrong
 
-# How an answer begins; and answers, each below a line with its name and what is said to it.
+# The start of an answer, then the answers, each below a line with its name and its message.
 HEAD = """
 from sqlalchemy import *
 from sqlalchemy.orm import *

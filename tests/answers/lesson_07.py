@@ -11,7 +11,7 @@ from support.samples import Wrong
 
 
 def _filled(file: str, up: str, down: str = "return", run: str = "%alembic upgrade head") -> str:
-    """The code of an answer: a new revision, filled, and run."""
+    """Return the code of an answer: a new revision, filled in and run."""
     number, _, message = file.partition("_")
     return f"""
 from pathlib import Path
@@ -23,7 +23,7 @@ file.write_text(file.read_text().replace("pass", {up!r}, 1).replace("pass", {dow
 
 
 def _by_hand(statement: str) -> str:
-    """The code of an answer: a statement of SQL."""
+    """Return the code of an answer: an SQL statement."""
     return f"""
 from sqlalchemy import text
 with exercise.engine.begin() as connection:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 
 def _function(head: str, *lines: str) -> str:
-    """The code of an answer: a function."""
+    """Return the code of an answer: a function."""
     return "\n".join([IMPORTS, f"def {head}:", *(f"    {line}" for line in lines), ""])
 
 
@@ -22,7 +22,7 @@ def _contacts(*lines: str) -> str:
 
 
 def _ask(query: str, rest: str = "") -> str:
-    """The contacts that a query gives."""
+    """Return code that reads contacts with a query."""
     return _contacts(f"return pd.read_sql(text({query!r}), engine{rest})")
 
 
@@ -31,12 +31,12 @@ def _find(*lines: str) -> str:
 
 
 def _bound(query: str, engine: str = "engine", value: str = "wanted") -> str:
-    """The users whom a query finds, with the text as a bound value."""
+    """Return code that finds users with a query and the text as a bound parameter."""
     return _find(f'return pd.read_sql(text("{query}"), {engine}, params={{"wanted": {value}}})')
 
 
 def _read(*lines: str, **options: str) -> str:
-    """Lines that follow after `orders` was read with these options."""
+    """Return the lines that follow after `orders` was read with these options."""
     given = "".join(f", {name}={value}" for name, value in options.items())
     query = '"SELECT id, items, amount FROM orders ORDER BY id"'
     first = f"orders = pd.read_sql(text({query}), engine{given})"

@@ -1,4 +1,4 @@
-"""Right and wrong answers with which the check of 11.3 is tried."""
+"""Right and wrong answers for the check of 11.3."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def upgrade():
 
 
 def _file(number: str, before: str) -> str:
-    """The beginning of a cell that writes a revision; its steps follow, indented."""
+    """Return the start of a cell that writes a revision; its steps follow, indented."""
     return f"%%writefile alembic/versions/{number}_new.py\n{HEAD.format(number, before)}"
 
 
@@ -37,7 +37,7 @@ env.write_text(env.read_text().replace("compare_type=True", option))
 
 
 def _amounts(*steps: str, run: str = UPGRADE) -> str:
-    """An answer: the steps of revision 0004, and of 0005 when there are more of them."""
+    """Return an answer: the steps of revision 0004, and of 0005 if there are more."""
     bodies = [
         f"{_file(f'000{4 + place}', f'000{3 + place}')}    {step}\n"
         for place, step in enumerate(steps)

@@ -1,4 +1,4 @@
-"""Right and wrong answers with which the check of 12.1 is tried."""
+"""Right and wrong answers for the check of 12.1."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.samples import right, wrong
 
-# 13.1: what becomes of the file 0005
+# 13.1: variants of revision file 0005
 EDIT = """
 from pathlib import Path
 file = Path("alembic/versions/0005_deliveries.py")
@@ -50,7 +50,7 @@ back('pass')
 """,
 )
 
-# 13.2: a file of tests
+# 13.2: test files
 TESTS = """%%writefile test_cents.py
 from decimal import Decimal
 
@@ -133,7 +133,7 @@ def test_cents(alembic_runner, alembic_engine):
 """,
 )
 
-# 13.3: what becomes of env.py
+# 13.3: variants of env.py
 OPEN = "with connectable.connect() as connection:"
 CONFIGURE = "        context.configure(\\n            connection=connection,"
 BEGUN = "        with context.begin_transaction():\\n            context.run_migrations()"

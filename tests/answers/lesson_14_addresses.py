@@ -1,4 +1,4 @@
-"""Right and wrong answers with which the check of 14.1 is tried."""
+"""Right and wrong answers for the check of 14.1."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GOOD = MODEL.format(COLUMNS, "")
 
 
 def _changed(*pairs: tuple[str, str]) -> str:
-    """The model, in which something is otherwise, and what autogenerate makes of it."""
+    """Return a cell with the model, one thing changed, and what autogenerate makes of it."""
     text = GOOD
     for old, new in pairs:
         assert old in text, old
@@ -56,7 +56,7 @@ op.execute('''
 ''')
 """
 ADDRESSES_RIGHT = (
-    # All by hand: an identity in a key of two columns, and a constraint that excludes.
+    # All by hand: an identity column in a two-column key, and an exclusion constraint.
     f"""%%writefile addresses.py
 from sqlalchemy import ForeignKey, Identity, false
 from sqlalchemy.orm import Mapped, mapped_column
@@ -73,7 +73,7 @@ class Address(Base):
     city: Mapped[str] = mapped_column(Text)
     postcode: Mapped[str] = mapped_column(Text)
 {BETWEEN}{revision("0005", RAW, "op.drop_table('addresses')")}""",
-    # A generated column that is NULL for all but the default, and unique.
+    # A unique generated column that is NULL except for the default address.
     _changed(
         (PARTIAL, 'Index("ix_all", "user_id", "is_default"), '),
         ('ondelete="CASCADE"), index=True)', 'ondelete="CASCADE"))'),
@@ -128,7 +128,7 @@ op.execute("ALTER TABLE addresses VALIDATE CONSTRAINT addresses_user_id_fkey")
             "op.execute('ALTER TABLE addresses DROP CONSTRAINT addresses_user_id_fkey')",
         )
     }""",
-    # The model in models.py, with a relationship that leaves deleting to the database.
+    # The model in models.py, with a relationship that leaves the deletes to the database.
     """
 from pathlib import Path
 models = Path("models.py")

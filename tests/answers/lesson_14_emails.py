@@ -1,4 +1,4 @@
-"""Right and wrong answers with which the check of 14.2 is tried."""
+"""Right and wrong answers for the check of 14.2."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ WHOLE = f"{GUARDED}\n{MERGE}\n{UNIQUE}"
 
 
 def _all(model: str, *revisions: str) -> str:
-    """A model, and revisions one after the other."""
+    """Return an answer: a model, and revisions one after the other."""
     return BETWEEN.join([model, *(revision(f"{5 + n:04}", up) for n, up in enumerate(revisions))])
 
 
 def _otherwise(old: str, new: str, steps: str = WHOLE) -> str:
-    """All in two revisions, with one thing otherwise."""
+    """Return an answer in two revisions, with one thing changed."""
     assert old in steps, old
     return _all(LOWERED, steps.replace(old, new), GIVEN)
 
@@ -102,13 +102,13 @@ def _otherwise(old: str, new: str, steps: str = WHOLE) -> str:
 EMAILS_RIGHT = (
     # In Python, row by row.
     _all(LOWERED, f"{IN_PYTHON}\n{UNIQUE}", GIVEN),
-    # Letters are put in order as they come; the constraint is the old one.
+    # A trigger writes lower case; the constraint is the old one.
     _all(
         "",
         f"{GUARDED}\n{MERGE}\n{TRIGGER.format('NEW.email := lower(NEW.email);')}\n"
         'op.execute("UPDATE users SET email = lower(email) WHERE email <> lower(email)")',
     ),
-    # A barrier first; then nobody who registers needs to be kept out.
+    # First a trigger that refuses new duplicates, so no one who registers is locked out.
     _all(
         LOWERED,
         TRIGGER.format(REFUSE),
@@ -123,7 +123,7 @@ EMAILS_RIGHT = (
         'sa.Computed("lower(email)", persisted=True)))\n'
         'op.create_unique_constraint("uq_users_email_key", "users", ["email_key"])',
     ),
-    # A column that a trigger fills; unique from the start, with NULL for those to be merged.
+    # A unique column that a trigger fills, NULL for the accounts still to be merged.
     _all(
         CHANGED + WITH_KEY.format("str", ""),
         'op.add_column("users", sa.Column("email_key", sa.String(255)))\n'

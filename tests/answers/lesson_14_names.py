@@ -1,4 +1,4 @@
-"""Right and wrong answers with which the check of 14.3 is tried."""
+"""Right and wrong answers for the check of 14.3."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ op.drop_column("users", "first_name"); op.drop_column("users", "last_name")"""
 
 
 def _all(*steps: tuple[str, str], model: str = MODEL) -> str:
-    """A model, and revisions one after the other: steps up, steps down."""
+    """Return an answer: a model, and revisions with their upgrade and downgrade steps."""
     return BETWEEN.join([model, *(revision(f"{5 + n:04}", *pair) for n, pair in enumerate(steps))])
 
 
@@ -64,12 +64,12 @@ def _three(
     one: str = ONE_NAME,
     model: str = MODEL,
 ) -> str:
-    """Expand, fill, contract."""
+    """Return an answer in three revisions: expand, backfill, contract."""
     return _all((expand, NONE), (fill, "pass"), (contract, one), model=model)
 
 
 def _other(old: str, new: str) -> str:
-    """The same three, with one thing otherwise in the bridge."""
+    """Return the same three, with one thing changed in the bridge."""
     assert old in BRIDGE, old
     return _three(f"{ADD}\n{BRIDGE.replace(old, new)}")
 
@@ -125,7 +125,7 @@ NO_TRIGGERS = (
 )
 FILL_EMPTY = ONCE.replace('""")', ' WHERE first_name = \'\'""")')
 NAMES_RIGHT = (
-    # Two revisions: the first ends its transaction in the middle.
+    # Two revisions: the first commits in the middle.
     _all(
         (f"{ADD}\n{BRIDGE}\nwith op.get_context().autocommit_block():\n    {FILL}", NONE),
         (CONTRACT, ONE_NAME),
@@ -141,9 +141,9 @@ NAMES_RIGHT = (
             ONE_NAME,
         ),
     ),
-    # A view takes the place of the table, as long as there are two versions.
+    # A view replaces the table while both versions run.
     _all((VIEW, NO_VIEW), (FILL_VIEW, "pass"), (SHUT, ONE_NAME)),
-    # Five revisions, row by row in Python, and NOT NULL that was proven before.
+    # Five revisions, row by row in Python, and a NOT NULL that was validated before.
     _all(
         (ADD, 'op.drop_column("users", "first_name"); op.drop_column("users", "last_name")'),
         (

@@ -1,4 +1,4 @@
-"""What learners do to a lesson: each ends in a clear message, or simply works."""
+"""What learners do to a lesson: each ends in a clear message, or just works."""
 
 from __future__ import annotations
 

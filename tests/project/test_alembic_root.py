@@ -1,4 +1,4 @@
-"""The finished migration environment at the root, run as anybody would run it."""
+"""The finished migration environment at the root, run as you would run it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def alembic(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def worked(*words: str) -> str:
-    """What a command printed that must not fail."""
+    """Return the output of a command that must succeed."""
     done = alembic(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def schema(engine: Engine) -> list[tuple[str, str, str]]:
-    """Every column, constraint and index of the public schema, as PostgreSQL tells them."""
+    """Return every column, constraint and index of the public schema, as PostgreSQL lists them."""
     query = """
         SELECT 'column', table_name || '.' || column_name,
                concat_ws(' ', data_type, character_maximum_length, is_nullable, column_default)

@@ -75,14 +75,14 @@ def test_no_file_contains_an_absolute_path_of_a_machine() -> None:
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """All functions and methods of a module."""
+    """Return all functions and methods of a module."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
 
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """How many lines a function has, without its docstring."""
+    """Return how many lines a function has, without its docstring."""
     docstring = function.body[0] if ast.get_docstring(function) else None
     without = docstring.end_lineno - docstring.lineno + 1 if docstring else 0  # type: ignore[operator]
     return function.end_lineno - function.lineno + 1 - without  # type: ignore[operator]
@@ -97,5 +97,5 @@ def tracked() -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """A path as it is in a clone: `coursekit/cli/course.py`."""
+    """Return a path as it is in a clone: `coursekit/cli/course.py`."""
     return path.relative_to(ROOT).as_posix()

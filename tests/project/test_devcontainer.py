@@ -1,8 +1,8 @@
-"""The dev container and Binder: other ways into the course, which use what start.py uses.
+"""The dev container and Binder: other ways into the course, which run start.py.
 
 These tests read the files and check that everything they name exists. `nox -s devcontainer` builds
 the dev container on a base image of its own, and runs the commands of both in it. The public base
-images, and Binder's conda, are not tried: CI may run without a registry.
+images, and Binder's conda, aren't tested: CI may run without a registry.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEVCONTAINER = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_te
 BINDER = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text("utf-8"))
 DOCKERFILE = (ROOT / ".devcontainer" / "Dockerfile").read_text("utf-8")
 POST_BUILD = ROOT / ".binder" / "postBuild"
-# The properties of our dev container, and their types.
+# The properties our dev container sets, and their types.
 PROPERTIES = {
     "name": str,
     "build": dict,

@@ -1,4 +1,4 @@
-"""The documents tell the truth: links, commands, sessions, examples and renamed functions."""
+"""The documents are right about links, commands, sessions, examples and renamed functions."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ SESSIONS = set(
 
 
 def code(text: str) -> list[str]:
-    """The code spans of a document, and the lines of its code blocks."""
+    """Return a document's code spans, and the lines of its code blocks."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     rest = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     return [*re.findall(r"`([^`\n]+)`", rest), *"".join(blocks).splitlines()]
 
 
 def commands(text: str) -> list[list[str]]:
-    """The words behind start.py or `tutorial`, of each command in a document."""
+    """Return the words after start.py or `tutorial`, for each command in a document."""
     return [words.split() for span in code(text) for words in COMMAND.findall(span)]
 
 
 def find(words: list[str]) -> tuple[Any, list[str]]:
-    """The command that the words name, and the words behind it."""
+    """Return the command that the words name, and the words after it."""
     command = typer.main.get_command(cli.app)
     while words and words[0] in subcommands(command):
         command, words = subcommands(command)[words[0]], words[1:]
@@ -92,7 +92,7 @@ def test_links_of_the_documents_lead_somewhere(name: str) -> None:
 def test_every_command_of_the_documents_exists(name: str) -> None:
     for words in commands(TEXTS[name]):
         if words[:1] == ["test"] or not words:
-            continue  # start.py hands `test` to pytest
+            continue  # start.py passes `test` to pytest
         command, rest = find(words)
         assert not subcommands(command), words
         named = {word for word in rest if word.startswith("-")}

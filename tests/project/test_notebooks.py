@@ -1,4 +1,4 @@
-"""The notebooks are stored as `refresh` writes them, so it finds nothing to change in form."""
+"""The notebooks are stored as `refresh` writes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from coursekit.instructor.source_edition import canonical
 
 @pytest.mark.parametrize("path", lessons().values(), ids=lambda path: path.stem)
 def test_a_notebook_is_stored_in_its_canonical_form(path: Path) -> None:
-    """Outputs masked, cells counted, metadata as the exercises say."""
+    """Outputs masked, cells counted, metadata as the exercises require."""
     notebook = canonical(load(path))
     write_nbgrader_metadata(notebook, path.name[:2])
     assert dump(notebook) == path.read_text("utf-8")

@@ -23,7 +23,7 @@ MANDATORY = (
 
 
 def names(requirements: list[str]) -> set[str]:
-    """The names in a list of requirements."""
+    """Return the names in a list of requirements."""
     return {Requirement(text).name for text in requirements}
 
 

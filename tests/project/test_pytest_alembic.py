@@ -1,6 +1,6 @@
 """pytest-alembic's own tests of the kit's environment, called one by one.
 
-Its plugin is switched off: its collector does not work under pytest 9.
+Its plugin is off, because its collector doesn't work under pytest 9.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tutorial_lib.db import make_engine
 
 @pytest.fixture
 def migrations(external: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[MigrationContext]:
-    """Its view of the kit's alembic.ini, on a fresh database."""
+    """pytest-alembic's runner for the kit's alembic.ini, on a new database."""
     monkeypatch.chdir(ROOT)
     engine = make_engine(external)
     with runner(Config(config_options={"file": "alembic.ini"}), engine) as context:

@@ -1,4 +1,4 @@
-"""A backfill in batches: what it changes, what it leaves, and how it goes on."""
+"""A backfill in batches: what it changes, what it leaves alone, and how it resumes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSERT INTO orders (amount) SELECT n FROM generate_series(1, 1000) AS n;
 """
 TAX = {"tax": text("amount * 2")}
 NO_TAX = text("tax IS NULL")
-# How many rows each transaction has written; the one that made the table comes first.
+# The number of rows each transaction wrote; the one that created the table is first.
 WRITTEN = "SELECT count(*) FROM orders GROUP BY xmin ORDER BY min(xmin::text::bigint)"
 
 
@@ -304,7 +304,7 @@ def test_a_new_column_and_its_values_in_one_transaction_keep_even_readers_out(
 
 @pytest.fixture
 def project(workspace: Path) -> Iterator[Path]:
-    """The shop with 90 orders, and a revision that fills in their tax."""
+    """Create the shop with 90 orders, and a revision that fills in their tax."""
     lesson = start("11")
     do(lesson.engine, "INSERT INTO users (name, email, password) VALUES ('A', 'a@x.io', '-')")
     insert = "INSERT INTO orders (user_id, amount) SELECT 1, n FROM generate_series(1, 90) AS n"
@@ -339,7 +339,7 @@ def test_a_revision_that_was_killed_goes_on_where_it_stopped(project: Path) -> N
     source = path.read_text()
     add = 'op.add_column("orders", sa.Column("tax", sa.Numeric(10, 2)))'
     path.write_text(source.replace(add, KILL).replace("size=30,", "size=30, progress=kill,"))
-    with pytest.raises(AlembicError):  # Alembic's own end of the block hides ours: it is cut off
+    with pytest.raises(AlembicError):  # cut off, because the end of Alembic's own block hides ours
         run_alembic("upgrade head", project, echo=False)
     assert run_alembic("current", project).splitlines()[-1] == "0003"
     path.write_text(source.replace(add, ""))

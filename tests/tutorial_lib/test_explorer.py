@@ -1,4 +1,4 @@
-"""The explorer: who answers, which tables there are, what they hold."""
+"""The explorer: which server answers, which tables there are, and what they contain."""
 
 from __future__ import annotations
 

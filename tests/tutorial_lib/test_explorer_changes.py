@@ -1,4 +1,4 @@
-"""Seeing it change: snapshots, the entity diagram, and the revision graph."""
+"""What the explorer shows: changes between snapshots, the entity diagram, the revision graph."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(engine: Engine, statements: str) -> None:
 
 
 def changes_of(engine: Engine, statements: str) -> list[str]:
-    """What the explorer says that some SQL has changed, its columns separated by one space."""
+    """Return the changes the explorer reports for some SQL, columns separated by one space."""
     before = explorer.snapshot(engine)
     run(engine, statements)
     changes = explorer.changes(before, explorer.snapshot(engine))
@@ -181,7 +181,7 @@ REVISION = "revision = {!r}\ndown_revision = {!r}\ndef upgrade(): pass\ndef down
 
 @pytest.fixture
 def branched(engine: Engine, tmp_path: Path) -> Path:
-    """A project whose history parts and comes together; the database stands on both branches."""
+    """A project whose history branches and merges; the database is on both branches."""
     (tmp_path / "alembic" / "versions").mkdir(parents=True)
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/alembic\n")
     for name, after in (("1", None), ("2a", "1"), ("2b", "1"), ("3", ("2a", "2b"))):

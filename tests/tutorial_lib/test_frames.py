@@ -1,4 +1,4 @@
-"""Tables and queries become dataframes: what can be read, with which values, and what is said."""
+"""Tables and queries become DataFrames: what can be read, which values come, which errors."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ BEGINS = "a query starts with SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN."
 
 
 class Base(DeclarativeBase):
-    """A base of this file's own."""
+    """A base for this file's models."""
 
 
 class Size(enum.Enum):
-    """An enumeration of Python's."""
+    """A Python enumeration."""
 
     SMALL = "s"
     LARGE = "l"
@@ -66,7 +66,7 @@ class Cents(TypeDecorator[Decimal]):
 
 
 class Product(Base):
-    """Columns that SQLAlchemy makes something of."""
+    """Columns whose values SQLAlchemy converts."""
 
     __tablename__ = "products"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -81,7 +81,7 @@ class Product(Base):
 
 @pytest.fixture(scope="module")
 def filled(shared: Engine) -> Engine:
-    """A database with users, products, a table of another schema, and a name of SQL's."""
+    """A database with users, products, a table in another schema, and an SQL keyword as name."""
     User.metadata.tables["users"].create(shared)
     Base.metadata.create_all(shared)
     rows = [{"name": f"User {n}", "email": f"{n}@x.io", "password": "$x"} for n in range(1, 6)]
@@ -99,7 +99,7 @@ def filled(shared: Engine) -> Engine:
 
 
 def said(*call: Any, **options: Any) -> str:
-    """What is said of a call that fails."""
+    """Return the message of a call that fails."""
     with pytest.raises(FrameError) as caught:
         frames.read(*call, **options)
     return str(caught.value)
@@ -228,7 +228,7 @@ def test_a_value_that_nobody_wants_is_named(filled: Engine) -> None:
     assert said("users", filled, id=1) == ("The query has no parameter :id. Its parameters: none.")
 
 
-# -- what does not exist, and what is no query
+# -- what doesn't exist, and what isn't a query
 
 
 def test_near_names_of_a_table_that_does_not_exist(filled: Engine) -> None:
@@ -373,7 +373,7 @@ def test_an_engine_a_connection_and_a_session_do(filled: Engine, pass_as: str) -
 
 @pytest.fixture(params=["few", "many"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few rows go another way than many."""
+    """A few rows are read in a different way from many."""
     if request.param == "many":
         monkeypatch.setattr("tutorial_lib.frames.tables.FEW", 0)
 
@@ -405,7 +405,7 @@ def test_casters_that_were_registered_are_applied(
         frame = frames.read(query, connection)
         assert_same(frame, pd.read_sql(query, connection))
         assert frame["n"].iloc[0] == str(literal.strip("'").partition("'")[0]) * 2
-        connection.invalidate()  # nobody else wants such values
+        connection.invalidate()  # its values must not reach other tests
 
 
 def test_another_reader_of_json_is_applied(filled: Engine, way: None) -> None:
@@ -430,7 +430,7 @@ def test_documents_too_deep_for_one_list_are_read_one_by_one(
     assert found == ["1", "2"]
 
 
-# -- what it costs
+# -- its cost
 
 
 def test_importing_it_loads_neither_pandas_nor_pyarrow() -> None:

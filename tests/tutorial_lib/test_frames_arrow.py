@@ -1,4 +1,4 @@
-"""Columns backed by Arrow hold what PostgreSQL has, in types that the query alone decides."""
+"""Arrow columns hold PostgreSQL's values, in types that depend only on the query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.assert_frames import assert_same
 from tutorial_lib import frames
 
 UTC = datetime.UTC
-# What becomes of a type: Arrow's type, and the first of the values in TYPES.
+# A PostgreSQL type's Arrow type, and the first of its values in TYPES.
 KINDS = {
     "smallint": (pa.int64(), 1),
     "integer": (pa.int64(), 1),
@@ -53,12 +53,12 @@ OWN = ("mood", "mood[]", "positive", "price", "pair")  # made in that file
 
 @pytest.fixture(scope="module")
 def engine(shared: Engine) -> Iterator[Engine]:
-    """An engine of this file's."""
+    """An engine for this file."""
     return shared
 
 
 def arrow(query: Any, engine: Engine, **options: Any) -> pd.DataFrame:
-    """A read into Arrow's columns; all of them must be some."""
+    """Read into Arrow columns; every column must be one."""
     frame = frames.read(query, engine, dtype_backend="pyarrow", **options)
     assert all(isinstance(kind, pd.ArrowDtype) for kind in frame.dtypes)
     return frame
@@ -154,7 +154,7 @@ def test_sums_are_exact(engine: Engine) -> None:
     assert frames.read("SELECT 0.10 AS n FROM generate_series(1, 3)", engine)["n"].sum() != 0.3
 
 
-# -- pieces, chunks, types of an application
+# -- batches, chunks, an application's types
 
 
 def test_blocks_make_one_column(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +181,7 @@ def test_chunks_have_one_type(engine: Engine) -> None:
 
 
 class Shout(TypeDecorator[str]):
-    """Text that an application makes louder."""
+    """Text that an application converts to capitals."""
 
     impl = String
     cache_ok = True
@@ -200,7 +200,7 @@ def test_an_applications_own_types_are_applied(engine: Engine) -> None:
 
 
 class Point(TypeDecorator[complex]):
-    """What Arrow has no type for."""
+    """A type that has no Arrow equivalent."""
 
     impl = String
     cache_ok = True

@@ -1,4 +1,4 @@
-"""docs/frames.md tells the truth: every line of its tables is read in both ways."""
+"""Every row of the tables in docs/frames.md is true when read in either way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST, SECOND = (LINE.findall(part) for part in PAGE.split('With `dtype_backend=
 
 @pytest.fixture(scope="module")
 def engine(shared: Engine) -> Engine:
-    """A database with the tables that the page names."""
+    """A database with the page's tables."""
     with shared.begin() as connection:
         connection.execute(text("CREATE TABLE a_date AS SELECT date '2020-01-31' AS n"))
         connection.execute(text("CREATE TABLE no_text AS SELECT NULL::text AS n"))

@@ -1,4 +1,4 @@
-"""Random tables arrive as `pandas.read_sql` gives them, whichever way they go."""
+"""Random tables are read the way `pandas.read_sql` reads them, in every way of reading."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if not find_spec("hypothesis") and not os.environ.get("TUTORIAL_DEV"):
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-# PostgreSQL's text holds every character but zero, and no halves of surrogate pairs.
+# PostgreSQL's text can hold every character except NUL and lone surrogates.
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 AWKWARD = st.sampled_from(
     [
@@ -78,7 +78,7 @@ MANY_EXAMPLES = settings(FEW_EXAMPLES, max_examples=1500, derandomize=False, pri
 
 @st.composite
 def random_tables(draw: st.DrawFn) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Types of columns, and rows; each value may be NULL."""
+    """Column types and rows; each value may be NULL."""
     kinds = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=5))
     row = st.tuples(*(st.none() | VALUES[kind] for kind in kinds))
     return kinds, draw(st.lists(row, min_size=1, max_size=8))
@@ -96,7 +96,7 @@ def connection(server: Server) -> Iterator[Connection]:
 def compare(
     connection: Connection, made: tuple[list[str], list[tuple[Any, ...]]], zone: str
 ) -> None:
-    """Both read one random table alike, on each of the ways."""
+    """Assert that pandas and the library read a random table alike, in every way of reading."""
     kinds, rows = made
     rows_of_cells = (
         ", ".join(f"CAST(:v{y}_{x} AS {kind})" for x, kind in enumerate(kinds))
@@ -153,7 +153,7 @@ def test_numbers_are_the_nearest_floats(connection: Connection, count: int) -> N
 
 
 def number_of(chance: random.Random) -> Decimal:
-    """A number of up to 40 digits, many of them halfway between two floats."""
+    """Return a number of up to 40 digits, many of them halfway between two floats."""
     if chance.random() < 0.3:
         half = Decimal(chance.random()) + Decimal(2) ** -54
         return half + Decimal(chance.choice([0, 1, -1])).scaleb(-60)

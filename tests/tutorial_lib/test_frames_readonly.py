@@ -1,4 +1,4 @@
-"""A read is part of the caller's transaction, or of none; and nothing of it is left behind."""
+"""A read joins the caller's transaction or has its own, and leaves nothing open."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ MANY = 10_000  # rows; they fill more of the small blocks than may wait
 
 
 class Base(DeclarativeBase):
-    """A base of this file's own."""
+    """A base for this file's models."""
 
 
 class Thing(Base):
-    """What sessions of this file add."""
+    """A row that this file's sessions add."""
 
     __tablename__ = "added"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -47,7 +47,7 @@ class Thing(Base):
 
 @pytest.fixture(scope="module")
 def filled(shared: Engine) -> Engine:
-    """A database with a long table, and an empty one that is mapped."""
+    """A database with a long table, and a mapped empty one."""
     Base.metadata.create_all(shared)
     with shared.begin() as connection:
         rows = f"SELECT n, repeat('x', 200) AS filling FROM generate_series(1, {MANY}) AS n"
@@ -57,7 +57,7 @@ def filled(shared: Engine) -> Engine:
 
 @pytest.fixture(scope="module")
 def other(filled: Engine) -> Iterator[Connection]:
-    """Somebody else's connection, on which every statement is a transaction of its own."""
+    """Another session's connection, in autocommit."""
     engine = make_engine(filled.url, lock_timeout=0.1, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         yield connection
@@ -68,7 +68,7 @@ def other(filled: Engine) -> Iterator[Connection]:
 def nothing_stays(
     filled: Engine, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Every test ends as it began: no transaction, no lock, no connection in use."""
+    """Every test ends as it started: no transaction, lock or connection is left open."""
     monkeypatch.setattr(copy_reader, "BLOCK", 1 << 15)
     yield
     assert filled.pool.checkedout() == 0
@@ -76,7 +76,7 @@ def nothing_stays(
 
 
 def assert_free(other: Connection) -> None:
-    """Nobody holds a lock of the table: a migration goes through."""
+    """Assert that no lock on the table is held: a migration goes through."""
     locks = other.execute(
         text(
             "SELECT mode, state, query FROM pg_locks JOIN pg_stat_activity USING (pid) "
@@ -89,7 +89,7 @@ def assert_free(other: Connection) -> None:
 
 
 def at_work(other: Connection) -> list[str]:
-    """The statements of all other sessions of this database that are in a transaction."""
+    """Return the statements of this database's other sessions that are in a transaction."""
     query = (
         "SELECT query FROM pg_stat_activity WHERE datname = current_database() "
         "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'"
@@ -98,7 +98,7 @@ def at_work(other: Connection) -> list[str]:
 
 
 def soon_at_work(other: Connection) -> list[str]:
-    """The same, after a moment: the server notices late that a connection was closed."""
+    """Return the same after a pause: the server notices a closed connection late."""
     deadline = time.monotonic() + 300
     while (found := at_work(other)) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -110,7 +110,7 @@ def soon_at_work(other: Connection) -> list[str]:
 
 @pytest.fixture(params=["session", "scoped session", "connection"])
 def mine(request: pytest.FixtureRequest, filled: Engine) -> Iterator[Any]:
-    """Somebody's session or connection, in a transaction with a row that is not committed."""
+    """The caller's session or connection, in a transaction with an uncommitted row."""
     add = text("INSERT INTO added VALUES (1, 'Ann')")
     if request.param == "connection":
         with filled.connect() as connection:
@@ -237,7 +237,7 @@ def test_an_error_in_the_middle_is_sqlalchemys(filled: Engine) -> None:
 
 @contextmanager
 def interrupted(after: float) -> Iterator[None]:
-    """Ctrl-C, so many seconds from now; it must be heard soon."""
+    """Press Ctrl-C after some seconds; the read must stop soon."""
     timer = threading.Timer(after, _thread.interrupt_main)
     timer.start()
     started = time.monotonic()
@@ -292,7 +292,7 @@ def test_an_interrupt_between_two_statements_leaves_no_transaction(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tutorial_lib.frames.readonly.ALONE", (ALONE[0], "SELECT 1"))
-    frames.read("things", filled)  # its end has not rolled back
+    frames.read("things", filled)  # its end doesn't roll back any more
     assert soon_at_work(other) == []
     monkeypatch.setattr("tutorial_lib.frames.dispatch._read", interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -337,7 +337,7 @@ def test_chunks_of_what_cannot_be_copied(filled: Engine) -> None:
 
 
 def test_memory_stays_flat(filled: Engine) -> None:
-    gc.collect()  # of dataframes of other tests
+    gc.collect()  # from other tests' DataFrames
     started, most, rows = pa.total_allocated_bytes(), 0, 0
     for frame in frames.read("things", filled, chunks=100, dtype_backend="pyarrow"):
         most = max(most, pa.total_allocated_bytes() - started)

@@ -1,4 +1,4 @@
-"""It reads through whichever door leads to the server, and as whoever may only read."""
+"""Reads work over every kind of connection, and as a role with read access only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SELECT n, n / 8.0 AS part, 'word ' || n AS word, now() AS at, '{"a": 1}'::jsonb 
 
 
 def assert_reads(url: URL) -> None:
-    """It reads what pandas reads, in one go, in chunks, and inside of a transaction."""
+    """Assert that it reads what pandas reads, at once, in chunks and in a transaction."""
     engine = make_engine(url)
     with engine.connect() as connection:
         expected = pd.read_sql(text(QUERY), connection)
@@ -42,7 +42,7 @@ def assert_reads(url: URL) -> None:
 
 @pytest.fixture
 def reader(shared: Engine) -> Iterator[URL]:
-    """Somebody with a strange name and password, who may only read, and not everything."""
+    """A role with a strange name and password, and read access to some tables only."""
     name = f"{STRANGE}{secrets.token_hex(4)}"
     role = Identifier(name)
     with admin(shared.url) as connection, connection.cursor() as cursor:
@@ -80,14 +80,14 @@ def test_what_stands_behind_the_question_mark_counts(shared: Engine, query: dict
     assert_reads(shared.url.update_query_dict(query))
 
 
-# -- a server with more doors
+# -- a server that listens on more addresses
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the doors are others")
 
 
 @pytest.fixture(scope="module")
 def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """A server that listens on a socket in its folder and on IPv6, too."""
+    """A server that listens on a socket in its folder and on IPv6 as well."""
     home = tmp_path_factory.mktemp("frames") / "server"
     with pytest.MonkeyPatch.context() as patch:
         doors = {"listen_addresses": "127.0.0.1,::1", "unix_socket_directories": "."}

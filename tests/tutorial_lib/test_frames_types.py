@@ -1,4 +1,4 @@
-"""Every type of PostgreSQL arrives as `pandas.read_sql` gives it."""
+"""Every PostgreSQL type is read the way `pandas.read_sql` reads it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ ZONES = ("UTC", "Europe/Berlin", "Europe/London", "Asia/Kolkata")
 
 @pytest.fixture(scope="module")
 def connection(server: Server) -> Iterator[Connection]:
-    """One connection for all, in which the types of one's own exist until it closes."""
+    """One connection for all tests; user-defined types exist until it closes."""
     engine = make_engine(server.url)
     with engine.connect() as connection:
         connection.execute(text(f"SET search_path = pg_temp, public;{MADE}"))
@@ -108,7 +108,7 @@ def connection(server: Server) -> Iterator[Connection]:
 def way(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, connection: Connection
 ) -> Iterator[None]:
-    """A few rows go another way than many, and many come in blocks; here, one row each."""
+    """A few rows are read in a different way from many, and many in blocks; here, one row each."""
     if request.param != "few":
         monkeypatch.setattr("tutorial_lib.frames.tables.FEW", 0)
     if request.param == "in pieces":
@@ -118,20 +118,20 @@ def way(
 
 
 def values(kind: str, literals: list[str]) -> str:
-    """A query with one column of a type."""
+    """Return a query with one column of a type."""
     return f"VALUES {', '.join(f'(({each})::{kind})' for each in literals)}"
 
 
 @contextmanager
 def setting(connection: Connection, name: str, value: str) -> Iterator[None]:
-    """A setting of the session, taken back at the end."""
+    """Change a setting of the session, and restore it at the end."""
     connection.execute(text(f"SET {name} = '{value}'"))
     yield
     connection.execute(text(f"RESET {name}"))
 
 
 def compare(connection: Connection, query: str) -> None:
-    """Both read a query alike; the colons in it are no parameters."""
+    """Assert that both read a query alike; a colon in it isn't a parameter."""
     expected = pd.read_sql(text(query.replace(":", r"\:")), connection)
     assert_same(frames.read(query, connection), expected)
 

@@ -16,7 +16,7 @@ from tutorial_lib.models import HashedPassword, User
 
 @pytest.fixture
 def session(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """A session on a database with the kit's tables; hashes are cheap."""
+    """A session on a database with the kit's tables; hashing is cheap."""
     monkeypatch.setattr(hashing, "pwd_context", hashing.make_context(hashing.CHEAP))
     Base.metadata.create_all(engine)
     with Session(engine) as session:
@@ -24,7 +24,7 @@ def session(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
 
 
 def stored(session: Session) -> list[str]:
-    """The passwords as they lie in the database, in the order of the rows."""
+    """Return the passwords as stored, in row order."""
     session.flush()
     return list(session.scalars(text("SELECT password FROM users ORDER BY id")))
 

@@ -30,7 +30,7 @@ def session(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
 
 
 def ann(session: Session) -> User:
-    """The one user."""
+    """The only user."""
     return session.scalars(select(User)).one()
 
 

@@ -1,4 +1,4 @@
-"""The library works without the course: as a whole, and each unit with the files it names."""
+"""The library works without the course, as a whole and in the units that the page lists."""
 
 from __future__ import annotations
 

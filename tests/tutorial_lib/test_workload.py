@@ -1,4 +1,4 @@
-"""Workers are called repeatedly while a block runs, and what they met is reported."""
+"""Workers are called repeatedly while a block runs, and their errors are reported."""
 
 from __future__ import annotations
 

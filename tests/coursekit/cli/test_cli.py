@@ -1,4 +1,4 @@
-"""The `tutorial` command, as a person runs it."""
+"""The `tutorial` command, as you run it in a shell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CANARY = "canary-7f3a"
 
 @pytest.fixture
 def tutorial(capfd: pytest.CaptureFixture[str]) -> Tutorial:
-    """The command in this process; that the console script exists is a test of its own."""
+    """Run the command in this process; the console script has its own test."""
     return Tutorial(capfd)
 
 
@@ -38,7 +38,7 @@ def script(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def commands() -> list[tuple[list[str], str]]:
-    """Every command with its words and its documentation."""
+    """Every command with its arguments and its documentation."""
     app = typer.main.get_command(cli.app)
     found = []
     for name, command in app.commands.items():  # type: ignore[attr-defined]
@@ -82,7 +82,7 @@ def test_the_server_is_started_told_and_stopped(tmp_path: Path, tutorial: Tutori
 
 
 def test_the_address_hides_the_password_unless_asked(server: Server, tutorial: Tutorial) -> None:
-    url = server.url.set(drivername="postgresql")  # as other tools know it
+    url = server.url.set(drivername="postgresql")  # the name other tools use
     assert tutorial("db", "url").stdout.strip() == str(url)
     shown = tutorial("db", "url", "--show-password").stdout.strip()
     assert shown == url.render_as_string(hide_password=False)

@@ -1,4 +1,4 @@
-"""`%alembic`: the real command, in a fresh process, in a real IPython."""
+"""`%alembic`: the real command, in a new process, in a real IPython."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ with create_engine(project_url(), poolclass=pool.NullPool).connect() as connecti
 
 @pytest.fixture
 def project(workspace: Path) -> Path:
-    """The project of a started lesson, with an environment that knows the lesson's address."""
+    """The project of a started lesson, whose environment knows the lesson's URL."""
     folder = start("01").project
     run_alembic("init alembic", folder)
     (folder / "alembic" / "env.py").write_text(ENV)
@@ -42,14 +42,14 @@ def project(workspace: Path) -> Path:
 
 @pytest.fixture
 def shell(project: Path) -> InteractiveShell:
-    """A real IPython with the magic in it, and without a history on disk."""
+    """A real IPython with the magic loaded, and without a history on disk."""
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
     register_magics(shell, project)
     return shell
 
 
 def revise(project: Path, statement: str) -> None:
-    """Write revision 0001, whose upgrade runs one statement, and whose downgrade a lock."""
+    """Write revision 0001, whose upgrade runs a statement, and whose downgrade takes a lock."""
     assert "0001_one.py" in run_alembic('revision -m "one" --rev-id 0001', project)
     path = project / "alembic" / "versions" / "0001_one.py"
     up, down = path.read_text().split("def downgrade")

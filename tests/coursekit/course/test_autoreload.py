@@ -1,4 +1,4 @@
-"""A kernel imports a project's modules as their files are now."""
+"""A kernel imports a project's modules as they are on disk now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from coursekit.course import autoreload
 
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A real IPython that works in a project below a watched folder."""
+    """A real IPython whose working directory is below a watched folder."""
     project = tmp_path / "projects" / "05"
     project.mkdir(parents=True)
     monkeypatch.chdir(project)

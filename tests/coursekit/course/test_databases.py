@@ -1,4 +1,4 @@
-"""Databases: made under a mark, copied from templates, and dropped only when they are ours."""
+"""Databases: created with a mark, cloned from templates, and dropped only if they're ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from coursekit.errors import LessonError
 from coursekit.servers.server import Server, admin
 from coursekit.settings import APP, ROOT
 
-# A builder that is killed in the middle of its work.
+# A builder that is killed while it works.
 KILLED = """
 import os, signal, sys
 from coursekit import servers
@@ -37,7 +37,7 @@ OWNED = "SELECT datname FROM pg_database WHERE datdba = '{}'::regrole"
 
 @pytest.fixture
 def label(server: Server) -> Iterator[str]:
-    """A label of this test's own; what carries it, or begins with it, is dropped at the end."""
+    """This test's own label; databases marked with it are dropped at the end."""
     label = f"test {secrets.token_hex(4)}"
     yield label
     with databases.building(server) as connection:
@@ -48,7 +48,7 @@ def label(server: Server) -> Iterator[str]:
 
 @pytest.fixture
 def template(server: Server, label: str) -> str:
-    """A template that holds the table `users` with one row."""
+    """A template that contains the `users` table with one row."""
     name = fresh_name()
     with databases.building(server) as connection:
         databases.ensure_template(connection, server, name, f"{label}, template", with_users)
@@ -148,8 +148,8 @@ def test_a_template_is_built_in_a_database_that_sorts_alike_everywhere(
     rows: list[Any] = []
     query = "SELECT datlocprovider, datcollate FROM pg_database WHERE datname = current_database()"
     ensure(server, fresh_name(), label, lambda url: rows.extend(call(url, query)))
-    # By the numbers of the characters. PostgreSQL 17 can do that by itself, and knows what is
-    # a letter; before, that is left to the C library.
+    # By code point. PostgreSQL 17 has a built-in provider for that, which also knows what is
+    # a letter; older versions use the C library.
     assert rows == [("b" if server.version >= 170000 else "c", "C")]
 
 
@@ -226,12 +226,12 @@ def test_the_mark_of_a_database_is_its_comment(server: Server, url: URL) -> None
         assert databases.mark_of(connection, "no_such_database") is None
 
 
-# Users who may less than everything
+# Users with restricted privileges
 
 
 @pytest.fixture
 def user(server: Server) -> Iterator[Callable[[str], Server]]:
-    """Make a user with some rights; the server as that user sees it."""
+    """Create a user with some privileges; return the server as that user sees it."""
     made = []
 
     def make(rights: str) -> Server:
@@ -273,7 +273,7 @@ def test_what_another_user_left_is_no_hindrance(user: Callable[[str], Server], l
 
 @pytest.fixture
 def adas(user: Callable[[str], Server], label: str) -> tuple[Server, str]:
-    """Ada's server, and a database that she has made, in which she works."""
+    """Ada's server, and a database she created and is working in."""
     ada, name = user("CREATEDB"), fresh_name()
     ensure(ada, name, label, without_anything)
     call(ada.url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
@@ -281,7 +281,7 @@ def adas(user: Callable[[str], Server], label: str) -> tuple[Server, str]:
 
 
 def test_drop_waits_for_autovacuum_and_the_like(server: Server, adas: tuple[Server, str]) -> None:
-    """A superuser's session stands for it: this user may not end it, and it ends by itself."""
+    """A superuser's session imitates it: this user can't end it, but it ends by itself."""
     ada, name = adas
     with admin(server.url.set(database=name)) as above, admin(ada.url.set(database=name)):
         ending = threading.Timer(0.5, above.close)
@@ -294,7 +294,7 @@ def test_drop_waits_for_autovacuum_and_the_like(server: Server, adas: tuple[Serv
 
 def test_drop_says_so_when_another_user_stays(server: Server, adas: tuple[Server, str]) -> None:
     ada, name = adas
-    told = pytest.raises(LessonError, match="another user works in it")
-    with admin(server.url.set(database=name)), databases.building(ada) as connection, told:
+    refused = pytest.raises(LessonError, match="another user works in it")
+    with admin(server.url.set(database=name)), databases.building(ada) as connection, refused:
         databases.drop(connection, name)
     assert name in names(ada)

@@ -18,7 +18,7 @@ from coursekit.settings import ROOT
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Install a package for this test, by its name and what it requires."""
+    """Install a package for this test, with its name and its requirements."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def install(name: str, requires: str) -> None:
@@ -30,7 +30,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str,
 
 
 def line(topic: str) -> doctor.Diagnosis:
-    """One line of the table."""
+    """Return one line of the table."""
     return next(found for found in doctor.examine() if found.topic == topic)
 
 
@@ -77,7 +77,7 @@ def test_what_is_needed_for_an_extra_or_another_system_is_no_trouble(
 
 
 def test_what_installers_bring_is_no_trouble(installed: Callable[[str, str], None]) -> None:
-    installed("setuptools", "alembic")  # as Debian's Python 3.11
+    installed("setuptools", "alembic")  # as in Debian's Python 3.11
     assert packages.differing_pins([Requirement("setuptools==99")]) == {}
 
 

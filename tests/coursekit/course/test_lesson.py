@@ -1,4 +1,4 @@
-"""Lessons: a database and a folder of their own, at a known beginning."""
+"""Lessons: each has its own database and folder, in a known starting state."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ except LessonError as error:
 
 
 def run(code: str) -> str:
-    """What another process prints."""
+    """Return what another process prints."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def kept(workspace: Path) -> list[str]:
-    """The files of all kept project folders."""
+    """Return the files of all kept project folders."""
     return sorted(path.name for path in (workspace / "kept").glob("01-*/*"))
 
 
 def test_a_lesson_has_an_empty_database_and_folder_of_its_own(workspace: Path) -> None:
-    begun = start("01")
-    assert inspect(begun.engine).get_table_names() == []
-    assert begun.project == workspace / "projects" / "01"
-    assert Path.cwd() == begun.project
-    assert start("00").url.database != begun.url.database
+    lesson = start("01")
+    assert inspect(lesson.engine).get_table_names() == []
+    assert lesson.project == workspace / "projects" / "01"
+    assert Path.cwd() == lesson.project
+    assert start("00").url.database != lesson.url.database
 
 
 def test_a_number_may_be_written_as_a_number(workspace: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_lesson_that_needs_a_newer_server_says_so_at_its_start(
 
 
 def test_starting_again_resets_the_database(workspace: Path) -> None:
-    begun = start("01")
-    with begun.engine.begin() as connection:
+    lesson = start("01")
+    with lesson.engine.begin() as connection:
         connection.execute(text("CREATE TABLE mine (n int)"))
     assert inspect(start("01").engine).get_table_names() == []
 
@@ -117,9 +117,9 @@ def test_two_resets_in_one_second_keep_both_folders(workspace: Path) -> None:
 
 
 def test_resuming_keeps_database_and_folder(workspace: Path) -> None:
-    begun = start("01")
-    (begun.project / "models.py").write_text("mine")
-    with begun.engine.begin() as connection:
+    lesson = start("01")
+    (lesson.project / "models.py").write_text("mine")
+    with lesson.engine.begin() as connection:
         connection.execute(text("CREATE TABLE mine (n int)"))
     resumed = start("01", resume=True)
     assert inspect(resumed.engine).get_table_names() == ["mine"]
@@ -184,9 +184,9 @@ def test_an_own_server_needs_consent(
 
 
 def test_with_consent_an_own_server_is_used(workspace: Path, external: URL) -> None:
-    begun = start("01")
-    assert begun.server.origin == "external"
-    assert begun.url.database == f"tutorial_lesson_01_{identity(workspace)}"
+    lesson = start("01")
+    assert lesson.server.origin == "external"
+    assert lesson.url.database == f"tutorial_lesson_01_{identity(workspace)}"
 
 
 def test_an_own_server_without_the_right_to_make_databases_is_told(
@@ -218,32 +218,32 @@ def test_a_workspace_that_cannot_be_made_is_told(
 
 
 def test_the_address_of_a_project_is_private_and_holds_no_password(workspace: Path) -> None:
-    begun = start("01")
-    note = begun.project / ".lesson.json"
+    lesson = start("01")
+    note = lesson.project / ".lesson.json"
     assert note.stat().st_mode & 0o777 == 0o600
-    assert str(begun.url.password) not in note.read_text()
+    assert str(lesson.url.password) not in note.read_text()
 
 
 def test_a_project_finds_its_address_again_from_any_folder_in_it(workspace: Path) -> None:
-    begun = start("01")
-    deeper = begun.project / "alembic" / "versions"
+    lesson = start("01")
+    deeper = lesson.project / "alembic" / "versions"
     deeper.mkdir(parents=True)
-    assert project_url(deeper) == begun.url
+    assert project_url(deeper) == lesson.url
 
 
 def test_a_project_finds_its_address_whatever_the_shell_exports(workspace: Path, url: URL) -> None:
-    begun = start("01")
+    lesson = start("01")
     code = (
         f"import os; os.environ['DATABASE_URL'] = {url.render_as_string(hide_password=False)!r}\n"
         "os.environ.pop('TUTORIAL_WORKSPACE'); os.environ.pop('TUTORIAL_POSTGRES')\n"
         "from coursekit import project_url; print(project_url().database)"
     )
-    assert run(code).strip() == begun.url.database
+    assert run(code).strip() == lesson.url.database
 
 
 def test_a_project_of_another_server_says_so(workspace: Path) -> None:
-    begun = start("01")
-    note = begun.project / ".lesson.json"
+    lesson = start("01")
+    note = lesson.project / ".lesson.json"
     address = json.loads(note.read_text())
     note.write_text(json.dumps({**address, "origin": "external", "netloc": "db.example:5432"}))
     with pytest.raises(LessonError, match=r"belongs to the external server at db\.example:5432"):
@@ -251,8 +251,8 @@ def test_a_project_of_another_server_says_so(workspace: Path) -> None:
 
 
 def test_the_note_of_an_earlier_edition_is_read(workspace: Path, external: URL) -> None:
-    begun = start("01")
-    note = begun.project / ".lesson.json"
+    lesson = start("01")
+    note = lesson.project / ".lesson.json"
     now = json.loads(note.read_text())
     assert now["origin"] == "external"
     then = {
@@ -262,7 +262,7 @@ def test_the_note_of_an_earlier_edition_is_read(workspace: Path, external: URL) 
         "settings": {**now["settings"], "TUTORIAL_POSTGRES": "own"},
     }
     note.write_text(json.dumps(then))
-    assert project_url() == begun.url
+    assert project_url() == lesson.url
 
 
 def test_outside_a_project_there_is_no_address(tmp_path: Path) -> None:
@@ -271,18 +271,18 @@ def test_outside_a_project_there_is_no_address(tmp_path: Path) -> None:
 
 
 def test_a_lesson_shows_where_it_is_and_no_password(workspace: Path) -> None:
-    begun = start("01")
-    for shown in (repr(begun), str(begun), begun._repr_html_()):
-        assert str(begun.url.database) in shown
-        assert str(begun.url.password) not in shown
+    lesson = start("01")
+    for shown in (repr(lesson), str(lesson), lesson._repr_html_()):
+        assert str(lesson.url.database) in shown
+        assert str(lesson.url.password) not in shown
 
 
 def test_a_lesson_never_reaches_into_the_environment(workspace: Path) -> None:
     before = {name: text for name, text in os.environ.items() if name.startswith("DATABASE_")}
-    begun = start("01")
+    lesson = start("01")
     after = {name: text for name, text in os.environ.items() if name.startswith("DATABASE_")}
     assert before == after
-    assert not [name for name, text in os.environ.items() if str(begun.url.database) in text]
+    assert not [name for name, text in os.environ.items() if str(lesson.url.database) in text]
 
 
 def test_every_session_in_a_lesson_gives_up_waiting_and_reads_utc(workspace: Path) -> None:

@@ -1,4 +1,4 @@
-"""`%pytest` and `%squawk`: the real commands, the same on every run, raising when they fail."""
+"""`%pytest` and `%squawk`: the real commands, with repeatable output, raising when they fail."""
 
 from __future__ import annotations
 

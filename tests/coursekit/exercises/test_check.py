@@ -1,4 +1,4 @@
-"""What a learner calls: begin, check, hint, solution."""
+"""The learner's functions: begin, check, hint, solution."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def verdict(**names: Any) -> Verdict:
 
 @pytest.fixture
 def notes(workspace: Path) -> Iterator[Any]:
-    """The engine of an exercise that was begun."""
+    """The engine of a started exercise."""
     place = open_lesson(
         LessonSpec("01-8", "01", {}, NOTES.initial_state.sql if NOTES.initial_state else "")
     )
@@ -89,7 +89,7 @@ def test_an_answer_is_not_started_not_yet_or_done() -> None:
 @pytest.mark.parametrize("empty", [..., None, lambda: None, lambda: ...])
 def test_what_a_todo_leaves_is_not_started(empty: Any) -> None:
     def documented() -> None:
-        """Give four."""
+        """Return four."""
 
     wanted = NOT_STARTED if empty in (..., None) or empty() is None else NOT_YET
     assert verdict(four=empty).state == wanted
@@ -249,7 +249,7 @@ def test_beginning_again_resets(workspace: Path) -> None:
     assert not (again.project / "mine.py").exists()
     assert [path.name for path in (workspace / "kept").glob("*/mine.py")] == ["mine.py"]
     begin(exercise.number)
-    assert len(list((workspace / "kept").iterdir())) == 1  # an untouched project is not kept
+    assert len(list((workspace / "kept").iterdir())) == 1  # an untouched project isn't kept
 
 
 def test_an_exercise_without_a_database_has_nothing_to_begin(

@@ -1,4 +1,4 @@
-"""The learner's copies: made from the reference, never overwritten, given afresh."""
+"""The learner's copies: made from the source edition, never overwritten, reset on request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The one lesson of a course."""
+    """The only lesson of a course."""
     folder = tmp_path / "reference"
     folder.mkdir()
     monkeypatch.setattr(catalog, "NOTEBOOKS", folder)
@@ -43,7 +43,7 @@ def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(path: Path, source: str) -> None:
-    """A lesson of one cell, which was run."""
+    """Write a lesson of one cell, which was run."""
     title = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# 01 · Small\n\n**?**"}
     code = {"cell_type": "code", "id": "b", "metadata": {"tags": ["kept"]}, "source": source}
     output = {"output_type": "stream", "name": "stdout", "text": "2\n"}

@@ -1,4 +1,4 @@
-"""The manifest and the notebooks say the same."""
+"""The manifest and the notebooks agree."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_exercise_has_hints_answers_and_wrong_answers(exercise: Exercise) -> 
     assert 2 <= len(exercise.hints) <= 4
     assert exercise.why
     assert exercise.points >= 1
-    assert len(RIGHT[exercise.number]) >= 1  # and the one in the notebook
+    assert len(RIGHT[exercise.number]) >= 1  # plus the one in the notebook
     assert len(WRONG[exercise.number]) >= 5
     assert len({wrong.name for wrong in WRONG[exercise.number]}) == len(WRONG[exercise.number])
 

@@ -1,4 +1,4 @@
-"""A check loads its own lesson's content and little else of ours."""
+"""A check loads its own lesson's content and little else of the course."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from coursekit.course.catalog import lessons
 from coursekit.exercises.manifest import exercises_of
 from coursekit.settings import ROOT
 
-LINES = 2_500  # of ours, that checking an exercise may load
+LINES = 2_500  # our modules that checking an exercise may load
 CHECK = """
 import json, sys
 from coursekit import check

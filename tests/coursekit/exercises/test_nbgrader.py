@@ -1,4 +1,4 @@
-"""An instructor's nbgrader reads the notebooks as they are, and comes to the same verdicts."""
+"""An instructor's nbgrader reads the notebooks as they are, and reaches the same verdicts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from coursekit.instructor.isolated_run import use_workspace
 from support.attempts import BETWEEN, blank
 
 pytestmark = pytest.mark.slow
-# Nothing of an account: where nbgrader looks for settings of its own.
+# Empty folders in place of an account's, where nbgrader looks for its settings.
 CONFIG = "c = get_config()\nc.CourseDirectory.course_id = 'setup'\n"
 LESSONS = [number for number in lessons() if exercises_of(number)]
 
@@ -34,7 +34,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of an instructor's course."""
     monkeypatch.setenv("TUTORIAL_WORKSPACE", os.environ["TUTORIAL_WORKSPACE"])
     use_workspace(tmp_path.name)
-    # nbgrader asks the program `alembic` for the state of its own database.
+    # nbgrader runs the `alembic` program on its own database.
     programs = Path(sys.executable).parent
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     (tmp_path / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
@@ -42,7 +42,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def nbgrader(course: Path, *words: str) -> str:
-    """What nbgrader prints; it must end well."""
+    """Run nbgrader, which must succeed, and return its output."""
     command = [sys.executable, "-W", "ignore", "-m", "nbgrader", *words]
     done = subprocess.run(command, cwd=course, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -50,7 +50,7 @@ def nbgrader(course: Path, *words: str) -> str:
 
 
 def notebook_of(lesson: str) -> dict[str, Any]:
-    """A lesson; but for the first, only from its exercises on, for the rest takes minutes."""
+    """Return a lesson; all but the first start at their exercises, as the rest takes minutes."""
     whole = load(lesson_path(lesson))
     names = [grade_id(cell) for cell in whole["cells"]]
     first = 0 if lesson == "01" else names.index(f"exercises-{lesson}")
@@ -58,7 +58,7 @@ def notebook_of(lesson: str) -> dict[str, Any]:
 
 
 def hand_in(course: Path, learner: str, lesson: str, notebook: dict[str, Any]) -> None:
-    """Lay a learner's notebook where nbgrader collects them."""
+    """Put a learner's notebook where nbgrader collects them."""
     folder = course / "submitted" / learner / f"lesson{lesson}"
     folder.mkdir(parents=True)
     text = json.dumps(notebook)
@@ -66,7 +66,7 @@ def hand_in(course: Path, learner: str, lesson: str, notebook: dict[str, Any]) -
 
 
 def answering(notebook: dict[str, Any], exercise: Exercise, code: str) -> dict[str, Any]:
-    """The same notebook with this answer to one exercise."""
+    """Return the same notebook with this answer to one exercise."""
     cells = answer_cells(notebook, exercise)
     for cell, source in zip(cells, code.split(BETWEEN), strict=False):
         cell["source"] = source
@@ -74,7 +74,7 @@ def answering(notebook: dict[str, Any], exercise: Exercise, code: str) -> dict[s
 
 
 def points(course: Path, learner: str, lesson: str) -> dict[str, float]:
-    """What nbgrader has given, cell to points."""
+    """Return the points nbgrader awarded, cell to points."""
     from nbgrader.api import Gradebook
 
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
@@ -83,7 +83,7 @@ def points(course: Path, learner: str, lesson: str) -> dict[str, float]:
 
 
 def ours(notebook: dict[str, Any], lesson: str) -> dict[str, float]:
-    """The same by the kit's own verdict."""
+    """Return the same by the course's own verdict."""
     return {
         f"check-{verdict.exercise.slug}": verdict.exercise.points * (verdict.state == DONE)
         for verdict in grade(notebook, lesson)

@@ -1,4 +1,4 @@
-"""A rehearsal notices what a revision does to a service in use."""
+"""A rehearsal detects how a revision affects a service in use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.samples import revision
 pytestmark = pytest.mark.usefixtures("answers")
 NAMES = find("14.3")
 FILL = "%%writefile alembic/versions/0006_fill.py"
-# Those who change their names meanwhile have numbers up to 500: nobody waits for the others.
+# Customers who change their names meanwhile have ids up to 500, so none waits for the others.
 UPDATE = "UPDATE users SET name = name WHERE first_name IS NULL AND id"
 BATCHES = f"""
 with op.get_context().autocommit_block():
@@ -26,7 +26,7 @@ VALIDATE = 'op.execute("ALTER TABLE users VALIDATE CONSTRAINT two_names")'
 
 
 def with_fill(steps: str) -> Verdict:
-    """The verdict on the solution, with other steps in its second revision."""
+    """Return the verdict on the solution with other steps in its second revision."""
     cells = reference(NAMES).split(BETWEEN)
     other = revision("0006", steps)
     return tried(NAMES, BETWEEN.join(other if cell.startswith(FILL) else cell for cell in cells))
@@ -42,7 +42,7 @@ def test_a_command_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch)
     run = rehearsal.Sandbox.run
 
     def impatient(sandbox: rehearsal.Sandbox, command: str) -> ProbeResult:
-        """Run a command, and don't wait long for the one that loops."""
+        """Run a command, with a short timeout for the one that loops."""
         with monkeypatch.context() as patch:
             if command == "upgrade 0006":
                 patch.setattr(rehearsal, "COMMAND_TIMEOUT", 0.5)
@@ -68,8 +68,8 @@ def test_a_lock_that_comes_after_the_rows_is_noticed() -> None:
 
 
 def test_a_table_that_is_written_anew_is_noticed() -> None:
-    anew = 'op.alter_column("users", "password", type_=sa.String(254))'
-    said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{APART}\n{anew}"))
+    rewrite = 'op.alter_column("users", "password", type_=sa.String(254))'
+    said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{APART}\n{rewrite}"))
     assert "0006: the whole table was written anew" in said
 
 

@@ -1,4 +1,4 @@
-"""Every right answer is done, and looking at it changes nothing."""
+"""Every right answer passes, and checking it changes nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_another_right_answer_is_done(exercise: Exercise, code: str) -> None:
 
 
 def trace(exercise: Exercise) -> Any:
-    """Everything that a check could have changed: schema, rows, sequences, files."""
+    """Return everything a check could have changed: schema, rows, sequences, files."""
     place = opened(exercise.slug) if exercise.initial_state else None
     if place is None:
         return None

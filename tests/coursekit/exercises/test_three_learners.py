@@ -1,4 +1,4 @@
-"""Three learners take lesson 01 in JupyterLab's way: each in a kernel, with a copy of their own."""
+"""Three learners take lesson 01 as in JupyterLab: each has a kernel and a copy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIRST = EXERCISES[0]
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A learner's copy of lesson 01, in a workspace of the learner's own."""
+    """Return a learner's copy of lesson 01, in the learner's own workspace."""
     monkeypatch.setenv("TUTORIAL_WORKSPACE", str(tmp_path / "workspace"))
     return load(copy_for_learner(read_settings()).folder / lesson_path("01").name)
 
@@ -35,7 +35,7 @@ def noted() -> dict[str, Record]:
 
 
 def solve(notebook: dict[str, Any], number: str) -> None:
-    """Write the solution into the answer's cells of a copy."""
+    """Write the solution into the answer cells of a copy."""
     exercise = next(one for one in EXERCISES if one.number == number)
     solved = answer_cells(load(lesson_path("01")), exercise)
     for cell, right in zip(answer_cells(notebook, exercise), solved, strict=True):
@@ -43,7 +43,7 @@ def solve(notebook: dict[str, Any], number: str) -> None:
 
 
 def run_all(notebook: dict[str, Any], folder: Path) -> tuple[dict[str, Any], Any]:
-    """Press "Run all": the notebook with its outputs, and the error at which it stopped."""
+    """Press "Run all": return the notebook with its outputs, and the error that stopped it."""
     quick_nbformat()
     import nbclient
     import nbformat
@@ -66,7 +66,7 @@ def outputs(notebook: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def with_cells_after(notebook: dict[str, Any], name: str, *sources: str) -> dict[str, Any]:
-    """The same notebook with cells that the learner has added, which may fail."""
+    """Return the same notebook with cells that the learner added, which may fail."""
     place = next(n for n, cell in enumerate(notebook["cells"]) if grade_id(cell) == name) + 1
     form = {"cell_type": "code", "outputs": [], "execution_count": None}
     metadata = {"tags": ["raises-exception"]}
@@ -117,7 +117,7 @@ def test_one_gives_wrong_answers_asks_for_hints_then_solves(
     more = (*tries, *help_, right)
     notebook = with_cells_after(copy, f"answer-{FIRST.slug}", *more)
     ran, stopped = run_all(notebook, tmp_path)
-    assert stopped.ename == "ExerciseError"  # the second exercise is open
+    assert stopped.ename == "ExerciseError"  # the second exercise isn't solved
     for place in range(2):
         *_, error = outputs(ran, f"mine-{place}")
         assert error["ename"] == "ExerciseError"

@@ -1,4 +1,4 @@
-"""Every wrong answer is refused, with the message that is meant for it."""
+"""Every wrong answer is refused, with the message meant for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WRONG = [
     for wrong in WRONG_ANSWERS[one.number]
 ]
 NAMED = [one for one in EXERCISES if one.names]
-# In these an answer is a file; what it does is looked at in another database.
+# In these an answer is a file, and its effect is checked in another database.
 WRITTEN = ("06", "09", "13", "14")
 ON_DATABASE = [
     one for one in EXERCISES if one.initial_state and not one.names and one.lesson not in WRITTEN
@@ -32,7 +32,7 @@ with exercise.engine.begin() as connection:
     connection.execute(text("DROP SCHEMA public CASCADE"))
     connection.execute(text("CREATE SCHEMA public"))
 """
-# What every name of an answer is set to, in turn.
+# The values that every name of an answer is set to, in turn.
 USELESS = {
     "raises": "def {name}(*a, **k):\n    raise RuntimeError('not today')\n",
     "of another type": "{name} = 42\n",
@@ -43,8 +43,8 @@ USELESS = {
 HANGS = "def {name}(*a, **k):\n    while True:\n        pass\n"
 
 
-def told(verdict: Verdict) -> str:
-    """All that is said of what does not hold."""
+def summary(verdict: Verdict) -> str:
+    """Return everything the verdict says about the items that fail."""
     return "\n".join(
         f"{item.what} {item.expected} {item.got} {item.where}"
         for item in verdict.items
@@ -58,7 +58,7 @@ def told(verdict: Verdict) -> str:
 def test_a_wrong_answer_gets_the_message_meant_for_it(exercise: Exercise, wrong: Any) -> None:
     verdict = tried(exercise, wrong.code)
     assert verdict.state == NOT_YET, verdict
-    assert wrong.says in told(verdict)
+    assert wrong.says in summary(verdict)
 
 
 @pytest.mark.samples(2, each="exercise")

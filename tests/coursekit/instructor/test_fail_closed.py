@@ -1,4 +1,4 @@
-"""Broken notebooks, run for real: each must fail, in the right cell, for the right reason.
+"""Broken notebooks, run for real: each must fail in the right cell, for the right reason.
 
 Three runs of pytest with the kit's own options, side by side: the notebooks that fail at once, on
 two workers; some of them again, on one worker and in nbval's lax mode; and those that hang.
@@ -22,10 +22,10 @@ from coursekit.servers.server import Server
 from coursekit.settings import ROOT
 
 Output = Cell = dict[str, Any]
-LIMIT = 3  # seconds for a cell, where cells hang
+LIMIT = 3  # seconds for a cell in notebooks that hang
 CELL_TIMEOUT = 60  # seconds for any other, from pyproject.toml
 PYTEST = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "no:cacheprovider"]
-PASSED = ""  # what is said of a cell that has passed
+PASSED = ""  # the report of a cell that passed
 SHORT = ["-n", "0", f"--nbval-cell-timeout={LIMIT}"]
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
 
@@ -69,14 +69,14 @@ def raising(source: str, *outputs: Output) -> Cell:
 
 @dataclass
 class Broken:
-    """A notebook, the cell that must fail, and what must be said of it."""
+    """A notebook, the cell that must fail, and the message it must fail with."""
 
     cell: int
     problem: str
     cells: tuple[Cell, ...]
 
     def verdict(self, name: str) -> dict[str, str]:
-        """What is said of each cell when the one that must fail does, and no other."""
+        """Return the report of each cell when only the right one fails."""
         fix = (
             "If the new output is right, run"
             if self.problem == DIFFERS
@@ -134,7 +134,7 @@ DIFFERENT = {
         code("go.set()\nlate.join()"),
     ),
 }
-# On Windows a kernel does not see what other programs write.
+# On Windows a kernel can't capture other programs' output.
 FROM_OUTSIDE = {
     "from_outside": broken(
         1, DIFFERS, code("import os, time\ncount = os.write(1, b'2\\n')\ntime.sleep(0.5)")
@@ -255,7 +255,7 @@ if sys.platform != "win32":
 ON_ONE_WORKER = {name: AT_ONCE[name] for name in ("middle", "killed")}
 IN_LAX_MODE = {name: AT_ONCE[name] for name in ("differs", "skipped")}
 
-# What only the gates see: a run of its cells passes, or cannot be made.
+# Only the gates refuse these: their cells pass, or can't be run.
 REFUSED = {
     "shell": "cell 1: The shell command 'exit 3' may fail unnoticed. Use %alembic or Python, "
     "which raise an error.",
@@ -293,7 +293,7 @@ def save_all(folder: Path, notebooks: dict[str, Broken]) -> Path:
 
 
 def save_the_rest(folder: Path) -> None:
-    """What does not fail in one cell and leave the rest not run."""
+    """Notebooks that don't fail in one cell and leave the rest not run."""
     save(folder, "shell", [code("!exit 3"), TAIL])
     save(folder, "swallowed", [AT_ONCE["alembic"].cells[0], SWALLOWED, TAIL])
     save(folder, "no_outputs", [{"source": "x = 2", "metadata": {}}])
@@ -306,7 +306,7 @@ def save_the_rest(folder: Path) -> None:
 
 
 class Run:
-    """A run of pytest over a folder of notebooks, and what it says."""
+    """A pytest run over a folder of notebooks, and its report."""
 
     def __init__(self, folder: Path, *options: str, **environment: str) -> None:
         self.report, self.log = folder / "report.xml", folder / "log"
@@ -326,7 +326,7 @@ class Run:
         return self
 
     def verdict(self, name: str, *, gates: bool = False) -> dict[str, str]:
-        """The first line that is said of each cell, or of the gates of this notebook."""
+        """Return the first line of the report on each cell, or on this notebook's gates."""
         cases = [case for case in self.cases if case.get("classname") == f"{name}.ipynb"]
         return {
             str(case.get("name")): _said(case)
@@ -344,7 +344,7 @@ def _said(case: ElementTree.Element) -> str:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[dict[str, Run]]:
-    """All three, made at the same time."""
+    """All three runs, at the same time."""
     folder = tmp_path_factory.mktemp("broken")
     many, serial = (
         save_all(folder / "many", AT_ONCE),
@@ -463,16 +463,16 @@ def test_a_kernel_that_dies_after_the_last_cell_fails_it(run: Run) -> None:
 
 def test_the_summary_names_the_cause_and_what_was_not_run(run: Run) -> None:
     lines = run.log.read_text("utf-8").splitlines()
-    told = [line for line in lines if " not run because " in line]
-    assert "middle.ipynb: 2 cells not run because cell 2 failed" in told
-    assert "killed.ipynb: 1 cell not run because cell 2 failed" in told
-    assert "other_kernel.ipynb: 1 cell not run because starting the kernel failed" in told
-    assert len(told) == len(AT_ONCE) + 1
+    reports = [line for line in lines if " not run because " in line]
+    assert "middle.ipynb: 2 cells not run because cell 2 failed" in reports
+    assert "killed.ipynb: 1 cell not run because cell 2 failed" in reports
+    assert "other_kernel.ipynb: 1 cell not run because starting the kernel failed" in reports
+    assert len(reports) == len(AT_ONCE) + 1
 
 
 def test_the_report_shows_the_cell_and_how_its_output_differs(run: Run) -> None:
-    told = [case for case in run.cases if case.get("classname") == "differs.ipynb"]
-    assert str(told[2][0].text).splitlines()[2:] == [
+    reports = [case for case in run.cases if case.get("classname") == "differs.ipynb"]
+    assert str(reports[2][0].text).splitlines()[2:] == [
         "print(x)",
         "",
         "--- stored",

@@ -1,4 +1,4 @@
-"""The gates: each way in which a green run would prove nothing has its own refusal."""
+"""The gates: each way in which a green run would prove nothing is refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def cell(kind: str, source: str, **parts: Any) -> dict[str, Any]:
 
 
 def code(source: str = "print(2)", *outputs: Any, count: Any = 1, tags: Any = ()) -> dict[str, Any]:
-    """A code cell as it stands after a run; without outputs given it has printed 2."""
+    """A code cell after a run; without outputs passed, it has printed 2."""
     stored = list(outputs) or [printed("2\n")]
     metadata = {"tags": tags} if tags else {}
     return cell("code", source, execution_count=count, outputs=stored, metadata=metadata)
@@ -54,7 +54,7 @@ def prose(source: str = "# 01 · Small", **parts: Any) -> dict[str, Any]:
 
 
 def saved(folder: Path, *cells: Any, **changes: Any) -> Path:
-    """A file with these cells; `changes` are made at the top of its JSON."""
+    """Return a file with these cells; `changes` are applied to the top level of its JSON."""
     path = folder / "01_small.ipynb"
     form = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": KERNEL}}
     path.write_text(json.dumps({"cells": cells, **form, **changes}), encoding="utf-8")
@@ -82,7 +82,7 @@ def test_a_picture_in_the_prose_is_nobodys_business(tmp_path: Path) -> None:
     assert refusals(tmp_path, *cells) == []
 
 
-# What was never run
+# Cells that were never run
 
 
 def test_refuses_a_cell_that_was_never_run(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_refuses_stripped_outputs(tmp_path: Path) -> None:
     assert refusals(tmp_path, *stripped) == [f"All its outputs were stripped. {REFRESH}"]
 
 
-# What is no notebook
+# Files that aren't notebooks
 
 
 def test_refuses_an_old_format(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_refuses_a_file_that_is_no_notebook(text: str, tmp_path: Path) -> None:
     )
 
 
-# What nbval was told not to look at
+# What nbval is configured to ignore
 
 
 @pytest.mark.parametrize("tag", ["nbval-skip", "nbval-ignore-output", "skip-execution", "wip"])
@@ -369,7 +369,7 @@ def test_refuses_what_was_written_to_stderr(tmp_path: Path) -> None:
     ]
 
 
-# What is not for others to read
+# What others must not read
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The verdict that counts comes from a process that a notebook cannot reach."""
+"""The verdict that counts comes from a process that a notebook can't reach."""
 
 from __future__ import annotations
 
@@ -51,23 +51,23 @@ CHEATS = {
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A workspace of this test's own."""
+    """This test's own workspace."""
     monkeypatch.setenv("TUTORIAL_WORKSPACE", os.environ["TUTORIAL_WORKSPACE"])
     use_workspace(tmp_path.name)
 
 
 def exercises_only() -> Iterator[dict[str, Any]]:
-    """The cells of lesson 01 from its exercises on: what comes before takes time only."""
+    """Return lesson 01 from its exercises on; the cells before only take time."""
     cells = load(lesson_path("01"))["cells"]
-    begun = False
+    started = False
     for cell in cells:
-        begun = begun or grade_id(cell) == "exercises-01-tools"
-        if begun and cell["cell_type"] == "code":
+        started = started or grade_id(cell) == "exercises-01-tools"
+        if started and cell["cell_type"] == "code":
             yield cell
 
 
 def notebook(answer: str | None = None) -> dict[str, Any]:
-    """Lesson 01 with its solutions, or with this in place of the first."""
+    """Return lesson 01 with its solutions, or with this in place of the first."""
     cells = list(exercises_only())
     for cell in cells:
         if answer is not None and grade_id(cell) == f"answer-{FIRST.slug}":
@@ -85,7 +85,7 @@ def test_solutions_are_done(run: None) -> None:
     ]
 
 
-@pytest.mark.samples(3)  # each takes a kernel
+@pytest.mark.samples(3)  # each starts a kernel
 @pytest.mark.parametrize("cheat", CHEATS)
 def test_a_notebook_cannot_reach_the_check(run: None, cheat: str) -> None:
     verdict = first(CHEATS[cheat] + "".join(f"{name} = 42\n" for name in FIRST.names))

@@ -23,7 +23,7 @@ from coursekit.servers.ports import free_port
 from coursekit.servers.server import Server, admin
 from coursekit.settings import APP, ROOT, read_settings, short_hash
 
-# What the processes here begin with; each is outside the run that this one is in.
+# The start of the processes here; each is outside this process's own run.
 BEGIN = """
 import json, os, sys
 from coursekit import servers
@@ -35,7 +35,7 @@ def say(folder, **more):
     paths = {"workspace": read_settings().workspace, "home": read_settings().server_home}
     print(json.dumps({**paths, "folder": folder, **more}, default=str), flush=True)
 """
-# A run with a server, which says what it is like, waits for a word, and ends.
+# A run with a server, which prints its details, waits for a line, and ends.
 RUN = """
 with isolated_run() as folder:
     say(folder, origin=servers.find().origin)
@@ -71,7 +71,7 @@ def shell_in(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """A run that goes on while these tests come and go; `shell` is the shell it began in."""
+    """A run that is active throughout these tests; `shell` is the shell it started in."""
     shell = shell_in(tmp_path_factory.mktemp("runs"))
     with process(shell) as (_, run):
         yield {**run, "shell": shell}
@@ -81,7 +81,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 def process(
     shell: dict[str, str], code: str = RUN, end: int = 0
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A process that has said something and waits; after the block it goes on to its end."""
+    """A process that has printed something and waits; after the block it runs to its end."""
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     command = [sys.executable, "-W", "error", "-c", BEGIN + code]
     with subprocess.Popen(command, cwd=ROOT, env=shell, **pipes) as process:
@@ -91,7 +91,7 @@ def process(
 
 
 def output(shell: dict[str, str], code: str) -> str:
-    """What a process prints that goes to its end without waiting."""
+    """Return what a process prints that runs to its end without waiting."""
     command = [sys.executable, "-W", "error", "-c", BEGIN + code]
     return subprocess.check_output(command, cwd=ROOT, env=shell, text=True).strip()
 
@@ -101,12 +101,12 @@ def runs(shell: dict[str, str]) -> list[str]:
 
 
 def watched(run: dict[str, Any]) -> Callable[[], bool]:
-    """Tell later whether the server of a run was stopped, and not only robbed of its files."""
+    """Report later whether a run's server was stopped, and didn't just lose its files."""
     cluster = Cluster(Path(run["home"]))
     server, log = psutil.Process(cluster.pid()), cluster.log.open()
 
     def stopped() -> bool:
-        with log:  # it can be read to its end, though it has been deleted
+        with log:  # the open file can be read to its end, though it has been deleted
             good = "database system is shut down" in log.read()
         _, left = psutil.wait_procs([server], timeout=120)
         return good and all(process.status() == psutil.STATUS_ZOMBIE for process in left)
@@ -120,7 +120,7 @@ def names(server: Server) -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
-# What is its own
+# What belongs to the run
 
 
 def test_a_run_has_a_server_and_a_workspace_of_its_own(run: dict[str, Any]) -> None:
@@ -153,12 +153,12 @@ def asking_for(external: URL) -> dict[str, str]:
     return {"TUTORIAL_POSTGRES": "external", "DATABASE_URL": external.render_as_string(False)}
 
 
-# What it leaves alone
+# What a run leaves alone
 
 
 @pytest.fixture
 def learner(shell: dict[str, str]) -> Iterator[EmbeddedServer]:
-    """The server of a learner who has begun to work, and has a lesson of the same number."""
+    """The server of a learner who has started to work, and has a lesson of the same number."""
     shell["TUTORIAL_POSTGRES"] = "embedded"
     code = 'from coursekit.course.opening import start\nstart("01")\nopen("work.py", "w").close()'
     output(shell, code)
@@ -233,7 +233,7 @@ for _ in range(30):
             one.stdin.flush()
 
 
-# What is left of it
+# What a run leaves behind
 
 
 @posix_only

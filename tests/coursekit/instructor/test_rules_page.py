@@ -1,4 +1,4 @@
-"""The page of rules is what the lessons say, for any lesson that says some."""
+"""The page of rules is collected from the lessons, for any lesson that has some."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from coursekit.settings import ROOT
 
 
 def lesson(folder: Path, *cells: str, kind: str = "markdown") -> None:
-    """A course of one lesson with these cells below its title."""
+    """Create a course of one lesson with these cells below its title."""
     parts = [{"cell_type": "markdown", "source": ["# 01 · Small\n", "\n", "**How small?**"]}]
     parts += [{"cell_type": kind, "source": cell.splitlines(keepends=True)} for cell in cells]
     (folder / "01_small.ipynb").write_text(json.dumps({"cells": parts}), encoding="utf-8")

@@ -1,9 +1,9 @@
-"""Other runners as witnesses: what each makes of the course, and of notebooks that are broken.
+"""Other runners as a cross-check: what each makes of the course, and of broken notebooks.
 
     python tests/coursekit/instructor/test_runners.py        write docs/runners.md
 
-Each of them runs the whole course, so only every week. For a change, test_whole_course.py runs a
-lesson with each.
+Each of them runs the whole course, so these tests run only once a week. For a change,
+test_whole_course.py runs one lesson with each.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from coursekit.settings import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.weekly]
 DOCUMENT = ROOT / "docs" / "runners.md"
-PATIENCE, LIMIT = 120, 4  # seconds for a cell of the course, and where cells hang
+PATIENCE, LIMIT = 120, 4  # seconds for a cell of the course, and of notebooks that hang
 PROGRAM = [sys.executable, "-W", "ignore", "-m"]
 ALONE = [*PROGRAM, "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
 Red = set[str]
 
 NEVER_RUN: Cell = {**code("y = x"), "execution_count": None}
-# What is broken, and the cells of a notebook in which it is.
+# A description of what is broken, and the cells of such a notebook.
 BROKEN: dict[str, Iterable[Cell]] = {
     "a stored output differs": AT_ONCE["differs"].cells,
     "a stored output is missing": AT_ONCE["surplus"].cells,
@@ -70,7 +70,7 @@ failures in the outputs, so a cell that fails without showing an error passes.
 
 
 def together(paths: list[Path], out: Path, options: list[str]) -> Red:
-    """Run notebooks in one run of pytest; those of which any test fails, or is not run."""
+    """Run notebooks in one pytest run; return those with a test that fails or isn't run."""
     report = out / "report.xml"
     environ = {key: text for key, text in os.environ.items() if not key.startswith("PYTEST_")}
     command = [*ALONE, f"--junit-xml={report}", *options, *map(str, paths)]
@@ -86,20 +86,20 @@ def _names(case: ElementTree.Element) -> str:
 
 
 def strict(paths: list[Path], out: Path, limit: int) -> Red:
-    """The kit's own run."""
+    """Run them as the course's own CI does."""
     options = ["-c", "pyproject.toml", f"--rootdir={paths[0].parent}"]
     return together(paths, out, [*options, f"--nbval-cell-timeout={limit}"])
 
 
 def nbmake(paths: list[Path], out: Path, limit: int) -> Red:
-    """Nbmake, under a pytest that has none of the kit's options."""
+    """Run nbmake, under a pytest without the kit's options."""
     (out / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     options = ["-c", str(out / "pytest.ini"), "--nbmake", f"--nbmake-timeout={limit}"]
     return together(paths, out, options)
 
 
 def one_by_one(command: Callable[[Path, Path, int], list[str]]) -> Runner:
-    """A runner that takes one notebook, and tells by its exit code."""
+    """Run each notebook with a runner that takes one, and read its exit code."""
 
     def run(paths: list[Path], out: Path, limit: int) -> Red:
         def is_red(path: Path) -> bool:
@@ -107,7 +107,7 @@ def one_by_one(command: Callable[[Path, Path, int], list[str]]) -> Runner:
             environ = {**os.environ, "TUTORIAL_WORKSPACE": str(out / path.stem)}
             done = subprocess.run(words, env=environ, capture_output=True, text=True)
             if done.returncode:
-                print(path.name, done.stderr[-2000:])  # pytest shows it when that is wrong
+                print(path.name, done.stderr[-2000:])  # pytest shows it if the assertion fails
             return bool(done.returncode)
 
         with ThreadPoolExecutor(2) as pool:
@@ -143,7 +143,7 @@ RUNNERS: dict[str, Runner] = {
 
 
 def with_announced_errors() -> Red:
-    """The lessons in which something fails on purpose."""
+    """Return the lessons in which something fails on purpose."""
     outputs = {
         path.stem: [o for cell in load(path)["cells"] for o in cell.get("outputs", ())]
         for path in lessons().values()
@@ -152,7 +152,7 @@ def with_announced_errors() -> Red:
 
 
 def verdicts(folder: Path) -> dict[str, dict[str, bool]]:
-    """What each runner says of each broken notebook, and of a good one: runner, what, red."""
+    """Run each runner on each broken notebook, and on a good one: runner, what, red."""
     source = folder / "broken"
     source.mkdir()
     named = {f"{number:02}": what for number, what in enumerate(BROKEN)}
@@ -171,7 +171,7 @@ def verdicts(folder: Path) -> dict[str, dict[str, bool]]:
 
 
 def document(found: dict[str, dict[str, bool]]) -> str:
-    """The text of docs/runners.md."""
+    """Return the text of docs/runners.md."""
     cells = {what: [found[runner][what] for runner in RUNNERS] for what in BROKEN}
     course = ["red: announced errors" if name == "papermill" else "green" for name in RUNNERS]
     rows = [["notebook", *RUNNERS], ["---"] * (len(RUNNERS) + 1), ["the course", *course]]

@@ -20,7 +20,7 @@ REAL = sorted(catalog.NOTEBOOKS.glob("*.ipynb"))
 FIX = "Nothing was written. Fix the cell, then run: python3 start.py refresh 01"
 CHART = "{'text/plain': 'a chart', 'image/png': 'iVBORw0K' + secrets.token_hex(4)}"
 
-# What may stand in an output, and what is kept of it.
+# What may appear in an output, and what is kept of it.
 VARYING = {
     "port: 43210": "port: 54321",
     "at 127.0.0.1:43210/shop": "at 127.0.0.1:54321/shop",
@@ -54,13 +54,13 @@ def shown(text: str) -> dict[str, Any]:
 
 
 def code(source: str, *outputs: Any, ident: str = "a1", **parts: Any) -> dict[str, Any]:
-    """A code cell that was run last, long ago, as number 7."""
+    """A code cell that was last run long ago, as number 7."""
     cell = {"cell_type": "code", "id": ident, "metadata": {}, "source": source}
     return {**cell, "execution_count": 7, "outputs": list(outputs), **parts}
 
 
 def notebook(*cells: Any, **changes: Any) -> dict[str, Any]:
-    """A lesson of these cells, below its title."""
+    """A lesson with these cells below its title."""
     title = {"cell_type": "markdown", "metadata": {}, "source": "# 01 · Small\n\n**How small?**"}
     numbered = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate((title, *cells))]
     return {"cells": numbered, "metadata": {}, "nbformat": 4, "nbformat_minor": 5, **changes}
@@ -75,13 +75,13 @@ def stored_outputs(path: Path) -> list[list[Any]]:
 
 
 def keep_the_workspace(patch: pytest.MonkeyPatch) -> None:
-    """Undo at the end what refresh says to the rest of this run."""
+    """Undo at the end what refresh sets for the rest of this run."""
     patch.setenv("TUTORIAL_WORKSPACE", os.environ["TUTORIAL_WORKSPACE"])
 
 
 @pytest.fixture
 def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The path of the one lesson of a course, which is not written yet."""
+    """The path of the only lesson of a course, which isn't written yet."""
     monkeypatch.setattr(catalog, "NOTEBOOKS", tmp_path)
     keep_the_workspace(monkeypatch)
     return tmp_path / "01_small.ipynb"
@@ -198,7 +198,7 @@ def test_refresh_numbers_the_cells(refreshed: Path) -> None:
 
 
 def test_a_second_refresh_changes_no_byte(refreshed: Path) -> None:
-    """Not even in the picture, which is another one on each run."""
+    """Not even in the picture, which differs on each run."""
     first = refreshed.read_bytes()
     assert refresh("01") is False
     assert refreshed.read_bytes() == first

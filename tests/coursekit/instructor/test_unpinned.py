@@ -1,4 +1,4 @@
-"""Which package broke a lesson: found by setting one after the other back."""
+"""Which package broke a lesson, found by setting one after the other back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHANGED = {"alembic": ("1.20", "1.21"), "pandas": ("3.1", "3.2"), "mako": ("1.3"
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """An environment with the newest of these, in which pandas breaks 08, and two break 07."""
+    """An environment with the newest of these; pandas breaks 08, and two packages break 07."""
     versions = {name: found for name, (_, found) in CHANGED.items()}
 
     def install(*words: str) -> None:
@@ -32,8 +32,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_the_package_that_broke_a_lesson_is_named(installed: dict[str, str]) -> None:
-    told = list(unpinned.bisect(["08"], Options()))
-    assert told == ["Lesson 08 fails because of pandas 3.2; with 3.1 it passes."]
+    causes = list(unpinned.bisect(["08"], Options()))
+    assert causes == ["Lesson 08 fails because of pandas 3.2; with 3.1 it passes."]
 
 
 def test_a_lesson_that_no_single_package_breaks_is_reported(installed: dict[str, str]) -> None:

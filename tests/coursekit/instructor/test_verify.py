@@ -1,4 +1,4 @@
-"""`tutorial verify`, run on a copy of the kit whose lessons are broken in known ways."""
+"""`tutorial verify`, run on a copy of the kit with lessons broken in known ways."""
 
 from __future__ import annotations
 
@@ -102,14 +102,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(kit: Path, folder: Path, server: Server) -> subprocess.CompletedProcess[str]:
-    """All of them at once, with all reports, on a server that need not start."""
+    """Run all of them at once, with all reports, on a server that is already running."""
     address = server.url.render_as_string(hide_password=False)
     files = "--junit", str(folder / "junit.xml"), "--report", str(folder / "report")
     return verify(kit, *files, "--jobs", "2", "--server", address)
 
 
 def reported(done: subprocess.CompletedProcess[str], title: str) -> str:
-    """What is said of a lesson, with the numbers of sessions left out."""
+    """Return the report on a lesson, without the session numbers."""
     paragraphs = done.stdout.split("\n\n")
     (found,) = [part for part in paragraphs if part.strip().startswith(f"{title}, ")]
     return found.strip()

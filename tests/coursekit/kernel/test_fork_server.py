@@ -142,8 +142,8 @@ def test_fifty_tasks_leave_nothing_behind(tasks: Path) -> None:
 
 def test_eight_tasks_at_once_do_not_mix(tasks: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(lambda n: run("exits", tasks, repr(f"{n}")), range(8)))
-    assert told == [(1, f"{n}\n") for n in range(8)]
+        printed = list(pool.map(lambda n: run("exits", tasks, repr(f"{n}")), range(8)))
+    assert printed == [(1, f"{n}\n") for n in range(8)]
 
 
 def fork_server_process() -> psutil.Process:
@@ -272,14 +272,14 @@ print("FORK_SERVER_SOCKET" in os.environ)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("when", "told"),
+    ("when", "printed"),
     [
         pytest.param("before", "Popen\nFalse\n", marks=pytest.mark.slow),
         ("while", "Process\nPopen\nFalse\n"),
     ],
 )
 def test_without_a_fork_server_the_default_kernel_starts(
-    tmp_path: Path, when: str, told: str
+    tmp_path: Path, when: str, printed: str
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", GONE, when],
@@ -287,7 +287,7 @@ def test_without_a_fork_server_the_default_kernel_starts(
         capture_output=True,
         text=True,
     )
-    assert (done.stdout, done.stderr) == (told, "")
+    assert (done.stdout, done.stderr) == (printed, "")
     assert list(tmp_path.glob(f"{fork_server.FOLDER_PREFIX}*")) == []
 
 

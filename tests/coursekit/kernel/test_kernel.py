@@ -83,13 +83,13 @@ def environment() -> dict[str, str]:
 def states(folder: Path) -> dict[str, dict[str, Any]]:
     """The state of a new kernel of each kind."""
     code = "{" + ",".join(f"{name!r}: {value}" for name, value in STATE.items()) + "}"
-    told = {}
+    result = {}
     for kind in KINDS:
         with Kernel(kind, cwd=str(folder), env=environment()) as fresh:
             assert fresh.kind == kind
             fresh.run(ASK)
-            told[kind] = fresh.value(code)
-    return told
+            result[kind] = fresh.value(code)
+    return result
 
 
 @pytest.mark.parametrize("name", STATE)
@@ -98,9 +98,9 @@ def test_the_state_of_both_kinds_is_the_same(states: dict[str, Any], name: str) 
 
 
 def test_the_environment_is_the_one_that_was_passed(kernel: Kernel) -> None:
-    told = kernel.value("dict(__import__('os').environ)")
-    assert {name: told[name] for name in ENVIRONMENT} == ENVIRONMENT
-    assert {k for k, v in environment().items() if told.get(k) != v} <= {
+    result = kernel.value("dict(__import__('os').environ)")
+    assert {name: result[name] for name in ENVIRONMENT} == ENVIRONMENT
+    assert {k for k, v in environment().items() if result.get(k) != v} <= {
         # ipykernel sets these in every kernel
         *("TERM", "CLICOLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER", "GIT_PAGER", "MPLBACKEND"),
         "JPY_PARENT_PID",
@@ -177,8 +177,8 @@ def test_the_process_stdin_is_empty(kernel: Kernel) -> None:
 
 def test_output_of_the_operating_system_arrives(kernel: Kernel) -> None:
     code = "os.write(1, b'below\\n'); os.system('echo shell; echo fault >&2'); time.sleep(0.2)"
-    told = kernel.run("import os, time\n" + code)
-    assert {"below", "shell", "fault"} <= set(told.split())
+    result = kernel.run("import os, time\n" + code)
+    assert {"below", "shell", "fault"} <= set(result.split())
 
 
 def test_top_level_await_works(kernel: Kernel) -> None:
@@ -189,15 +189,17 @@ def test_top_level_await_works(kernel: Kernel) -> None:
 
 
 def test_logging_and_warnings_are_shown(kernel: Kernel) -> None:
-    told = kernel.run("import logging, warnings; logging.warning('careful'); warnings.warn('old')")
-    assert "WARNING:root:careful" in told
-    assert "UserWarning: old" in told
+    result = kernel.run(
+        "import logging, warnings; logging.warning('careful'); warnings.warn('old')"
+    )
+    assert "WARNING:root:careful" in result
+    assert "UserWarning: old" in result
 
 
 @pytest.mark.slow
 def test_a_plot_is_drawn_inline(kernel: Kernel) -> None:
-    told = kernel.run("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()")
-    assert re.search(r"<Figure size \d+x\d+ with 1 Axes>", told)
+    result = kernel.run("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()")
+    assert re.search(r"<Figure size \d+x\d+ with 1 Axes>", result)
     assert kernel.run("print(plt.get_backend())") in (
         "inline\n",
         "module://matplotlib_inline.backend_inline\n",
@@ -226,10 +228,10 @@ with multiprocessing.get_context({method!r}).Pool(2) as pool:
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_cell_can_use_processes(kernel: Kernel, method: str) -> None:
-    told = kernel.run(
+    result = kernel.run(
         "import warnings; warnings.simplefilter('ignore')" + POOL.format(method=method)
     )
-    assert told == "[-1, -2]\n"
+    assert result == "[-1, -2]\n"
 
 
 @pytest.mark.slow

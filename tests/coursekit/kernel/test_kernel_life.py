@@ -214,14 +214,14 @@ def test_a_kernel_that_hangs_at_its_start_is_reported(tmp_path: Path) -> None:
         "try: start_new_kernel(startup_timeout=3)\n"
         "except RuntimeError as error: print(error)"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code],
         env=shell(**environ),
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
     )
-    assert told.stdout == "Kernel didn't respond in 3 seconds\n"
+    assert result.stdout == "Kernel didn't respond in 3 seconds\n"
 
 
 def test_kernels_work_in_a_process_with_many_open_files() -> None:
@@ -250,10 +250,10 @@ def test_kernels_started_at_once_share_a_fork_server() -> None:
         "for t in threads: t.join()\n"
         "print(len(fork_server._fork_servers))"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], env=shell(), capture_output=True, text=True, timeout=TIMEOUT
     )
-    assert told.stdout == "1\n"
+    assert result.stdout == "1\n"
 
 
 @pytest.mark.slow

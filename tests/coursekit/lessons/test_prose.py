@@ -1,4 +1,4 @@
-"""What the lessons say in prose without showing it in an output, held true here."""
+"""Tests for what the lessons claim in prose without showing it in an output."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tutorial_lib.models import User
 
 
 class Base(DeclarativeBase):
-    """A base of this file's own."""
+    """A base for this file's models."""
 
 
 class Person(Base):
-    """A table with a column that must not be NULL."""
+    """A table with a NOT NULL column."""
 
     __tablename__ = "persons"
     id: Mapped[int] = mapped_column(primary_key=True)

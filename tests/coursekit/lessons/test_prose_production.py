@@ -1,4 +1,4 @@
-"""What lessons 09 to 14 say in prose without showing it in an output, held true here."""
+"""Tests for what lessons 09 to 14 claim in prose without showing it in an output."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_default_of_the_old_column_hides_what_the_new_version_inserts(engine: 
         assert connection.execute(text("SELECT old, new FROM t")).one() == (1, 5)
 
 
-# -- 12 Without stopping the site
+# -- 12 Without downtime
 def test_an_old_row_that_breaks_a_rule_cannot_be_changed_at_all(engine: Engine) -> None:
     run(
         engine,
@@ -96,7 +96,7 @@ def test_not_null_reads_no_row_when_a_valid_check_proves_it(
 
 # -- 13 In CI
 def test_the_long_way_back_hides_what_one_revision_leaves_behind(workspace: Path) -> None:
-    """The test that pytest-alembic brings misses what the lesson's own finds."""
+    """pytest-alembic's own test misses what the lesson's test finds."""
     project = start("13").project
     add = '    op.add_column("orders", sa.Column("note", sa.Text()))\n'
     test = "from pytest_alembic.tests import test_up_down_consistency\n"

@@ -16,7 +16,7 @@ DATA = ROOT / "tests" / "data" / "old_workspace"
 
 @pytest.fixture
 def old_workspace(workspace: Path, server: Server, tmp_path: Path) -> Path:
-    """What the first edition left; TUTORIAL_WORKSPACE names it, and its server is this run's."""
+    """The first edition's files, named by TUTORIAL_WORKSPACE; its server is this run's."""
     shutil.copytree(DATA, workspace)
     for path in list(workspace.rglob("*.old")):
         path.rename(path.with_suffix(""))

@@ -1,4 +1,4 @@
-"""Copies and progress of the first edition: kept, and each old copy names the new edition."""
+"""The first edition's copies and progress: kept, and each old copy names the new edition."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNKNOWN = (
 
 @pytest.fixture
 def in_lesson_01(monkeypatch: pytest.MonkeyPatch, old_workspace: Path) -> Path:
-    """The old copy of lesson 01, and this process is its kernel, as far as Jupyter says."""
+    """The old copy of lesson 01; for Jupyter, this process is its kernel."""
     path = old_workspace / "notebooks" / "01_connect.ipynb"
     monkeypatch.setenv("JPY_SESSION_NAME", str(path))
     return path
@@ -198,7 +198,7 @@ def test_the_newest_copy_is_the_one_to_open(settings: Settings) -> None:
     copy_for_learner(settings)
     assert newest(settings, "00") == folder / "00_start_here.ipynb"
     new = folder / "01_connect_new.ipynb"
-    new.write_text("{}", encoding="utf-8")  # changed, and still the new edition
+    new.write_text("{}", encoding="utf-8")  # changed, but still the new edition
     assert newest(settings, "01") == new
 
 

