@@ -29,20 +29,20 @@ def shell() -> InteractiveShell:
     return InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
 
 
-def test_a_lesson_can_be_begun_in_the_middle(workspace: Path) -> None:
+def test_a_lesson_can_be_started_in_the_middle(workspace: Path) -> None:
     lesson = start("07")
     assert "Running upgrade  -> 0001" in run_alembic("upgrade head", lesson.project)
     assert inspect(lesson.engine).has_table("users")
 
 
-def test_lessons_can_be_begun_in_any_order(workspace: Path) -> None:
+def test_lessons_can_be_started_in_any_order(workspace: Path) -> None:
     tables = [inspect(start(n).engine).get_table_names() for n in ("08", "06", "03", "08")]
     assert [sorted(found) for found in tables] == [
         ["alembic_version", "users"], [], [], ["alembic_version", "users"],
     ]  # fmt: skip
 
 
-def test_a_restarted_kernel_goes_on_where_it_was(workspace: Path) -> None:
+def test_a_restarted_kernel_resumes_where_it_was(workspace: Path) -> None:
     code = (
         "from coursekit import start; from coursekit.course.alembic_command import run_alembic\n"
         "run_alembic('upgrade head', start('07').project)"
@@ -62,7 +62,7 @@ def test_a_cell_run_before_the_lesson_was_started_says_so(shell: InteractiveShel
     )
 
 
-def test_a_project_that_was_deleted_is_told_and_comes_back(workspace: Path) -> None:
+def test_a_deleted_project_is_reported_and_restored(workspace: Path) -> None:
     lesson = start("06")
     shutil.rmtree(lesson.project)
     with pytest.raises(AlembicError) as caught:
@@ -74,7 +74,7 @@ def test_a_project_that_was_deleted_is_told_and_comes_back(workspace: Path) -> N
     assert (start("06").project / "models.py").exists()
 
 
-def test_a_note_that_was_edited_is_told_and_the_work_is_kept(workspace: Path) -> None:
+def test_an_edited_note_is_reported_and_the_work_is_kept(workspace: Path) -> None:
     lesson = start("06")
     (lesson.project / ".lesson.json").write_text("{}")
     (lesson.project / "mine.py").write_text("mine")
@@ -91,9 +91,7 @@ def test_a_file_of_the_project_that_was_broken_fails_with_its_line(workspace: Pa
         run_alembic("check", lesson.project)
 
 
-def test_a_database_that_was_dropped_is_told_and_comes_back(
-    workspace: Path, server: Server
-) -> None:
+def test_a_dropped_database_is_reported_and_restored(workspace: Path, server: Server) -> None:
     start("07").engine.dispose()
     with admin(server.url) as connection:
         databases.drop(connection, database_name(read_settings(), server, "07"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,7 +68,7 @@ def test_a_condition_with_or_does_not_leave_its_batch(orders: Engine) -> None:
     assert rows(orders, WRITTEN) == [250] * 4
 
 
-def test_progress_is_told_after_each_batch(orders: Engine) -> None:
+def test_progress_is_reported_after_each_batch(orders: Engine) -> None:
     reports: list[str] = []
     fill(orders, size=400, progress=lambda seen: reports.append(repr(seen)))
     assert reports == [
@@ -103,7 +102,7 @@ def test_gaps_between_keys_make_no_small_batches(orders: Engine) -> None:
     assert fill(orders).batches == 10
 
 
-def test_what_was_committed_before_a_kill_stays_and_the_next_call_goes_on(orders: Engine) -> None:
+def test_after_a_kill_committed_batches_stay_and_the_next_call_resumes(orders: Engine) -> None:
     def kill(seen: backfill.BackfillProgress) -> None:
         if seen.batches == 4:
             do(orders, f"SELECT pg_terminate_backend({seen.pid}, 5000)")
@@ -160,7 +159,7 @@ def test_a_batch_that_meets_a_lock_lets_go_and_tries_again(
     assert rows(orders, "SELECT tax FROM orders WHERE id = 550") == [0]  # of the newer amount
 
 
-def test_it_gives_up_a_lock_that_is_not_let_go(orders: Engine) -> None:
+def test_it_gives_up_if_a_lock_is_not_released(orders: Engine) -> None:
     with orders.begin() as customer:
         customer.execute(text("UPDATE orders SET amount = 0 WHERE id = 550"))
         with pytest.raises(BackfillError) as caught:
@@ -334,7 +333,7 @@ def test_it_runs_in_a_revision(project: Path) -> None:
     assert run_alembic("current", project).splitlines()[-1] == "0004 (head)"
 
 
-def test_a_revision_that_was_killed_goes_on_where_it_stopped(project: Path) -> None:
+def test_a_killed_revision_resumes_where_it_stopped(project: Path) -> None:
     path = project / "alembic" / "versions" / "0004_fill.py"
     source = path.read_text()
     add = 'op.add_column("orders", sa.Column("tax", sa.Numeric(10, 2)))'

@@ -79,7 +79,7 @@ def test_a_lock_timeout_is_added_to_other_options(url: URL, place: str) -> None:
         assert connection.scalar(text("SHOW lock_timeout")) == "3s"
 
 
-def test_constraints_get_names_that_can_be_told() -> None:
+def test_constraints_get_predictable_names() -> None:
     metadata = type(
         "Fresh",
         (db.DeclarativeBase,),

@@ -37,7 +37,7 @@ def filled(engine: Engine) -> Engine:
     return engine
 
 
-def test_a_connection_test_tells_who_answered(engine: Engine, server: Server) -> None:
+def test_a_connection_test_shows_which_server_answered(engine: Engine, server: Server) -> None:
     rows = explorer.test_connection(engine).rows
     assert rows["server"] == f"PostgreSQL {server.release}"
     assert (rows["host"], rows["port"]) == ("127.0.0.1", str(engine.url.port))
@@ -72,7 +72,7 @@ def test_columns_tell_what_they_refer_to(filled: Engine) -> None:
     assert keys == {"id": "primary key", "user_id": "refers to users.id", "code": "unique (code)"}
 
 
-def test_an_unknown_table_is_told_which_there_are(filled: Engine) -> None:
+def test_the_error_of_an_unknown_table_lists_the_tables(filled: Engine) -> None:
     with pytest.raises(ExplorerError) as caught:
         explorer.columns(filled, "user")
     assert str(caught.value) == (

@@ -38,7 +38,7 @@ def changes_of(engine: Engine, statements: str) -> list[str]:
     return [" ".join(line.split()) for line in repr(changes).splitlines()]
 
 
-def test_everything_new_is_told_in_order(engine: Engine) -> None:
+def test_new_objects_are_reported_in_order(engine: Engine) -> None:
     assert changes_of(engine, TABLES) == [
         "+ added table orders",
         "+ added table users",
@@ -76,12 +76,12 @@ def test_everything_new_is_told_in_order(engine: Engine) -> None:
         ("ALTER TABLE orders DROP user_id", "- removed column orders.user_id integer"),
     ],
 )
-def test_a_single_change_is_told(engine: Engine, statement: str, line: str) -> None:
+def test_a_single_change_is_reported(engine: Engine, statement: str, line: str) -> None:
     run(engine, TABLES)
     assert line in changes_of(engine, statement)
 
 
-def test_nothing_changed_is_told(engine: Engine) -> None:
+def test_no_change_is_reported(engine: Engine) -> None:
     assert changes_of(engine, "SELECT 1") == ["Nothing has changed."]
 
 

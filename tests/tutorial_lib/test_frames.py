@@ -222,7 +222,7 @@ def test_a_parameter_without_a_value_is_named(filled: Engine) -> None:
     )
 
 
-def test_a_value_that_nobody_wants_is_named(filled: Engine) -> None:
+def test_a_parameter_the_query_does_not_have_is_named(filled: Engine) -> None:
     message = "The query has no parameter :nmae. Its parameters: :id, :name."
     assert said("SELECT :name AS a, :id AS b", filled, id=1, name=2, nmae=3) == message
     assert said("users", filled, id=1) == ("The query has no parameter :id. Its parameters: none.")

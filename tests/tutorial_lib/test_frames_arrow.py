@@ -101,7 +101,7 @@ def test_pandas_own_arrow_form_has_the_same_columns(engine: Engine, kind: str) -
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Caracas"])
-def test_moments_are_in_utc_whatever_the_session_shows(engine: Engine, zone: str) -> None:
+def test_timestamps_are_in_utc_whatever_the_session_shows(engine: Engine, zone: str) -> None:
     moments = ["1890-01-01 00:00:00+00", "2020-01-01 00:00:00+00", "2020-07-01 00:00:00+00"]
     query = f"VALUES {', '.join(f'({each!r}::timestamptz)' for each in moments)}"
     with engine.connect() as connection:

@@ -206,7 +206,7 @@ def test_a_connection_that_commits_by_itself(filled: Engine, started: bool) -> N
         connection.execute(text("ROLLBACK" if started else "DELETE FROM added"))
 
 
-def test_a_server_side_cursor_was_asked_for(filled: Engine) -> None:
+def test_a_server_side_cursor_was_requested(filled: Engine) -> None:
     with filled.connect().execution_options(stream_results=True, yield_per=10) as connection:
         assert len(frames.read("things", connection)) == MANY
 

@@ -76,13 +76,13 @@ def test_a_role_that_may_only_read_reads_what_it_may(reader: URL) -> None:
         {"sslmode": "disable", "application_name": "frames", "connect_timeout": "9"},
     ],
 )
-def test_what_stands_behind_the_question_mark_counts(shared: Engine, query: dict[str, str]) -> None:
+def test_the_query_part_of_a_url_is_used(shared: Engine, query: dict[str, str]) -> None:
     assert_reads(shared.url.update_query_dict(query))
 
 
 # -- a server that listens on more addresses
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the doors are others")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have other sockets")
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def test_the_same_password_never_hashes_alike() -> None:
     assert hashing.get_password_hash("x") != hashing.get_password_hash("x")
 
 
-def test_arguments_in_the_wrong_order_are_told() -> None:
+def test_arguments_in_the_wrong_order_are_reported() -> None:
     hashed = hashing.get_password_hash("canary")
     with pytest.raises(hashing.NotAHashError) as caught:
         hashing.verify_password(hashed, "canary")

@@ -67,7 +67,7 @@ def test_help_cuts_no_sentence_off(words: list[str], tutorial: Tutorial) -> None
     assert "..." not in tutorial(*words, "--help", COLUMNS="80").stdout.split("Commands:")[1]
 
 
-def test_the_server_is_started_told_and_stopped(tmp_path: Path, tutorial: Tutorial) -> None:
+def test_the_server_is_started_shown_and_stopped(tmp_path: Path, tutorial: Tutorial) -> None:
     home = str(tmp_path / "server")
     assert tutorial("db", "status", TUTORIAL_SERVER_HOME=home).stdout.splitlines() == [
         "PostgreSQL (embedded) isn't running. To start it: python3 start.py db start",
@@ -81,7 +81,7 @@ def test_the_server_is_started_told_and_stopped(tmp_path: Path, tutorial: Tutori
     assert not [p for p in psutil.process_iter(["cmdline"]) if home in str(p.info["cmdline"])]
 
 
-def test_the_address_hides_the_password_unless_asked(server: Server, tutorial: Tutorial) -> None:
+def test_the_url_hides_the_password_by_default(server: Server, tutorial: Tutorial) -> None:
     url = server.url.set(drivername="postgresql")  # the name other tools use
     assert tutorial("db", "url").stdout.strip() == str(url)
     shown = tutorial("db", "url", "--show-password").stdout.strip()

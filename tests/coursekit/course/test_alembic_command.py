@@ -121,7 +121,7 @@ def test_a_traceback_shows_the_frames_of_the_project_and_the_error(
     assert not any(Path(file).is_absolute() for file in files)
 
 
-def test_an_open_quotation_mark_is_told(tmp_path: Path) -> None:
+def test_an_unclosed_quotation_mark_is_reported(tmp_path: Path) -> None:
     with pytest.raises(AlembicError) as caught:
         run_alembic('revision -m "one', tmp_path)
     assert str(caught.value) == (

@@ -27,7 +27,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     autoreload.unload(tmp_path / "projects")
 
 
-def test_a_module_that_was_rewritten_is_imported_anew(shell: InteractiveShell) -> None:
+def test_a_rewritten_module_is_imported_again(shell: InteractiveShell) -> None:
     Path("shop.py").write_text("PRICE = 1")
     shell.run_cell("import shop; first = shop.PRICE")
     shell.run_cell("from pathlib import Path; _ = Path('shop.py').write_text('PRICE = 2')")
@@ -35,7 +35,7 @@ def test_a_module_that_was_rewritten_is_imported_anew(shell: InteractiveShell) -
     assert (shell.user_ns["first"], shell.user_ns["second"]) == (1, 2)
 
 
-def test_what_imports_it_is_imported_anew_as_well(shell: InteractiveShell) -> None:
+def test_modules_that_import_it_are_imported_again(shell: InteractiveShell) -> None:
     Path("base.py").write_text("class Base: pass")
     Path("shop.py").write_text("from base import Base")
     shell.run_cell("import shop, base; same = shop.Base is base.Base")

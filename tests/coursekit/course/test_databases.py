@@ -117,7 +117,7 @@ def test_a_clone_replaces_an_earlier_one_even_while_it_is_used(
     assert call(url, "SELECT name FROM users") == [("ada",)]
 
 
-def test_a_clone_does_not_replace_a_database_of_somebody_else(
+def test_a_clone_does_not_replace_someone_elses_database(
     server: Server, template: str, label: str, url: URL
 ) -> None:
     with pytest.raises(LessonError):
@@ -135,7 +135,7 @@ def test_a_template_is_built_once(server: Server, label: str) -> None:
     assert len(built) == 1
 
 
-def test_a_template_is_built_once_by_many_at_the_same_moment(server: Server, label: str) -> None:
+def test_a_template_is_built_once_by_many_at_the_same_time(server: Server, label: str) -> None:
     name, built = fresh_name(), []
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: ensure(server, name, label, built.append), range(4)))
@@ -153,7 +153,7 @@ def test_a_template_is_built_in_a_database_that_sorts_alike_everywhere(
     assert rows == [("b" if server.version >= 170000 else "c", "C")]
 
 
-def test_nobody_connects_to_a_template(server: Server, template: str) -> None:
+def test_a_template_accepts_no_connections(server: Server, template: str) -> None:
     with pytest.raises(psycopg2.OperationalError) as caught:
         call(server.url.set(database=template), "SELECT 1")
     said = f'database "{template}" is not currently accepting connections'

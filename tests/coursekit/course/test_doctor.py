@@ -38,14 +38,14 @@ def test_all_is_well_here() -> None:
     assert [found for found in doctor.examine() if not found.good] == []
 
 
-def test_a_package_in_another_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_in_another_version_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "pins", lambda path: iter([Requirement("alembic==1.6.5")]))
     assert line("alembic") == doctor.Diagnosis(
         "alembic", f"{version('alembic')}, but ==1.6.5 is pinned", doctor.REINSTALL_ADVICE
     )
 
 
-def test_a_package_that_is_missing_is_told_when_it_is_needed(
+def test_a_missing_package_is_reported_when_it_is_needed(
     installed: Callable[[str, str], None],
 ) -> None:
     installed("needy", "no-such-package>=1")
@@ -60,7 +60,7 @@ def test_a_missing_package_that_is_only_pinned_is_no_trouble() -> None:
     assert packages.differing_pins([Requirement("no-such-package==1")]) == {}
 
 
-def test_a_package_that_does_not_fit_another_one_is_told(
+def test_a_package_that_conflicts_with_another_is_reported(
     installed: Callable[[str, str], None],
 ) -> None:
     installed("needy", "alembic<1")
@@ -87,7 +87,7 @@ def test_every_pin_of_this_machine_is_looked_at() -> None:
     assert "pywinpty" not in names  # Windows only
 
 
-def test_a_kernel_of_another_python_is_told(
+def test_a_kernel_of_another_python_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = tmp_path / "kernels" / "python3"
@@ -109,7 +109,7 @@ def test_a_server_that_does_not_answer_is_a_bad_line(
     assert wrong.fix.startswith("Correct DATABASE_*")
 
 
-def test_an_own_server_without_consent_is_told(
+def test_an_external_server_without_consent_is_reported(
     external: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TUTORIAL_POSTGRES")
@@ -118,7 +118,7 @@ def test_an_own_server_without_consent_is_told(
     )
 
 
-def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "ENOUGH", 10**12)
     assert line("workspace").fix == (
         "Make room, or set TUTORIAL_WORKSPACE to a folder on another disk."
@@ -131,7 +131,7 @@ def test_in_a_cell_it_says_ok_or_what_to_do(external: URL, monkeypatch: pytest.M
     assert doctor.doctor().rows["why this server"].startswith("Lessons need")
 
 
-def test_settings_that_cannot_be_read_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_cannot_be_read_are_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_HOST", "db.example")
     monkeypatch.delenv("TUTORIAL_POSTGRES")
     wrong = [found for found in doctor.examine() if not found.good]
@@ -139,7 +139,7 @@ def test_settings_that_cannot_be_read_are_told_once(monkeypatch: pytest.MonkeyPa
     assert wrong[0].found.startswith("DATABASE_HOST is set, but DATABASE_PORT")
 
 
-def test_how_kernels_start_is_tried_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_kernels_start_is_tried_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     forks = sys.platform == "linux" and os.environ.get("TUTORIAL_KERNEL") != "default"
     assert (line("kernel start").found == "forked by the fork server") is forks
     monkeypatch.setenv("FORK_SERVER_SOCKET", "/nowhere/socket")

@@ -144,7 +144,7 @@ def test_an_instructors_nbgrader_stays_out(lab: Lab) -> None:
         lab.get("/formgrader")
 
 
-def test_without_a_token_nobody_gets_in(lab: Lab) -> None:
+def test_requests_without_a_token_are_refused(lab: Lab) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(lab.address.split("/lab")[0] + "/api/contents", timeout=TIMEOUT)
 

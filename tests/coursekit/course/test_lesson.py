@@ -136,12 +136,12 @@ def test_there_may_be_nothing_to_resume(workspace: Path) -> None:
     )
 
 
-def test_an_unknown_lesson_is_told_which_there_are() -> None:
+def test_the_error_of_an_unknown_lesson_lists_the_lessons() -> None:
     with pytest.raises(LessonError, match=r"There is no lesson '77'\. The lessons are 00, 01"):
         start("77")
 
 
-def test_a_second_kernel_on_the_same_lesson_is_told_so(workspace: Path) -> None:
+def test_a_second_kernel_on_the_same_lesson_is_warned(workspace: Path) -> None:
     start("01")
     assert run(SECOND_KERNEL) == (
         f"Lesson 01 is open in another kernel (process {os.getpid()}). "
@@ -189,7 +189,7 @@ def test_with_consent_an_own_server_is_used(workspace: Path, external: URL) -> N
     assert lesson.url.database == f"tutorial_lesson_01_{identity(workspace)}"
 
 
-def test_an_own_server_without_the_right_to_make_databases_is_told(
+def test_an_external_server_without_createdb_is_reported(
     workspace: Path, external: URL, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with admin(server.url) as connection:
@@ -208,7 +208,7 @@ def test_an_own_server_without_the_right_to_make_databases_is_told(
     )
 
 
-def test_a_workspace_that_cannot_be_made_is_told(
+def test_a_workspace_that_cannot_be_created_is_reported(
     tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -285,7 +285,7 @@ def test_a_lesson_never_reaches_into_the_environment(workspace: Path) -> None:
     assert not [name for name, text in os.environ.items() if str(lesson.url.database) in text]
 
 
-def test_every_session_in_a_lesson_gives_up_waiting_and_reads_utc(workspace: Path) -> None:
+def test_every_session_in_a_lesson_has_a_lock_timeout_and_reads_utc(workspace: Path) -> None:
     plain = create_engine(start("01").url)
     with plain.connect() as connection:
         assert connection.scalar(text("SHOW lock_timeout")) == "2s"

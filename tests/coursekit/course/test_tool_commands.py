@@ -44,7 +44,7 @@ def shell(project: Path) -> InteractiveShell:
 # pytest
 
 
-def test_tests_that_pass_are_told_without_seconds(project: Path) -> None:
+def test_passing_tests_are_reported_without_seconds(project: Path) -> None:
     assert run_pytest("-q", project).splitlines()[-1] == "1 passed"
 
 
@@ -93,7 +93,7 @@ def test_pytest_alembic_brings_its_fixtures(project: Path) -> None:
     assert "alembic_runner" in run_pytest("--fixtures -q", project)
 
 
-def test_without_a_warm_process_it_says_the_same(
+def test_without_a_fork_server_it_prints_the_same(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warm = run_pytest("-q", project)
@@ -117,7 +117,7 @@ def test_frames_of_libraries_and_seconds_are_left_out() -> None:
 # squawk
 
 
-def test_findings_are_told_in_plain_lines(
+def test_findings_are_printed_in_plain_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.sql").write_text(RISKY)

@@ -96,7 +96,7 @@ def test_what_a_todo_leaves_is_not_started(empty: Any) -> None:
     assert verdict(four=documented).state == NOT_STARTED
 
 
-def test_what_is_missing_is_told_with_expected_and_got() -> None:
+def test_a_failed_item_shows_expected_and_got() -> None:
     assert repr(verdict(four=lambda: 5)) == (
         "Exercise 01.9 · Four <b>: not yet: 0 of 2 hold.\n"
         "  [not yet] four gives 4\n"
@@ -138,7 +138,7 @@ def test_a_long_value_is_cut() -> None:
         (lambda n: n, "TypeError: <lambda>() missing 1 required positional argument: 'n'"),
     ],
 )
-def test_whatever_an_answer_does_is_told(function: Any, said: str) -> None:
+def test_whatever_an_answer_does_is_reported(function: Any, said: str) -> None:
     assert verdict(four=function).items[0].got.endswith(said.removeprefix("TypeError: <lambda>"))
 
 
@@ -176,14 +176,14 @@ def test_what_is_not_committed_is_not_seen(notes: Any) -> None:
         assert verdict_on(NOTES, {}).state == DONE
 
 
-def test_a_table_that_is_gone_is_told(notes: Any) -> None:
+def test_a_missing_table_is_reported(notes: Any) -> None:
     with notes.engine.begin() as connection:
         connection.execute(text("DROP TABLE notes"))
     (item,) = verdict_on(NOTES, {}).items
     assert item.got == 'relation "notes" does not exist'
 
 
-def test_a_lock_is_told_and_not_waited_for(notes: Any) -> None:
+def test_a_lock_is_reported_instead_of_waited_for(notes: Any) -> None:
     with notes.engine.connect() as connection:
         connection.execute(text("LOCK TABLE notes"))
         start = time.monotonic()
@@ -200,7 +200,7 @@ def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
     assert 'Run the cell with begin("01.6") first' in repr(verdict)
 
 
-def test_an_answer_of_a_kernel_that_was_restarted_is_told_to_begin(
+def test_an_answer_of_a_restarted_kernel_needs_begin(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("coursekit.course.open_lessons._opened", {})
@@ -211,7 +211,7 @@ def test_an_answer_of_a_kernel_that_was_restarted_is_told_to_begin(
     assert verdict.error().why == "The check does not know where to look."
 
 
-def test_whoever_stands_in_another_folder_is_told(notes: Any, tmp_path: Path) -> None:
+def test_another_working_directory_is_reported(notes: Any, tmp_path: Path) -> None:
     os.chdir(tmp_path)
     assert 'begin("01.8", resume=True)' in verdict_on(NOTES, {}).advice
     os.chdir(notes.project)
@@ -304,7 +304,7 @@ def test_hints_come_one_after_another(workspace: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("which", [0, 99])
-def test_a_hint_that_is_not_there_is_told(workspace: Path, which: int) -> None:
+def test_a_hint_that_does_not_exist_is_reported(workspace: Path, which: int) -> None:
     with pytest.raises(ExerciseError, match=f"has no hint {which}"):
         hint(FIRST.number, which)
 
@@ -334,7 +334,7 @@ def test_code_in_a_text_is_shown_as_code() -> None:
 
 
 @pytest.mark.parametrize("number", ["01.99", "77.1", "one", 1.1])
-def test_an_unknown_exercise_is_told_which_there_are(number: Any) -> None:
+def test_the_error_of_an_unknown_exercise_lists_the_exercises(number: Any) -> None:
     if number == 1.1:
         assert find("01.1").number == "01.1"
     with pytest.raises(ExerciseError, match=r"Write its number in quotation marks, for instance"):

@@ -82,7 +82,7 @@ def test_no_copy_holds_a_solution(path: Path, settings: Settings) -> None:
     assert text.count(STUB) >= len(exercises)
 
 
-def test_a_todo_stands_in_place_of_an_answer(lesson: Path, settings: Settings) -> None:
+def test_a_todo_replaces_an_answer(lesson: Path, settings: Settings) -> None:
     write(lesson, ANSWER)
     cell = load(copy_for_learner(settings).folder / lesson.name)["cells"][1]
     assert source_of(cell) == f"def double(n):\n    {STUB}\n"
@@ -101,7 +101,7 @@ def test_a_changed_copy_is_never_overwritten(lesson: Path, settings: Settings) -
     assert source_of(load(copy.with_name("01_small_new.ipynb"))["cells"][1]) == "2 + 2"
 
 
-def test_a_new_edition_is_told_once(lesson: Path, settings: Settings) -> None:
+def test_a_new_edition_is_announced_once(lesson: Path, settings: Settings) -> None:
     copy_for_learner(settings).folder.joinpath(lesson.name).write_text("mine", encoding="utf-8")
     write(lesson, "2 + 2")
     copy_for_learner(settings)
@@ -167,7 +167,9 @@ def test_a_reset_without_a_copy_makes_one(lesson: Path, settings: Settings) -> N
     assert names(settings) == ["01_small.ipynb"]
 
 
-def test_a_lesson_without_a_copy_is_told_what_makes_one(lesson: Path, settings: Settings) -> None:
+def test_a_lesson_without_a_copy_shows_the_command_that_makes_one(
+    lesson: Path, settings: Settings
+) -> None:
     with pytest.raises(NotebookError, match=r"Make the copies with: python3 start\.py copy"):
         copy_of(settings, "01")
 

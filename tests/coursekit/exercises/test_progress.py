@@ -127,6 +127,6 @@ def test_a_file_that_holds_no_progress_changes_nothing(tmp_path: Path) -> None:
     assert records(tmp_path) == before
 
 
-def test_an_export_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_an_export_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ExerciseError, match="cannot be written"):
         export(tmp_path, tmp_path / "nowhere" / "mine.json")

@@ -67,13 +67,13 @@ def test_a_lock_that_comes_after_the_rows_is_noticed() -> None:
     assert "0006: a lock that came later, and 14" in said
 
 
-def test_a_table_that_is_written_anew_is_noticed() -> None:
+def test_a_table_rewrite_is_noticed() -> None:
     rewrite = 'op.alter_column("users", "password", type_=sa.String(254))'
     said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{APART}\n{rewrite}"))
     assert "0006: the whole table was written anew" in said
 
 
-def test_validating_beside_the_rows_keeps_nobody_out() -> None:
+def test_validating_beside_the_rows_blocks_no_one() -> None:
     verdict = with_fill(f"{BATCHES}\n{REST}\n{VALIDATE}")
     assert verdict.state == DONE, verdict
 

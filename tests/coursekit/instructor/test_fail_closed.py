@@ -431,7 +431,7 @@ def test_a_file_that_is_no_notebook_fails_once(name: str, runs: dict[str, Run]) 
     assert runs["serial"].verdict(name) == {}
 
 
-def test_a_kernel_that_does_not_start_is_told_once(run: Run) -> None:
+def test_a_kernel_that_does_not_start_is_reported_once(run: Run) -> None:
     assert run.verdict("other_kernel") == {
         "cell 1": "The kernel of other_kernel.ipynb didn't start. The error was NoSuchKernel: "
         "No such kernel named nowhere. Run: python3 start.py doctor",

@@ -76,7 +76,7 @@ def test_lets_a_good_notebook_pass(tmp_path: Path) -> None:
     assert refusals(tmp_path, *cells) == []
 
 
-def test_a_picture_in_the_prose_is_nobodys_business(tmp_path: Path) -> None:
+def test_a_picture_in_the_prose_is_allowed(tmp_path: Path) -> None:
     picture = {"tables.png": {"image/png": "iVBORw0KGgo="}}
     cells = prose("![two tables](attachment:tables.png)", attachments=picture), code()
     assert refusals(tmp_path, *cells) == []
@@ -302,7 +302,7 @@ def test_what_only_looks_like_a_command_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["run", "call", "Popen"])
-def test_refuses_a_program_whose_exit_code_is_not_asked_for(call: str, tmp_path: Path) -> None:
+def test_refuses_a_program_whose_exit_code_is_not_checked(call: str, tmp_path: Path) -> None:
     assert refusals(tmp_path, code(f"import subprocess\nsubprocess.{call}(['ls'])")) == [
         f"cell 1: The command of subprocess.{call} may fail "
         "unnoticed. Use subprocess.run with check=True."
@@ -336,7 +336,7 @@ def test_refuses_alembic_where_its_failure_may_be_swallowed(source: str, tmp_pat
 
 
 @pytest.mark.parametrize("opening", ["with engine.begin():", "try:", "for _ in range(2):"])
-def test_alembic_may_stand_where_its_failure_is_seen(opening: str, tmp_path: Path) -> None:
+def test_alembic_may_run_where_its_failure_is_seen(opening: str, tmp_path: Path) -> None:
     closing = "\nfinally:\n    %alembic current" if opening == "try:" else ""
     assert refusals(tmp_path, code(f"{opening}\n    %alembic upgrade head{closing}")) == []
 

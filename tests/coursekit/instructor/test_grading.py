@@ -96,7 +96,7 @@ def test_an_exercise_that_was_not_answered_is_not_started(run: None) -> None:
     assert first("...").state == NOT_STARTED
 
 
-def test_how_a_cell_failed_is_told(run: None) -> None:
+def test_how_a_cell_failed_is_reported(run: None) -> None:
     verdict = first("sunny + cloudy")
     assert verdict.state == NOT_YET
     assert verdict.items[0].got == "NameError: name 'sunny' is not defined"

@@ -144,7 +144,7 @@ with isolated_run() as folder:
     assert output(shell, code).split() == ["workspaces/00", "workspaces/01"]
 
 
-def test_a_server_that_is_asked_for_is_used(shell: dict[str, str], external: URL) -> None:
+def test_a_requested_server_is_used(shell: dict[str, str], external: URL) -> None:
     with process({**shell, **asking_for(external)}) as (_, run):
         assert (run["origin"], Path(run["home"]).exists()) == ("external", False)
 

@@ -134,7 +134,7 @@ def test_each_lesson_has_one_line(done: subprocess.CompletedProcess[str]) -> Non
     ]
 
 
-def test_a_stale_output_is_told_apart_from_a_broken_cell(
+def test_a_stale_output_is_distinguished_from_a_broken_cell(
     done: subprocess.CompletedProcess[str],
 ) -> None:
     assert reported(done, "01 · Stale").splitlines() == [
@@ -167,12 +167,12 @@ def test_a_stale_output_is_told_apart_from_a_broken_cell(
     ]
 
 
-def test_a_dead_kernel_is_told_as_such(done: subprocess.CompletedProcess[str]) -> None:
+def test_a_dead_kernel_is_reported_as_such(done: subprocess.CompletedProcess[str]) -> None:
     assert reported(done, "03 · Dies").startswith("03 · Dies, cell 2: kernel\n")
     assert "fix:      TUTORIAL_KERNEL=default python3 start.py verify 03" in done.stdout
 
 
-def test_a_wait_for_a_lock_ends_and_names_who_holds_it(
+def test_a_wait_for_a_lock_ends_and_names_the_holder(
     done: subprocess.CompletedProcess[str],
 ) -> None:
     said = re.sub(r"session \d+", "session N", reported(done, "04 · Hangs"))
@@ -184,7 +184,7 @@ def test_a_wait_for_a_lock_ends_and_names_who_holds_it(
     ]
 
 
-def test_what_the_gates_refuse_is_told(done: subprocess.CompletedProcess[str]) -> None:
+def test_what_the_gates_refuse_is_reported(done: subprocess.CompletedProcess[str]) -> None:
     assert reported(done, "05 · Shell").startswith("05 · Shell, gates: refused\n")
 
 

@@ -55,7 +55,7 @@ def test_without_autoflush_an_error_waits_for_the_commit(engine: Engine) -> None
             session.commit()
 
 
-def test_what_stands_after_yield_without_finally_is_skipped() -> None:
+def test_code_after_yield_without_finally_is_skipped() -> None:
     closed: list[bool] = []
 
     def leaking() -> object:

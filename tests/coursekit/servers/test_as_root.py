@@ -84,7 +84,7 @@ def test_it_answers(server: EmbeddedServer) -> None:
     assert found.origin == "embedded"
 
 
-def test_all_its_processes_are_nobodys(server: EmbeddedServer) -> None:
+def test_all_its_processes_belong_to_the_nobody_user(server: EmbeddedServer) -> None:
     postmaster = psutil.Process(server.cluster.pid())
     family = [postmaster, *postmaster.children()]
     assert {tuple(process.uids()) for process in family} == {(nobody(),) * 3}
