@@ -72,7 +72,7 @@ nox.options.sessions = ["lint"]
 
 @nox.session(python=False)
 def change(session: nox.Session) -> None:
-    """What every change runs, one session after another (`.ci/run` runs some side by side)."""
+    """Run what every change runs, one session after another (`.ci/run` runs some side by side)."""
     for name in CHANGE:
         session.notify(name)
 
@@ -87,7 +87,7 @@ def weekly(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """Run the README's test command: every test and every notebook."""
+    """Run the README's test command: the quick tests and every notebook."""
     session.run(PYTHON, "start.py", "test", junit("embedded 18", "--junit-xml"), *session.posargs)
 
 

@@ -1,7 +1,7 @@
 """The entry point: install the course into .venv beside this file, then run it.
 
     python3 start.py            start PostgreSQL, open JupyterLab at lesson 00
-    python3 start.py test       run every test and every notebook
+    python3 start.py test       run the quick tests and every notebook
     python3 start.py doctor     pass any other words to the `tutorial` command
 
 This file uses only the standard library, and syntax that old Pythons can parse: they then print
@@ -34,7 +34,7 @@ def main() -> int:
             install()
     words = sys.argv[1:] or ["lab"]
     if words[0] == "test":
-        # Three processes on two cores: they wait a lot. A file, or notebook, stays in one process.
+        # Four processes on two cores: they wait a lot. A file, or notebook, stays in one process.
         return run("-m", "pytest", "-n", "4", "--dist", "loadfile", *words[1:])
     return run("-c", "from coursekit.cli import main; main()", *words)
 

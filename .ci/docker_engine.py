@@ -23,7 +23,7 @@ NO_ENGINE = (
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A temporary folder, in memory if possible."""
+    """Yield a temporary folder, in memory if possible."""
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="ci-", dir=memory))
     try:

@@ -54,7 +54,7 @@ def run(programs: Path, name: str, *words: str | Path) -> int:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder owned by the user PostgreSQL runs as, in memory if possible."""
+    """Yield a folder owned by the user PostgreSQL runs as, in memory if possible."""
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="external-", dir=memory))
     if os.geteuid() == 0:

@@ -83,7 +83,7 @@ def environment(**values: str | None) -> Iterator[None]:
 
 
 def measure_first_cells(labs: Mapping[str, Lab], rounds: int) -> None:
-    """Opening a lesson and running its first cell, as the first one and later."""
+    """Measure opening a lesson and running its first cell, as the first one and later."""
     rows = {kind: first_cell(labs[kind], LIGHT) for kind in reversed(KINDS)}
     show_usages(f"{FIRST}, the first after JupyterLab's start; once", rows, "default")
     for number in (LIGHT, HEAVY):
@@ -107,7 +107,7 @@ def answer(one: Lab, number: str, name: str = "") -> str:
 
 
 def first_source(number: str) -> str:
-    """The first code cell of a lesson."""
+    """Return the first code cell of a lesson."""
     cells = load(lessons()[number])["cells"]
     return "".join(next(cell for cell in cells if cell["cell_type"] == "code")["source"])
 
@@ -211,7 +211,7 @@ def measure_alembic(rounds: int) -> None:
 
 
 def current() -> None:
-    """The command in this process, in which Alembic is imported."""
+    """Measure the command in this process, in which Alembic is imported."""
     from alembic.config import main as alembic
 
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

@@ -233,6 +233,7 @@ def test_every_module_belongs_to_a_unit() -> None:
     assert set(UNITS) == set(USE)
 
 
+@pytest.mark.samples(4)
 @pytest.mark.parametrize("name", USE)
 def test_a_unit_works_with_the_files_and_packages_it_names(
     tmp_path: Path, url: URL, name: str

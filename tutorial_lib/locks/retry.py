@@ -28,7 +28,7 @@ def with_lock_retries(
     attempts: int = 10,
     pause: float = 0.5,
 ) -> int:
-    """Run a schema change that blocks no other session for longer than `lock_timeout`.
+    """Run a schema change that waits at most `lock_timeout` for its lock, with retries.
 
     Every attempt has its own connection and starts from scratch after a lock timeout, a
     deadlock or a serialization failure. Other errors are raised at once.

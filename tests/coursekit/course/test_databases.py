@@ -207,8 +207,8 @@ def test_drop_refuses_a_database_that_the_kit_did_not_make(server: Server, url: 
         databases.drop(connection, str(url.database))
     assert str(caught.value) == (
         f"There is a database {url.database} that the kit did not make. It does not carry the "
-        "kit's mark in its comment, so it is left alone. Rename or drop it yourself if nobody "
-        "needs it, then start the lesson again."
+        "kit's mark in its comment, so it is left alone. Rename or drop it yourself if it isn't "
+        "needed, then start the lesson again."
     )
     assert call(url, "SELECT 1") == [(1,)]
 
