@@ -1,4 +1,4 @@
-"""The pictures of the README: PYTHONPATH=tests python -m browser.pictures takes them anew."""
+"""The pictures of the README: PYTHONPATH=tests python -m browser.pictures takes them again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARGIN = 8  # pixels below what is shown; above it is the edge of the notebook
 
 
 def main() -> None:
-    """Take all of them anew."""
+    """Take all of them."""
     from playwright.sync_api import sync_playwright
 
     if not find_browser():
