@@ -24,7 +24,7 @@ from coursekit.settings import ROOT
 RUN = (ROOT / ".ci" / "run").read_text("utf-8")
 WORKFLOWS = ROOT / ".github" / "workflows"
 COURSE = yaml.safe_load((WORKFLOWS / "course.yml").read_text("utf-8"))
-EVERY_WEEK = "github.event_name == 'schedule'"
+EVERY_WEEK = "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch'"
 
 
 def load(name: str) -> types.ModuleType:
