@@ -20,7 +20,7 @@ from coursekit.course.starting_state import write_files
 from coursekit.course.tool_commands import run_pytest
 from coursekit.errors import AlembicError, CommandError
 from coursekit.exercises.initial_state import InitialState
-from coursekit.exercises.items import ProbeResult, shorten
+from coursekit.exercises.items import ProbeResult
 from coursekit.servers.server import Server, admin
 from coursekit.settings import read_settings
 
@@ -46,7 +46,7 @@ class ProjectCopy:
         try:
             outputs = [run_alembic(line, self.folder, echo=False) for line in lines]
         except AlembicError as error:
-            return ProbeResult(error=shorten(f"{error.what} {error.why}"))
+            return ProbeResult(error=_reason(error))
         return ProbeResult(outputs[-1])
 
     def pytest(self, files: Mapping[str, str]) -> ProbeResult:
@@ -55,7 +55,7 @@ class ProjectCopy:
         try:
             return ProbeResult(run_pytest("", self.folder, echo=False))
         except CommandError as error:
-            return ProbeResult(error=shorten(f"{error.what} {error.why}"))
+            return ProbeResult(error=_reason(error))
 
 
 class ProjectCopies:
@@ -124,3 +124,12 @@ class ProjectCopies:
 def _drop(server: Server, name: str) -> None:
     with admin(server.url) as connection:
         databases.drop(connection, name)
+
+
+def _reason(error: CommandError) -> str:
+    """Return the whole error, its cause near the front: what a cell shows of it is cut."""
+    command, ended, _ = error.what.partition(" ended with exit code ")
+    reports, said, cause = error.why.partition("It reports: ")
+    if ended and said and not reports:
+        return f"{command}: {cause}"
+    return f"{error.what} {error.why}"
