@@ -127,9 +127,9 @@ def _drop(server: Server, name: str) -> None:
 
 
 def _reason(error: CommandError) -> str:
-    """Return the whole error, its cause near the front: what a cell shows of it is cut."""
+    """Return the whole error on one line, its cause near the front: a cell shows a part."""
     command, ended, _ = error.what.partition(" ended with exit code ")
     reports, said, cause = error.why.partition("It reports: ")
     if ended and said and not reports:
-        return f"{command}: {cause}"
-    return f"{error.what} {error.why}"
+        return " ".join(f"{command}: {cause}".split())
+    return " ".join(f"{error.what} {error.why}".split())

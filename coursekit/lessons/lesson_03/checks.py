@@ -168,7 +168,7 @@ def _where(error: str) -> str:
         return "get_url: this is the address in alembic.ini, a placeholder"
     if "Expected string or URL" in error:
         return "get_url: what does it return?"
-    if "FATAL: password auth" in error:
+    if "password authentication failed" in error:
         return "get_url: the text of a URL hides its password; hand the object on"
     return "env.py: run %alembic check in a new cell, and read what it says from the end"
 
