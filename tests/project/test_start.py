@@ -29,13 +29,12 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     return module
 
 
-def old_pythons() -> list[str]:
-    """Pythons on this machine that the course doesn't support."""
-    names = [f"python3.{minor}" for minor in (6, 7, 8, 9, 10, 14)]
-    found = [shutil.which(name) for name in names]
-    found += [str(p) for p in Path.home().glob(".pyenv/versions/3.[6-9].*/bin/python")]
-    runs = [p for p in found if p and subprocess.call([p, "-c", ""], stderr=-3) == 0]
-    return runs
+def old_python(minor: int) -> str | None:
+    """Return a Python 3.`minor` of this machine that runs; pyenv's shims may not."""
+    found = [shutil.which(f"python3.{minor}")]
+    found += map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"))
+    works = [p for p in found if p and subprocess.call([p, "-c", ""], stderr=-3) == 0]
+    return works[0] if works else None
 
 
 def test_it_needs_only_the_standard_library() -> None:
@@ -55,8 +54,11 @@ def test_an_old_python_can_read_it() -> None:
     ast.parse((ROOT / "start.py").read_text(), feature_version=(3, 7))
 
 
-@pytest.mark.parametrize("python", old_pythons())
-def test_an_old_python_says_which_are_wanted(python: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("minor", [6, 7, 8, 9, 10])
+def test_an_old_python_says_which_are_wanted(minor: int, tmp_path: Path) -> None:
+    python = old_python(minor)
+    if python is None:
+        pytest.skip(f"this machine has no Python 3.{minor}")
     done = subprocess.run(
         [python, str(ROOT / "start.py"), "doctor"],
         env={"PATH": str(tmp_path)},

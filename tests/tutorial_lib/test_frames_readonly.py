@@ -49,9 +49,11 @@ class Thing(Base):
 def filled(shared: Engine) -> Engine:
     """A database with a long table, and a mapped empty one."""
     Base.metadata.create_all(shared)
+    # Autovacuum would lock the table while these tests look for locks.
+    kept = "WITH (autovacuum_enabled = false)"
     with shared.begin() as connection:
         rows = f"SELECT n, repeat('x', 200) AS filling FROM generate_series(1, {MANY}) AS n"
-        connection.execute(text(f"CREATE TABLE things AS {rows}"))
+        connection.execute(text(f"CREATE TABLE things {kept} AS {rows}"))
     return shared
 
 
