@@ -39,7 +39,7 @@ CHANGE = (
     *("tests", "lint", "refresh", "answers", "runners", "slow_tests"),
     *("browser", "containers", "external_servers", "newest_python"),
 )
-WEEKLY = (*CHANGE, "default_kernels", "devcontainer")
+WEEKLY = (*CHANGE, "default_kernels", "devcontainer", "unpinned")
 ANSWERS = tuple(f"tests/coursekit/exercises/test_{name}_answers.py" for name in ("right", "wrong"))
 RUNNERS = (
     "tests/coursekit/exercises/test_nbgrader.py",
@@ -79,7 +79,7 @@ def change(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def weekly(session: nox.Session) -> None:
-    """Everything, whole: all lessons, answers, runners, servers."""
+    """Everything, whole: all lessons, answers, runners, servers, Pythons."""
     os.environ["TUTORIAL_FULL"] = "1"
     for name in WEEKLY:
         session.notify(name)
@@ -217,6 +217,12 @@ def newest_python(session: nox.Session) -> None:
     session.run(*start, "verify", "--jobs", "2", results, *lessons, env=environ)
     if full():
         other_python.two_clones(session, start)
+
+
+@nox.session(python=False)
+def unpinned(session: nox.Session) -> None:
+    """Run the lessons with the newest version of every package; name the one that breaks any."""
+    tutorial(session, "verify", "--unpinned", "--jobs", "2")
 
 
 @nox.session(python=False)

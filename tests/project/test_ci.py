@@ -77,10 +77,55 @@ def test_files_that_sessions_name_exist(noxfile: types.ModuleType) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+class Recorded:
+    """A nox session that runs nothing."""
+
+    posargs: tuple[str, ...] = ()
+
+
+@pytest.mark.slow
+def test_every_slow_test_is_in_a_session(
+    noxfile: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUTORIAL_FULL", "1")
+    selected: set[str] = set()
+    record = lambda _, *words: selected.update(collected(*words))  # noqa: E731
+    monkeypatch.setattr(noxfile, "pytest", record)
+    for run in noxfile.answers, noxfile.runners, noxfile.slow_tests:
+        run.func(Recorded())
+    slow = collected("-m", "slow and not docker", "tests")
+    assert slow
+    assert slow - selected == set()
+
+
+def collected(*words: str) -> set[str]:
+    """Return the ids of the tests that pytest would run."""
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
+    listing = subprocess.check_output([*command, *words], cwd=ROOT, text=True)
+    return {line for line in listing.splitlines() if "::" in line}
+
+
+def test_tests_that_need_docker_or_servers_are_where_sessions_look(
+    noxfile: types.ModuleType,
+) -> None:
+    sources = (ROOT / "noxfile.py").read_text("utf-8") + "".join(
+        path.read_text("utf-8") for path in (ROOT / ".ci").glob("*.py")
+    )
+    for mark in "docker", "servers":
+        files = [
+            path.name
+            for path in (ROOT / "tests").rglob("test_*.py")
+            if f"pytest.mark.{mark}" in path.read_text("utf-8") and path.name != "test_ci.py"
+        ]
+        assert files
+        assert [name for name in files if name not in sources] == []
+
+
 def test_every_session_is_a_job_of_the_hosted_workflow(noxfile: types.ModuleType) -> None:
     jobs = set(COURSE["jobs"]["session"]["strategy"]["matrix"]["session"])
-    # Its `tests` are a job per system; the dev container is built by `whole`, as root.
-    assert jobs == set(noxfile.WEEKLY) - {"tests", "devcontainer"}
+    # Its `tests` are a job per system; `whole` builds the dev container, as root, and runs the
+    # lessons unpinned, as the job of that name does with a report.
+    assert jobs == set(noxfile.WEEKLY) - {"tests", "devcontainer", "unpinned"}
 
 
 def test_the_hosted_workflow_runs_on_every_pull_request_and_system() -> None:
