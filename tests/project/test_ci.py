@@ -50,12 +50,13 @@ def noxfile() -> types.ModuleType:
     return module
 
 
-def test_every_session_says_what_it_does() -> None:
+def test_every_session_says_what_it_does_and_is_in_contributing() -> None:
     pytest.importorskip("nox", reason="nox comes with TUTORIAL_DEV=1")
     command = [sys.executable, "-m", "nox", "-l"]
     listing = subprocess.check_output(command, cwd=ROOT, text=True, stderr=subprocess.STDOUT)
     sessions = re.findall(r"^[*-] (\w+)(.*)$", listing, re.M)
-    assert {"change", "weekly", "tests", "lint", "new_lesson"} <= {name for name, _ in sessions}
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.M)
+    assert sorted(rows) == sorted(name for name, _ in sessions)
     assert [name for name, text in sessions if not text.startswith(" -> ")] == []
 
 
