@@ -95,6 +95,7 @@ def run(
 
     Raises:
         BackfillError: It can't start, or it stopped. What it committed stays committed.
+        ValueError: `size` or `attempts` is less than 1.
 
     """
     if size < 1 or attempts < 1:
@@ -104,8 +105,7 @@ def run(
         columns = _key(connection, table, key)
         pid = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
         seen = BackfillProgress(table.fullname, pid=pid)
-        condition = Grouping(where)  # SQLAlchemy adds no parentheses around a text with OR
-        job = _Job(connection, table, columns, set, condition, size, attempts, seen)
+        job = _Job(connection, table, columns, set, Grouping(where), size, attempts, seen)
         return job.run(pause, progress or (lambda _: None))
 
 
@@ -117,7 +117,7 @@ class _Job:
     table: sa.TableClause
     key: list[sa.ColumnClause[Any]]
     values: Mapping[str, Any]
-    where: Grouping[bool]
+    where: Grouping[bool]  # SQLAlchemy adds no parentheses around a text with OR
     size: int
     attempts: int
     seen: BackfillProgress

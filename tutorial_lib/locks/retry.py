@@ -49,6 +49,7 @@ def with_lock_retries(
 
     Raises:
         LockError: No attempt got its lock. The message names the sessions that blocked it.
+        ValueError: `attempts` is less than 1.
 
     """
     blockers: tuple[QueuedSession, ...] = ()
