@@ -44,7 +44,8 @@ def lab(
     )
     if server.origin == "embedded":
         out.print(
-            "JupyterLab has ended. PostgreSQL is running; to stop it: python3 start.py db stop"
+            "JupyterLab has stopped. PostgreSQL is still running; to stop it: "
+            "python3 start.py db stop"
         )
     raise typer.Exit(code)
 
@@ -54,7 +55,7 @@ def _lab_is_ready(address: str) -> None:
 
 
 def doctor() -> None:
-    """Check what the lessons need, and show how to fix it.
+    """Check everything the lessons need, and show fixes.
 
     Example: python3 start.py doctor
     """
@@ -98,7 +99,7 @@ def reset(number: Annotated[str, typer.Argument(help="A lesson, such as 06.")]) 
     from coursekit.settings import read_settings
 
     kept = reset_copy(read_settings(), number)
-    out.print(f"Lesson {number} is fresh again.{f' Your old notebook: {kept}' if kept else ''}")
+    out.print(f"Lesson {number} has been reset.{f' Your old copy: {kept}' if kept else ''}")
     out.print("If it's open in JupyterLab, close it without saving and open it again.")
 
 
@@ -108,7 +109,7 @@ def progress(
         Path | None, typer.Option("--import", help="Merge your progress with this exported file.")
     ] = None,
 ) -> None:
-    """Show which exercises are done, tried or still open.
+    """Show which exercises are done, tried or open.
 
     Example: python3 start.py progress
     """
@@ -118,9 +119,9 @@ def progress(
 
     workspace = read_settings().workspace
     if take:
-        out.print(f"Merged with {take}: {transfer.import_file(workspace, take)} exercises.")
+        out.print(f"Exercises merged from {take}: {transfer.import_file(workspace, take)}")
     if export:
-        out.print(f"Written to {export}: {transfer.export(workspace, export)} exercises.")
+        out.print(f"Exercises written to {export}: {transfer.export(workspace, export)}")
     if not (take or export):
         out.print(repr(progress_of(workspace)))
 

@@ -8,7 +8,7 @@ from coursekit.cli.console import Numbers, out
 def refresh(numbers: Numbers = None) -> None:
     """Run the notebooks, and store their outputs.
 
-    Updates the starting states and docs/reference.md, too.
+    Also updates the starting states and docs/reference.md.
 
     Example: python3 start.py refresh 01
     """

@@ -17,12 +17,16 @@ from coursekit.cli.results import follow, print_findings, print_unstable
 if TYPE_CHECKING:
     from coursekit.instructor.verification import Options, Run
 
-Learner = typer.Option("--learner", help="Judge the exercises in the learner's copies instead.")
-Twice = typer.Option("--twice", help="Run everything twice, and report what differs.")
+Learner = typer.Option("--learner", help="Grade the exercises in the learner's copies instead.")
+Twice = typer.Option(
+    "--twice", help="Run everything twice, and name the lessons that fail only once."
+)
 Jobs = typer.Option(min=1, help="Number of lessons to run at the same time.", show_default=False)
-Server = typer.Option(help="URL of an external server to run on, in the form of DATABASE_URL.")
+Server = typer.Option(
+    help="URL of an external server to run on, in the same format as DATABASE_URL."
+)
 Python = typer.Option(
-    help="Python of another environment in which the kit is installed.", show_default=False
+    help="Python of another environment that has the course installed.", show_default=False
 )
 Unpinned = typer.Option("--unpinned", help="Use the newest version of every package.")
 Junit = typer.Option(help="Write the results to this file as JUnit XML.")
