@@ -3,7 +3,7 @@
     from tutorial_lib import explorer, frames, locks
 
 Submodules are imported when they're first used, so `import tutorial_lib` costs nothing.
-Nothing in here knows the course.
+Nothing here depends on the course.
 """
 
 from __future__ import annotations

@@ -107,9 +107,13 @@ def _blocked(line: str, project: Path) -> AlembicError:
     ending = " or ".join(f"SELECT pg_terminate_backend({pid})" for pid, _ in found)
     return AlembicError(
         f"alembic {line.strip()} gave up waiting for a lock; nothing was changed.",
-        f"A transaction is open: {'; '.join(sessions) or 'it has ended in the meantime'}.",
-        "Leave the `with` block of that session or call its close(), then run this again"
-        + (f"; or end it with: {ending}." if ending else "."),
+        f"A transaction is open: {'; '.join(sessions)}."
+        if sessions
+        else "The transaction that blocked it has already ended.",
+        "Leave the `with` block of that session or call its close(), then run this again; "
+        f"or end it with: {ending}."
+        if sessions
+        else "Run this again.",
     )
 
 

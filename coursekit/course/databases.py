@@ -195,9 +195,9 @@ def _refused(connection: Connection, error: Exception) -> LessonError:
         (may_create,) = cursor.fetchone() or (False,)
     if may_create:
         return LessonError(
-            f"The server refuses the user {user}: {str(error).splitlines()[0]}.",
+            f"The user {user} lacks a privilege: {str(error).splitlines()[0]}.",
             "The lesson's database was made by another user, or another user works in it.",
-            "Use that user in DATABASE_*, or let that user drop the database.",
+            "Set DATABASE_* to that user, or ask them to drop the database.",
         )
     return LessonError(
         f"The user {user} may not create databases on this server.",

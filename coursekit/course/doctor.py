@@ -19,7 +19,9 @@ from tutorial_lib.errors import Problem
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 ENOUGH = 500  # megabytes for a few lessons' databases
-REINSTALL_ADVICE = "Delete the folder .venv, then run start.py again; it installs what is pinned."
+REINSTALL_ADVICE = (
+    "Delete the .venv folder, then run start.py again: it installs the pinned versions."
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _packages() -> Iterator[Diagnosis]:
 def _alembic() -> Iterator[Diagnosis]:
     """Check that no __init__.py turns the folder alembic/ into a package that hides the library."""
     extra = ROOT / "alembic" / "__init__.py"
-    fix = "Delete it: it hides the library alembic." if extra.exists() else ""
+    fix = "Delete it: it hides the alembic library." if extra.exists() else ""
     yield Diagnosis("folder alembic/", "has an __init__.py" if fix else "without __init__.py", fix)
 
 

@@ -93,9 +93,9 @@ def _port(wanted: int | None) -> int:
     """Return the port that was asked for, or else Jupyter's default port or a free one."""
     if wanted and not ports.is_free(wanted):
         raise ServerError(
-            f"Port {wanted} is taken.",
-            "Another program listens there, perhaps another JupyterLab.",
-            "Choose another port, or leave the option out to use a free one.",
+            f"Port {wanted} is in use.",
+            "Another program is listening on it, perhaps another JupyterLab.",
+            "Choose another port, or leave out --port to use a free one.",
         )
     return wanted or (DEFAULT_PORT if ports.is_free(DEFAULT_PORT) else ports.free_port())
 

@@ -33,8 +33,8 @@ def project_url(folder: Path | None = None) -> URL:
         return server.url.set(database=note.database)
     raise LessonError(
         f"This project belongs to the {note.origin} server at {note.netloc}.",
-        f"Found instead: the {server.origin} server at {server.netloc}.",
-        "Set DATABASE_* and TUTORIAL_POSTGRES as they were when the lesson was started.",
+        f"The settings now select the {server.origin} server at {server.netloc}.",
+        "Set DATABASE_* and TUTORIAL_POSTGRES to the values you started the lesson with.",
     )
 
 

@@ -57,8 +57,8 @@ def read_project_note(folder: Path) -> ProjectNote:
             return _parse(place / NOTE)
     raise LessonError(
         f"{folder} is not in a lesson's project.",
-        f"A project has a file {NOTE} that names its database.",
-        "Go to a folder under workspace/projects, or start a lesson first.",
+        f"A project's {NOTE} file names its database.",
+        "Change to a folder under workspace/projects, or start a lesson first.",
     )
 
 
@@ -72,7 +72,7 @@ def _parse(path: Path) -> ProjectNote:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise LessonError(
             f"The file {path} cannot be read.",
-            "It names this project's database, and has been changed by hand.",
+            "It names this project's database, and may have been edited by hand.",
             "Start the lesson again; your files in the project are kept.",
         ) from None
 

@@ -117,5 +117,6 @@ def unusable_folder(path: Path, error: OSError) -> LessonError:
     return LessonError(
         f"The folder {path} cannot be used: {error.strerror or error}.",
         "The workspace keeps your notebooks and projects there.",
-        "Make room or make it writable, or set TUTORIAL_WORKSPACE to another folder.",
+        "Free some disk space, make the folder writable, or set TUTORIAL_WORKSPACE to "
+        "another folder.",
     )

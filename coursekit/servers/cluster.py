@@ -156,7 +156,7 @@ class Cluster:
             raise ServerError(
                 "PostgreSQL doesn't stop.",
                 one_sentence(f"pg_ctl reports: {last_lines(done.stdout)}"),
-                f"End the process with the number {self.pid()} yourself.",
+                f"End process {self.pid()} yourself, then try again.",
             )
 
     def remove(self) -> None:

@@ -92,7 +92,7 @@ def _unreachable(problem: BaseException) -> ServerError:
 
     what, why, do = UNREACHABLE[_reason(problem)]
     # The URL may contain a user name and a password.
-    host = re.sub("//[^/]*@", "//", get_docker_host() or "its usual place")
+    host = re.sub("//[^/]*@", "//", get_docker_host() or "its default endpoint")
     setting = "TUTORIAL_POSTGRES=container runs PostgreSQL in Docker, but"
     return ServerError(what, f"{setting} {why.format(host=host)}", f"{do}, or {USE_EMBEDDED}")
 
