@@ -12,9 +12,9 @@ import psutil
 
 from coursekit.errors import ServerError
 from coursekit.files import write_atomic
+from coursekit.servers import configuration
 from coursekit.servers.binaries import Programs, find_programs, wheel_version
 from coursekit.servers.credentials import USER, Credentials
-from coursekit.servers.ports import HOST
 from coursekit.servers.server import one_sentence
 
 # The same on every machine: collation, language of the messages, time zone.
@@ -23,29 +23,6 @@ INITDB = (
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-messages=C"),
     *("--no-instructions", "--wal-segsize=4"),
 )
-CONFIG = {
-    "listen_addresses": HOST,
-    "unix_socket_directories": "",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    # In a power cut a learner's server can lose the last half second of commits, not more.
-    "synchronous_commit": "off",
-    # Keep statements and rows out of the log: they can contain hashes and passwords.
-    "log_min_error_statement": "panic",
-    "log_error_verbosity": "terse",
-    "log_checkpoints": "off",
-    # Small enough to run beside a browser, and without replicas.
-    "shared_buffers": "32MB",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "min_wal_size": "16MB",
-    "max_wal_size": "128MB",
-}
-# Set for an isolated run, whose server is deleted at the end: it needn't wait for the disk.
-THROWAWAY_VARIABLE = "TUTORIAL_THROWAWAY"
-# More SCRAM iterations make a weak password harder to guess. This one is random and as long as a
-# key, so they would only add a third to the time of each connection.
-THROWAWAY_CONFIG = {"scram_iterations": "1"}
 START_TIMEOUT, STOP_TIMEOUT = 60, 30  # seconds that pg_ctl waits
 # Phrases in the log after which another attempt, or another port, can succeed.
 RETRYABLE_FAILURES = (
@@ -101,8 +78,7 @@ class Cluster:
         shutil.rmtree(fresh, ignore_errors=True)
         write_atomic(secret, credentials.password, private=True)
         self.programs.give(secret)
-        config = {**CONFIG, **(THROWAWAY_CONFIG if os.environ.get(THROWAWAY_VARIABLE) else {})}
-        settings = [f"--set={name}={value}" for name, value in config.items()]
+        settings = [f"--set={name}={value}" for name, value in configuration.parameters().items()]
         try:
             done = self.programs.run(
                 "initdb", "-D", fresh, f"--pwfile={secret}", *INITDB, *settings
@@ -120,7 +96,7 @@ class Cluster:
 
         """
         statement = f"ALTER ROLE {USER} PASSWORD '{credentials.password}'\n"
-        arguments = ("--single", "-D", self.data, "postgres")
+        arguments = ("--single", "-D", self.data, *configuration.options(), "postgres")
         done = self.programs.run("postgres", *arguments, stdin=statement)
         _require_success(done.returncode == 0 and "ERROR:" not in done.stdout, done.stdout)
 
@@ -133,7 +109,8 @@ class Cluster:
         """
         log_size = self.log.stat().st_size if self.log.exists() else 0
         arguments = ("start", "-D", self.data, "-l", self.log, "-w", "-t", str(START_TIMEOUT), "-s")
-        done = self.programs.run("pg_ctl", *arguments, "-o", _options(port), pipe=False)
+        options = " ".join(("-p", str(port), *configuration.options()))
+        done = self.programs.run("pg_ctl", *arguments, "-o", options, pipe=False)
         messages = self.log_tail(log_size)
         if done.returncode == 0 or any(text in messages for text in RETRYABLE_FAILURES):
             return
@@ -202,11 +179,6 @@ def _is_postmaster(pid: int, data: Path) -> bool:
         return False
     except ValueError:  # negative: written by a single-user PostgreSQL that was killed
         return False
-
-
-def _options(port: int) -> str:
-    """Return the postmaster's options; -F (no fsync) if nothing has to survive a power cut."""
-    return f"-p {port} -F" if os.environ.get(THROWAWAY_VARIABLE) else f"-p {port}"
 
 
 def _require_success(good: bool, output: str) -> None:

@@ -8,21 +8,22 @@ both sides: only our own server can prove that it knows our password.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg2
 from filelock import FileLock, Timeout
+from psycopg2.extensions import connection as Connection
 from sqlalchemy import URL
 
 from coursekit.errors import ServerError
 from coursekit.servers import credentials
 from coursekit.servers.cluster import Cluster
+from coursekit.servers.configuration import make_durable
 from coursekit.servers.server import (
     Server,
     admin,
-    fetch_version,
     one_sentence,
     shield_from_libpq_variables,
 )
@@ -44,13 +45,7 @@ class EmbeddedServer:
 
     def probe(self) -> Server | None:
         """Return the server if it's running and knows its own password, otherwise None."""
-        state = credentials.load(self._file)
-        if state is None:
-            return None
-        try:
-            return Server(state.url, "embedded", fetch_version(_require_scram(state.url)), WHY)
-        except psycopg2.OperationalError:
-            return None
+        return self._respond()
 
     def ensure(self) -> Server:
         """Return the running server; start it if needed, once even if several processes try.
@@ -59,11 +54,11 @@ class EmbeddedServer:
             ServerError: It can't be created or started, or it doesn't respond.
 
         """
-        found = self.probe()
+        found = self._respond(make_durable)
         if found:
             return found
         with self._locked():
-            return self.probe() or self._start()
+            return self._respond(make_durable) or self._start()
 
     def stop(self) -> bool:
         """Stop the server and keep its data; return whether it was running."""
@@ -80,6 +75,19 @@ class EmbeddedServer:
         self.stop()
         if self.home.exists():
             self.cluster.remove()
+
+    def _respond(self, *prepare: Callable[[Connection], None]) -> Server | None:
+        """Return the server if it accepts a connection, with which it's prepared."""
+        state = credentials.load(self._file)
+        if state is None:
+            return None
+        try:
+            with admin(_require_scram(state.url)) as connection:
+                for each in prepare:
+                    each(connection)
+                return Server(state.url, "embedded", int(connection.server_version), WHY)
+        except psycopg2.OperationalError:
+            return None
 
     def _start(self) -> Server:
         state = credentials.load(self._file) or self._new_credentials()
@@ -103,7 +111,7 @@ class EmbeddedServer:
             state = credentials.save(self._file, credentials.with_free_port(state))
             self.cluster.launch(state.port)
         self._make_database(credentials.load(self._file) or state)
-        return self.probe()
+        return self._respond(make_durable)
 
     def _make_database(self, state: credentials.Credentials) -> None:
         """Create the course's database after the first start; later it exists already."""

@@ -14,7 +14,7 @@ from psycopg2.sql import SQL, Identifier, Literal
 from sqlalchemy import URL, Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
-from coursekit.servers import cluster
+from coursekit.servers import configuration
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import admin
 from support.assert_frames import assert_same
@@ -91,7 +91,8 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSe
     home = tmp_path_factory.mktemp("frames") / "server"
     with pytest.MonkeyPatch.context() as patch:
         doors = {"listen_addresses": "127.0.0.1,::1", "unix_socket_directories": "."}
-        patch.setattr(cluster, "CONFIG", {**cluster.CONFIG, **doors})
+        for name, value in doors.items():
+            patch.setitem(configuration.PARAMETERS, name, value)
         server = EmbeddedServer(home)
         server.ensure()
     yield server

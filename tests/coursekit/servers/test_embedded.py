@@ -15,7 +15,7 @@ import pytest
 
 from coursekit.servers import credentials, embedded
 from coursekit.servers.binaries import wheel_version
-from coursekit.servers.cluster import THROWAWAY_VARIABLE
+from coursekit.servers.configuration import THROWAWAY_VARIABLE
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import Server, admin
 from coursekit.settings import ROOT, Settings, read_settings
@@ -148,7 +148,8 @@ def test_strings_sort_by_code_point_and_accents_have_lower_case(server: Server) 
     ("setting", "value"),
     [
         *(("timezone", "UTC"), ("log_timezone", "UTC"), ("client_encoding", "UTF8")),
-        *(("lc_messages", "C"), ("datestyle", "ISO, MDY"), ("fsync", "on")),
+        *(("lc_messages", "C"), ("datestyle", "ISO, MDY")),
+        *(("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")),
     ],
 )
 def test_settings_do_not_depend_on_the_shell(server: Server, setting: str, value: str) -> None:
