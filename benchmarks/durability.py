@@ -25,8 +25,8 @@ from pathlib import Path
 import psutil
 
 from coursekit.course.opening import start
+from coursekit.files import THROWAWAY_VARIABLE
 from coursekit.instructor.isolated_run import isolated_run
-from coursekit.servers.configuration import THROWAWAY_VARIABLE
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import admin
 from coursekit.settings import ROOT

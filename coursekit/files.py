@@ -1,18 +1,32 @@
-"""Write files so that a reader finds the old text or the new one, never half of it."""
+"""Write files so that a reader finds the old text or the new one, never half of it.
+
+What's written is on the disk afterwards, except in an isolated run.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+# Set for an isolated run, which is deleted at the end: it needn't wait for the disk.
+THROWAWAY_VARIABLE = "TUTORIAL_THROWAWAY"
 
-def write_atomic(path: Path, text: str, *, private: bool = False) -> None:
+
+def throwaway() -> bool:
+    """Return whether this process belongs to an isolated run."""
+    return bool(os.environ.get(THROWAWAY_VARIABLE))
+
+
+def write_atomic(path: Path, text: str, *, private: bool = False, lasting: bool = False) -> None:
     """Write a file completely or not at all.
 
     Args:
         path: The file; it's replaced if it exists.
         text: What it holds afterwards, as UTF-8 with line ends as they are.
         private: Only the owner can read it, from its first byte on (mode 0600).
+        lasting: Wait for the disk even in an isolated run, because the file outlives it.
 
     Raises:
         OSError: The file can't be written; the old one is still there.
@@ -24,4 +38,36 @@ def write_atomic(path: Path, text: str, *, private: bool = False) -> None:
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         file.write(text)
+    # Otherwise a power cut can keep the new name and lose the text.
+    sync([part], lasting=lasting)
     part.replace(path)
+    sync([path.parent], lasting=lasting)
+
+
+def sync(paths: Iterable[Path], *, lasting: bool = False) -> None:
+    """Wait until files and folders are on the disk.
+
+    Args:
+        paths: Files that were written, and folders in which names have changed.
+        lasting: Wait even in an isolated run.
+
+    Raises:
+        OSError: The disk doesn't store a file.
+
+    """
+    if throwaway() and not lasting:
+        return
+    for path in paths:
+        if path.is_dir():
+            with suppress(OSError):  # Windows and some network disks can't do this for folders
+                _sync(path, os.O_RDONLY)
+        else:
+            _sync(path, os.O_RDWR)  # Windows wants to be able to write
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -23,6 +23,7 @@ from coursekit.course.lesson_database import clone_starting_state, database_name
 from coursekit.course.project import note_database
 from coursekit.course.starting_state import has_only, starting_state, write_files
 from coursekit.errors import LessonError
+from coursekit.files import sync
 from coursekit.servers.server import Server, admin
 from coursekit.settings import Settings, read_settings
 
@@ -89,6 +90,7 @@ def _reset(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
     clone_starting_state(settings, server, spec.base, name, spec.sql)
     write_files(spec.files, project)
     note_database(project, settings, server, name)
+    sync((project, *project.rglob("*")))
     return Lesson(spec.number, server, server.url.set(database=name), project)
 
 

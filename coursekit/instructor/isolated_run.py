@@ -21,9 +21,9 @@ from filelock import FileLock
 from coursekit.course import databases
 from coursekit.course.jupyter_environment import jupyter_environment
 from coursekit.course.workspace import identity
+from coursekit.files import THROWAWAY_VARIABLE
 from coursekit.kernel import fork_server
 from coursekit.servers import find, stop
-from coursekit.servers.configuration import THROWAWAY_VARIABLE
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import admin
 from coursekit.settings import APP, Settings, default_kernels, read_settings

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from coursekit.course.catalog import Entry, entry, lessons
 from coursekit.errors import NotebookError
+from coursekit.files import write_atomic
 from coursekit.settings import ROOT
 
 PAGE = ROOT / "docs" / "reference.md"
@@ -73,7 +74,7 @@ def write() -> bool:
     before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     after = page()
     if after != before:
-        PAGE.write_text(after, encoding="utf-8", newline="\n")
+        write_atomic(PAGE, after, lasting=True)
     return after != before
 
 

@@ -60,7 +60,7 @@ def refresh(number: str) -> bool:
     changed = _save_end(path.name[:2])
     text = dump(fresh)
     if text != path.read_text(encoding="utf-8"):
-        write_atomic(path, text)
+        write_atomic(path, text, lasting=True)
         return True
     return changed
 

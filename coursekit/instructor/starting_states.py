@@ -16,6 +16,7 @@ from coursekit.course.starting_state import (
     read_project,
     starting_state,
 )
+from coursekit.files import sync
 
 
 def capture(project: Path, engine: Engine) -> StartingState:
@@ -56,6 +57,7 @@ def save(number: str, end: StartingState) -> bool:
         StartingState(new, ()).write_files(folder / "project")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "alembic.json").write_text(json.dumps(end.commands) + "\n", encoding="utf-8")
+        sync((folder, *folder.rglob("*")), lasting=True)
     return True
 
 

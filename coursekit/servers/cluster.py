@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from coursekit.errors import ServerError
-from coursekit.files import write_atomic
+from coursekit.files import sync, write_atomic
 from coursekit.servers import configuration
 from coursekit.servers.binaries import Programs, find_programs, wheel_version
 from coursekit.servers.credentials import USER, Credentials
@@ -87,6 +87,7 @@ class Cluster:
             secret.unlink()
         _require_success(done.returncode == 0, done.stdout)
         fresh.rename(self.data)
+        sync([self.area])
 
     def set_password(self, credentials: Credentials) -> None:
         """Set the password of a stopped cluster, in single-user mode.
@@ -96,8 +97,11 @@ class Cluster:
 
         """
         statement = f"ALTER ROLE {USER} PASSWORD '{credentials.password}'\n"
-        arguments = ("--single", "-D", self.data, *configuration.options(), "postgres")
-        done = self.programs.run("postgres", *arguments, stdin=statement)
+        done = self.programs.run(
+            *("postgres", "--single", *configuration.options()),
+            *("-D", self.data, "postgres"),
+            stdin=statement,
+        )
         _require_success(done.returncode == 0 and "ERROR:" not in done.stdout, done.stdout)
 
     def launch(self, port: int) -> None:

@@ -7,13 +7,13 @@ file changes it.
 
 from __future__ import annotations
 
-import os
 import time
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from coursekit.errors import ServerError
+from coursekit.files import throwaway
 from coursekit.servers.ports import HOST
 from coursekit.servers.server import one_sentence
 
@@ -37,8 +37,7 @@ PARAMETERS = {
     "min_wal_size": "16MB",
     "max_wal_size": "128MB",
 }
-# Set for an isolated run, whose server is deleted at the end: it needn't wait for the disk.
-THROWAWAY_VARIABLE = "TUTORIAL_THROWAWAY"
+# For an isolated run, whose server is deleted at the end.
 THROWAWAY_PARAMETERS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -58,7 +57,7 @@ POLL_INTERVAL = 0.01
 
 def parameters() -> dict[str, str]:
     """Return the configuration for this process's servers: durable, unless it's an isolated run."""
-    return {**PARAMETERS, **(THROWAWAY_PARAMETERS if _throwaway() else {})}
+    return {**PARAMETERS, **(THROWAWAY_PARAMETERS if throwaway() else {})}
 
 
 def options() -> tuple[str, ...]:
@@ -76,7 +75,7 @@ def make_durable(connection: Connection) -> None:
         ServerError: The server can't be reconfigured.
 
     """
-    if _throwaway():
+    if throwaway():
         return
     with connection.cursor() as cursor:
         cursor.execute(OUTDATED)
@@ -94,10 +93,6 @@ def make_durable(connection: Connection) -> None:
                 return
             time.sleep(POLL_INTERVAL)
     raise _not_durable("it doesn't reload its configuration")
-
-
-def _throwaway() -> bool:
-    return bool(os.environ.get(THROWAWAY_VARIABLE))
 
 
 def _not_durable(reason: str) -> ServerError:

@@ -11,8 +11,8 @@ import pytest
 
 from coursekit import start
 from coursekit.errors import ServerError
+from coursekit.files import THROWAWAY_VARIABLE
 from coursekit.servers import configuration, credentials
-from coursekit.servers.configuration import THROWAWAY_VARIABLE
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import Server, admin
 

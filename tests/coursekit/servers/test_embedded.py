@@ -13,9 +13,9 @@ import psutil
 import psycopg2
 import pytest
 
+from coursekit.files import THROWAWAY_VARIABLE
 from coursekit.servers import credentials, embedded
 from coursekit.servers.binaries import wheel_version
-from coursekit.servers.configuration import THROWAWAY_VARIABLE
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import Server, admin
 from coursekit.settings import ROOT, Settings, read_settings

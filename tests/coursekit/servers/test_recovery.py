@@ -56,7 +56,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServe
 def used(embedded: EmbeddedServer) -> Iterator[EmbeddedServer]:
     """The server, running, with a table in it."""
     with admin(embedded.ensure().url) as connection, connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit TO on")  # otherwise a crash may lose the table
+        # An isolated run's server is fast, not durable; otherwise a crash may lose the table.
+        cursor.execute("SET synchronous_commit TO on")
         cursor.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 'kept' AS word")
     yield embedded
     if embedded.probe() is None:
