@@ -27,3 +27,7 @@ class NotebookError(Problem):
 
 class ExerciseError(Problem):
     """An exercise isn't done yet, or doesn't exist."""
+
+
+class ProgressError(Problem):
+    """A learner's progress can't be read or saved."""

@@ -6,8 +6,10 @@ What's written is on the disk afterwards, except in an isolated run.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 
 # Set for an isolated run, which is deleted at the end: it needn't wait for the disk.
@@ -42,6 +44,13 @@ def write_atomic(path: Path, text: str, *, private: bool = False, lasting: bool 
     sync([part], lasting=lasting)
     part.replace(path)
     sync([path.parent], lasting=lasting)
+
+
+def free_name(folder: Path, name: str, suffix: str = "") -> Path:
+    """Return a path that isn't taken: with the current time, and a count if that's taken too."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    names = (f"{name}-{stamp}{extra}{suffix}" for extra in chain([""], (f"-{n}" for n in count(2))))
+    return next(folder / name for name in names if not os.path.lexists(folder / name))
 
 
 def sync(paths: Iterable[Path], *, lasting: bool = False) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from coursekit import servers
 from coursekit.course.packages import wrong_packages
+from coursekit.course.progress_file import ProgressFile
 from coursekit.course.requirements import lacks_consent
 from coursekit.settings import ROOT, Settings, read_settings
 from tutorial_lib.display import Card
@@ -131,6 +132,7 @@ def _alembic() -> Iterator[Diagnosis]:
 def _folders_and_server() -> Iterator[Diagnosis]:
     settings = read_settings()
     yield _folder("workspace", settings.workspace, "TUTORIAL_WORKSPACE")
+    yield from _guarded("progress", partial(_progress, settings))
     yield _folder("data folder", settings.data, "TUTORIAL_DATA")
     yield from _guarded("server", partial(_server, settings))
 
@@ -144,6 +146,11 @@ def _folder(topic: str, folder: Path, variable: str) -> Diagnosis:
     elif free < ENOUGH:
         fix = f"Make room, or set {variable} to a folder on another disk."
     return Diagnosis(topic, f"{folder}, {free / 1000:.1f} GB free", fix)
+
+
+def _progress(settings: Settings) -> Iterator[Diagnosis]:
+    ProgressFile(settings.workspace).rehearse()
+    yield Diagnosis("progress", "can be saved")
 
 
 def _server(settings: Settings) -> Iterator[Diagnosis]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from coursekit.course.starting_state import NOTE
 from coursekit.errors import LessonError
+from coursekit.files import free_name
 
 # Locks that this process holds for as long as it lives. A restarted kernel is a new process.
 _held: dict[Path, FileLock] = {}
@@ -82,7 +82,7 @@ def fresh_project(workspace: Path, number: str, untouched: Callable[[Path], bool
     """
     project = project_folder(workspace, number)
     if project.exists() and _has_work(project) and not untouched(project):
-        kept = _free_name(_usable_folder(workspace / "kept"), number)
+        kept = free_name(_usable_folder(workspace / "kept"), number)
         try:
             project.rename(kept)
         except OSError as error:
@@ -92,13 +92,6 @@ def fresh_project(workspace: Path, number: str, untouched: Callable[[Path], bool
 
 def _has_work(project: Path) -> bool:
     return any(path.name != NOTE for path in project.iterdir())
-
-
-def _free_name(kept: Path, number: str) -> Path:
-    """Return a path with the current time in its name, and a count if that one is taken."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    names = (f"{number}-{stamp}{extra}" for extra in ("", *(f"-{n}" for n in range(2, 100))))
-    return next(kept / name for name in names if not (kept / name).exists())
 
 
 def _usable_folder(path: Path) -> Path:

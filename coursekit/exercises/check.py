@@ -11,7 +11,7 @@ from coursekit.course.open_lessons import opened
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.local import LocalSubmission
 from coursekit.exercises.manifest import find
-from coursekit.exercises.output import show
+from coursekit.exercises.output import show, side_note
 from coursekit.exercises.records import note_check
 from coursekit.exercises.verdict import DONE, NOT_STARTED, Verdict, judge
 from coursekit.settings import read_settings
@@ -34,9 +34,10 @@ def check(number: str) -> None:
     """
     exercise = find(number)
     verdict = verdict_on(exercise, sys._getframe(1).f_globals)
-    if verdict.state != NOT_STARTED:
-        note_check(read_settings().workspace, exercise.number, verdict.state == DONE)
     show(verdict)
+    if verdict.state != NOT_STARTED:
+        with side_note():
+            note_check(read_settings().workspace, exercise.number, verdict.state == DONE)
     if verdict.state != DONE:
         raise verdict.error()
 

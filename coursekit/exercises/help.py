@@ -6,8 +6,8 @@ from coursekit.errors import ExerciseError
 from coursekit.exercises.cells import solution_of
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import find
-from coursekit.exercises.output import show
-from coursekit.exercises.records import note_hint, note_solution, was_checked
+from coursekit.exercises.output import show, side_note
+from coursekit.exercises.records import note_hint, note_solution, record_of
 from coursekit.settings import read_settings
 from tutorial_lib.display import Note
 
@@ -24,14 +24,18 @@ def hint(number: str, which: int | None = None) -> None:
 
     """
     exercise = find(number)
-    count = len(exercise.hints)
+    workspace, count = read_settings().workspace, len(exercise.hints)
+    following = which is None
     if which is None:
-        which = min(note_hint(read_settings().workspace, number), count)
+        which = min(record_of(workspace, number).hints + 1, count)
     elif which not in range(1, count + 1):
         raise _no_such_hint(exercise, which)
     last = which == count
     after = f'It is the last one. To see an answer: solution("{number}").' if last else ""
     show(Note(f"Hint {which} of {count}", exercise.hints[which - 1], after=after))
+    if following:
+        with side_note():
+            note_hint(workspace, number)
 
 
 def solution(number: str, *, anyway: bool = False) -> None:
@@ -47,14 +51,15 @@ def solution(number: str, *, anyway: bool = False) -> None:
     """
     exercise = find(number)
     workspace = read_settings().workspace
-    if not (anyway or was_checked(workspace, number)):
+    if not (anyway or record_of(workspace, number).checks):
         raise ExerciseError(
             f"{exercise.heading} was not tried yet.",
             "You learn more from an attempt that fails than from reading a solution.",
             f'Try it and run check("{number}"), or see it now: solution("{number}", anyway=True).',
         )
-    note_solution(workspace, number)
     show(Note(f"A solution of exercise {number}", exercise.why, solution_of(exercise)))
+    with side_note():
+        note_solution(workspace, number)
 
 
 def _no_such_hint(exercise: Exercise, which: int) -> ExerciseError:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tutorial_lib.errors import Problem
 
 
 def show(thing: object) -> None:
@@ -13,3 +17,12 @@ def show(thing: object) -> None:
         display(thing)  # type: ignore[no-untyped-call]
     else:
         print(repr(thing))
+
+
+@contextmanager
+def side_note() -> Iterator[None]:
+    """Report a failure on one line, and go on: what was asked for has been shown already."""
+    try:
+        yield
+    except Problem as error:
+        print(error)

@@ -7,15 +7,13 @@ leaves the machine.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from coursekit.files import write_atomic
+from coursekit.course.progress_file import ProgressFile
+from coursekit.errors import ProgressError
 
 FORMAT = 1
 DONE, TRIED, OPEN = "done", "tried", "open"
@@ -50,55 +48,106 @@ class Record:
 
 
 Records = dict[str, Record]
+# What this process couldn't save yet. The next change that can be saved includes it.
+_unsaved: dict[Path, Records] = {}
 
 
 def note_check(workspace: Path, number: str, done: bool) -> None:
     """Record a check of an exercise, and whether it was done."""
-    change(
+    _change(
         workspace, number, lambda was: replace(was, checks=was.checks + 1, done=was.done or done)
     )
 
 
 def note_hint(workspace: Path, number: str) -> int:
     """Record another hint, and return its number, counted from 1."""
-    return change(workspace, number, lambda was: replace(was, hints=was.hints + 1)).hints
+    return _change(workspace, number, lambda was: replace(was, hints=was.hints + 1)).hints
 
 
 def note_solution(workspace: Path, number: str) -> None:
     """Record that the solution was shown."""
-    change(workspace, number, lambda was: replace(was, solution=True))
+    _change(workspace, number, lambda was: replace(was, solution=True))
 
 
-def was_checked(workspace: Path, number: str) -> bool:
-    """Return whether an exercise was checked at least once."""
-    return records(workspace).get(number, Record()).checks > 0
+def record_of(workspace: Path, number: str) -> Record:
+    """Return an exercise's record, as far as it's known: what can't be read counts as nothing."""
+    try:
+        found = records(workspace)
+    except ProgressError:
+        found = _unsaved.get(workspace, {})
+    return found.get(number, Record())
 
 
 def records(workspace: Path) -> Records:
-    """Return all records. A damaged file is renamed, with a message, and counts as empty."""
-    path = _file(workspace)
+    """Return all records. A damaged file is renamed, with a message, and counts as empty.
+
+    Raises:
+        ProgressError: The file can't be read.
+
+    """
+    file = ProgressFile(workspace)
     try:
-        return parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        aside = path.with_name(f"progress-damaged-{time.strftime('%Y%m%d-%H%M%S')}.json")
-        path.replace(aside)
+        found = _read(file)
+    except ValueError:
+        with file.locked():
+            found = _read_or_start_over(file)
+    return merged(found, _unsaved.get(workspace, {}))
+
+
+def merge(workspace: Path, others: Records) -> None:
+    """Merge other records into the workspace's; of each field the larger value remains.
+
+    Raises:
+        ProgressError: They can't be saved.
+
+    """
+    _update(workspace, lambda found: merged(found, others))
+
+
+def merged(some: Records, others: Records) -> Records:
+    """Return the records of both, with the larger value of each field."""
+    return some | {key: some.get(key, Record()).merged(one) for key, one in others.items()}
+
+
+def _change(workspace: Path, number: str, how: Callable[[Record], Record]) -> Record:
+    """Change an exercise's record, and return the new one. If it can't be saved, keep it."""
+
+    def change(found: Records) -> Records:
+        return found | {number: how(found.get(number, Record()))}
+
+    try:
+        return _update(workspace, change)[number]
+    except ProgressError:
+        known = {number: record_of(workspace, number)}
+        _unsaved[workspace] = _unsaved.get(workspace, {}) | change(known)
+        raise
+
+
+def _update(workspace: Path, how: Callable[[Records], Records]) -> Records:
+    """Change the records under the file's lock, and return the new ones."""
+    file = ProgressFile(workspace)
+    with file.locked():
+        found = how(merged(_read_or_start_over(file), _unsaved.get(workspace, {})))
+        file.write(dump(found))
+    _unsaved.pop(workspace, None)
+    return found
+
+
+def _read_or_start_over(file: ProgressFile) -> Records:
+    """Return the records; set a damaged file aside. Call it inside the file's lock."""
+    try:
+        return _read(file)
+    except ValueError:
         print(
-            f"progress.json could not be read. It was renamed to {aside.name}; your progress "
-            "starts from scratch."
+            f"progress.json can't be read, so it was renamed to {file.set_aside().name}, and your "
+            "progress starts from scratch."
         )
         return {}
 
 
-def change(workspace: Path, number: str, how: Callable[[Record], Record]) -> Record:
-    """Change an exercise's record under the file's lock, and return the new one."""
-    workspace.mkdir(parents=True, exist_ok=True)
-    with FileLock(workspace / "progress.lock"):
-        found = records(workspace)
-        found[number] = how(found.get(number, Record()))
-        write_atomic(_file(workspace), dump(found))
-    return found[number]
+def _read(file: ProgressFile) -> Records:
+    saved = file.read()
+    return {} if saved is None else parse(saved)
 
 
 def dump(found: Records) -> str:
@@ -107,26 +156,26 @@ def dump(found: Records) -> str:
     return json.dumps({"format": FORMAT, "exercises": exercises}, indent=1) + "\n"
 
 
-def parse(text: str) -> Records:
-    """Return the records in a file's text.
+def parse(saved: bytes) -> Records:
+    """Return the records in what a file holds.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError: The text is none of ours.
+        ValueError: The file isn't one of ours, or it's damaged.
 
     """
-    read: dict[str, Any] = json.loads(text)
-    if read["format"] != FORMAT:
-        raise ValueError(f"format {read['format']}")
-    return {str(number): _record(fields) for number, fields in read["exercises"].items()}
+    try:
+        read: dict[str, Any] = json.loads(saved.decode("utf-8"))
+        if read["format"] != FORMAT:
+            raise ValueError(f"format {read['format']}")
+        return {str(number): _record(fields) for number, fields in read["exercises"].items()}
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not the records of a learner: {error!r}") from None
 
 
 def _record(fields: dict[str, Any]) -> Record:
-    """Return a record, or raise TypeError or ValueError for a field of the wrong type."""
+    """Return a record, or raise TypeError or ValueError for a field with another value."""
     record = Record(**fields)
-    if any(type(value) is not type(getattr(Record, name)) for name, value in fields.items()):
-        raise ValueError("a field of another type")
+    for name, value in fields.items():
+        if type(value) is not type(getattr(Record, name)) or value < 0:
+            raise ValueError(f"{name} is {value!r}")
     return record
-
-
-def _file(workspace: Path) -> Path:
-    return workspace / "progress.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from coursekit.errors import ExerciseError
-from coursekit.exercises.records import change, dump, parse, records
+from coursekit.exercises.records import dump, merge, parse, records
 
 
 def export(workspace: Path, target: Path) -> int:
@@ -34,16 +34,16 @@ def import_file(workspace: Path, source: Path) -> int:
 
     Raises:
         ExerciseError: The file can't be read, or isn't an export.
+        ProgressError: The workspace's records can't be saved.
 
     """
     try:
-        found = parse(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        found = parse(source.read_bytes())
+    except (OSError, ValueError):
         raise ExerciseError(
             f"{source} holds no progress that can be read.",
             "It was not written by `tutorial progress --export`, or it is damaged.",
             "Nothing was changed. Export your progress again, and import that file.",
         ) from None
-    for number, record in found.items():
-        change(workspace, number, record.merged)
+    merge(workspace, found)
     return len(found)

@@ -125,6 +125,27 @@ def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_progress_that_cannot_be_saved_is_reported(workspace: Path) -> None:
+    assert line("progress") == doctor.Diagnosis("progress", "can be saved")
+    file = workspace / "progress.json"
+    file.mkdir(parents=True)
+    assert line("progress") == doctor.Diagnosis(
+        "progress",
+        f"Your progress can't be read or saved, because {file} can't be used: it isn't a file.",
+        "Rename or delete it.",
+    )
+
+
+@pytest.mark.parametrize("saved", [None, b"", b"\xff", b'{"format": 1, "exercises": {}}'])
+def test_looking_at_progress_leaves_it_as_it_is(workspace: Path, saved: bytes | None) -> None:
+    workspace.mkdir()
+    if saved is not None:
+        (workspace / "progress.json").write_bytes(saved)
+    assert line("progress").good
+    left = {path.name: path.read_bytes() for path in workspace.glob("progress*")}
+    assert left == {"progress.lock": b""} | ({} if saved is None else {"progress.json": saved})
+
+
 def test_in_a_cell_it_says_ok_or_what_to_do(external: URL, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(doctor.doctor().rows.values()) == {"ok"}
     monkeypatch.delenv("TUTORIAL_POSTGRES")
