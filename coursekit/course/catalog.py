@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursekit.errors import LessonError
+from coursekit.course.notebooks import load
+from coursekit.errors import LessonError, NotebookError
 from coursekit.settings import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -67,8 +67,19 @@ class Entry:
 
 
 def entry(path: Path) -> Entry:
-    """Read a lesson's title and question from the first cell of its notebook."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    opening = "".join(cells[0]["source"]).strip().split("\n\n")
+    """Read a lesson's title and question from the first cell of its notebook.
+
+    Raises:
+        NotebookError: The notebook can't be read, or doesn't begin with them.
+
+    """
+    cells = load(path)["cells"]
+    opening = "".join(cells[0]["source"]).strip().split("\n\n") if cells else []
+    if len(opening) < 2:
+        raise NotebookError(
+            f"{path.name} doesn't begin with its title and its question.",
+            "The map of the course shows both.",
+            f"Get it back with: git checkout notebooks/{path.name}",
+        )
     title = opening[0].removeprefix("# ").partition("·")[2].strip()
     return Entry(path.name[:2], path.name, title, " ".join(opening[1].strip("* ").split()))

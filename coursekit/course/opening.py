@@ -88,9 +88,10 @@ def _reset(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
     untouched = partial(has_only, spec.files)
     project = workspace.fresh_project(settings.workspace, spec.key, untouched)
     clone_starting_state(settings, server, spec.base, name, spec.sql)
-    write_files(spec.files, project)
-    note_database(project, settings, server, name)
-    sync((project, *project.rglob("*")))
+    with workspace.usable(project):
+        write_files(spec.files, project)
+        note_database(project, settings, server, name)
+        sync((project, *project.rglob("*")))
     return Lesson(spec.number, server, server.url.set(database=name), project)
 
 

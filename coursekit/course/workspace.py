@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -41,8 +41,11 @@ def acquire_lesson(workspace: Path, number: str) -> None:
             "Continue there; or shut that kernel down (in JupyterLab: Kernel, Shut Down All "
             "Kernels), then run this cell again.",
         ) from None
+    except OSError as error:
+        raise unusable_folder(path.with_suffix(".lock"), error) from None
     _held[path] = lock
-    path.with_suffix(".pid").write_text(str(os.getpid()))
+    with suppress(OSError):  # it only helps another kernel's message
+        path.with_suffix(".pid").write_text(str(os.getpid()))
 
 
 def _holder(path: Path) -> str:
@@ -58,9 +61,10 @@ def identity(workspace: Path) -> str:
     Two learners with the same path to their clones may share their school's server.
     """
     path = _usable_folder(workspace) / ".id"
-    with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
-        file.write(secrets.token_hex(4))
-    return path.read_text(encoding="utf-8")
+    with usable(path):
+        with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+            file.write(secrets.token_hex(4))
+        return path.read_text(encoding="utf-8")
 
 
 def project_folder(workspace: Path, number: str) -> Path:
@@ -105,10 +109,19 @@ def _usable_folder(path: Path) -> Path:
     return path
 
 
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Turn what the system refuses for a file or folder of the workspace into a LessonError."""
+    try:
+        yield
+    except OSError as error:
+        raise unusable_folder(Path(os.fsdecode(error.filename or path)), error) from None
+
+
 def unusable_folder(path: Path, error: OSError) -> LessonError:
-    """Return the error for a folder of the workspace that can't be used."""
+    """Return the error for a file or folder of the workspace that can't be used."""
     return LessonError(
-        f"The folder {path} cannot be used: {error.strerror or error}.",
+        f"{path} can't be used: {error.strerror or error}.",
         "The workspace keeps your notebooks and projects there.",
         "Free some disk space, make the folder writable, or set TUTORIAL_WORKSPACE to "
         "another folder.",

@@ -7,11 +7,11 @@ enclose the solutions, and the cells carry nbgrader's metadata.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from coursekit.course.catalog import lesson_path
+from coursekit.course.notebooks import load
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import exercises_of
 
@@ -52,8 +52,7 @@ def source_of(cell: Cell) -> str:
 
 def solution_of(exercise: Exercise) -> str:
     """Return the solution from the source edition, the only place that holds it."""
-    notebook = json.loads(lesson_path(exercise.lesson).read_text(encoding="utf-8"))
-    cells = answer_cells(notebook, exercise)
+    cells = answer_cells(load(lesson_path(exercise.lesson)), exercise)
     return "\n\n".join(show_solutions(source_of(cell)) for cell in cells)
 
 

@@ -55,7 +55,8 @@ def _run(kernel: Kernel, cell: dict[str, Any], errors: dict[str, str]) -> None:
     answer = ANSWER.fullmatch(grade_id(cell))
     try:
         reply = kernel.run(source_of(cell), CELL_TIMEOUT)
-        error = f"{reply['ename']}: {reply['evalue']}" if reply["status"] == "error" else ""
+        failed = reply.get("status") != "ok"
+        error = f"{reply.get('ename', 'no reply')}: {reply.get('evalue', '')}" if failed else ""
     except (TimeoutError, KernelGone) as problem:
         error = str(problem)
     if answer and error:

@@ -82,9 +82,8 @@ class Kernel:
                 if not self._manager.is_alive():
                     raise KernelGone("it has ended") from None
                 continue
-            if message["parent_header"].get("msg_id") == request:
-                content: dict[str, Any] = message["content"]
-                return content
+            if _mapping(message.get("parent_header")).get("msg_id") == request:
+                return _mapping(message.get("content"))
         return None
 
 
@@ -106,7 +105,7 @@ class RemoteSubmission(Submission):
             return ProbeResult(error=TOO_LONG)
         except KernelGone as error:
             return ProbeResult(error=f"the kernel doesn't respond: {error}")
-        return _probe_result(content.get("user_expressions", {}).get("result", {}))
+        return _probe_result(_mapping(_mapping(content.get("user_expressions")).get("result")))
 
 
 def _packed(argument: Any) -> dict[str, str]:
@@ -124,3 +123,8 @@ def _probe_result(evaluated: dict[str, Any]) -> ProbeResult:
     except (KeyError, ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         name, message = evaluated.get("ename", "no reply"), evaluated.get("evalue", "")
         return ProbeResult(error=f"{name}: {message or 'the kernel sent no result'}")
+
+
+def _mapping(part: Any) -> dict[str, Any]:
+    """Return a part of a message if it's the mapping it should be, otherwise an empty one."""
+    return part if isinstance(part, dict) else {}

@@ -213,7 +213,7 @@ def test_a_workspace_that_cannot_be_created_is_reported(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("TUTORIAL_WORKSPACE", str(tmp_path / "file" / "workspace"))
-    with pytest.raises(LessonError, match=r"cannot be used: Not a directory\. The workspace keeps"):
+    with pytest.raises(LessonError, match=r"can't be used: Not a directory\. The workspace keeps"):
         start("01")
 
 
@@ -291,3 +291,20 @@ def test_every_session_in_a_lesson_has_a_lock_timeout_and_reads_utc(workspace: P
         assert connection.scalar(text("SHOW lock_timeout")) == "2s"
         assert connection.scalar(text("SHOW timezone")) == "UTC"
     plain.dispose()
+
+
+def test_a_note_that_only_helps_other_kernels_stops_nothing(workspace: Path) -> None:
+    (workspace / "open" / "01.pid").mkdir(parents=True)
+    assert start("01").number == "01"
+
+
+@pytest.mark.parametrize("name", ["open/01.lock", ".id"])
+def test_a_file_of_the_workspace_that_cannot_be_used_is_named(workspace: Path, name: str) -> None:
+    (workspace / name).mkdir(parents=True)
+    with pytest.raises(LessonError) as caught:
+        start("01")
+    assert str(caught.value).startswith(f"{workspace / name} can't be used: ")
+    assert str(caught.value).endswith(
+        "The workspace keeps your notebooks and projects there. Free some disk space, make the "
+        "folder writable, or set TUTORIAL_WORKSPACE to another folder."
+    )
