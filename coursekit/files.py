@@ -53,6 +53,15 @@ def free_name(folder: Path, name: str, suffix: str = "") -> Path:
     return next(folder / name for name in names if not os.path.lexists(folder / name))
 
 
+def other_owner(path: Path) -> str:
+    """Return whom a file belongs to, or its folder, if that's another user, otherwise ""."""
+    for each in (path, path.parent):
+        with suppress(OSError, KeyError):
+            if os.name == "posix" and each.stat().st_uid != os.geteuid():
+                return each.owner()
+    return ""
+
+
 def sync(paths: Iterable[Path], *, lasting: bool = False) -> None:
     """Wait until files and folders are on the disk.
 

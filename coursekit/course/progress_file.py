@@ -16,7 +16,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from coursekit.errors import ProgressError
-from coursekit.files import free_name, write_atomic
+from coursekit.files import free_name, other_owner, write_atomic
 
 LOCK_TIMEOUT = 10.0  # seconds; holding the lock takes milliseconds
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -106,7 +106,7 @@ class ProgressFile:
 
     def _unusable(self, error: OSError) -> ProgressError:
         path = Path(os.fsdecode(error.filename or self.path))
-        owner = _other_owner(path) or _other_owner(path.parent)
+        owner = other_owner(path)
         return ProgressError(
             f"Your progress can't be read or saved, because {path} can't be used: "
             f"{error.strerror or error}.",
@@ -123,14 +123,6 @@ def _advice(error: OSError, workspace: Path, owner: str) -> str:
     if owner:
         return f'Make your files yours again: sudo chown -R "$USER" "{workspace}"'
     return "Make it and its folder writable, or set TUTORIAL_WORKSPACE to another folder."
-
-
-def _other_owner(path: Path) -> str:
-    """Return the owner of a file or folder that belongs to another user, otherwise ""."""
-    with suppress(OSError, KeyError):
-        if os.name == "posix" and path.stat().st_uid != os.geteuid():
-            return path.owner()
-    return ""
 
 
 def _holders(lock: Path) -> Iterator[int]:

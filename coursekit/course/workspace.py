@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,8 +13,10 @@ from filelock import FileLock, Timeout
 
 from coursekit.course.starting_state import NOTE
 from coursekit.errors import LessonError
-from coursekit.files import free_name
+from coursekit.files import free_name, other_owner, write_atomic
 
+IDENTITY = re.compile("[0-9a-f]{8}")
+IDENTITY_TIMEOUT = 60.0  # seconds in which another kernel has to write the file
 # Locks that this process holds for as long as it lives. A restarted kernel is a new process.
 _held: dict[Path, FileLock] = {}
 
@@ -62,9 +65,20 @@ def identity(workspace: Path) -> str:
     """
     path = _usable_folder(workspace) / ".id"
     with usable(path):
-        with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
-            file.write(secrets.token_hex(4))
-        return path.read_text(encoding="utf-8")
+        return _read_identity(path) or _new_identity(path)
+
+
+def _read_identity(path: Path) -> str:
+    """Return what the file holds; "" if it's missing or damaged, as after a full disk."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    return text if IDENTITY.fullmatch(text) else ""
+
+
+def _new_identity(path: Path) -> str:
+    with FileLock(path.with_name(".id.lock"), timeout=IDENTITY_TIMEOUT):
+        found = _read_identity(path) or secrets.token_hex(4)  # another kernel may have been faster
+        write_atomic(path, found)
+        return found
 
 
 def project_folder(workspace: Path, number: str) -> Path:
@@ -120,9 +134,12 @@ def usable(path: Path) -> Iterator[None]:
 
 def unusable_folder(path: Path, error: OSError) -> LessonError:
     """Return the error for a file or folder of the workspace that can't be used."""
+    owner = other_owner(path) if isinstance(error, PermissionError) else ""
     return LessonError(
         f"{path} can't be used: {error.strerror or error}.",
         "The workspace keeps your notebooks and projects there.",
-        "Free some disk space, make the folder writable, or set TUTORIAL_WORKSPACE to "
+        f'It belongs to the user {owner}. To make it yours: sudo chown -R "$USER" "{path.parent}"'
+        if owner
+        else "Free some disk space, make the folder writable, or set TUTORIAL_WORKSPACE to "
         "another folder.",
     )

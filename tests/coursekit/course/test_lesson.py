@@ -308,3 +308,12 @@ def test_a_file_of_the_workspace_that_cannot_be_used_is_named(workspace: Path, n
         "The workspace keeps your notebooks and projects there. Free some disk space, make the "
         "folder writable, or set TUTORIAL_WORKSPACE to another folder."
     )
+
+
+@pytest.mark.parametrize("damage", ["", "1234", "not hexadecimal"])
+def test_a_damaged_identity_is_replaced(workspace: Path, damage: str) -> None:
+    workspace.mkdir()
+    (workspace / ".id").write_text(damage)
+    found = identity(workspace)
+    assert len(found) == 8
+    assert identity(workspace) == found
