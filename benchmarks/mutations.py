@@ -16,7 +16,7 @@ import difflib
 import sys
 from collections.abc import Iterator
 
-from coursekit.exercises import local
+from coursekit import limits
 from coursekit.exercises.cells import BEGIN, END
 from coursekit.exercises.manifest import all_exercises
 from coursekit.exercises.verdict import DONE
@@ -75,7 +75,7 @@ def main(wanted: list[str]) -> int:
         for exercise in all_exercises()
         if not wanted or exercise.number in wanted or exercise.lesson in wanted
     ]
-    local.CALL_TIMEOUT = 1  # a mutant that hangs is refused sooner
+    limits.CALL_TIMEOUT = 1  # a mutant that hangs is refused sooner
     made = refused = same = 0
     for exercise in chosen:
         mutants = dict.fromkeys(mutants_of(reference(exercise, marked=True)))

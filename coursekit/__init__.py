@@ -51,14 +51,17 @@ _HOMES = {
     "progress": "exercises.progress",
 }
 _STARTERS = ("start", "begin")
+_EXERCISES = ("begin", "check")
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    # The only effects of an import, in a notebook: `%alembic` exists before a lesson is started,
+    # and says that none is; and a check learns which cells failed.
     if name in _STARTERS and "IPython" in sys.modules:
-        # The one effect of an import: in a notebook, `%alembic` exists before a lesson is
-        # started, and says that none is.
         import_module(f"{__name__}.course.kernel_setup").announce_magics()
+    if name in _EXERCISES and "IPython" in sys.modules:
+        import_module(f"{__name__}.course.cell_runs").watch()
     return value

@@ -21,6 +21,10 @@ class AlembicError(CommandError):
     """The `alembic` command in a cell failed."""
 
 
+class CommandTimeout(CommandError):
+    """A command didn't end in time, and was stopped."""
+
+
 class NotebookError(Problem):
     """A lesson's notebook failed a gate, or failed to run."""
 

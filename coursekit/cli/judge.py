@@ -2,28 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from coursekit.cli.console import out
 
+if TYPE_CHECKING:
+    from coursekit.exercises.verdict import Verdict
+    from coursekit.settings import Settings
 
-def judge_copies(keys: Iterable[str]) -> int:
-    """Print a verdict for each exercise of these lessons; return 0 if all are done, else 1."""
-    from coursekit.course.notebooks import load
-    from coursekit.exercises.copies import copy_of
+
+@dataclass(frozen=True)
+class Failure:
+    """A lesson that couldn't be judged, or not to its end.
+
+    Attributes:
+        lesson: Its number.
+        reason: Why.
+
+    """
+
+    lesson: str
+    reason: str
+    state = "error"
+
+    @property
+    def summary(self) -> str:
+        """One line: the lesson, and why."""
+        return f"Lesson {self.lesson}: not judged. {self.reason}"
+
+    def __repr__(self) -> str:
+        return self.summary
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it with the keys of a verdict."""
+        nothing: dict[str, Any] = dict.fromkeys(("exercise", "number", "title"))
+        empty: dict[str, Any] = {"points": 0, "max_points": 0, "items": []}
+        state = {"state": self.state}
+        return {"lesson": self.lesson, **nothing, **state, **empty, "reasons": [self.reason]}
+
+
+def judge_copies(keys: Iterable[str], *, as_json: bool = False) -> int:
+    """Print a verdict for each exercise of these lessons; return 0 if all are done, else 1.
+
+    Args:
+        keys: The lessons' numbers.
+        as_json: Print each verdict as one line of JSON.
+
+    """
+    done = True
+    for verdict in _verdicts(keys):
+        good = verdict.state == "done"
+        if as_json:
+            print(json.dumps(verdict.to_dict()), flush=True)
+        else:
+            out.print(verdict.summary if good else repr(verdict))
+        done = done and good
+    return 0 if done else 1
+
+
+def _verdicts(keys: Iterable[str]) -> Iterator[Verdict | Failure]:
+    """Yield the verdicts on each lesson that has exercises; a failure doesn't stop the others."""
     from coursekit.exercises.manifest import exercises_of
-    from coursekit.instructor.grading import grade
-    from coursekit.instructor.isolated_run import isolated_run, use_workspace
+    from coursekit.instructor.isolated_run import isolated_run
     from coursekit.settings import read_settings
+    from tutorial_lib.errors import Problem
 
     settings = read_settings()
-    notebooks = {key: load(copy_of(settings, key)) for key in keys if exercises_of(key)}
-    done = True
     with isolated_run():
-        for key, notebook in notebooks.items():
-            use_workspace(f"learner-{key}")
-            for verdict in grade(notebook, key):
-                good = verdict.state == "done"
-                out.print(verdict.summary if good else repr(verdict))
-                done = done and good
-    return 0 if done else 1
+        for key in filter(exercises_of, keys):
+            try:
+                yield from _verdicts_on(key, settings)
+            except (Problem, RuntimeError, OSError) as error:
+                yield Failure(key, " ".join(str(error).split()))
+
+
+def _verdicts_on(key: str, settings: Settings) -> Iterator[Verdict]:
+    from coursekit.exercises.copies import copy_of
+    from coursekit.instructor.grading import grade
+    from coursekit.instructor.isolated_run import use_workspace
+    from coursekit.instructor.submitted import read_submission
+
+    notebook = read_submission(copy_of(settings, key))
+    use_workspace(f"learner-{key}")
+    yield from grade(notebook, key)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coursekit.instructor.verification import Options, Run
 
 Learner = typer.Option("--learner", help="Grade the exercises in the learner's copies instead.")
+AsJson = typer.Option("--json", help="With --learner: print each verdict as one line of JSON.")
 Twice = typer.Option(
     "--twice", help="Run everything twice, and name the lessons that fail only once."
 )
@@ -36,6 +37,7 @@ Report = typer.Option(help="Write an HTML report with executed notebooks to this
 def verify(
     numbers: Numbers = None,
     learner: Annotated[bool, Learner] = False,
+    as_json: Annotated[bool, AsJson] = False,
     twice: Annotated[bool, Twice] = False,
     jobs: Annotated[int, Jobs] = 1,
     server: Annotated[str, Server] = "",
@@ -55,8 +57,10 @@ def verify(
     from coursekit.instructor.verification import Options
 
     keys = [lesson_path(number).name[:2] for number in numbers or lessons()]
+    if as_json and not learner:
+        raise typer.BadParameter("It needs --learner.", param_hint="--json")
     if learner:
-        raise typer.Exit(judge_copies(keys))
+        raise typer.Exit(judge_copies(keys, as_json=as_json))
     options = Options(python, jobs, server, junit)
     if not numbers:
         keys = _supported(keys, options)

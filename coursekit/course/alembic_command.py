@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 from coursekit.course.commands import (
     CARETS,
+    did_not_end,
     failure,
     relative_paths,
     require_dir,
@@ -20,7 +22,9 @@ from coursekit.servers.server import admin
 from tutorial_lib.locks import statement_prefix
 
 
-def run_alembic(line: str, project: Path, *, echo: bool = True) -> str:
+def run_alembic(
+    line: str, project: Path, *, echo: bool = True, timeout: float | None = None
+) -> str:
     """Run `alembic LINE` in a project's folder and return what it printed.
 
     It's a new process, so it sees models and revisions as the files are now, not as this
@@ -31,16 +35,21 @@ def run_alembic(line: str, project: Path, *, echo: bool = True) -> str:
         line: What follows `alembic`.
         project: The folder with `alembic.ini`.
         echo: Print the output before raising.
+        timeout: Seconds the command may take; None for no limit.
 
     Raises:
         AlembicError: The command failed, or the line can't be read.
+        CommandTimeout: It didn't end in time.
 
     """
     require_dir(project, AlembicError)
     words, file = split_redirection(
         split_line("alembic", line, 'revision -m "add users"', AlembicError)
     )
-    code, printed = launch(words, project, into=project / file if file else None)
+    try:
+        code, printed = launch(words, project, project / file if file else None, timeout)
+    except subprocess.TimeoutExpired as late:
+        raise did_not_end("alembic", line, late) from None
     output = tidy(printed, project)
     if code == 0:
         return output
@@ -49,9 +58,12 @@ def run_alembic(line: str, project: Path, *, echo: bool = True) -> str:
     raise _failed(line, code, output, project)
 
 
-def launch(words: list[str], project: Path, into: Path | None = None) -> tuple[int, str]:
+def launch(
+    words: list[str], project: Path, into: Path | None = None, timeout: float | None = None
+) -> tuple[int, str]:
     """Run Alembic with these words in a new process; return its exit code and its output."""
-    return run_command("alembic.config:main", ["alembic", *words], project, into=into)
+    words = ["alembic", *words]
+    return run_command("alembic.config:main", words, project, into=into, timeout=timeout)
 
 
 def tidy(output: str, project: Path) -> str:

@@ -8,11 +8,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from io import BufferedReader
 from pathlib import Path
 
-from coursekit.errors import CommandError
+from coursekit.errors import CommandError, CommandTimeout
 from coursekit.kernel import fork_server
+from coursekit.kernel.output import collect
 from coursekit.kernel.process import ForkUnavailable
 
 ENVIRONMENT = {
@@ -36,6 +38,7 @@ def run_command(
     *,
     environ: Mapping[str, str] | None = None,
     into: Path | None = None,
+    timeout: float | None = None,
 ) -> tuple[int, str]:
     """Run a Python package's command in a process of its own.
 
@@ -48,30 +51,39 @@ def run_command(
         project: The folder to run it in.
         environ: The environment, by default this process's; ENVIRONMENT is added to it.
         into: A file for stdout; without it both streams are returned as one.
+        timeout: Seconds it may take. Then it's killed, with everything it has started.
 
     Returns:
         The exit code and what was printed; with `into`, what was printed on stderr.
+
+    Raises:
+        subprocess.TimeoutExpired: It didn't end in time.
 
     """
     environ = {**(os.environ if environ is None else environ), **ENVIRONMENT}
     with ExitStack() as closing:
         file = closing.enter_context(into.open("wb")).fileno() if into else None
         try:
-            return fork_server.run(function, words, environ=environ, folder=project, stdout=file)
+            return fork_server.run(
+                function, words, environ=environ, folder=project, stdout=file, timeout=timeout
+            )
         except ForkUnavailable:
-            return _run_in_new_python(function, words, environ, project, file)
+            argv = _in_new_python(function, words)
+            return run_program(argv, environ, project, file, timeout)
 
 
-def _run_in_new_python(
-    function: str, words: list[str], environ: Mapping[str, str], project: Path, file: int | None
-) -> tuple[int, str]:
+def _in_new_python(function: str, words: list[str]) -> list[str]:
     module, _, main = function.partition(":")
     code = MAIN.format(name=words[0], module=module, main=main) + END
-    return run_program([sys.executable, "-c", code, *words[1:]], environ, project, file)
+    return [sys.executable, "-c", code, *words[1:]]
 
 
 def run_program(
-    argv: list[str], environ: Mapping[str, str], project: Path, file: int | None = None
+    argv: list[str],
+    environ: Mapping[str, str],
+    project: Path,
+    file: int | None = None,
+    timeout: float | None = None,
 ) -> tuple[int, str]:
     """Run a program in a project's folder.
 
@@ -80,22 +92,38 @@ def run_program(
         environ: Its whole environment.
         project: The folder to run it in.
         file: A file descriptor for stdout; without it both streams are returned as one.
+        timeout: Seconds it may take. Then it's killed, with everything it has started.
 
     Returns:
         The exit code and what was printed; with `file`, what was printed on stderr.
 
+    Raises:
+        subprocess.TimeoutExpired: It didn't end in time.
+
     """
-    done = subprocess.run(
+    process = subprocess.Popen(
         argv,
         cwd=project,
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if file is None else file,
         stderr=subprocess.STDOUT if file is None else subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
     )
-    return done.returncode, done.stdout if file is None else done.stderr
+    stream = process.stdout or process.stderr
+    assert isinstance(stream, BufferedReader), "one of them is a pipe"
+    return collect(process, stream, timeout, lambda: _kill(process))
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and all its descendants, and wait for its end."""
+    import psutil  # takes a while, and is needed only here
+
+    with suppress(psutil.NoSuchProcess):
+        for each in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+    process.kill()
+    process.wait()
 
 
 def split_line(
@@ -179,4 +207,15 @@ def failure(name: str, line: str, code: int, last_line: str) -> tuple[str, str, 
         f"{f'{name} {line.strip()}'.strip()} ended with exit code {code}.",
         f"It reports: {last_line.rstrip('.')}." if last_line else "It printed nothing.",
         "Read its full output above." if last_line else "Check the command's spelling.",
+    )
+
+
+def did_not_end(name: str, line: str, late: subprocess.TimeoutExpired) -> CommandTimeout:
+    """Return the error of a command that was stopped."""
+    lines = [text.strip() for text in str(late.output or "").splitlines() if text.strip()]
+    last = f"The last line it printed is: {lines[-1]}" if lines else "It had printed nothing."
+    return CommandTimeout(
+        f"{f'{name} {line.strip()}'.strip()} did not end within {late.timeout:g} seconds.",
+        f"It was stopped. {last}",
+        "Look for a loop that never ends, a long sleep, or a wait for a lock.",
     )

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sysconfig
 from pathlib import Path
 
 from coursekit.ansi import strip_ansi
 from coursekit.course.commands import (
     CARETS,
+    did_not_end,
     output_or_error,
     relative_paths,
     require_dir,
@@ -28,21 +30,28 @@ BUILD = ("CI", "BUILD_NUMBER")  # when one is set, pytest prints more lines
 OPTIONS = "--color=no --tb=short -p no:cacheprovider"
 
 
-def run_pytest(line: str, project: Path, *, echo: bool = True) -> str:
+def run_pytest(line: str, project: Path, *, echo: bool = True, timeout: float | None = None) -> str:
     """Run `pytest LINE` in a project's folder and return what it printed.
 
     Args:
         line: What follows `pytest`.
         project: The folder with the tests.
         echo: Print the output before raising.
+        timeout: Seconds the command may take; None for no limit.
 
     Raises:
         CommandError: A test failed, or there's no test.
+        CommandTimeout: The tests didn't end in time.
 
     """
     require_dir(project)
     words = ["pytest", *split_line("pytest", line, "-q"), *_configured(project)]
-    code, printed = run_command("pytest:main", words, project, environ=_environment())
+    try:
+        code, printed = run_command(
+            "pytest:main", words, project, environ=_environment(), timeout=timeout
+        )
+    except subprocess.TimeoutExpired as late:
+        raise did_not_end("pytest", line, late) from None
     return output_or_error("pytest", line, code, tidy_tests(printed, project), echo=echo)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coursekit.course import cell_runs
 from coursekit.course.lesson import Lesson, LessonSpec
 from coursekit.course.opening import open_lesson
 from coursekit.errors import ExerciseError
@@ -24,7 +25,9 @@ def begin(number: str, *, resume: bool = False) -> Lesson:
         LessonError: The database or the folder can't be created, or there's nothing to resume.
 
     """
-    return open_lesson(lesson_spec(find(number)), resume=resume)
+    lesson = open_lesson(lesson_spec(find(number)), resume=resume)
+    cell_runs.mark()
+    return lesson
 
 
 def lesson_spec(exercise: Exercise) -> LessonSpec:

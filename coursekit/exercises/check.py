@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coursekit.course import cell_runs
 from coursekit.course.open_lessons import opened
 from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.failed_cells import failed_cells
 from coursekit.exercises.local import LocalSubmission
 from coursekit.exercises.manifest import find
 from coursekit.exercises.output import show, side_note
 from coursekit.exercises.records import note_check
-from coursekit.exercises.verdict import DONE, NOT_STARTED, Verdict, judge
+from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict, judge
 from coursekit.settings import read_settings
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def check(number: str) -> None:
     """
     exercise = find(number)
     verdict = verdict_on(exercise, sys._getframe(1).f_globals)
+    cell_runs.mark()
     show(verdict)
     if verdict.state != NOT_STARTED:
         with side_note():
@@ -50,6 +53,8 @@ def verdict_on(exercise: Exercise, names: dict[str, Any]) -> Verdict:
         names: The notebook's names, as `globals()` returns them.
 
     """
+    if failed := failed_cells(exercise):
+        return Verdict(exercise, NOT_YET, failed)
     lesson = opened(exercise.slug)
     verdict = judge(exercise, LocalSubmission(exercise.slug, exercise.initial_state, lesson, names))
     return verdict if verdict.state == DONE else replace(verdict, note=_note(exercise, lesson))

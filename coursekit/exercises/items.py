@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +36,13 @@ class ProbeResult:
     Attributes:
         value: What it returned, as plain data.
         error: The exception's class and first line, or that it didn't end; "" if all went well.
+        ended: Whether it ended in time. If not, `error` says so.
 
     """
 
     value: Any = None
     error: str = ""
+    ended: bool = True
 
     def __str__(self) -> str:
         return shorten(self.error) if self.error else shown(self.value)
@@ -68,8 +71,13 @@ def shown(value: Any) -> str:
 
 def shorten(text: str) -> str:
     """Return a text as one line of at most SHOWN characters."""
-    line = " ".join(text.split())
+    line = " ".join("".join(map(_visible, text)).split())
     return line if len(line) <= SHOWN else line[: SHOWN - 4].rstrip() + " ..."
+
+
+def _visible(character: str) -> str:
+    """Return a space in place of a control character, which could rewrite a terminal's screen."""
+    return " " if unicodedata.category(character) == "Cc" else character
 
 
 def _as_result(got: Any) -> ProbeResult:

@@ -8,15 +8,14 @@ import threading
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from coursekit import limits
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import ProbeResult
 from coursekit.exercises.submission import Probe, Submission
+from coursekit.exercises.time_budget import late
 
 if TYPE_CHECKING:
     from coursekit.course.lesson import Lesson
-
-CALL_TIMEOUT = 5.0  # seconds that one call of the learner's code may take
-TOO_LONG = f"it did not end within {CALL_TIMEOUT:.0f} seconds"
 
 
 class LocalSubmission(Submission):
@@ -33,12 +32,14 @@ class LocalSubmission(Submission):
         super().__init__(slug, initial_state, lesson)
         self.names = names
 
-    def call(self, probe: Probe, *arguments: Any) -> ProbeResult:  # noqa: D102  as in Submission
-        return in_time(probe, self.names, arguments)
+    def _call(self, probe: Probe, arguments: tuple[Any, ...], timeout: float) -> ProbeResult:
+        return in_time(probe, self.names, arguments, timeout)
 
 
-def in_time(probe: Probe, names: dict[str, Any], arguments: tuple[Any, ...]) -> ProbeResult:
-    """Run a probe in a thread and abandon it after CALL_TIMEOUT.
+def in_time(
+    probe: Probe, names: dict[str, Any], arguments: tuple[Any, ...], timeout: float
+) -> ProbeResult:
+    """Run a probe in a thread and abandon it after `timeout` seconds.
 
     A thread works on every system and in every kernel. One that waits inside C code can't be
     stopped: it's left behind and ends with the kernel.
@@ -49,12 +50,12 @@ def in_time(probe: Probe, names: dict[str, Any], arguments: tuple[Any, ...]) -> 
         target=lambda: results.append(context.run(run_probe, probe, names, arguments)), daemon=True
     )
     thread.start()
-    thread.join(CALL_TIMEOUT)
+    thread.join(timeout)
     if results:
         return results[0]
     ident = ctypes.c_ulong(thread.ident or 0)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
-    return ProbeResult(error=TOO_LONG)
+    return late(timeout)
 
 
 def run_probe(probe: Probe, names: dict[str, Any], arguments: tuple[Any, ...]) -> ProbeResult:
@@ -65,6 +66,9 @@ def run_probe(probe: Probe, names: dict[str, Any], arguments: tuple[Any, ...]) -
         first_line = str(error).strip().splitlines()[:1]
         return ProbeResult(error=": ".join([type(error).__name__, *first_line]))
     try:
-        return ProbeResult(ast.literal_eval(repr(value)))
+        text = repr(value)
+        if len(text) > limits.VALUE_LIMIT:
+            return ProbeResult(error=f"a value of {len(text):,} characters")
+        return ProbeResult(ast.literal_eval(text))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return ProbeResult(error=f"a value of type {type(value).__name__}")

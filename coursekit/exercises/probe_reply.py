@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Engine, NullPool, make_url
 
+from coursekit import limits
 from coursekit.exercises.local import in_time
-from coursekit.exercises.submission import LIMITS
 from tutorial_lib.db import make_engine
 
 
@@ -22,20 +22,21 @@ def reply(request: str, names: dict[str, Any]) -> str:
     """Run the probe that a request names, and return its result as JSON.
 
     Args:
-        request: JSON of the probe's module, its name, and its packed arguments.
+        request: JSON of the probe's module, its name, its packed arguments, and its time limit.
         names: The notebook's names, as `globals()` returns them.
 
     Returns:
-        JSON of two strings: the `repr` of the value, and the error ("" without one).
+        JSON of two strings, the `repr` of the value and the error ("" without one), and of
+        whether the probe ended in time.
 
     """
-    module, name, packed = json.loads(request)
+    module, name, packed, timeout = json.loads(request)
     arguments = tuple(_unpacked(each) for each in packed)
-    result = in_time(getattr(import_module(module), name), names, arguments)
+    result = in_time(getattr(import_module(module), name), names, arguments, timeout)
     for argument in arguments:
         if isinstance(argument, Engine):
             argument.dispose()
-    return json.dumps([repr(result.value), result.error])
+    return json.dumps([repr(result.value), result.error, result.ended])
 
 
 def _unpacked(packed: dict[str, str]) -> Any:
@@ -43,4 +44,6 @@ def _unpacked(packed: dict[str, str]) -> Any:
     if "plain" in packed:
         return ast.literal_eval(packed["plain"])
     url = make_url(packed["engine"])
-    return make_engine(url, connect_args={"options": LIMITS}, poolclass=NullPool)
+    return make_engine(
+        url, connect_args={"options": limits.statement_options()}, poolclass=NullPool
+    )

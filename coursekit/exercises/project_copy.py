@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
+from coursekit import limits
 from coursekit.course import databases
 from coursekit.course.alembic_command import run_alembic
 from coursekit.course.lesson import Lesson
@@ -18,9 +20,10 @@ from coursekit.course.lesson_database import clone_starting_state, database_name
 from coursekit.course.project import note_database
 from coursekit.course.starting_state import write_files
 from coursekit.course.tool_commands import run_pytest
-from coursekit.errors import AlembicError, CommandError
+from coursekit.errors import CommandError, CommandTimeout
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import ProbeResult
+from coursekit.exercises.time_budget import TimeBudget
 from coursekit.servers.server import Server, admin
 from coursekit.settings import read_settings
 
@@ -40,22 +43,14 @@ class ProjectCopy:
     folder: Path
     engine: Engine
 
-    def alembic(self, *lines: str, files: Mapping[str, str]) -> ProbeResult:
-        """Add files, then run Alembic commands: the last one's output, or the first error."""
-        write_files(files, self.folder)
-        try:
-            outputs = [run_alembic(line, self.folder, echo=False) for line in lines]
-        except AlembicError as error:
-            return ProbeResult(error=_reason(error))
-        return ProbeResult(outputs[-1])
+    def alembic(self, line: str, timeout: float) -> ProbeResult:
+        """Run an Alembic command: its output, or its error."""
+        return _result(partial(run_alembic, line, self.folder, echo=False, timeout=timeout))
 
-    def pytest(self, files: Mapping[str, str]) -> ProbeResult:
+    def pytest(self, files: Mapping[str, str], timeout: float) -> ProbeResult:
         """Replace files, then run pytest: its output, or an error with its summary."""
         write_files(files, self.folder)
-        try:
-            return ProbeResult(run_pytest("", self.folder, echo=False))
-        except CommandError as error:
-            return ProbeResult(error=_reason(error))
+        return _result(partial(run_pytest, "", self.folder, echo=False, timeout=timeout))
 
 
 class ProjectCopies:
@@ -95,12 +90,19 @@ class ProjectCopies:
         self._current = self._copy(files)
 
     def pytest(
-        self, files: Mapping[str, str], variants: Sequence[Mapping[str, str]]
+        self,
+        files: Mapping[str, str],
+        variants: Sequence[Mapping[str, str]],
+        budget: TimeBudget,
     ) -> list[ProbeResult]:
         """Run pytest in one copy per variant, which replaces some of the files."""
+
+        def run(copy: ProjectCopy, variant: Mapping[str, str]) -> ProbeResult:
+            return budget.run(limits.COMMAND_TIMEOUT, partial(copy.pytest, variant))
+
         with ThreadPoolExecutor(PARALLEL) as threads:
             copies = threads.map(lambda n: self._copy(files, f"-{n}"), range(len(variants)))
-            return list(threads.map(ProjectCopy.pytest, list(copies), variants))
+            return list(threads.map(run, list(copies), variants))
 
     def new_database(self, key: str) -> URL:
         """Create a database at the initial state; it replaces an older one of this key."""
@@ -124,6 +126,14 @@ class ProjectCopies:
 def _drop(server: Server, name: str) -> None:
     with admin(server.url) as connection:
         databases.drop(connection, name)
+
+
+def _result(run: Callable[[], str]) -> ProbeResult:
+    """Run a command; return its output, or its error."""
+    try:
+        return ProbeResult(run())
+    except CommandError as error:
+        return ProbeResult(error=_reason(error), ended=not isinstance(error, CommandTimeout))
 
 
 def _reason(error: CommandError) -> str:

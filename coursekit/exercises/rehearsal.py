@@ -7,25 +7,27 @@ doesn't depend on whether a session happened to wait, or on how fast this machin
 from __future__ import annotations
 
 import ast
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, text
 
+from coursekit import limits
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.project_source import is_revision
 from coursekit.exercises.submission import Submission
 from tutorial_lib import workload
 from tutorial_lib.db import make_engine
 
-COMMAND_TIMEOUT = 40.0  # seconds that one command may take; a backfill may loop forever
 MANY = 100  # rows that one transaction may change while it locks their table
 NAME = "rehearsal"  # application_name of the service's sessions
 RUN = "alembic/versions: the revision that is named here, and the line that fails"
 DEADLOCK = "a transaction that changes rows and then the table: who waits for whom?"
-WAITED = "the shop ended a wait after 10 seconds: which lock does the revision hold, and how long?"
+WAITED = (
+    "a session of the shop waited {:g} seconds for a lock, then gave up: which lock does the "
+    "revision hold, and for how long?"
+)
 
 
 @dataclass
@@ -47,13 +49,12 @@ class Sandbox:
     locked: list[str] = field(default_factory=list)
 
     def run(self, command: str) -> ProbeResult:
-        """Run an Alembic command on the copy; after COMMAND_TIMEOUT its sessions are terminated."""
-        ended = threading.Event()
-        threading.Thread(target=self._watch, args=(ended,), daemon=True).start()
-        try:
-            return self.submission.alembic(command, go_on=True)
-        finally:
-            ended.set()
+        """Run an Alembic command on the copy; if it's stopped, end its sessions as well."""
+        result = self.submission.alembic(command, go_on=True)
+        if not result.ended:
+            with self.engine.connect() as connection:
+                connection.execute(text(CUT_OFF), {"name": NAME})
+        return result
 
     def upgrade(self, steps: tuple[str, ...], **workers: workload.Worker) -> Iterator[CheckItem]:
         """Upgrade step by step while the workers run; yield an item each for steps and workers."""
@@ -72,18 +73,18 @@ class Sandbox:
         self.locked += [
             f"{step}: {mode}, and {many} rows changed" for mode, many in self.rows(BULK)
         ]
-        self.locked += [f"{step}: the whole table was written anew"] * (self.rows(FILE) != file)
+        self.locked += [f"{step}: the whole table was rewritten"] * (self.rows(FILE) != file)
         return None
 
     def no_errors(self, errors: list[str], when: str) -> CheckItem:
         """Report whether the service ran into an error."""
         got = errors[0] if errors else "no error"
-        where = "which code runs at that moment, and which columns does it name?"
+        where = "which version of the code runs at this point, and which columns does it name?"
         if "lock timeout" in got:
-            where = WAITED
+            where = WAITED.format(limits.SERVICE_LOCK_TIMEOUT)
         if "deadlock" in got:
             where = DEADLOCK
-        what = f"nobody in the shop meets an error {when}"
+        what = f"the shop's sessions get no error {when}"
         return expect_that(what, not errors, "no error", got, where)
 
     def rows(self, query: str, **parameters: object) -> list[tuple[object, ...]]:
@@ -102,12 +103,6 @@ class Sandbox:
             finally:
                 connection.rollback()
         return ""
-
-    def _watch(self, ended: threading.Event) -> None:
-        # Again and again: the command may not have connected yet, or may connect again.
-        while not ended.wait(COMMAND_TIMEOUT):
-            with self.engine.connect() as connection:
-                connection.execute(text(CUT_OFF), {"name": NAME})
 
 
 @contextmanager
@@ -131,7 +126,7 @@ def sandbox(submission: Submission, base: str, sql: str = "") -> Iterator[Sandbo
     engine = make_engine(url, connect_args=arguments, pool_size=10)
     try:
         with engine.begin() as connection:
-            connection.exec_driver_sql(LONGER + WATCH + sql)
+            connection.exec_driver_sql(_longer() + WATCH + sql)
         engine.dispose()  # ALTER DATABASE ... SET applies to new sessions only
         yield Sandbox(submission, engine, line(submission, base))
     finally:
@@ -187,8 +182,15 @@ def unlocked(sandbox: Sandbox) -> CheckItem:
         "revision, the rows in another; or end the transaction with op.get_context()"
         ".autocommit_block()"
     )
-    what = "no revision works through the rows while it keeps the shop out"
+    what = "no revision changes many rows while it holds a lock that blocks the shop"
     return expect_equal(what, sandbox.locked, [], where)
+
+
+def _longer() -> str:
+    """Return SQL that lets sessions wait so long that it can't be due to a busy machine."""
+    change = "ALTER DATABASE %I SET lock_timeout = "
+    wait = f"{change}{round(1000 * limits.SERVICE_LOCK_TIMEOUT)}"
+    return f"DO $$ BEGIN EXECUTE format('{wait}', current_database()); END $$;"
 
 
 def _after(submission: Submission, revision: str) -> list[str]:
@@ -209,12 +211,6 @@ def _defines_something(source: str) -> bool:
 CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name <> :name
-"""
-# A wait of seconds must come from the revision, not from a busy machine.
-LONGER = """
-DO $$ BEGIN
-    EXECUTE 'ALTER DATABASE ' || quote_ident(current_database()) || ' SET lock_timeout = ''10s''';
-END $$;
 """
 # Record each UPDATE of users: its transaction, its number of rows, and the strongest lock held.
 WATCH = """

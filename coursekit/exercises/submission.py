@@ -10,25 +10,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Engine, NullPool, text
 
-from coursekit.course.starting_state import read_project
+from coursekit import limits
+from coursekit.course.starting_state import read_project, write_files
 from coursekit.exercises import project_source
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import NotStarted, ProbeResult
+from coursekit.exercises.time_budget import TimeBudget
 from tutorial_lib.db import make_engine
 
 if TYPE_CHECKING:
     from coursekit.course.lesson import Lesson
     from coursekit.exercises.project_copy import ProjectCopies
 
-LIMITS = "-c lock_timeout=1s -c statement_timeout=4s"
-# A check that can only read leaves everything as it was, sequences included.
-READ_ONLY = f"{LIMITS} -c default_transaction_read_only=on"
 Probe = Callable[..., Any]
 
 
@@ -63,6 +62,7 @@ class Submission(ABC):
         self._initial_state = initial_state
         self._lesson = lesson
         self._closing = ExitStack()
+        self._time = TimeBudget()
 
     def __enter__(self) -> Submission:
         return self
@@ -70,7 +70,6 @@ class Submission(ABC):
     def __exit__(self, *_: object) -> None:
         self._closing.close()
 
-    @abstractmethod
     def call(self, probe: Probe, *arguments: Any) -> ProbeResult:
         """Return what `probe(names, *arguments)` returns, run where the learner's code is.
 
@@ -83,6 +82,13 @@ class Submission(ABC):
             *arguments: Plain data, or an Engine from `scratch()`.
 
         """
+        return self._time.run(
+            limits.CALL_TIMEOUT, lambda seconds: self._call(probe, arguments, seconds)
+        )
+
+    @abstractmethod
+    def _call(self, probe: Probe, arguments: tuple[Any, ...], timeout: float) -> ProbeResult:
+        """Call a probe, and give it up after `timeout` seconds."""
 
     @property
     def lesson(self) -> Lesson:
@@ -94,7 +100,7 @@ class Submission(ABC):
     @cached_property
     def engine(self) -> Engine:
         """An engine for the exercise's database that can only read and never waits long."""
-        return self._connect(self.lesson.url, READ_ONLY)
+        return self._connect(self.lesson.url, read_only())
 
     def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query in the exercise's database."""
@@ -153,7 +159,7 @@ class Submission(ABC):
             key: A name for it. Each call replaces the previous database of the same key.
 
         """
-        return self._connect(self._copies.new_database(key or f"{self.slug}-check"), LIMITS)
+        return self._connect_scratch(self._copies.new_database(key or f"{self.slug}-check"))
 
     def alembic(
         self, *lines: str, go_on: bool = False, files: Mapping[str, str] | None = None
@@ -172,7 +178,13 @@ class Submission(ABC):
         """
         if not go_on:
             self._copies.renew(self.files)
-        return self._copies.current.alembic(*lines, files=files or {})
+        copy = self._copies.current
+        write_files(files or {}, copy.folder)
+        for line in lines:
+            result = self._time.run(limits.COMMAND_TIMEOUT, partial(copy.alembic, line))
+            if result.error:
+                break
+        return result
 
     @property
     def scratch_engine(self) -> Engine:
@@ -192,7 +204,7 @@ class Submission(ABC):
             For each variant pytest's output, or an error with the number of failed tests.
 
         """
-        return self._copies.pytest(self.files, variants)
+        return self._copies.pytest(self.files, variants, self._time)
 
     @cached_property
     def _copies(self) -> ProjectCopies:
@@ -205,9 +217,14 @@ class Submission(ABC):
         return copies
 
     def _connect_scratch(self, url: URL) -> Engine:
-        return self._connect(url, LIMITS)
+        return self._connect(url, limits.statement_options())
 
     def _connect(self, url: URL, options: str) -> Engine:
         engine = make_engine(url, connect_args={"options": options}, poolclass=NullPool)
         self._closing.callback(engine.dispose)
         return engine
+
+
+def read_only() -> str:
+    """Return libpq's options for sessions that leave everything as it was, even sequences."""
+    return f"{limits.statement_options()} -c default_transaction_read_only=on"

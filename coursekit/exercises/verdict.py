@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,6 +31,7 @@ class Verdict:
         state: NOT_STARTED, NOT_YET or DONE.
         items: What the check looked at.
         note: What to do first, if the check couldn't find the submission.
+        remarks: What else an instructor should know, one sentence each.
 
     """
 
@@ -37,6 +39,39 @@ class Verdict:
     state: str
     items: tuple[CheckItem, ...] = ()
     note: str = ""
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> int:
+        """All of the exercise's points if it's done, else 0.
+
+        nbgrader awards the same: a check cell either raises or doesn't. The items of a check
+        aren't parts of a solution that could be worth a share: many of them hold for an
+        untouched project, and how many there are depends on how far the check comes.
+        """
+        return self.exercise.points if self.state == DONE else 0
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it isn't done, one sentence each, and the remarks."""
+        failed = [f"{item.what}: {item.got}" for item in self.items if not item.good]
+        if self.state == NOT_STARTED:
+            failed = [self._nothing]
+        return tuple(filter(None, (*failed, self.note, *self.remarks)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verdict as plain data; docs/instructors.md explains each key."""
+        return {
+            "lesson": self.exercise.lesson,
+            "exercise": self.exercise.slug,
+            "number": self.exercise.number,
+            "title": self.exercise.title,
+            "state": self.state,
+            "points": self.points,
+            "max_points": self.exercise.points,
+            "items": [asdict(item) for item in self.items],
+            "reasons": list(self.reasons),
+        }
 
     @property
     def summary(self) -> str:
@@ -63,12 +98,13 @@ class Verdict:
 
     def __repr__(self) -> str:
         items = [line for item in self.items for line in _lines(item)]
-        return "\n".join([self.summary, *items, self.advice])
+        return "\n".join([self.summary, *items, *self.remarks, self.advice])
 
     def _repr_html_(self) -> str:
         items = table(map(_row, self.items), row_head=1) if self.items else ""
         summary, advice = html.escape(self.summary), html.escape(self.advice)
-        return f"<p><strong>{summary}</strong></p>{items}<p>{advice}</p>"
+        remarks = "".join(f"<p>{html.escape(each)}</p>" for each in self.remarks)
+        return f"<p><strong>{summary}</strong></p>{items}{remarks}<p>{advice}</p>"
 
     @property
     def _leaves_traces(self) -> bool:

@@ -9,10 +9,12 @@ could replace the probe's half there.
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from coursekit import limits
 from coursekit.ansi import strip_ansi
 from coursekit.course.lesson import Lesson
 from coursekit.course.opening import attach
@@ -20,10 +22,11 @@ from coursekit.errors import LessonError
 from coursekit.exercises.begin import lesson_spec
 from coursekit.exercises.cells import grade_id, source_of
 from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.failed_cells import failed_item
 from coursekit.exercises.items import CheckItem, shorten
 from coursekit.exercises.manifest import exercises_of
-from coursekit.exercises.verdict import DONE, NOT_YET, Verdict, judge
-from coursekit.instructor.remote import CELL_TIMEOUT, Kernel, KernelGone, RemoteSubmission
+from coursekit.exercises.verdict import NOT_YET, Verdict, judge
+from coursekit.instructor.remote import Kernel, KernelGone, RemoteSubmission
 from coursekit.settings import read_settings
 
 CHECK = re.compile(r"check-(\d\d-\d)")
@@ -31,50 +34,108 @@ ANSWER = re.compile(r"answer-(\d\d-\d)(-[a-z])?")
 
 
 def grade(notebook: dict[str, Any], lesson: str) -> Iterator[Verdict]:
-    """Yield the verdicts on a lesson's exercises, in the order of their checks in the notebook.
+    """Yield the verdicts on a lesson's exercises, in the order of their last cells.
 
-    Call it inside `isolated_run()`. Exercises whose check was deleted are judged at the end.
+    Call it inside `isolated_run()`. An exercise is judged after the last of its check and answer
+    cells; if its check was deleted, at the end of the notebook.
+
+    Args:
+        notebook: The learner's notebook, as `read_submission` returns it.
+        lesson: The lesson's number.
+
     """
     folder = read_settings().workspace / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
-    pending = {exercise.slug: exercise for exercise in exercises_of(lesson)}
     with Kernel(folder) as kernel:
-        errors: dict[str, str] = {}
-        for cell in (cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
-            check = CHECK.fullmatch(grade_id(cell))
-            if check and check[1] in pending:
-                yield _verdict(pending.pop(check[1]), kernel, errors)
-            elif not check:
-                _run(kernel, cell, errors)
-        for exercise in pending.values():
-            yield _verdict(exercise, kernel, errors)
+        yield from _Grading(notebook, exercises_of(lesson), kernel).verdicts()
 
 
-def _run(kernel: Kernel, cell: dict[str, Any], errors: dict[str, str]) -> None:
-    """Run a cell. If it's an answer and fails, add its error to `errors` by exercise."""
-    answer = ANSWER.fullmatch(grade_id(cell))
-    try:
-        reply = kernel.run(source_of(cell), CELL_TIMEOUT)
-        failed = reply.get("status") != "ok"
-        error = f"{reply.get('ename', 'no reply')}: {reply.get('evalue', '')}" if failed else ""
-    except (TimeoutError, KernelGone) as problem:
-        error = str(problem)
-    if answer and error:
-        errors[answer[1]] = shorten(strip_ansi(error))
+class _Grading:
+    """One run of a notebook: what failed so far, and why it ended early if it did."""
+
+    def __init__(
+        self, notebook: dict[str, Any], exercises: tuple[Exercise, ...], kernel: Kernel
+    ) -> None:
+        self._exercises = {exercise.slug: exercise for exercise in exercises}
+        self._kernel = kernel
+        self._cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        names = [grade_id(cell) for cell in self._cells]
+        self._checks = Counter(found[1] for found in map(CHECK.fullmatch, names) if found)
+        self._other_types = {
+            grade_id(cell) for cell in notebook["cells"] if cell["cell_type"] != "code"
+        }
+        self._errors: dict[str, dict[str, str]] = defaultdict(dict)  # by exercise and cell
+        self._stopped_at = ""  # the cell after which nothing runs, and why
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Run the cells and judge each exercise after its last cell."""
+        last = {self._exercise_of(cell): place for place, cell in enumerate(self._cells)}
+        due = {last[slug]: slug for slug in self._checks if slug in self._exercises}
+        for place, cell in enumerate(self._cells):
+            if not CHECK.fullmatch(grade_id(cell)):
+                self._run(cell, place + 1)
+            if place in due:
+                yield self._verdict(due[place])
+        for slug in self._exercises:
+            if slug not in due.values():
+                yield self._verdict(slug)
+
+    @staticmethod
+    def _exercise_of(cell: dict[str, Any]) -> str:
+        """Return the slug of the exercise whose check or answer a cell is, or ""."""
+        name = grade_id(cell)
+        found = CHECK.fullmatch(name) or ANSWER.fullmatch(name)
+        return found[1] if found else ""
+
+    def _run(self, cell: dict[str, Any], number: int) -> None:
+        """Run a cell, and note its error if it's an answer."""
+        if self._stopped_at:
+            return
+        name, error = grade_id(cell), ""
+        try:
+            reply = self._kernel.run(source_of(cell), limits.CELL_TIMEOUT)
+            if reply.get("status") == "error":
+                error = f"{reply.get('ename')}: {reply.get('evalue')}"
+        except TimeoutError as problem:
+            error = str(problem)
+        except KernelGone as problem:
+            error = str(problem)
+            self._stopped_at = f"code cell {number}: {error}"
+        if answer := ANSWER.fullmatch(name):
+            self._errors[answer[1]].pop(name, None)  # a copy of the cell counts, if it's the last
+            if error:
+                self._errors[answer[1]][name] = shorten(strip_ansi(error))
+
+    def _verdict(self, slug: str) -> Verdict:
+        """Judge an exercise, unless one of its cells failed or the notebook didn't get so far."""
+        exercise = self._exercises[slug]
+        items = [failed_item(name, error) for name, error in self._errors[slug].items()]
+        if not items and self._stopped_at:
+            items = [_not_reached(self._stopped_at)]
+        if items:
+            verdict = Verdict(exercise, NOT_YET, tuple(items))
+        else:
+            lesson = _lesson(exercise)
+            start = exercise.initial_state
+            verdict = judge(exercise, RemoteSubmission(slug, start, lesson, self._kernel))
+        return replace(verdict, remarks=tuple(self._remarks(slug)))
+
+    def _remarks(self, slug: str) -> Iterator[str]:
+        """Yield what the learner has made of an exercise's cells."""
+        if (count := self._checks[slug]) > 1:
+            yield f"The notebook has {count} checks of this exercise; only the last one counts."
+        if not self._checks[slug]:
+            yield "Its check cell is missing, so it was judged at the end of the notebook."
+        for name in sorted(self._other_types):
+            found = ANSWER.fullmatch(name) or CHECK.fullmatch(name)
+            if found and found[1] == slug:
+                yield f"The cell {name} is not a code cell, so it did not run."
 
 
-def _verdict(exercise: Exercise, kernel: Kernel, errors: dict[str, str]) -> Verdict:
-    """Judge an exercise; an answer's cell that failed is its first item, unless all is done."""
-    verdict = judge(
-        exercise, RemoteSubmission(exercise.slug, exercise.initial_state, _lesson(exercise), kernel)
-    )
-    error = errors.get(exercise.slug)
-    if error is None or verdict.state == DONE:
-        return verdict
-    item = CheckItem(
-        "the cell runs to its end", False, "no error", error, "the cell of your answer"
-    )
-    return replace(verdict, state=NOT_YET, items=(item, *verdict.items))
+def _not_reached(stopped_at: str) -> CheckItem:
+    where = "the cell named here: the cells after it did not run"
+    what = "the notebook runs as far as this exercise"
+    return CheckItem(what, False, "every cell ends", shorten(strip_ansi(stopped_at)), where)
 
 
 def _lesson(exercise: Exercise) -> Lesson | None:

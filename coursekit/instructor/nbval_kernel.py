@@ -16,13 +16,13 @@ import nbval.kernel
 from nbformat.v4 import output_from_msg
 from nbval.kernel import RunningKernel
 
+from coursekit import limits
 from coursekit.instructor.statements import cancel_statements
 from coursekit.kernel.client import start_new_kernel
 
 POLL_INTERVAL = 0.3  # seconds between two checks that the kernel is alive
-FIRST_START_TIMEOUT = 15  # seconds that a kernel's first try to start may take
-SETUP_TIMEOUT = 30  # seconds that code of ours may take
-GRACE = 5.0  # seconds that an interrupted cell has to end
+FIRST_START_TIMEOUT = 60  # seconds that a kernel's first try to start may take
+SETUP_TIMEOUT = 120  # seconds that code of ours may take
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
 SILENT = ("status", "execute_input", "iopub_welcome")
 DIED = "The kernel died while running this cell"
@@ -149,7 +149,7 @@ def _await_reply_while_alive(
             if not self.is_alive():
                 raise KernelDied(DIED) from None
             if time.monotonic() >= deadline:
-                self.recording.deadline_after_interrupt = time.monotonic() + GRACE
+                self.recording.deadline_after_interrupt = time.monotonic() + limits.INTERRUPT_GRACE
                 raise
 
 

@@ -15,22 +15,22 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from coursekit import limits
 from coursekit.course.lesson import Lesson
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import ProbeResult
-from coursekit.exercises.local import CALL_TIMEOUT, TOO_LONG
 from coursekit.exercises.submission import Probe, Submission
+from coursekit.exercises.time_budget import late
+from coursekit.instructor.statements import cancel_statements
 from coursekit.kernel.client import start_new_kernel
 
-CELL_TIMEOUT = 60.0  # seconds that one cell may take
-GRACE = 3.0  # seconds that a kernel has to reply after an interrupt
 POLL_INTERVAL = 0.5  # seconds between two checks that the kernel is alive
 # The module is named, not imported: the expression is evaluated in the learner's kernel.
 REPLY = "__import__('coursekit.exercises.probe_reply', fromlist=['reply']).reply"
 
 
 class KernelGone(RuntimeError):
-    """The kernel has ended, or doesn't react even to an interrupt."""
+    """The kernel runs nothing any more: it has ended, or it hangs, or the time is up."""
 
 
 class Kernel:
@@ -39,6 +39,10 @@ class Kernel:
     def __init__(self, folder: Path) -> None:
         """Start a kernel whose working directory is `folder`."""
         self._manager, self._client = start_new_kernel(cwd=str(folder))
+        self._end = time.monotonic() + limits.NOTEBOOK_TIMEOUT
+        self._gone = ""
+        # Nothing here reads what the cells print. Without a reader, it isn't kept either.
+        self._client.iopub_channel.stop()
 
     def __enter__(self) -> Kernel:
         return self
@@ -48,7 +52,7 @@ class Kernel:
         self._manager.shutdown_kernel(now=True)
         self._manager.context.destroy()
 
-    def run(self, code: str, timeout: float = CELL_TIMEOUT, **expressions: str) -> dict[str, Any]:
+    def run(self, code: str, timeout: float, **expressions: str) -> dict[str, Any]:
         """Run code, then evaluate expressions, and return the content of the kernel's reply.
 
         Args:
@@ -58,19 +62,33 @@ class Kernel:
 
         Raises:
             TimeoutError: The code didn't end in time and was interrupted.
-            KernelGone: The kernel has ended, or ignored the interrupt.
+            KernelGone: The kernel has ended, or ignored the interrupt, now or earlier.
 
         """
+        self._require_time()
         request = self._client.execute(
             code, user_expressions=expressions, allow_stdin=False, stop_on_error=False
         )
         reply = self._reply(request, timeout)
         if reply is not None:
             return reply
+        cancel_statements()  # no interrupt reaches a cell that waits for PostgreSQL
         self._manager.interrupt_kernel()
-        if self._reply(request, GRACE) is None:
-            raise KernelGone("it hangs, and doesn't react to an interrupt")
-        raise TimeoutError(f"it did not end within {timeout:.0f} seconds")
+        message = late(timeout).error
+        if self._reply(request, limits.INTERRUPT_GRACE) is None:
+            self._manager.shutdown_kernel(now=True)
+            raise self._is_gone(f"{message}, and ignored the interrupt")
+        raise TimeoutError(message)
+
+    def _require_time(self) -> None:
+        if not self._gone and time.monotonic() > self._end:
+            self._gone = f"the notebook did not end within {limits.NOTEBOOK_TIMEOUT:g} seconds"
+        if self._gone:
+            raise KernelGone(self._gone)
+
+    def _is_gone(self, why: str) -> KernelGone:
+        self._gone = why
+        return KernelGone(why)
 
     def _reply(self, request: str, timeout: float) -> dict[str, Any] | None:
         """Return the content of the reply to a request, or None if it doesn't come in time."""
@@ -80,7 +98,7 @@ class Kernel:
                 message = self._client.get_shell_msg(timeout=POLL_INTERVAL)
             except Empty:
                 if not self._manager.is_alive():
-                    raise KernelGone("it has ended") from None
+                    raise self._is_gone("it ended the kernel") from None
                 continue
             if _mapping(message.get("parent_header")).get("msg_id") == request:
                 return _mapping(message.get("content"))
@@ -96,16 +114,17 @@ class RemoteSubmission(Submission):
         super().__init__(slug, initial_state, lesson)
         self._kernel = kernel
 
-    def call(self, probe: Probe, *arguments: Any) -> ProbeResult:  # noqa: D102  as in Submission
-        request = [probe.__module__, probe.__name__, [_packed(each) for each in arguments]]
-        expression = f"{REPLY}({json.dumps(request)!r}, globals())"
+    def _call(self, probe: Probe, arguments: tuple[Any, ...], timeout: float) -> ProbeResult:
+        packed = [_packed(each) for each in arguments]
+        request = json.dumps([probe.__module__, probe.__name__, packed, timeout])
+        expression = f"{REPLY}({request!r}, globals())"
         try:
-            content = self._kernel.run("", CALL_TIMEOUT + GRACE, result=expression)
+            content = self._kernel.run("", timeout + limits.INTERRUPT_GRACE, result=expression)
         except TimeoutError:
-            return ProbeResult(error=TOO_LONG)
+            return late(timeout)
         except KernelGone as error:
-            return ProbeResult(error=f"the kernel doesn't respond: {error}")
-        return _probe_result(_mapping(_mapping(content.get("user_expressions")).get("result")))
+            return ProbeResult(error=f"the kernel doesn't respond: {error}", ended=False)
+        return _probe_result(content)
 
 
 def _packed(argument: Any) -> dict[str, str]:
@@ -115,16 +134,24 @@ def _packed(argument: Any) -> dict[str, str]:
     return {"plain": repr(argument)}
 
 
-def _probe_result(evaluated: dict[str, Any]) -> ProbeResult:
+def _probe_result(content: Any) -> ProbeResult:
     """Read the kernel's reply. The notebook may have replaced our half, so trust no form."""
+    evaluated = None
     try:
-        value, error = json.loads(ast.literal_eval(evaluated["data"]["text/plain"]))
-        return ProbeResult(ast.literal_eval(value), str(error))
-    except (KeyError, ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        name, message = evaluated.get("ename", "no reply"), evaluated.get("evalue", "")
-        return ProbeResult(error=f"{name}: {message or 'the kernel sent no result'}")
+        evaluated = content["user_expressions"]["result"]
+        value, error, ended = json.loads(ast.literal_eval(evaluated["data"]["text/plain"]))
+        return ProbeResult(ast.literal_eval(value), str(error), ended is True)
+    except (LookupError, ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return ProbeResult(error=_why_unreadable(evaluated))
 
 
 def _mapping(part: Any) -> dict[str, Any]:
     """Return a part of a message if it's the mapping it should be, otherwise an empty one."""
     return part if isinstance(part, dict) else {}
+
+
+def _why_unreadable(evaluated: Any) -> str:
+    """Return the error that the kernel reported, or that its reply is damaged."""
+    if isinstance(evaluated, dict) and evaluated.get("status") == "error":
+        return f"{evaluated.get('ename')}: {evaluated.get('evalue')}"
+    return "the kernel's reply to the check is damaged"

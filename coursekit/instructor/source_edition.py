@@ -10,6 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from coursekit import limits
 from coursekit.course.catalog import lesson_path
 from coursekit.course.course_map import navigation
 from coursekit.course.notebooks import clear_outputs, code_cells, dump, load
@@ -24,7 +25,6 @@ from coursekit.instructor.starting_states import capture, save
 from coursekit.settings import read_settings
 from tutorial_lib.db import make_engine
 
-CELL_TIMEOUT = 60  # seconds
 # The same on every machine and with every version of Python.
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -162,7 +162,7 @@ def _executed(path: Path) -> dict[str, Any]:
     started: list[Any] = []
     client = nbclient.NotebookClient(
         notebook,
-        timeout=CELL_TIMEOUT,
+        timeout=round(limits.CELL_TIMEOUT),
         kernel_name=METADATA["kernelspec"]["name"],
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=lambda cell, cell_index: started.append(cell),

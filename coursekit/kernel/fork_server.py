@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from coursekit.kernel.output import collect
 from coursekit.kernel.process import ForkUnavailable, Process
 from coursekit.kernel.request import READY
 
@@ -152,6 +153,7 @@ def run(
     environ: Mapping[str, str],
     folder: Path,
     stdout: int | None = None,
+    timeout: float | None = None,
 ) -> tuple[int, str]:
     """Fork a process that calls a function, and wait for its end.
 
@@ -161,28 +163,25 @@ def run(
         environ: Its environment.
         folder: Its working directory.
         stdout: A descriptor for its stdout. By default stdout and stderr are one stream.
+        timeout: Seconds it may take. Then it's killed, with everything in its session.
 
     Returns:
         The exit code and the output.
 
     Raises:
         ForkUnavailable: For the same reasons as in `fork`.
+        subprocess.TimeoutExpired: It didn't end in time.
 
     """
     reading, writing = os.pipe()
     null = os.open(os.devnull, os.O_RDONLY)
-    process = None
-    with os.fdopen(reading, encoding="utf-8", errors="replace") as output:
+    with ExitStack() as failing:
+        output = failing.enter_context(os.fdopen(reading, "rb"))
         try:
-            try:
-                streams = [null, writing if stdout is None else stdout, writing]
-                process = fork(function, argv, streams=streams, environ=environ, folder=folder)
-            finally:
-                os.close(null)
-                os.close(writing)
-            text = output.read()
-            return process.wait(), text
-        except BaseException:  # mostly KeyboardInterrupt; subprocess.run does the same
-            if process:
-                process.abandon()
-            raise
+            streams = [null, writing if stdout is None else stdout, writing]
+            process = fork(function, argv, streams=streams, environ=environ, folder=folder)
+        finally:
+            os.close(null)
+            os.close(writing)
+        failing.pop_all()
+    return collect(process, output, timeout, process.abandon)

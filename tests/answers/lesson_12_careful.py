@@ -136,6 +136,12 @@ except OperationalError:
     print("gave up")
 --- always gives up -> it returns 'done'
 return "gave up"
+--- five seconds -> its lock_timeout is 5 seconds
+try:
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text(statement))
+{GAVE_UP}return "done"
 --- half an hour -> while a report is open
 try:
     with engine.begin() as connection:

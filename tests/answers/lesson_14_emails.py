@@ -167,7 +167,7 @@ EMAILS_WRONG = wrong(
 {_all("", f"{GUARDED}{chr(10)}{MERGE}")}
 --- an index that is not unique -> no e-mail has two accounts
 {_otherwise("unique=True", "unique=False")}
---- no capitals allowed -> nobody in the shop meets an error
+--- no capitals allowed -> the shop's sessions get no error
 {
         _all(
             "",

@@ -196,7 +196,7 @@ NAMES_WRONG = wrong(
 {_all((RENAME, "pass"), (EMPTY, "pass"))}
 --- what autogenerate writes -> contains null values
 {_all((ADD.replace("(50)", "(50), nullable=False") + chr(10) + DROP, "pass"), ("pass", "pass"))}
---- the new columns alone -> nobody in the shop meets an error
+--- the new columns alone -> the shop's sessions get no error
 {_three(ADD, ONCE, f"{NOT_NULL}{chr(10)}{DROP}")}
 --- the old name may be empty, and nothing bridges -> divided by the rule
 {_three(f"{FULL}{chr(10)}{OPEN}", ONCE, DROP)}
@@ -220,15 +220,15 @@ NAMES_WRONG = wrong(
 {_other(SPLIT, SPLIT + " NEW.last_name := nullif(NEW.last_name, '');")}
 --- too short -> value too long
 {_three(f"{ADD}{chr(10)}{BRIDGE}".replace("(50)", "(30)"))}
---- filled in the transaction that locks -> keeps the shop out
+--- filled in the transaction that locks -> a lock that blocks the shop
 {_all((f"{ADD}{chr(10)}{BRIDGE}{chr(10)}{FILL}", NONE), (CONTRACT, ONE_NAME))}
---- filled under the lock of a trigger -> keeps the shop out
+--- filled under the lock of a trigger -> a lock that blocks the shop
 {_all((ADD, "pass"), (f"{BRIDGE}{chr(10)}{FILL}", NONE), (CONTRACT, ONE_NAME))}
 --- filled once more at the end -> the last revision changes nobody's name
 {_three(contract=f"{LET_GO}{chr(10)}{ONCE}{chr(10)}{NOT_NULL}{chr(10)}{DROP}")}
 --- the old column stays -> the column name is gone
 {_three(contract=f"{LET_GO}{chr(10)}{NOT_NULL}{chr(10)}{OPEN}")}
---- the bridge stays -> nobody in the shop meets an error
+--- the bridge stays -> the shop's sessions get no error
 {_three(contract=f"{NOT_NULL}{chr(10)}{DROP}")}
 --- the function stays -> no trigger and no function is left over
 {_three(contract=CONTRACT.replace("; DROP FUNCTION bridge", ""))}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from sqlalchemy import NullPool
 
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
-from coursekit.exercises.submission import READ_ONLY, Submission
+from coursekit.exercises.submission import Submission, read_only
 from tutorial_lib.db import make_engine
 
 DRIVER = "postgresql+psycopg2"
@@ -83,7 +83,7 @@ def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
     """Call `who_answered` with an engine whose URL is wrong in each part but still connects."""
     from sqlalchemy import URL, create_engine, event
 
-    real = {**engine.dialect.create_connect_args(engine.url)[1], "options": READ_ONLY}
+    real = {**engine.dialect.create_connect_args(engine.url)[1], "options": read_only()}
     lie = URL.create(DRIVER, "nobody", "secret", "127.0.0.1", 1, "nowhere")
     misdirected = create_engine(lie, pool_size=1, max_overflow=0, pool_timeout=1)
     taken: list[Any] = []  # kept, so the garbage collector can't return them to the pool

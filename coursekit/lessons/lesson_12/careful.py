@@ -14,7 +14,23 @@ from tutorial_lib.db import make_engine
 ADD = "ALTER TABLE orders ADD COLUMN {} text"
 CUT_OFF = "DO $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$"
 SLOW = "DO $$ BEGIN ALTER TABLE orders ADD COLUMN slow text; PERFORM pg_sleep(0.8); END $$"
-NO_LIMIT = "-c lock_timeout=0 -c statement_timeout=1500"
+# Ends a wait without a limit. It's far from half a second, so that no pause of a busy machine
+# can be taken for a wait.
+LONGEST = 10  # seconds
+NO_LIMIT = f"-c lock_timeout=0 -c statement_timeout={1000 * LONGEST}"
+PATIENT = 1000  # milliseconds; who waits so long for a lock doesn't wait half a second
+# Adds a column, and notes the limit that the statement runs under.
+FREE = """
+DO $$ BEGIN
+    ALTER TABLE orders ADD COLUMN free text;
+    EXECUTE format('COMMENT ON COLUMN orders.free IS %L',
+        (SELECT setting FROM pg_settings WHERE name = 'lock_timeout'));
+END $$
+"""
+LIMIT = """
+SELECT coalesce(col_description('orders'::regclass, attnum), '0')::int FROM pg_attribute
+WHERE attrelid = 'orders'::regclass AND attname = 'free'
+"""
 
 
 def _careful(names: dict[str, Any], url: str, statement: str) -> Any:
@@ -41,7 +57,7 @@ def careful(submission: Submission) -> Iterator[CheckItem]:
     """12.1: a change waits half a second at most for its lock."""
     engine = submission.scratch()
     url = engine.url.render_as_string(hide_password=False)
-    result = submission.call(_careful, url, ADD.format("free"))
+    result = submission.call(_careful, url, FREE)
     yield expect_equal(
         "it returns 'done' when nobody is in the way", result, "done", "the last return"
     )
@@ -55,7 +71,9 @@ def careful(submission: Submission) -> Iterator[CheckItem]:
         "and the error that comes"
     )
     if "statement timeout" in result.error:
-        result = ProbeResult(error="it waited longer than a second")
+        result = ProbeResult(error=f"it still waited after {LONGEST} seconds")
+    elif (limit := _limit(engine)) > PATIENT:
+        result = ProbeResult(error=f"its lock_timeout is {limit / 1000:g} seconds")
     yield expect_equal("it returns 'gave up' while a report is open", result, "gave up", where)
     where = "what was done after the error"
     yield expect_equal("then the column is not there", _has(engine, "busy"), False, where)
@@ -78,3 +96,9 @@ def careful(submission: Submission) -> Iterator[CheckItem]:
 def _has(engine: Engine, column: str) -> bool:
     with engine.connect() as connection:
         return column in {found["name"] for found in inspect(connection).get_columns("orders")}
+
+
+def _limit(engine: Engine) -> int:
+    """Return the lock_timeout under which the column was added, in milliseconds."""
+    with engine.connect() as connection:
+        return int(connection.scalar(text(LIMIT)) or 0)

@@ -248,7 +248,7 @@ def _waits(engine: Engine, upgrade: Future[ProbeResult]) -> bool:
 
 def _wrote(connection: Connection, order: int) -> str:
     try:
-        connection.execute(text("SET LOCAL lock_timeout = '300ms'"))
+        connection.execute(text("SET LOCAL lock_timeout = '3s'"))
         connection.execute(text(WRITE.format(order)))
     except DBAPIError:
         return "they wait"

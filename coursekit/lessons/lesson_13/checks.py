@@ -149,7 +149,7 @@ SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """)
 # No session times out while it waits, however slow this machine is.
-UNHURRIED = "ALTER DATABASE {} SET lock_timeout = '20s'"
+UNHURRIED = "ALTER DATABASE {} SET lock_timeout = '100s'"
 PATIENCE = 0.7  # seconds for the second to arrive, once the first waits
 
 

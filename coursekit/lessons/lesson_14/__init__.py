@@ -62,7 +62,7 @@ EXERCISES = (
         initial_state=InitialState("10", sql=SQL, files=FILES),
         points=2,
         hints=(
-            "Write down for each of your revisions: which code runs at that moment, which columns "
+            "Write down for each of your revisions: which code is running then, which columns "
             "does it name, and what does it find in them?",
             "Two versions of the code write, each in its own form. A trigger BEFORE INSERT OR "
             "UPDATE fills the other form. It must know which of the two was changed: compare NEW "

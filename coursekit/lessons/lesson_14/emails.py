@@ -55,7 +55,7 @@ def _explained(item: CheckItem) -> CheckItem:
     if "could not create unique index" not in item.got:
         return item
     where = (
-        "who has two accounts at that moment: somebody of before, or somebody who has registered "
+        "who has two accounts at this point: someone from before, or someone who has registered "
         "between your clean-up and your index?"
     )
     return replace(item, where=where)
@@ -106,7 +106,9 @@ def held(shop: Sandbox) -> Iterator[CheckItem]:
     what = "nobody can change to somebody's e-mail in other letters"
     yield expect_that(what, good, "an IntegrityError", said or "it was taken", where)
     said = shop.refusal(change.replace("= 8", "= 7"))
-    yield expect_that("one's own e-mail may be written anew", not said, "no error", said, where)
+    yield expect_that(
+        "a person can change the letters of their own e-mail", not said, "no error", said, where
+    )
     both = (_insert("New.Face@Example.com"), _insert("old.face@example.com"))
     said = shop.refusal(*both)
     yield expect_that("other e-mails are taken, in any letters", not said, "no error", said, where)

@@ -186,7 +186,7 @@ class Play:
         """Downgrade to one name, and report whether all names are there."""
         wanted = {one: " ".join(filter(None, name)) for one, name in self.read(self.new).items()}
         told = self.shop.run(f"downgrade {BASE}")
-        where = "def downgrade of each revision: what stands in the column at that moment?"
+        where = "def downgrade of each revision: what is in the column at this point?"
         yield expect_that("the downgrade runs", not told.error, "no error", told, where)
         if told.error:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from coursekit import begin, check, hint, progress, solution
+from coursekit import begin, check, hint, limits, progress, solution
 from coursekit.course.lesson import LessonSpec
 from coursekit.course.opening import open_lesson
 from coursekit.errors import ExerciseError
-from coursekit.exercises import local
 from coursekit.exercises.cells import solution_of
 from coursekit.exercises.check import verdict_on
 from coursekit.exercises.exercise import Exercise
@@ -143,10 +141,10 @@ def test_whatever_an_answer_does_is_reported(function: Any, said: str) -> None:
 
 
 def test_an_answer_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "CALL_TIMEOUT", 0.1)
+    monkeypatch.setattr(limits, "CALL_TIMEOUT", 0.1)
     never = threading.Event()
     answer = LocalSubmission(TOY.slug, TOY.initial_state, None, {"four": never.wait})
-    assert answer.call(four).error == local.TOO_LONG
+    assert answer.call(four).error == "it did not end within 0.1 seconds"
     never.set()
 
 
@@ -183,12 +181,13 @@ def test_a_missing_table_is_reported(notes: Any) -> None:
     assert item.got == 'relation "notes" does not exist'
 
 
-def test_a_lock_is_reported_instead_of_waited_for(notes: Any) -> None:
+def test_a_lock_is_reported_instead_of_waited_for(
+    notes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LOCK_TIMEOUT", 0.1)
     with notes.engine.connect() as connection:
         connection.execute(text("LOCK TABLE notes"))
-        start = time.monotonic()
         (item,) = verdict_on(NOTES, {}).items
-        assert time.monotonic() - start < 3
     assert item.got == "canceling statement due to lock timeout"
     assert "A session of yours is still open" in item.where
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
-from coursekit.exercises import rehearsal
+from coursekit import limits
 from coursekit.exercises.items import ProbeResult
 from coursekit.exercises.manifest import find
+from coursekit.exercises.submission import Submission
 from coursekit.exercises.verdict import DONE, NOT_YET, Verdict
 from support.attempts import BETWEEN, reference, tried
 from support.samples import revision
@@ -24,6 +26,7 @@ with op.get_context().autocommit_block():
 """
 REST = f'op.execute("{UPDATE} > 600")'
 APART = "with op.get_context().autocommit_block(): pass"
+SLEEP = "import time; time.sleep(10**6)"
 VALIDATE = 'op.execute("ALTER TABLE users VALIDATE CONSTRAINT two_names")'
 
 
@@ -40,21 +43,23 @@ def first_missing(verdict: Verdict) -> str:
     return f"{item.what}: {item.got}"
 
 
-def test_a_command_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = rehearsal.Sandbox.run
+@pytest.mark.parametrize("endless", ['while True: op.execute("SELECT 1")', SLEEP])
+def test_a_command_that_does_not_end_is_stopped(
+    endless: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission_alembic = Submission.alembic
 
-    def impatient(sandbox: rehearsal.Sandbox, command: str) -> ProbeResult:
-        """Run a command, with a short timeout for the one that loops."""
+    def impatient(submission: Submission, *lines: str, **options: Any) -> ProbeResult:
+        """Run a command, with a short limit for the one that loops."""
         with monkeypatch.context() as patch:
-            if command == "upgrade 0006":
-                patch.setattr(rehearsal, "COMMAND_TIMEOUT", 0.5)
-            return run(sandbox, command)
+            if lines == ("upgrade 0006",):
+                patch.setattr(limits, "COMMAND_TIMEOUT", 1.0)
+            return submission_alembic(submission, *lines, **options)
 
-    monkeypatch.setattr(rehearsal.Sandbox, "run", impatient)
-    said = first_missing(with_fill('while True: op.execute("SELECT 1")'))
+    monkeypatch.setattr(Submission, "alembic", impatient)
+    said = first_missing(with_fill(endless))
     assert said.startswith("the upgrade to 0005, 0006 runs")
-    assert "0006: " in said
-    assert "connection" in said
+    assert "0006: alembic upgrade 0006 did not end within 1 seconds. It was stopped." in said
 
 
 def test_a_lock_that_is_held_already_is_noticed() -> None:
@@ -72,7 +77,7 @@ def test_a_lock_that_comes_after_the_rows_is_noticed() -> None:
 def test_a_table_rewrite_is_noticed() -> None:
     rewrite = 'op.alter_column("users", "password", type_=sa.String(254))'
     said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{APART}\n{rewrite}"))
-    assert "0006: the whole table was written anew" in said
+    assert "0006: the whole table was rewritten" in said
 
 
 def test_validating_beside_the_rows_blocks_no_one() -> None:
@@ -80,8 +85,9 @@ def test_validating_beside_the_rows_blocks_no_one() -> None:
     assert verdict.state == DONE, verdict
 
 
-def test_a_shop_that_is_shut_for_long_is_noticed() -> None:
-    shut = 'op.execute("LOCK TABLE users; SELECT pg_sleep(10.5)")'
+def test_a_shop_that_is_shut_for_long_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SERVICE_LOCK_TIMEOUT", 1)
+    shut = 'op.execute("LOCK TABLE users; SELECT pg_sleep(3)")'
     said = first_missing(with_fill(f"{BATCHES}\n{REST}\n{APART}\n{shut}"))
-    assert said.startswith("nobody in the shop meets an error")
+    assert said.startswith("the shop's sessions get no error")
     assert "lock timeout" in said

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from answers import WRONG as WRONG_ANSWERS
-from coursekit.exercises import local
+from coursekit import limits
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import all_exercises
 from coursekit.exercises.verdict import DONE, NOT_YET, Verdict
@@ -73,7 +73,7 @@ def test_a_useless_answer_is_refused(exercise: Exercise, form: str) -> None:
 def test_an_answer_that_hangs_is_stopped(
     exercise: Exercise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "CALL_TIMEOUT", 0.2)
+    monkeypatch.setattr(limits, "CALL_TIMEOUT", 0.2)
     verdict = tried(exercise, "".join(HANGS.format(name=name) for name in exercise.names))
     assert verdict.state == NOT_YET
 

@@ -18,12 +18,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from coursekit import limits
 from coursekit.servers.server import Server
 from coursekit.settings import ROOT
 
 Output = Cell = dict[str, Any]
 LIMIT = 3  # seconds for a cell in notebooks that hang
-CELL_TIMEOUT = 60  # seconds for any other, from pyproject.toml
 PYTEST = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "no:cacheprovider"]
 PASSED = ""  # the report of a cell that passed
 SHORT = ["-n", "0", f"--nbval-cell-timeout={LIMIT}"]
@@ -443,7 +443,7 @@ def test_a_kernel_that_does_not_start_is_reported_once(run: Run) -> None:
 def test_a_dead_kernel_is_reported_before_the_cell_times_out(name: str, run: Run) -> None:
     cases = [case for case in run.cases if case.get("classname") == f"{name}.ipynb"]
     (dies,) = [case for case in cases if case.get("name") == "cell 2"]
-    assert float(dies.get("time", "inf")) < CELL_TIMEOUT
+    assert float(dies.get("time", "inf")) < limits.CELL_TIMEOUT
 
 
 def test_what_is_written_after_the_last_cell_fails_it(run: Run) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from coursekit import limits
 from coursekit.course.catalog import lesson_path
 from coursekit.course.notebooks import load
 from coursekit.exercises.cells import grade_id
 from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict
-from coursekit.instructor import grading
 from coursekit.instructor.grading import grade
 from coursekit.instructor.isolated_run import use_workspace
 
@@ -103,9 +103,9 @@ def test_how_a_cell_failed_is_reported(run: None) -> None:
 
 
 def test_a_cell_that_hangs_is_interrupted(run: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grading, "CELL_TIMEOUT", 1)
+    monkeypatch.setattr(limits, "CELL_TIMEOUT", 1)
     verdict = first("while True:\n    pass")
-    assert verdict.items[0].got == "it did not end within 1 seconds"
+    assert verdict.items[0].got == "it did not end within 1 second"
 
 
 def test_an_exercise_whose_check_was_deleted_is_judged_at_the_end(run: None) -> None:

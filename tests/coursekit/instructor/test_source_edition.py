@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from coursekit import limits
 from coursekit.course import catalog
 from coursekit.course.notebooks import dump, load
 from coursekit.errors import NotebookError
@@ -228,7 +229,7 @@ FAILING = {
 def test_refresh_writes_nothing_when_a_cell_fails(
     source: str, said: str, lesson: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_edition, "CELL_TIMEOUT", 2)
+    monkeypatch.setattr(limits, "CELL_TIMEOUT", 2)
     before = dump(notebook(code("x = 2", printed("old\n")), code(source), code("x")))
     lesson.write_text(before, encoding="utf-8")
     with pytest.raises(NotebookError) as refused:

@@ -54,7 +54,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package in ("tutorial_lib", "coursekit"):
         shutil.copytree(ROOT / package, kit / package)
     for name in ("pyproject.toml", "constraints.txt"):
-        text = (ROOT / name).read_text("utf-8").replace("timeout=60", f"timeout={LIMIT}")
+        text = (ROOT / name).read_text("utf-8").replace("timeout=300", f"timeout={LIMIT}")
         (kit / name).write_text(text, encoding="utf-8")
     (kit / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "sanitize.cfg", kit / "notebooks")

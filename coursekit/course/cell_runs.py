@@ -1,0 +1,66 @@
+"""How this kernel's cells ended: the last run of each, and its error.
+
+A check must not judge what an earlier run of a failed cell has left behind. JupyterLab sends a
+cell's id with each run; runners such as nbclient send none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """The last run of a cell.
+
+    Attributes:
+        cell_id: The cell's id, "" if the runner sent none.
+        source: The cell's text.
+        error: The exception's class and message; "" if the cell ran to its end.
+
+    """
+
+    cell_id: str
+    source: str
+    error: str = ""
+
+
+_last_runs: dict[str, CellRun] = {}  # by id, or else by text; in the order of these runs
+_since_mark: list[CellRun] = []
+
+
+def watch() -> None:
+    """Note every cell that ends from now on. Outside of IPython this does nothing."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if shell is not None:
+        # Registering the same function twice registers it once.
+        shell.events.register("post_run_cell", note)
+
+
+def note(result: Any) -> None:
+    """Note how a cell ended, from IPython's ExecutionResult."""
+    failure = result.error_before_exec or result.error_in_exec
+    error = f"{type(failure).__name__}: {failure}" if failure else ""
+    run = CellRun(str(result.info.cell_id or ""), str(result.info.raw_cell), error)
+    key = run.cell_id or run.source
+    _last_runs.pop(key, None)
+    _last_runs[key] = run
+    _since_mark.append(run)
+
+
+def last_runs() -> tuple[CellRun, ...]:
+    """Return the last run of every cell, the most recent one at the end."""
+    return tuple(_last_runs.values())
+
+
+def runs_since_mark() -> tuple[CellRun, ...]:
+    """Return the runs since an exercise was begun or checked, the most recent one at the end."""
+    return tuple(_since_mark)
+
+
+def mark() -> None:
+    """Note that an exercise was begun or checked."""
+    _since_mark.clear()

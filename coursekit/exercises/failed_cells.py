@@ -1,0 +1,81 @@
+"""Find the cells of an answer that failed in this kernel."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+
+from coursekit.course.cell_runs import CellRun, last_runs, runs_since_mark
+from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.items import CheckItem, shorten
+
+# nbgrader runs a notebook from top to bottom, and sends no ids of cells.
+NBGRADER = "NBGRADER_EXECUTION"
+# What a cell defines, roughly: for one with a syntax error, which `ast` can't read.
+DEFINITION = re.compile(r"^(?:(?:async +)?def|class) +(\w+)|^(\w+)(?: *:[^=\n]+)? *=(?!=)", re.M)
+
+
+def failed_cells(exercise: Exercise) -> tuple[CheckItem, ...]:
+    """Return an item for each cell of an exercise's answer whose last run failed.
+
+    A cell belongs to the answer if its id says so, or if it defines one of the names that the
+    solution defines: then its failed run hasn't. It counts no more once another cell has
+    defined what it defines. Under nbgrader, every cell since `begin` belongs to the answer.
+    """
+    runs = runs_since_mark() if os.environ.get(NBGRADER) else _own(exercise)
+    failed: list[CellRun] = []
+    for run in runs:
+        if run.error:
+            failed.append(run)
+        elif names := _defined(run.source):
+            failed = [each for each in failed if not _replaced(each, names)]
+    return tuple(failed_item(run.cell_id, run.error) for run in failed)
+
+
+def failed_item(cell: str, error: str) -> CheckItem:
+    """Return the item for a cell of an answer that failed.
+
+    Args:
+        cell: The cell's id, "" if it's unknown.
+        error: Its error.
+
+    """
+    named = f"the cell {cell}" if cell.startswith("answer-") else "the cell of your answer"
+    where = f"{named}: correct it and run it again. Nothing else was checked"
+    return CheckItem(f"{named} runs to its end", False, "no error", shorten(error), where)
+
+
+def _own(exercise: Exercise) -> Iterator[CellRun]:
+    answer = re.compile(rf"answer-{re.escape(exercise.slug)}(-[a-z])?")
+    for run in last_runs():
+        if answer.fullmatch(run.cell_id) or _defined(run.source) & set(exercise.names):
+            yield run
+
+
+def _replaced(failed: CellRun, names: set[str]) -> bool:
+    """Return whether a later cell has defined everything that a failed one was to define."""
+    own = _defined(failed.source)
+    return bool(own) and own <= names
+
+
+def _defined(source: str) -> set[str]:
+    """Return the names that a cell defines at its top level."""
+    if source.lstrip().startswith("%%"):  # the rest isn't Python
+        return set()
+    try:
+        nodes = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {found[1] or found[2] for found in DEFINITION.finditer(source)}
+    return {name for node in nodes for name in _names_of(node)}
+
+
+def _names_of(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for part in (part for target in targets for part in ast.walk(target)):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                yield part.id

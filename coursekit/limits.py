@@ -1,0 +1,42 @@
+"""Time limits and size limits: what ends what would never end.
+
+No limit decides whether an answer is right. Each is many times what its subject takes on a busy
+machine, and a test that needs a short one sets it. A learner needn't wait: a cell can always be
+interrupted. Times are in seconds.
+"""
+
+from __future__ import annotations
+
+# One call of a learner's function by a check. It takes milliseconds.
+CALL_TIMEOUT = 60.0
+# One `alembic` or `pytest` command that a check runs on a copy of the project. It takes 1 to 10 s.
+COMMAND_TIMEOUT = 180.0
+# All calls and commands of one check together. The longest check takes 15 s.
+CHECK_TIMEOUT = 900.0
+# A statement of a check, or of a function that it calls on a scratch database: an abandoned call
+# that waits for PostgreSQL ends when its statement does.
+STATEMENT_TIMEOUT = CALL_TIMEOUT
+# A check's wait for a lock. Only a session that the learner left open holds one for so long.
+LOCK_TIMEOUT = 5.0
+# A rehearsal's service waits for a lock. Revisions that keep the service going hold theirs for
+# milliseconds.
+SERVICE_LOCK_TIMEOUT = 30.0
+
+# One cell of a lesson or a submission. The longest takes 10 s.
+# pyproject.toml has the same number, as --nbval-cell-timeout.
+CELL_TIMEOUT = 300.0
+# All cells of a submission together. The longest lesson takes a minute.
+NOTEBOOK_TIMEOUT = 3600.0
+# What an interrupted cell has to end. After that its kernel counts as hanging.
+INTERRUPT_GRACE = 10.0
+
+# Characters that are kept of a command's output, half of them from its end.
+OUTPUT_LIMIT = 1_000_000
+# Characters of a value that a learner's function returns.
+VALUE_LIMIT = 10_000_000
+
+
+def statement_options() -> str:
+    """Return libpq's options for the sessions of a check."""
+    lock, statement = round(1000 * LOCK_TIMEOUT), round(1000 * STATEMENT_TIMEOUT)
+    return f"-c lock_timeout={lock} -c statement_timeout={statement}"
