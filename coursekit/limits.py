@@ -31,7 +31,7 @@ NOTEBOOK_TIMEOUT = 3600.0
 INTERRUPT_GRACE = 10.0
 
 # Characters that are kept of a command's output, half of them from its end.
-OUTPUT_LIMIT = 1_000_000
+OUTPUT_LIMIT = 20_000_000
 # Characters of a value that a learner's function returns.
 VALUE_LIMIT = 10_000_000
 

@@ -188,9 +188,9 @@ def unlocked(sandbox: Sandbox) -> CheckItem:
 
 def _longer() -> str:
     """Return SQL that lets sessions wait so long that it can't be due to a busy machine."""
-    change = "ALTER DATABASE %I SET lock_timeout = "
-    wait = f"{change}{round(1000 * limits.SERVICE_LOCK_TIMEOUT)}"
-    return f"DO $$ BEGIN EXECUTE format('{wait}', current_database()); END $$;"
+    wait = f"SET lock_timeout = {round(1000 * limits.SERVICE_LOCK_TIMEOUT)}"
+    change = f"'ALTER DATABASE ' || quote_ident(current_database()) || ' {wait}'"
+    return f"DO $$ BEGIN EXECUTE {change}; END $$;"
 
 
 def _after(submission: Submission, revision: str) -> list[str]:

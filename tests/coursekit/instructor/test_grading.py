@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from coursekit import limits
 from coursekit.course.catalog import lesson_path
 from coursekit.course.notebooks import load
-from coursekit.exercises.cells import grade_id
+from coursekit.exercises.cells import answer_cells, grade_id, source_of
+from coursekit.exercises.items import ProbeResult
 from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict
+from coursekit.instructor import remote
 from coursekit.instructor.grading import grade
 from coursekit.instructor.isolated_run import use_workspace
+from coursekit.instructor.remote import Kernel
 
 EXERCISES = exercises_of("01")
 FIRST = EXERCISES[0]
@@ -102,10 +106,123 @@ def test_how_a_cell_failed_is_reported(run: None) -> None:
     assert verdict.items[0].got == "NameError: name 'sunny' is not defined"
 
 
-def test_a_cell_that_hangs_is_interrupted(run: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "CELL_TIMEOUT", 1)
-    verdict = first("while True:\n    pass")
-    assert verdict.items[0].got == "it did not end within 1 second"
+DEAF = """
+while True:
+    try:
+        while True:
+            pass
+    except KeyboardInterrupt:
+        pass
+"""
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a cell with a loop is given little time."""
+    run = Kernel.run
+
+    def impatient(kernel: Kernel, code: str, timeout: float, **expressions: str) -> Any:
+        return run(kernel, code, 1 if "while True" in code else timeout, **expressions)
+
+    monkeypatch.setattr(Kernel, "run", impatient)
+
+
+def test_a_cell_that_hangs_is_interrupted(run: None, hasty: None) -> None:
+    verdicts = list(grade(notebook("while True:\n    pass"), "01"))
+    assert verdicts[0].items[0].got == "it did not end within 1 second"
+    assert [verdict.state for verdict in verdicts] == [NOT_YET, DONE, DONE]
+
+
+def test_after_a_cell_that_ignores_the_interrupt_nothing_runs(
+    run: None, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "INTERRUPT_GRACE", 0.5)
+    hangs = code_cell(DEAF, id=f"answer-{FIRST.slug}")
+    verdicts = list(grade({"cells": [hangs, *exercises_only()]}, "01"))
+    assert [verdict.state for verdict in verdicts] == [NOT_YET] * 3
+    why = "it did not end within 1 second, and ignored the interrupt"
+    assert verdicts[0].items[0].got == why
+    assert verdicts[1].items[0].got == f"code cell 1: {why}"
+
+
+def test_a_notebook_ends_when_its_time_is_up(run: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "NOTEBOOK_TIMEOUT", 0)
+    verdicts = list(grade(notebook(), "01"))
+    assert {verdict.state for verdict in verdicts} == {NOT_YET}
+    assert "code cell 1: the notebook did not end within 0 seconds" in verdicts[0].reasons[0]
+
+
+def test_an_answer_that_failed_after_its_definition_is_not_judged(run: None) -> None:
+    (answer,) = answer_cells({"cells": list(exercises_only())}, FIRST)
+    verdict = first(f"{source_of(answer)}\nraise ValueError('afterwards')")
+    assert verdict.state == NOT_YET
+    assert [item.got for item in verdict.items] == ["ValueError: afterwards"]
+
+
+@pytest.mark.parametrize("right_first", [True, False])
+def test_of_two_copies_of_an_exercise_the_last_counts(run: None, right_first: bool) -> None:
+    solved, blank = list(exercises_only()), notebook("...")["cells"]
+    own = (f"answer-{FIRST.slug}", f"check-{FIRST.slug}")
+    before, after = (solved, blank) if right_first else (blank, solved)
+    cells = [*before, *(cell for cell in after if grade_id(cell) in own)]
+    if right_first:
+        forget = "".join(f"{name} = ...\n" for name in FIRST.names)
+        cells.insert(len(before), code_cell(forget))
+    verdict = {v.exercise.slug: v for v in grade({"cells": cells}, "01")}[FIRST.slug]
+    assert verdict.state == (NOT_STARTED if right_first else DONE)
+    said = "The notebook has 2 checks of this exercise; only the last one counts."
+    assert said in verdict.reasons
+    assert said in repr(verdict)
+
+
+def test_an_answer_below_its_check_counts(run: None) -> None:
+    cells = list(exercises_only())
+    answer = next(cell for cell in cells if grade_id(cell) == f"answer-{FIRST.slug}")
+    cells.remove(answer)
+    verdict = {v.exercise.slug: v for v in grade({"cells": [*cells, answer]}, "01")}[FIRST.slug]
+    assert verdict.state == DONE
+
+
+def test_an_answer_that_is_no_code_cell_is_named(run: None) -> None:
+    cells = list(exercises_only())
+    for cell in cells:
+        if grade_id(cell) == f"answer-{FIRST.slug}":
+            cell["cell_type"] = "raw"
+    verdict = next(iter(grade({"cells": cells}, "01")))
+    assert verdict.state == NOT_STARTED
+    assert (
+        verdict.reasons[-1]
+        == f"The cell answer-{FIRST.slug} is not a code cell, so it did not run."
+    )
+
+
+@pytest.mark.slow
+def test_what_cells_print_does_not_pile_up_here(run: None) -> None:
+    prints = "for _ in range(120):\n    print(1_000_000 * 'x', flush=True)"
+    before = psutil.Process().memory_info().rss
+    assert first(prints).state == NOT_STARTED
+    assert psutil.Process().memory_info().rss - before < 60_000_000  # half of it
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        [],
+        {"user_expressions": []},
+        {"user_expressions": {"result": None}},
+        {"user_expressions": {"result": {"data": {"text/plain": "'[1'"}}}},
+        {"user_expressions": {"result": {"data": {"text/plain": '\'["1", ""]\''}}}},
+        {"user_expressions": {"result": {"data": {"text/plain": 7}}}},
+    ],
+)
+def test_a_damaged_reply_is_one_sentence(content: Any) -> None:
+    result = remote._probe_result(content)
+    assert result == ProbeResult(error="the kernel's reply to the check is damaged")
+
+
+def code_cell(source: str, **fields: Any) -> dict[str, Any]:
+    return {"cell_type": "code", "metadata": {}, "source": source, **fields}
 
 
 def test_an_exercise_whose_check_was_deleted_is_judged_at_the_end(run: None) -> None:

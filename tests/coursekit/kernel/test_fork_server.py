@@ -291,6 +291,15 @@ def test_without_a_fork_server_the_default_kernel_starts(
     assert list(tmp_path.glob(f"{fork_server.FOLDER_PREFIX}*")) == []
 
 
+def test_a_task_that_does_not_end_is_killed_with_its_session(tasks: Path, tmp_path: Path) -> None:
+    pids, argv = tmp_path / "pids", ["sleep", str(tmp_path / "pids")]
+    with pytest.raises(subprocess.TimeoutExpired) as late:
+        fork_server.run("tasks:sleep", argv, environ=os.environ, folder=tasks, timeout=2)
+    for pid in pids.read_text().split() if pids.exists() else ():
+        assert pid in str(late.value.output)
+        until(lambda pid=int(pid): not alive(pid))  # type: ignore[misc]
+
+
 def test_an_interrupt_before_the_reply_leaves_no_connection_open(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

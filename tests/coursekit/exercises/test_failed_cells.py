@@ -1,0 +1,142 @@
+"""An answer whose cell failed isn't judged by what an earlier run of it defined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from coursekit.course import cell_runs
+from coursekit.exercises.check import verdict_on
+from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.failed_cells import NBGRADER, failed_cells
+from coursekit.exercises.manifest import exercises_of
+from coursekit.exercises.verdict import NOT_YET
+from support.kernels import KINDS, TIMEOUT, Kernel
+
+EXERCISE = Exercise("06.2", "Toy", lambda answer: iter(()), ("?", "!"), "", names=("four", "Five"))
+FOUR = "def four():\n    return 4\n"
+
+
+class Info:
+    def __init__(self, cell_id: str | None, source: str) -> None:
+        self.cell_id, self.raw_cell = cell_id, source
+
+
+class Result:
+    error_before_exec = None
+
+    def __init__(self, cell_id: str | None, source: str, error: Exception | None) -> None:
+        self.info, self.error_in_exec = Info(cell_id, source), error
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(cell_runs, "_last_runs", {})
+    monkeypatch.setattr(cell_runs, "_since_mark", [])
+    monkeypatch.delenv(NBGRADER, raising=False)
+    return
+
+
+def ran(cell_id: str | None, source: str = "", error: str = "") -> None:
+    """Note a cell that ran to its end, or failed with this error."""
+    cell_runs.note(Result(cell_id, source, ValueError(error) if error else None))
+
+
+def failed() -> list[str]:
+    return [item.got.removeprefix("ValueError: ") for item in failed_cells(EXERCISE)]
+
+
+def test_a_failed_cell_of_the_answer_is_named() -> None:
+    ran("answer-06-2", FOUR, "one")
+    ran("answer-06-2-b", "1", "two")
+    assert failed() == ["one", "two"]
+    item = failed_cells(EXERCISE)[1]
+    assert item.what == "the cell answer-06-2-b runs to its end"
+    assert verdict_on(EXERCISE, {"four": lambda: 4}).items == failed_cells(EXERCISE)
+    assert verdict_on(EXERCISE, {}).state == NOT_YET
+
+
+def test_a_cell_that_succeeded_later_has_not_failed() -> None:
+    ran("answer-06-2", FOUR, "one")
+    ran("answer-06-2", FOUR)
+    assert failed() == []
+    ran("answer-06-2", FOUR, "again")
+    assert failed() == ["again"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["check-06-2", "answer-06-1", "answer-06-21", "8f3a", "begin-06-2"]
+)
+def test_other_cells_may_fail(cell: str) -> None:
+    ran(cell, "four()", "on purpose")
+    assert failed() == []
+
+
+@pytest.mark.parametrize(
+    "source", [FOUR, "class Five: pass", "four = 1/0", "four: int = 1/0", "def four(:"]
+)
+@pytest.mark.parametrize("cell", [None, "vscode-notebook-cell:/a.ipynb#W1"])
+def test_without_its_id_a_cell_is_known_by_what_it_defines(cell: str | None, source: str) -> None:
+    ran(cell, source, "one")
+    assert failed() == ["one"]
+    assert failed_cells(EXERCISE)[0].what == "the cell of your answer runs to its end"
+
+
+@pytest.mark.parametrize(
+    "source", ["four()", "x = 4", "def other():\n    four = 4", f"%%writefile a.py\n{FOUR}"]
+)
+def test_without_its_id_a_cell_that_defines_nothing_of_it_may_fail(source: str) -> None:
+    ran(None, source, "one")
+    assert failed() == []
+
+
+def test_another_cell_may_define_what_a_failed_one_did_not() -> None:
+    ran("answer-06-2", FOUR, "one")
+    ran("mine", "x = 1")
+    assert failed() == ["one"]
+    ran("mine", FOUR)
+    assert failed() == []
+
+
+def test_under_nbgrader_every_cell_since_the_beginning_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(NBGRADER, "autograde")
+    ran(None, "1/0", "in the lesson")
+    cell_runs.mark()
+    ran(None, "%alembic upgrade head", "one")
+    ran(None, "x = 1")
+    assert failed() == ["one"]
+    cell_runs.mark()
+    assert failed() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kernel_notes_how_the_cells_of_a_front_end_ended(kind: str) -> None:
+    first = exercises_of("01")[0]
+    name = first.names[0]
+    with Kernel(kind) as kernel:
+        run(kernel, "from coursekit import check", "tools")
+        run(kernel, f"def {name}(): pass", f"answer-{first.slug}")
+        run(kernel, f"def {name}(): return 1\n1/0", f"answer-{first.slug}")
+        said = run(kernel, f"check({first.number!r})", f"check-{first.slug}")
+        assert said["ename"] == "ExerciseError"
+        assert f"the cell answer-{first.slug} runs to its end" in said["evalue"]
+        run(kernel, f"def {name}(): return 1", f"answer-{first.slug}")
+        said = run(kernel, f"check({first.number!r})", f"check-{first.slug}")
+        assert "runs to its end" not in said["evalue"]
+
+
+def run(kernel: Kernel, code: str, cell_id: str) -> dict[str, Any]:
+    """Run a cell as JupyterLab does, with the cell's id; return the content of the reply."""
+    session, channel = kernel.client.session, kernel.client.shell_channel
+    content = {"code": code, "silent": False, "allow_stdin": False, "stop_on_error": False}
+    message = session.msg("execute_request", content, metadata={"cellId": cell_id})
+    channel.send(message)
+    while True:
+        reply = channel.get_msg(timeout=TIMEOUT)
+        if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+            found: dict[str, Any] = reply["content"]
+            return found
