@@ -18,15 +18,17 @@ CHECK_TIMEOUT = 900.0
 STATEMENT_TIMEOUT = CALL_TIMEOUT
 # A check's wait for a lock. Only a session that the learner left open holds one for so long.
 LOCK_TIMEOUT = 5.0
-# A rehearsal's service waits for a lock. Revisions that keep the service going hold theirs for
-# milliseconds.
-SERVICE_LOCK_TIMEOUT = 30.0
+# A wait for a lock that is part of what's checked: a deployment's for another one, a service's for
+# a revision. Revisions that keep a service going hold their locks for milliseconds.
+SERVICE_LOCK_TIMEOUT = 60.0
 
 # One cell of a lesson or a submission. The longest takes 10 s.
 # pyproject.toml has the same number, as --nbval-cell-timeout.
 CELL_TIMEOUT = 300.0
 # All cells of a submission together. The longest lesson takes a minute.
 NOTEBOOK_TIMEOUT = 3600.0
+# A kernel's start, until it responds. It takes a tenth of a second to 3 s.
+KERNEL_TIMEOUT = 180.0
 # What an interrupted cell has to end. After that its kernel counts as hanging.
 INTERRUPT_GRACE = 10.0
 

@@ -22,9 +22,11 @@ def failed_cells(exercise: Exercise) -> tuple[CheckItem, ...]:
 
     A cell belongs to the answer if its id says so, or if it defines one of the names that the
     solution defines: then its failed run hasn't. It counts no more once another cell has
-    defined what it defines. Under nbgrader, every cell since `begin` belongs to the answer.
+    defined what it defines. Under nbgrader, if the solution defines no names, every cell since
+    `begin` belongs to the answer.
     """
-    runs = runs_since_mark() if os.environ.get(NBGRADER) else _own(exercise)
+    nameless = os.environ.get(NBGRADER) and not exercise.names
+    runs = runs_since_mark() if nameless else _own(exercise)
     failed: list[CellRun] = []
     for run in runs:
         if run.error:

@@ -126,7 +126,8 @@ def sandbox(submission: Submission, base: str, sql: str = "") -> Iterator[Sandbo
     engine = make_engine(url, connect_args=arguments, pool_size=10)
     try:
         with engine.begin() as connection:
-            connection.exec_driver_sql(_longer() + WATCH + sql)
+            connection.exec_driver_sql(WATCH + sql)
+        allow_long_waits(engine)
         engine.dispose()  # ALTER DATABASE ... SET applies to new sessions only
         yield Sandbox(submission, engine, line(submission, base))
     finally:
@@ -186,11 +187,12 @@ def unlocked(sandbox: Sandbox) -> CheckItem:
     return expect_equal(what, sandbox.locked, [], where)
 
 
-def _longer() -> str:
-    """Return SQL that lets sessions wait so long that it can't be due to a busy machine."""
+def allow_long_waits(engine: Engine) -> None:
+    """Let new sessions in a database wait so long that it can't be due to a busy machine."""
     wait = f"SET lock_timeout = {round(1000 * limits.SERVICE_LOCK_TIMEOUT)}"
     change = f"'ALTER DATABASE ' || quote_ident(current_database()) || ' {wait}'"
-    return f"DO $$ BEGIN EXECUTE {change}; END $$;"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DO $$ BEGIN EXECUTE {change}; END $$")
 
 
 def _after(submission: Submission, revision: str) -> list[str]:

@@ -6,11 +6,13 @@ import time
 from queue import Empty
 from typing import Any
 
+from coursekit import limits
+
 POLL_INTERVAL = 0.1  # seconds between two kernel_info requests
 
 
 def start_new_kernel(
-    startup_timeout: float = 60, kernel_name: str = "python3", **options: Any
+    startup_timeout: float = limits.KERNEL_TIMEOUT, kernel_name: str = "python3", **options: Any
 ) -> tuple[Any, Any]:
     """Start a kernel; a drop-in for jupyter_client.manager.start_new_kernel.
 
@@ -41,7 +43,7 @@ def start_new_kernel(
     return manager, client
 
 
-def wait_for_ready(client: Any, timeout: float = 60) -> None:
+def wait_for_ready(client: Any, timeout: float = limits.KERNEL_TIMEOUT) -> None:
     """Wait until a kernel responds and its outputs arrive; leave no message unread.
 
     jupyter_client's own function waits until iopub has been silent for 0.2 seconds. This one

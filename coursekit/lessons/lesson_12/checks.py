@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.rehearsal import allow_long_waits
 from coursekit.exercises.revision_file import revision_file
 from coursekit.exercises.submission import Submission
 from tutorial_lib import locks
@@ -225,6 +226,7 @@ def _upgraded(submission: Submission) -> tuple[ProbeResult, str]:
     that waits for writers. Whenever it waits, the next writer starts.
     """
     engine = submission.scratch_engine
+    allow_long_waits(engine)
     with ThreadPoolExecutor(1) as pool, ExitStack() as held:
         writer = held.enter_context(engine.connect())
         writer.execute(text(WRITE.format(1)))

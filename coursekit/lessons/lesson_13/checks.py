@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from sqlalchemy import Engine, text
 
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.rehearsal import allow_long_waits
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.lesson_13.starter import (
     BROKEN,
@@ -148,8 +149,6 @@ WAITING = text("""
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """)
-# No session times out while it waits, however slow this machine is.
-UNHURRIED = "ALTER DATABASE {} SET lock_timeout = '100s'"
 PATIENCE = 0.7  # seconds for the second to arrive, once the first waits
 
 
@@ -164,8 +163,7 @@ def _race(submission: Submission) -> tuple[int, list[ProbeResult]]:
     if first.error:
         return 0, [first]
     engine = submission.scratch_engine
-    with engine.begin() as connection:
-        connection.execute(text(UNHURRIED.format(engine.url.database)))
+    allow_long_waits(engine)
     with ThreadPoolExecutor(2) as threads:
         with engine.connect() as gate:
             gate.execute(GATE)

@@ -18,7 +18,6 @@ from coursekit.course.notebooks import load
 from coursekit.exercises.cells import answer_cells, grade_id, source_of
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import exercises_of
-from coursekit.exercises.verdict import DONE
 from coursekit.instructor.grading import grade
 from coursekit.instructor.isolated_run import use_workspace
 from support.attempts import BETWEEN, blank
@@ -73,6 +72,14 @@ def answering(notebook: dict[str, Any], exercise: Exercise, code: str) -> dict[s
     return notebook
 
 
+def raising_afterwards(source: str) -> str:
+    """Return a cell that fails once its work is done."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    # A cell that begins with %%writefile takes no other code, but its Python does.
+    return f"{TransformerManager().transform_cell(source)}\nraise ValueError('afterwards')\n"
+
+
 def points(course: Path, learner: str, lesson: str) -> dict[str, float]:
     """Return the points nbgrader awarded, cell to points."""
     from nbgrader.api import Gradebook
@@ -84,10 +91,7 @@ def points(course: Path, learner: str, lesson: str) -> dict[str, float]:
 
 def ours(notebook: dict[str, Any], lesson: str) -> dict[str, float]:
     """Return the same by the course's own verdict."""
-    return {
-        f"check-{verdict.exercise.slug}": verdict.exercise.points * (verdict.state == DONE)
-        for verdict in grade(notebook, lesson)
-    }
+    return {f"check-{verdict.exercise.slug}": verdict.points for verdict in grade(notebook, lesson)}
 
 
 @pytest.mark.samples(1)
@@ -107,11 +111,18 @@ def test_nbgrader_gives_the_points_that_we_would_give(course: Path, lesson: str)
     mixed = answering(load(path), second, WRONG[second.number][0].code)
     for exercise in others:
         mixed = answering(mixed, exercise, blank(exercise))
+    raises = load(path)
+    last = answer_cells(raises, first)[-1]
+    last["source"] = raising_afterwards(source_of(last))
     hand_in(course, "ann", lesson, load(path))
+    hand_in(course, "bea", lesson, raises)
     hand_in(course, "cleo", lesson, mixed)
     nbgrader(course, "autograde", name, "--create")
     full = {f"check-{one.slug}": one.points for one in exercises_of(lesson)}
     assert points(course, "ann", lesson) == full
+    assert (
+        points(course, "bea", lesson) == {**full, f"check-{first.slug}": 0} == ours(raises, lesson)
+    )
     some = {name: points if name == f"check-{first.slug}" else 0 for name, points in full.items()}
     assert points(course, "cleo", lesson) == some == ours(mixed, lesson)
 

@@ -15,12 +15,13 @@ from coursekit.course.catalog import lesson_path
 from coursekit.course.notebooks import load
 from coursekit.exercises.cells import answer_cells, grade_id, source_of
 from coursekit.exercises.items import ProbeResult
-from coursekit.exercises.manifest import exercises_of
+from coursekit.exercises.manifest import exercises_of, find
 from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict
 from coursekit.instructor import remote
 from coursekit.instructor.grading import grade
 from coursekit.instructor.isolated_run import use_workspace
 from coursekit.instructor.remote import Kernel
+from support.attempts import BETWEEN, given, reference
 
 EXERCISES = exercises_of("01")
 FIRST = EXERCISES[0]
@@ -194,6 +195,23 @@ def test_an_answer_that_is_no_code_cell_is_named(run: None) -> None:
         verdict.reasons[-1]
         == f"The cell answer-{FIRST.slug} is not a code cell, so it did not run."
     )
+
+
+@pytest.mark.slow
+def test_a_migration_that_does_not_end_is_stopped(
+    run: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "COMMAND_TIMEOUT", 3)  # no command before it is run by the check
+    exercise = find("06.2")
+    cells = [code_cell(source) for source in given(exercise).split(BETWEEN)]
+    sleeps = reference(exercise).replace(
+        "upgrade():", "upgrade():\n    import time; time.sleep(1e6)"
+    )
+    answer = code_cell(sleeps, id=f"answer-{exercise.slug}")
+    check = code_cell("", id=f"check-{exercise.slug}")
+    verdict = next(iter(grade({"cells": [*cells, answer, check]}, "06")))
+    assert (verdict.exercise, verdict.state) == (exercise, NOT_YET)
+    assert "did not end within 3 seconds. It was stopped." in verdict.items[0].got
 
 
 @pytest.mark.slow
