@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from coursekit.errors import ExerciseError
+
 
 @dataclass(frozen=True)
 class CellRun:
@@ -37,18 +39,34 @@ def watch() -> None:
     shell = get_ipython()
     if shell is not None:
         # Registering the same function twice registers it once.
-        shell.events.register("post_run_cell", note)
+        shell.events.register("pre_run_cell", note_start)
+        shell.events.register("post_run_cell", note_end)
 
 
-def note(result: Any) -> None:
+def note_start(info: Any) -> None:
+    """Note that a cell runs, from IPython's ExecutionInfo. Until it fails, it hasn't."""
+    _note(_run_of(info))
+
+
+def note_end(result: Any) -> None:
     """Note how a cell ended, from IPython's ExecutionResult."""
     failure = result.error_before_exec or result.error_in_exec
-    error = f"{type(failure).__name__}: {failure}" if failure else ""
-    run = CellRun(str(result.info.cell_id or ""), str(result.info.raw_cell), error)
+    if failure is None or isinstance(failure, ExerciseError):  # the cell has come to its check
+        run = _run_of(result.info)
+    else:
+        run = _run_of(result.info, f"{type(failure).__name__}: {failure}")
+    _note(run)
+    _since_mark.append(run)
+
+
+def _run_of(info: Any, error: str = "") -> CellRun:
+    return CellRun(str(info.cell_id or ""), str(info.raw_cell), error)
+
+
+def _note(run: CellRun) -> None:
     key = run.cell_id or run.source
     _last_runs.pop(key, None)
     _last_runs[key] = run
-    _since_mark.append(run)
 
 
 def last_runs() -> tuple[CellRun, ...]:

@@ -18,7 +18,7 @@ from coursekit import limits
 from coursekit.ansi import strip_ansi
 from coursekit.course.lesson import Lesson
 from coursekit.course.opening import attach
-from coursekit.errors import LessonError
+from coursekit.errors import ExerciseError, LessonError
 from coursekit.exercises.begin import lesson_spec
 from coursekit.exercises.cells import grade_id, source_of
 from coursekit.exercises.exercise import Exercise
@@ -94,7 +94,8 @@ class _Grading:
         name, error = grade_id(cell), ""
         try:
             reply = self._kernel.run(source_of(cell), limits.CELL_TIMEOUT)
-            if reply.get("status") == "error":
+            # A check in the same cell may say that the answer isn't right: we'll see for ourselves.
+            if reply.get("status") == "error" and reply.get("ename") != ExerciseError.__name__:
                 error = f"{reply.get('ename')}: {reply.get('evalue')}"
         except TimeoutError as problem:
             error = str(problem)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from coursekit.course import cell_runs
+from coursekit.errors import ExerciseError
 from coursekit.exercises.check import verdict_on
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.failed_cells import NBGRADER, failed_cells
@@ -42,7 +43,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def ran(cell_id: str | None, source: str = "", error: str = "") -> None:
     """Note a cell that ran to its end, or failed with this error."""
-    cell_runs.note(Result(cell_id, source, ValueError(error) if error else None))
+    cell_runs.note_end(Result(cell_id, source, ValueError(error) if error else None))
 
 
 def failed() -> list[str]:
@@ -90,6 +91,18 @@ def test_without_its_id_a_cell_is_known_by_what_it_defines(cell: str | None, sou
 )
 def test_without_its_id_a_cell_that_defines_nothing_of_it_may_fail(source: str) -> None:
     ran(None, source, "one")
+    assert failed() == []
+
+
+def test_a_cell_that_is_running_has_not_failed() -> None:
+    ran("answer-06-2", f"{FOUR}1/0\ncheck('06.2')", "one")
+    cell_runs.note_start(Info("answer-06-2", f"{FOUR}\ncheck('06.2')"))
+    assert failed() == []
+
+
+def test_a_check_in_the_cell_of_the_answer_may_say_not_yet() -> None:
+    said = ExerciseError("Exercise 06.2: not yet")
+    cell_runs.note_end(Result("answer-06-2", f"{FOUR}\ncheck('06.2')", said))
     assert failed() == []
 
 
