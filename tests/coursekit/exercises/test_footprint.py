@@ -15,7 +15,7 @@ from coursekit.course.catalog import lessons
 from coursekit.exercises.manifest import exercises_of
 from coursekit.settings import ROOT
 
-LINES = 3_000  # our modules that checking an exercise may load
+LINES = 3_500  # our modules that checking an exercise may load
 CHECK = """
 import json, sys
 from coursekit import check

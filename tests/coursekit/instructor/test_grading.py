@@ -14,10 +14,8 @@ from coursekit import limits
 from coursekit.course.catalog import lesson_path
 from coursekit.course.notebooks import load
 from coursekit.exercises.cells import answer_cells, grade_id, source_of
-from coursekit.exercises.items import ProbeResult
 from coursekit.exercises.manifest import exercises_of, find
 from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict
-from coursekit.instructor import remote
 from coursekit.instructor.grading import grade
 from coursekit.instructor.isolated_run import use_workspace
 from coursekit.instructor.remote import Kernel
@@ -220,23 +218,6 @@ def test_what_cells_print_does_not_pile_up_here(run: None) -> None:
     before = psutil.Process().memory_info().rss
     assert first(prints).state == NOT_STARTED
     assert psutil.Process().memory_info().rss - before < 60_000_000  # half of it
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        {},
-        [],
-        {"user_expressions": []},
-        {"user_expressions": {"result": None}},
-        {"user_expressions": {"result": {"data": {"text/plain": "'[1'"}}}},
-        {"user_expressions": {"result": {"data": {"text/plain": '\'["1", ""]\''}}}},
-        {"user_expressions": {"result": {"data": {"text/plain": 7}}}},
-    ],
-)
-def test_a_damaged_reply_is_one_sentence(content: Any) -> None:
-    result = remote._probe_result(content)
-    assert result == ProbeResult(error="the kernel's reply to the check is damaged")
 
 
 def code_cell(source: str, **fields: Any) -> dict[str, Any]:

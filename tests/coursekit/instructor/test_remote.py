@@ -35,8 +35,9 @@ def shown(text: Any) -> dict[str, Any]:
 
 
 def test_a_value_and_an_error_are_read() -> None:
-    assert result(shown(repr(json.dumps(["[1, 'a']", ""])))) == ProbeResult([1, "a"])
-    assert result(shown(repr(json.dumps(["None", "late"])))) == ProbeResult(None, "late")
+    assert result(shown(repr(json.dumps(["[1, 'a']", "", True])))) == ProbeResult([1, "a"])
+    late = shown(repr(json.dumps(["None", "late", False])))
+    assert result(late) == ProbeResult(None, "late", ended=False)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +46,13 @@ def test_a_value_and_an_error_are_read() -> None:
         *({}, {"user_expressions": None}, {"user_expressions": []}),
         *({"user_expressions": {"result": "done"}}, {"user_expressions": {"result": {}}}),
         *(shown(None), shown(7), shown(""), shown("'{'"), shown("'[]'"), shown("'7'")),
-        *(shown(repr("[" * 200_000)), shown("(" * 10_000), shown(repr('["(", ""]'))),
-        *(shown(repr('[["True"], ""]')), {"user_expressions": {"result": {"data": []}}}),
+        *(shown(repr("[" * 200_000)), shown("(" * 10_000), shown(repr('["(", "", true]'))),
+        *(
+            shown(repr('[["True"], "", true]')),
+            shown(repr('["True", ""]')),
+            {"user_expressions": {"result": {"data": []}}},
+        ),
     ],
 )
 def test_a_damaged_reply_is_one_sentence(content: Any) -> None:
-    assert result(content) == ProbeResult(error="no reply: the kernel sent no result")
+    assert result(content) == ProbeResult(error="the kernel's reply to the check is damaged")
