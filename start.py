@@ -4,162 +4,68 @@
     python3 start.py test       run the quick tests and every notebook
     python3 start.py doctor     pass any other words to the `tutorial` command
 
+An environment that fits is used, whichever Python runs this file. Otherwise a process of its own
+builds one (coursekit/environment/build.py).
+
 This file uses only the standard library, and syntax that old Pythons can parse: they then print
 which version to install.
 """
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-STAMP = VENV / "installed"  # written last; says what the environment was built from
+STAMP = "installed"  # a file in the environment, written last: what it was built from
 DEV = "[dev]"
-VERSIONS = ((3, 13), (3, 12), (3, 11))
+SCRIPTS = ROOT / "coursekit" / "environment"  # run, never imported
+TUTORIAL = "from coursekit.cli import main; main()"
+QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def main() -> int:
-    """Build the environment unless it's up to date, then run the command in it."""
-    if sys.version_info[:2] not in VERSIONS:
-        return another_python()
-    with environment_lock():
-        if stamp() not in (wanted() + extras(), wanted() + DEV):
-            install()
+    """Build the environment unless there's one that fits, then run the command in it."""
+    if not ready(VENV):
+        problem = unsuitable()
+        if problem:
+            return another_python(problem)
+        code = wait([sys.executable, str(SCRIPTS / "build.py")])
+        if code < 0:
+            stop(f"The installation was ended by signal {-code}.", "Run start.py again.")
+        if code:
+            return code
     words = sys.argv[1:] or ["lab"]
     if words[0] == "test":
         # Four processes on two cores: they wait a lot. A file, or notebook, stays in one process.
         return run("-m", "pytest", "-n", "4", "--dist", "loadfile", *words[1:])
-    return run("-c", "from coursekit.cli import main; main()", *words)
+    return run("-c", TUTORIAL, *words)
 
 
-def another_python() -> int:
-    """Run this file with a supported Python, or print which versions are supported."""
-    for major, minor in VERSIONS:
-        for command in (
-            [f"python{major}.{minor}"],
-            ["py", f"-{major}.{minor}"],
-        ):
-            if shutil.which(command[0]) and works(command, (major, minor)):
-                return wait([*command, str(ROOT / "start.py"), *sys.argv[1:]])
-    stop(
-        "This is Python {}.{}; the course needs 3.11, 3.12 or 3.13.".format(*sys.version_info[:2]),
-        "Install one of them, then run it with this file, for instance: python3.13 start.py",
-    )
+# Which environment -------------------------------------------------------------------------------
 
 
-def works(command: list, version: tuple) -> bool:
-    """Return whether a command runs that version. A name on PATH may be an empty shim."""
-    ask = f"import sys; raise SystemExit(sys.version_info[:2] != {version})"
-    done = subprocess.call(
-        [*command, "-c", ask], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    return done == 0
-
-
-def python() -> Path:
-    """Return the path of the environment's interpreter."""
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+def ready(folder: Path) -> bool:
+    """Return whether an environment is built from what's wanted, and whole."""
+    fitting = (wanted() + extras(), wanted() + DEV)
+    try:
+        built_from = (folder / STAMP).read_text(encoding="utf-8")
+    except (OSError, ValueError):  # missing, a folder, not text
+        return False
+    return built_from in fitting and whole(folder)
 
 
 def wanted() -> str:
-    """Return what the environment should be built from, in one line."""
-    import tomllib  # it came with Python 3.11
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    text = repr(project).encode() + (ROOT / "constraints.txt").read_bytes()
-    return f"{sys.version.split()[0]} {ROOT} {hashlib.sha256(text).hexdigest()}"
-
-
-def stamp() -> str:
-    """Return what it was built from, or an empty string if it's incomplete."""
-    if not python().exists() or not STAMP.exists():
-        return ""
-    return STAMP.read_text(encoding="utf-8")
-
-
-def install() -> None:
-    """Create .venv and install the course with the versions that constraints.txt pins."""
-    uv = shutil.which("uv")
-    say(
-        "Setting up the environment in .venv, with {}; once, for a minute or two.".format(
-            "uv" if uv else "pip"
-        )
-    )
-    clear()
-    if uv:
-        call([uv, "venv", "--quiet", "--python", sys.executable, str(VENV)])
-        # Without compiled files, every first import would be four times slower.
-        call([uv, "pip", "install", "--python", str(python()), "--compile-bytecode", *packages()])
-    else:
-        with_pip()
-    say("Getting ready for the first plot ...")
-    fonts = "from coursekit.course.fonts import build_font_cache; build_font_cache()"
-    subprocess.call(  # if it fails, the first plot takes longer
-        [str(python()), "-c", fonts], cwd=str(ROOT), stderr=subprocess.DEVNULL
-    )
-    STAMP.write_text(wanted() + extras(), encoding="utf-8")
-    say("The environment is ready.")
-
-
-def clear() -> None:
-    """Delete an old environment. On Windows that fails while a program runs from it."""
-    try:
-        if VENV.exists():
-            shutil.rmtree(VENV)
-    except OSError as error:
-        stop(
-            f"The folder .venv is in use: {error.strerror}.",
-            "End JupyterLab, run: python start.py db stop. Then run start.py again.",
-        )
-
-
-def with_pip() -> None:
-    """Create it with venv and pip. Python includes them, but Debian packages them separately."""
-    try:
-        import ensurepip  # noqa: F401
-        import venv
-    except ImportError:
-        stop(
-            "This Python can't create an environment: its module ensurepip is missing.",
-            "On Debian and Ubuntu: apt install python3-venv. Elsewhere: install uv, or Python "
-            "from python.org. Then run start.py again.",
-        )
-    say("1 of 2: creating the environment ...")
-    venv.create(VENV, with_pip=True)
-    say("2 of 2: installing the packages ...")
-    pip = [str(python()), "-m", "pip", "install", "--disable-pip-version-check", *packages()]
-    with subprocess.Popen(
-        pip, cwd=str(ROOT), stdout=subprocess.PIPE, universal_newlines=True
-    ) as process:
-        kept = show_progress(process.stdout)
-    if process.returncode:
-        print(*kept, sep="\n")
-        failed(process.returncode)
-
-
-def show_progress(lines: Iterable) -> list:
-    """Print a short line for every tenth package that pip collects. Return all of pip's lines."""
-    kept = []
-    for line in lines:
-        kept.append(line.rstrip())
-        taken = sum(text.startswith("Collecting ") for text in kept)
-        if line.startswith("Collecting ") and taken % 10 == 0:
-            say(f"   {taken} packages ...")
-        elif line.startswith("Installing collected"):
-            say("   writing them to disk ...")
-    return kept
-
-
-def packages() -> list:
-    """Return pip's arguments: this folder, editable, so changes take effect at once."""
-    return ["--constraint", str(ROOT / "constraints.txt"), "--editable", str(ROOT) + extras()]
+    """Return a digest of what the environment should be built from, and of where it is."""
+    tables = f"\n{read('pyproject.toml')}".split("\n[")
+    texts = [text for text in tables if text.startswith(("build-system", "project", "tool.hatch"))]
+    texts += [os.path.normcase(str(ROOT)), read("constraints.txt")]
+    return hashlib.sha256(os.fsencode("\n".join(texts))).hexdigest()
 
 
 def extras() -> str:
@@ -167,35 +73,85 @@ def extras() -> str:
     return DEV if os.environ.get("TUTORIAL_DEV") else ""
 
 
-def call(command: list) -> None:
-    """Run a step of the installation; exit if it fails."""
-    done = subprocess.call(command, cwd=str(ROOT))
-    if done:
-        failed(done)
+def whole(folder: Path) -> bool:
+    """Return whether an environment's Python is supported, and no file of a package is missing."""
+    look = [python(folder), "-I", "-S", "-B", str(SCRIPTS / "contents.py"), "whole"]
+    try:
+        printed = subprocess.check_output(look, stderr=subprocess.DEVNULL).decode()
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return False
+    return printed.split() in [["whole", *map(str, version)] for version in supported()]
 
 
-def failed(code: int) -> NoReturn:
-    """Exit after a failed step. The environment stays incomplete; the next run rebuilds it."""
-    stop(
-        f"The installation failed with exit code {code}.",
-        "The cause is printed above; usually it's the network. Then run start.py again.",
-    )
+def python(folder: Path) -> str:
+    """Return the path of an environment's interpreter."""
+    return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+# Which Python ------------------------------------------------------------------------------------
+
+
+def supported() -> "list[tuple[int, int]]":
+    """Return the versions of Python that pyproject.toml allows, newest first."""
+    found = re.search(r'^requires-python = ">=3\.(\d+),<3\.(\d+)"$', read("pyproject.toml"), re.M)
+    if not found:
+        damaged("pyproject.toml doesn't say which versions of Python it supports.")
+    return [(3, minor) for minor in range(int(found.group(2)) - 1, int(found.group(1)) - 1, -1)]
+
+
+def unsuitable() -> str:
+    """Return why this Python can't run the course, or an empty string."""
+    newest, *_, oldest = supported()
+    this = "Python {}.{}".format(*sys.version_info[:2])
+    needs = "the course needs Python {}.{} to {}.{}".format(*oldest, *newest)
+    if sys.version_info[:2] not in supported():
+        return f"This is {this}; {needs}."
+    if free_threaded():
+        return f"This is a free-threaded build of {this}; {needs}, in the ordinary build."
+    return ""
+
+
+def free_threaded() -> bool:
+    """Return whether this Python was built without the GIL; some packages have no wheel for it."""
+    import sysconfig
+
+    return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
+def another_python(problem: str) -> int:
+    """Run this file with a suitable Python, or print which versions are supported."""
+    for major, minor in supported():
+        for command in ([f"python{major}.{minor}"], ["py", f"-{major}.{minor}"]):
+            if shutil.which(command[0]) and works(command, (major, minor)):
+                return wait([*command, str(ROOT / "start.py"), *sys.argv[1:]])
+    newest = "python{}.{}".format(*supported()[0])
+    stop(problem, f"Install one, then run it with this file, for instance: {newest} start.py")
+
+
+def works(command: "list[str]", version: "tuple[int, int]") -> bool:
+    """Return whether a command runs that version. A name on PATH may be an empty shim."""
+    ask = f"import sys, sysconfig; raise SystemExit(sys.version_info[:2] != {version}"
+    ask += " or bool(sysconfig.get_config_var('Py_GIL_DISABLED')))"
+    return subprocess.call([*command, "-c", ask], **QUIET) == 0
+
+
+# Programs, files and messages --------------------------------------------------------------------
 
 
 def run(*words: str) -> int:
     """Become the environment's Python; on Windows, run it and return its exit code."""
-    path = str(python().parent) + os.pathsep + os.environ.get("PATH", "")
+    path = str(Path(python(VENV)).parent) + os.pathsep + os.environ.get("PATH", "")
     environment = {**os.environ, "PATH": path}
     environment.pop("PYTHONHOME", None)
     os.chdir(str(ROOT))
     if os.name != "nt":  # it gets the signals, and its exit code is ours
-        os.execve(str(python()), [str(python()), *words], environment)  # noqa: S606
-    return wait([str(python()), *words], env=environment)
+        os.execve(python(VENV), [python(VENV), *words], environment)  # noqa: S606
+    return wait([python(VENV), *words], environment)
 
 
-def wait(command: list, **options: object) -> int:
+def wait(command: "list[str]", environment: "dict[str, str] | None" = None) -> int:
     """Wait for a child. Ctrl-C reaches it too, so keep waiting until it has shut down."""
-    process = subprocess.Popen(command, **options)
+    process = subprocess.Popen(command, env=environment)
     while True:
         try:
             return process.wait()
@@ -203,29 +159,17 @@ def wait(command: list, **options: object) -> int:
             continue
 
 
-@contextmanager
-def environment_lock() -> Iterator:
-    """Hold a lock while checking or building the environment."""
-    with (ROOT / ".venv.lock").open("w") as file:
-        if os.name == "nt":
-            import msvcrt
-
-            while True:  # each attempt ends after ten seconds; an installation takes longer
-                try:
-                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-                    break
-                except OSError:
-                    continue
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def read(name: str) -> str:
+    """Return the text of a file of the course, or exit."""
+    try:
+        return (ROOT / name).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        damaged(f"{name} can't be read: {error}.")
 
 
-def say(text: str) -> None:
-    """Print a line at once."""
-    print(text, flush=True)
+def damaged(what: str) -> NoReturn:
+    """Exit because a file of the course is missing or damaged."""
+    stop(what, "This copy of the course is damaged: run git restore . in it, or get it again.")
 
 
 def stop(what: str, do: str) -> NoReturn:

@@ -11,17 +11,16 @@ from functools import partial
 from pathlib import Path
 
 from coursekit import servers
-from coursekit.course.packages import wrong_packages
+from coursekit.course.packages import supported_minors, wrong_packages
 from coursekit.course.progress_file import ProgressFile
 from coursekit.course.requirements import lacks_consent
 from coursekit.settings import ROOT, Settings, read_settings
 from tutorial_lib.display import Card
 from tutorial_lib.errors import Problem
 
-OLDEST, NEWEST = (3, 11), (3, 13)
 ENOUGH = 500  # megabytes for a few lessons' databases
 REINSTALL_ADVICE = (
-    "Delete the .venv folder, then run start.py again: it installs the pinned versions."
+    "Delete the file .venv/installed, then run start.py again: it installs the pinned versions."
 )
 
 
@@ -100,8 +99,10 @@ def _guarded(topic: str, check: Callable[[], Iterator[Diagnosis]]) -> Iterator[D
 
 def _python() -> Iterator[Diagnosis]:
     found = f"{sys.version.split()[0]} at {sys.executable}"
-    fits = OLDEST <= sys.version_info[:2] <= NEWEST
-    yield Diagnosis("Python", found, "" if fits else "Use Python 3.11, 3.12 or 3.13.")
+    minors = supported_minors()
+    fits = sys.version_info.major == 3 and sys.version_info.minor in minors
+    fix = f"Use Python 3.{minors[0]} to 3.{minors[-1]}: delete the folder .venv, run start.py."
+    yield Diagnosis("Python", found, "" if fits else fix)
 
 
 def _kernel() -> Iterator[Diagnosis]:

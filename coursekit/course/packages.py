@@ -1,5 +1,7 @@
 """Compare the installed packages with constraints.txt and with what they require of each other.
 
+    python -m coursekit.course.packages    print what's wrong; start.py runs it after installing
+
 The second part is what `pip check` reports. An environment made by uv has no pip, and not
 everyone has uv, so it reads the packages' metadata instead.
 """
@@ -7,14 +9,21 @@ everyone has uv, so it reads the packages' metadata instead.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
-from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
+from importlib.metadata import (
+    Distribution,
+    PackageNotFoundError,
+    distributions,
+    metadata,
+    version,
+)
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from coursekit.settings import ROOT
+from coursekit.settings import APP, ROOT
 
 # The installers bring these, in versions of their own.
 IGNORED = {"setuptools", "pip", "wheel"}
@@ -22,7 +31,15 @@ IGNORED = {"setuptools", "pip", "wheel"}
 
 def wrong_packages() -> dict[str, str]:
     """Return what's wrong with each package that isn't as pinned, or that another one lacks."""
-    return {**unmet_requirements(), **differing_pins(pins(ROOT / "constraints.txt"))}
+    pinned = pins(ROOT / "constraints.txt")
+    return {**not_installed(), **unmet_requirements(), **differing_pins(pinned)}
+
+
+def supported_minors() -> range:
+    """Return the versions of Python 3 that pyproject.toml allows, such as 11, 12 and 13."""
+    requirement = metadata(APP)["Requires-Python"]
+    first, end = sorted(int(minor) for minor in re.findall(r"3\.(\d+)", requirement))
+    return range(first, end)
 
 
 def pins(path: Path) -> Iterator[Requirement]:
@@ -45,6 +62,11 @@ def differing_pins(pinned: Iterable[Requirement]) -> dict[str, str]:
         for pin in pinned
         if (found := _installed(pin)) and not _fits(pin, found)
     }
+
+
+def not_installed() -> dict[str, str]:
+    """Return the kit itself if it isn't installed: a folder on the path isn't enough."""
+    return {} if _installed(Requirement(APP)) else {APP: "not installed"}
 
 
 def unmet_requirements() -> dict[str, str]:
@@ -77,3 +99,7 @@ def _fits(requirement: Requirement, installed: str) -> bool:
     if canonicalize_name(requirement.name) in IGNORED:
         return True
     return requirement.specifier.contains(installed, prereleases=True)
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(f"{name}: {found}" for name, found in wrong_packages().items()) or None)

@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any
 
 IDLE = {"RESUME", "NOP", "RETURN_VALUE"}
-RETURNS = {"LOAD_CONST", "RETURN_CONST"}
+RETURNS = {"LOAD_CONST", "RETURN_CONST", "LOAD_COMMON_CONSTANT"}  # the last since Python 3.15
 
 
 def any_attempted(names: dict[str, Any], wanted: Sequence[str]) -> bool:

@@ -1,0 +1,240 @@
+"""Build the environment in .vnew, check it, and put it in the place of .venv. Run by start.py.
+
+Two renames replace the old environment, and only when the new one is whole. So an interruption at
+any time leaves one of them; the next run continues from there. It's a process of its own: if
+start.py is killed, this one ends its work.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+import start  # noqa: E402  it knows what's wanted
+from start import QUIET, ROOT, STAMP, VENV, python, ready, stop  # noqa: E402
+
+NEW = ROOT / ".vnew"  # as long as .venv: contents.py has the reason
+OLD = ROOT / ".vold"
+LOCK = ROOT / ".venv.lock"
+FULL = 50  # megabytes: with less, a full disk is the cause
+NETWORK = "The cause is printed above; usually it's the network."
+SETTINGS = "Look for target, prefix or dry-run in its settings, for instance: pip config list."
+
+
+def main() -> None:
+    """Put a whole environment in place, unless another start does so meanwhile."""
+    try:
+        with environment_lock():
+            prepare()
+    except KeyboardInterrupt:
+        stop("Interrupted before the environment was ready.", f"{kept()}Run start.py again.")
+    except OSError as error:
+        stop(
+            f"The environment can't be set up: {error}.",
+            f"Check that you may write to {ROOT} and to what's named here.",
+        )
+
+
+def prepare() -> None:
+    """Build the environment if it's necessary, and tidy up after an interruption."""
+    if not exists(VENV) and exists(OLD) and not ready(NEW):
+        OLD.rename(VENV)  # interrupted between the two renames
+    if not ready(VENV):
+        if not ready(NEW):
+            build()
+        put_in_place()
+    discard(NEW)
+    discard(OLD)
+
+
+def build() -> None:
+    """Make .vnew with the versions that constraints.txt pins, check it and stamp it."""
+    uv = shutil.which("uv")
+    say(f"Setting up the environment, with {'uv' if uv else 'pip'}; once, for a minute or two.")
+    discard(NEW)
+    if exists(NEW):
+        stop("The folder .vnew can't be deleted.", "Delete it, then run start.py again.")
+    try:
+        if uv:
+            with_uv(uv)
+        else:
+            with_pip()
+        finish()
+    except OSError as error:
+        failed(f"{error}.")
+    finally:
+        if not exists(NEW / STAMP):
+            discard(NEW)
+
+
+def with_uv(uv: str) -> None:
+    """Create it with uv."""
+    call("uv", [uv, "venv", "--quiet", "--python", sys.executable, str(NEW)])
+    call("uv", [uv, "pip", "install", "--python", python(NEW), *requirements()])
+
+
+def with_pip() -> None:
+    """Create it with venv and pip. Python includes them, but Debian packages them separately."""
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError:
+        stop(
+            "This Python can't create an environment: its module ensurepip is missing.",
+            "On Debian and Ubuntu: apt install python3-venv. Elsewhere: install uv, or Python "
+            "from python.org. Then run start.py again.",
+        )
+    say("1 of 2: creating the environment ...")
+    call("venv", [sys.executable, "-m", "venv", str(NEW)])
+    say("2 of 2: installing the packages ...")
+    pip = [python(NEW), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
+    with child([*pip, *requirements()], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = show_progress(process.stdout)
+    if process.returncode:
+        print(*lines, sep="\n")
+        failed(f"pip ended with exit code {process.returncode}.")
+
+
+def show_progress(lines: Iterable[str]) -> list[str]:
+    """Print a short line for every tenth package that pip collects. Return all of pip's lines."""
+    kept = []
+    for line in lines:
+        kept.append(line.rstrip())
+        taken = sum(text.startswith("Collecting ") for text in kept)
+        if line.startswith("Collecting ") and taken % 10 == 0:
+            say(f"   {taken} packages ...")
+        elif line.startswith("Installing collected"):
+            say("   writing them to disk ...")
+    return kept
+
+
+def requirements() -> list[str]:
+    """Return pip's arguments: the clone, editable, so changes take effect at once."""
+    project = str(ROOT) + start.extras()
+    return ["--constraint", str(ROOT / "constraints.txt"), "--editable", project]
+
+
+def finish() -> None:
+    """Prepare the new environment for its place, prove that it works, and stamp it."""
+    contents = str(Path(__file__).with_name("contents.py"))
+    call("Compiling", [python(NEW), "-I", "-S", "-B", contents, "finish"], stdout=-3)
+    say("Getting ready for the first plot ...")  # if it fails, the first plot takes longer
+    fonts = "from coursekit.course.fonts import build_font_cache; build_font_cache()"
+    child([python(NEW), "-c", fonts], **QUIET).wait()
+    # From a folder where the kit is found only if it's installed.
+    look = child([python(NEW), "-m", "coursekit.course.packages"], cwd=NEW)
+    if look.wait() or not start.whole(NEW):
+        failed("The installer reported success, but packages are missing.", SETTINGS)
+    if hasattr(os, "sync"):  # a power cut must not spare the stamp alone
+        os.sync()
+    (NEW / STAMP).write_text(start.wanted() + start.extras(), encoding="utf-8")
+
+
+def put_in_place() -> None:
+    """Rename .venv to .vold and .vnew to .venv. On Windows no program may run from them."""
+    update = exists(VENV)
+    try:
+        if update:
+            discard(OLD)
+            stop_server()
+            VENV.rename(OLD)
+        NEW.rename(VENV)
+    except OSError as error:
+        if update and not exists(VENV):
+            OLD.rename(VENV)
+        stop(
+            f"The new environment is complete, but .venv is in use: {error.strerror}.",
+            "End JupyterLab and close editors, then run start.py again; it takes a moment.",
+        )
+    say("The environment is ready." + (" If JupyterLab is running, restart it." if update else ""))
+
+
+def stop_server() -> None:
+    """Stop the embedded PostgreSQL: it runs from the old environment's files."""
+    with suppress(OSError):  # an environment without a Python has no server
+        child([python(VENV), "-c", start.TUTORIAL, "db", "stop"], **QUIET).wait()
+
+
+def discard(folder: Path) -> None:
+    """Delete an environment that isn't used; never what a link leads to."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def environment_lock() -> Iterator[None]:
+    """Hold a lock; what's started here inherits it, as it may outlive this process."""
+    with LOCK.open("a") as file:
+        if not locked(file.fileno()):
+            say("Another start.py is setting up the environment. Waiting for it ...")
+            while not locked(file.fileno()):
+                time.sleep(0.2)
+        os.set_inheritable(file.fileno(), True)
+        yield
+
+
+def locked(file: int) -> bool:
+    """Try to lock a file; return whether it worked."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def child(command: list[str], **options: Any) -> subprocess.Popen[str]:
+    """Start a program that inherits the lock."""
+    return subprocess.Popen(command, close_fds=False, **{"cwd": ROOT, **options})
+
+
+def call(name: str, command: list[str], **options: Any) -> None:
+    """Run a step of the installation; exit if it fails."""
+    with child(command, **options) as process:
+        code = process.wait()
+    if code:
+        failed(f"{name} ended with exit code {code}.")
+
+
+def exists(path: Path) -> bool:
+    """Return whether there's anything of this name, even a broken link."""
+    return os.path.lexists(path)
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)
+
+
+def kept() -> str:
+    """Return a sentence about the environment that hasn't been replaced, if there's one."""
+    return "The environment in .venv is as it was. " if exists(VENV) else ""
+
+
+def failed(what: str, cause: str = NETWORK) -> NoReturn:
+    """Exit after a failed step."""
+    free = shutil.disk_usage(ROOT).free // 1_000_000
+    if free < FULL:
+        cause = f"The disk is full: {free} MB are free."
+    stop(f"The installation failed. {what}", f"{cause} {kept()}Then run start.py again.")
+
+
+if __name__ == "__main__":
+    main()
