@@ -34,7 +34,6 @@ from commands import (  # noqa: E402
     verify,
 )
 
-NEWEST = "3.13"
 CHANGE = (
     *("tests", "lint", "refresh", "answers", "runners", "slow_tests"),
     *("browser", "containers", "external_servers", "newest_python"),
@@ -59,6 +58,7 @@ ON_ANY_SERVER = (
 # What depends on the version of Python: processes, tracebacks, warnings, what lessons state.
 ON_ANY_PYTHON = (
     *("tests/coursekit/kernel", "tests/coursekit/lessons", "tests/project/test_start.py"),
+    "tests/project/test_start_faults.py",
     *(f"tests/coursekit/course/test_{name}.py" for name in ("alembic_command", "tool_commands")),
     *(f"tests/coursekit/course/test_{name}.py" for name in ("autoreload", "jupyterlab")),
     *("tests/coursekit/instructor/test_fail_closed.py", "tests/coursekit/test_settings.py"),
@@ -201,10 +201,10 @@ def external_servers(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def newest_python(session: nox.Session) -> None:
-    """Under Python 3.13, in a clone: tests that depend on Python, lessons on default kernels."""
-    python = other_python.find_python(NEWEST)
+    """Under the newest Python here, in a clone: tests that depend on it, default kernels."""
+    newest, python = other_python.newest()
     if not python:
-        session.warn(f"NOT RUN: there's no Python {NEWEST} here. Default kernels run on this one.")
+        session.warn("NOT RUN: there's no newer Python here. Default kernels run on this one.")
         session.notify("default_kernels")
         return
     other_python.clone(session)
@@ -212,7 +212,7 @@ def newest_python(session: nox.Session) -> None:
     chosen = () if full() else ON_ANY_PYTHON
     session.run(*start, "test", "-q", *chosen)
     lessons = () if full() else MOST_PROCESSES
-    results = junit(f"embedded 18, default kernels, Python {NEWEST}")
+    results = junit(f"embedded 18, default kernels, Python {newest}")
     environ = {"TUTORIAL_KERNEL": "default"}
     session.run(*start, "verify", "--jobs", "2", results, *lessons, env=environ)
     if full():

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nox
 from commands import PYTHON, ROOT
 
+sys.path.insert(0, str(ROOT))
+import start
+
 CLONE = ROOT / ".nox" / "newest"
+
+
+def newest() -> tuple[str, str]:
+    """Return the newest supported version that's here, if it's newer than this one's, and where."""
+    for version in start.supported():
+        name = "{}.{}".format(*version)
+        if version > sys.version_info[:2] and (python := find_python(name)):
+            return name, python
+    return "", ""
 
 
 def find_python(version: str) -> str:

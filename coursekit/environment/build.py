@@ -58,7 +58,8 @@ def prepare() -> None:
 def build() -> None:
     """Make .vnew with the versions that constraints.txt pins, check it and stamp it."""
     uv = shutil.which("uv")
-    say(f"Setting up the environment, with {'uv' if uv else 'pip'}; once, for a minute or two.")
+    tool = "uv" if uv else "pip"
+    say(f"Setting up the environment in .venv, with {tool}; once, for a minute or two.")
     discard(NEW)
     if exists(NEW):
         stop("The folder .vnew can't be deleted.", "Delete it, then run start.py again.")

@@ -19,6 +19,7 @@ from typer.main import get_command
 
 from coursekit.cli import app
 from coursekit.course.catalog import lessons
+from coursekit.course.packages import supported_minors
 from coursekit.settings import ROOT
 
 RUN = (ROOT / ".ci" / "run").read_text("utf-8")
@@ -135,12 +136,20 @@ def test_the_hosted_workflow_runs_on_every_pull_request_and_system() -> None:
     assert "if" not in tests
     assert "if" not in COURSE["jobs"]["session"]
     matrix = tests["strategy"]["matrix"]
+    minors = supported_minors()
     assert matrix == {
         "os": ["ubuntu-latest", "macos-latest", "windows-latest"],
-        "python": ["3.11", "3.13"],
+        "python": [f"3.{minors[0]}", f"3.{minors[-1]}"],
     }
     weekly = {name for name, job in COURSE["jobs"].items() if job.get("if") == EVERY_WEEK}
     assert weekly == {"unpinned", "whole"}
+
+
+def test_the_hosted_workflow_sets_up_the_oldest_and_the_newest_python() -> None:
+    minors = supported_minors()
+    steps_with = [step.get("with", {}).get("python-version", "") for step in steps()]
+    named = {version for text in steps_with for version in re.findall(r"3\.\d+", text)}
+    assert named == {f"3.{minors[0]}", f"3.{minors[-1]}"}
 
 
 def test_the_hosted_workflow_uses_commands_and_options_that_exist() -> None:

@@ -13,6 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from coursekit.course.catalog import lessons
+from coursekit.course.packages import supported_minors
 from coursekit.settings import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -39,6 +40,16 @@ def test_conda_installs_the_same_list() -> None:
     assert names(pip[2:]) == names(PROJECT["dependencies"])
     markers = {str(Requirement(text).marker) for text in pip[2:]}
     assert markers == {str(Requirement(text).marker) for text in PROJECT["dependencies"]}
+
+
+def test_every_text_names_the_same_versions_of_python() -> None:
+    minors = supported_minors()
+    assert PROJECT["requires-python"] == f">=3.{minors[0]},<3.{minors[-1] + 1}"
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["dependencies"][0] == f"python {PROJECT['requires-python']}"
+    both = f"3.{minors[0]} to 3.{minors[-1]}"
+    for name in ("README.md", "constraints.txt"):
+        assert re.findall(r"3\.\d+ to 3\.\d+", (ROOT / name).read_text("utf-8")) == [both], name
 
 
 def test_every_requirement_is_pinned() -> None:

@@ -19,7 +19,7 @@ import pytest
 from support import stand_in
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in's uv is a script")
-BUILD = "Setting up the environment, with uv; once, for a minute or two."
+BUILD = "Setting up the environment in .venv, with uv; once, for a minute or two."
 KEPT = "The environment in .venv is as it was."
 # build.py, killed before the nth call of one of its functions.
 KILLED = """\
@@ -117,6 +117,22 @@ def test_a_changed_requirement_is_installed(clone: Path) -> None:
     done = "The environment is ready. If JupyterLab is running, restart it."
     assert lines == [BUILD, "Getting ready for the first plot ...", done, "ran 2 hello"]
     assert repaired(clone, "2")
+
+
+@pytest.mark.slow
+def test_pip_builds_it_too(clone: Path) -> None:
+    stand_in.pin(clone, "2")
+    code, lines = stand_in.run(clone, PATH="/usr/bin:/bin")
+    assert code == 0, lines
+    assert lines[0] == BUILD.replace("uv", "pip")
+    assert repaired(clone, "2")
+    assert stand_in.run(clone, PATH="/usr/bin:/bin", FAULT="") == (0, ["ran 2 hello"])
+    stand_in.pin(clone, "3")
+    (clone / "wheels" / "tiny-3-py3-none-any.whl").unlink()
+    code, lines = stand_in.run(clone, PATH="/usr/bin:/bin")
+    assert code == 1
+    assert lines[-1].startswith("The installation failed. pip ended with exit code 1.")
+    assert stand_in.works(clone) == "ran 2 directly"
 
 
 def test_no_script_contains_the_name_that_it_was_built_under(clone: Path) -> None:
