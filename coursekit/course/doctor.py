@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from coursekit import servers
-from coursekit.course.packages import supported_minors, wrong_packages
+from coursekit.course.packages import UNPINNED, supported_minors, wrong_packages
 from coursekit.course.progress_file import ProgressFile
 from coursekit.course.requirements import lacks_consent
 from coursekit.settings import ROOT, Settings, read_settings
@@ -120,7 +120,8 @@ def _packages() -> Iterator[Diagnosis]:
     for package, found in wrong.items():
         yield Diagnosis(package, found, REINSTALL_ADVICE)
     if not wrong:
-        yield Diagnosis("packages", "all as pinned in constraints.txt")
+        good = "not pinned" if UNPINNED.exists() else "all as pinned in constraints.txt"
+        yield Diagnosis("packages", good)
 
 
 def _alembic() -> Iterator[Diagnosis]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from coursekit.course.packages import pins
+from coursekit.course.packages import IGNORED, UNPINNED, pins
 from coursekit.errors import NotebookError
 from coursekit.instructor.verification import Options, Run
 from coursekit.settings import APP, ROOT
@@ -40,6 +40,7 @@ def install() -> None:
         [uv, "venv", "-q", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
     )
     _call([*create, str(FOLDER)])
+    (FOLDER / UNPINNED.name).touch()
     _install("--upgrade", "--editable", str(ROOT))
 
 
@@ -50,7 +51,11 @@ def changed() -> dict[str, tuple[str, str]]:
     """
     done = subprocess.run([PYTHON, "-c", VERSIONS], check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
-    pinned = {pin.name.lower(): str(pin.specifier)[2:] for pin in pins(ROOT / "constraints.txt")}
+    pinned = {
+        pin.name.lower(): str(pin.specifier)[2:]
+        for pin in pins(ROOT / "constraints.txt")
+        if pin.name not in IGNORED
+    }
     differ = {k: (v, found[k]) for k, v in pinned.items() if found.get(k, v) != v}
     direct = {Requirement(one).name.lower() for one in requires(APP) or ()}
     return dict(sorted(differ.items(), key=lambda item: (item[0] not in direct, item[0])))

