@@ -185,6 +185,12 @@ def _run(connection: Connection, statement: Composed | SQL) -> None:
         _ask(connection, statement)
     except psycopg2.errors.InsufficientPrivilege as error:
         raise _refused(connection, error) from None
+    except psycopg2.errors.DiskFull as error:
+        raise LessonError(
+            f"The server's disk is full: {str(error).splitlines()[0]}.",
+            "Each lesson has its own database.",
+            "Free some disk space where the server keeps its data, then try again.",
+        ) from None
 
 
 def _refused(connection: Connection, error: Exception) -> LessonError:

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -51,22 +52,28 @@ class Programs:
             name: The program, such as `initdb`.
             args: Its arguments.
             stdin: The string to send to it.
-            pipe: Capture its output. `pg_ctl start` needs False: the server inherits its output,
-                and a pipe that the server holds open never reaches its end.
+            pipe: Capture its output through a pipe. `pg_ctl start` needs False, which captures it
+                in a file: the server may inherit it, and a pipe that the server holds open never
+                reaches its end.
 
         """
-        return subprocess.run(
-            [*self.prefix, str(self.folder / name), *map(str, args)],
-            input=stdin,
-            stdout=subprocess.PIPE if pipe else subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            env=_environment(),
-            cwd=self.folder,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            **_user_options(self.user),
-        )
+        with tempfile.TemporaryFile() as file:
+            done = subprocess.run(
+                [*self.prefix, str(self.folder / name), *map(str, args)],
+                input=stdin,
+                stdout=subprocess.PIPE if pipe else file,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env=_environment(),
+                cwd=self.folder,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                **_user_options(self.user),
+            )
+            if not pipe:
+                file.seek(0)
+                done.stdout = file.read().decode("utf-8", "replace")
+        return done
 
     def area(self, home: Path) -> Path:
         """Return the folder for PostgreSQL's own files: `home`, if its user can enter that."""

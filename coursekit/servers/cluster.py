@@ -15,6 +15,7 @@ from coursekit.files import sync, write_atomic
 from coursekit.servers import configuration
 from coursekit.servers.binaries import Programs, find_programs, wheel_version
 from coursekit.servers.credentials import USER, Credentials
+from coursekit.servers.failures import last_lines, not_started
 from coursekit.servers.server import one_sentence
 
 # The same on every machine: collation, language of the messages, time zone.
@@ -90,13 +91,13 @@ class Cluster:
         sync([self.area])
 
     def set_password(self, credentials: Credentials) -> None:
-        """Set the password of a stopped cluster, in single-user mode.
+        """Set the password of a stopped cluster, in single-user mode, and let its user log in.
 
         Raises:
             ServerError: PostgreSQL rejects the statement or doesn't run.
 
         """
-        statement = f"ALTER ROLE {USER} PASSWORD '{credentials.password}'\n"
+        statement = f"ALTER ROLE {USER} LOGIN PASSWORD '{credentials.password}'\n"
         done = self.programs.run(
             *("postgres", "--single", *configuration.options()),
             *("-D", self.data, "postgres"),
@@ -108,21 +109,16 @@ class Cluster:
         """Try once to start the postmaster; also return if another attempt can succeed.
 
         Raises:
-            ServerError: No other attempt can; it shows the last lines of the log.
+            ServerError: No other attempt can; it shows the cause, from the log or from pg_ctl.
 
         """
         log_size = self.log.stat().st_size if self.log.exists() else 0
         arguments = ("start", "-D", self.data, "-l", self.log, "-w", "-t", str(START_TIMEOUT), "-s")
         options = " ".join(("-p", str(port), *configuration.options()))
         done = self.programs.run("pg_ctl", *arguments, "-o", options, pipe=False)
-        messages = self.log_tail(log_size)
-        if done.returncode == 0 or any(text in messages for text in RETRYABLE_FAILURES):
-            return
-        raise ServerError(
-            "PostgreSQL doesn't start.",
-            one_sentence(f"The last lines of its log: {messages or 'none; the disk may be full'}"),
-            f"Fix what they name. To start with an empty server instead, delete {self.home}.",
-        )
+        messages = self._logged(log_size)
+        if done.returncode and not any(text in messages for text in RETRYABLE_FAILURES):
+            raise not_started(done.stdout, messages, self.data)
 
     def shut_down(self) -> None:
         """Stop a running postmaster; open connections are closed, transactions rolled back.
@@ -147,10 +143,30 @@ class Cluster:
 
     def pid(self) -> int | None:
         """Return the process number in postmaster.pid, or None."""
+        return self._noted(0)
+
+    def port(self) -> int | None:
+        """Return the port in postmaster.pid, or None."""
+        return self._noted(3)
+
+    def _noted(self, line: int) -> int | None:
+        """Return the number in a line of postmaster.pid."""
         try:
-            return int((self.data / "postmaster.pid").read_text().splitlines()[0])
+            return int((self.data / "postmaster.pid").read_text().splitlines()[line])
         except (OSError, ValueError, IndexError):
             return None
+
+    def alive(self) -> bool:
+        """Return whether the postmaster is running."""
+        pid = self.pid()
+        return pid is not None and _is_postmaster(pid, self.data)
+
+    def suspended(self) -> bool:
+        """Return whether the postmaster is running but stopped by a signal."""
+        try:
+            return self.alive() and psutil.Process(self.pid()).status() == psutil.STATUS_STOPPED
+        except psutil.Error:
+            return False
 
     def running(self) -> bool:
         """Return whether the postmaster is running; remove a stale postmaster.pid.
@@ -158,19 +174,22 @@ class Cluster:
         After a crash the number in it may belong to another program, or the file may be empty.
         Either way PostgreSQL would refuse to start.
         """
-        pid = self.pid()
-        if pid is not None and _is_postmaster(pid, self.data):
+        if self.alive():
             return True
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         return False
 
-    def log_tail(self, start: int = 0) -> str:
-        """Return the last lines of the log, from byte `start` on."""
+    def log_tail(self) -> str:
+        """Return the last lines of the log."""
+        return last_lines(self._logged(0))
+
+    def _logged(self, start: int) -> str:
+        """Return the log from byte `start` on."""
         if not self.log.exists():
             return ""
         with self.log.open(encoding="utf-8", errors="replace") as file:
             file.seek(start)
-            return last_lines(file.read())
+            return file.read()
 
 
 def _is_postmaster(pid: int, data: Path) -> bool:
@@ -192,9 +211,3 @@ def _require_success(good: bool, output: str) -> None:
             one_sentence(f"It reports: {last_lines(output)}"),
             "Fix what it names, then try again.",
         )
-
-
-def last_lines(text: str, count: int = 3) -> str:
-    """Return the last lines that aren't blank, joined into one."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(lines[-count:])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg2
@@ -21,12 +22,8 @@ from coursekit.errors import ServerError
 from coursekit.servers import credentials
 from coursekit.servers.cluster import Cluster
 from coursekit.servers.configuration import make_durable
-from coursekit.servers.server import (
-    Server,
-    admin,
-    one_sentence,
-    shield_from_libpq_variables,
-)
+from coursekit.servers.failures import is_final, is_locked_out, refused, suspended
+from coursekit.servers.server import Server, admin, shield_from_libpq_variables
 from coursekit.settings import Settings
 
 WHY = "No DATABASE_* is set, so the kit runs its own."
@@ -44,21 +41,32 @@ class EmbeddedServer:
         self._file = home / "server.json"
 
     def probe(self) -> Server | None:
-        """Return the server if it's running and knows its own password, otherwise None."""
-        return self._respond()
+        """Return the server, or None if it isn't running; change nothing.
+
+        Raises:
+            ServerError: It's running, but doesn't accept a connection.
+
+        """
+        state = credentials.load(self._file)
+        try:
+            return _connect(state) if state else None
+        except psycopg2.OperationalError as error:
+            if self.cluster.alive():
+                raise self._failure(error) from None
+            return None
 
     def ensure(self) -> Server:
         """Return the running server; start it if needed, once even if several processes try.
 
         Raises:
-            ServerError: It can't be created or started, or it doesn't respond.
+            ServerError: It can't be created or started, or it doesn't accept a connection.
 
         """
-        found = self._respond(make_durable)
+        found = self._respond()
         if found:
             return found
         with self._locked():
-            return self._respond(make_durable) or self._start()
+            return self._respond() or self._start()
 
     def stop(self) -> bool:
         """Stop the server and keep its data; return whether it was running."""
@@ -67,7 +75,10 @@ class EmbeddedServer:
         with self._locked():
             running = self.cluster.running()
             if running:
+                locked_out = self._locked_out()
                 self.cluster.shut_down()
+                if locked_out:  # the next start then sets a new password
+                    self._file.unlink(missing_ok=True)
             return running
 
     def remove(self) -> None:
@@ -76,51 +87,58 @@ class EmbeddedServer:
         if self.home.exists():
             self.cluster.remove()
 
-    def _respond(self, *prepare: Callable[[Connection], None]) -> Server | None:
-        """Return the server if it accepts a connection, with which it's prepared."""
+    def _respond(self) -> Server | None:
+        """Return the server if it accepts a connection, made durable, otherwise None."""
         state = credentials.load(self._file)
-        if state is None:
-            return None
-        try:
-            with admin(_require_scram(state.url)) as connection:
-                for each in prepare:
-                    each(connection)
-                return Server(state.url, "embedded", int(connection.server_version), WHY)
-        except psycopg2.OperationalError:
-            return None
+        with suppress(psycopg2.OperationalError):
+            return _connect(state, make_durable) if state else None
+        return None
 
     def _start(self) -> Server:
         state = credentials.load(self._file) or self._new_credentials()
         if not self.cluster.data.exists():
             self.cluster.create(state)
         deadline = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < deadline:
-            server = self._attempt(state)
-            if server:
-                return server
+        while True:
+            try:
+                return self._attempt()
+            except psycopg2.OperationalError as error:
+                last_chance = time.monotonic() > deadline or self.cluster.suspended()
+                if is_final(error) or last_chance:
+                    raise self._failure(error) from None
             time.sleep(POLL_INTERVAL)
-        raise ServerError(
-            "PostgreSQL was started but doesn't respond.",
-            one_sentence(f"The last lines of its log: {self.cluster.log_tail()}"),
-            "Run `python3 start.py db stop`, then try again.",
-        )
 
-    def _attempt(self, state: credentials.Credentials) -> Server | None:
-        """Launch the postmaster if it isn't running, and return the server if it responds."""
-        if not self.cluster.running():
-            state = credentials.save(self._file, credentials.with_free_port(state))
-            self.cluster.launch(state.port)
-        self._make_database(credentials.load(self._file) or state)
-        return self._respond(make_durable)
+    def _attempt(self) -> Server:
+        """Launch the postmaster if it isn't running, and return the server.
 
-    def _make_database(self, state: credentials.Credentials) -> None:
-        """Create the course's database after the first start; later it exists already."""
-        with (
-            suppress(psycopg2.OperationalError, psycopg2.errors.DuplicateDatabase),
-            admin(_require_scram(state.url).set(database="postgres")) as connection,
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(f"CREATE DATABASE {credentials.DATABASE}")
+        Raises:
+            psycopg2.OperationalError: It doesn't accept a connection, or not yet.
+
+        """
+        state = credentials.load(self._file) or self._new_credentials()
+        if self.cluster.running():
+            port = self.cluster.port() or state.port
+        else:
+            port = credentials.with_free_port(state).port
+            self.cluster.launch(port)
+        if port != state.port:
+            state = credentials.save(self._file, replace(state, port=port))
+        _restore_database(state)
+        return _connect(state, make_durable)
+
+    def _failure(self, error: psycopg2.OperationalError) -> ServerError:
+        pid = self.cluster.pid()
+        return suspended(pid) if self.cluster.suspended() else refused(error, pid)
+
+    def _locked_out(self) -> bool:
+        """Return whether the server refuses the user and the password in `server.json`."""
+        state = credentials.load(self._file)
+        try:
+            if state and not self.cluster.suspended():
+                _connect(state)
+        except psycopg2.OperationalError as error:
+            return is_locked_out(error)
+        return False
 
     def _new_credentials(self) -> credentials.Credentials:
         """Create `server.json`. If its data folder exists already, change the password there."""
@@ -158,6 +176,52 @@ def find(settings: Settings, start: bool = True) -> Server | None:
     shield_from_libpq_variables()
     server = EmbeddedServer(settings.server_home)
     return server.ensure() if start else server.probe()
+
+
+def _connect(
+    state: credentials.Credentials, prepare: Callable[[Connection], None] | None = None
+) -> Server:
+    """Return the server of these credentials, which has accepted a connection.
+
+    Args:
+        state: The credentials.
+        prepare: Does something with that connection.
+
+    Raises:
+        psycopg2.OperationalError: It doesn't accept one.
+
+    """
+    with admin(_require_scram(state.url)) as connection:
+        if prepare:
+            prepare(connection)
+        return Server(state.url, "embedded", int(connection.server_version), WHY)
+
+
+def _restore_database(state: credentials.Credentials) -> None:
+    """Create the course's database if it's missing, and let it accept connections."""
+    with _maintenance(state.url) as connection, connection.cursor() as cursor:
+        query = "SELECT datallowconn FROM pg_database WHERE datname = %s"
+        cursor.execute(query, [credentials.DATABASE])
+        found = cursor.fetchone()
+        if found is None:
+            cursor.execute(f"CREATE DATABASE {credentials.DATABASE}")
+        elif not found[0]:
+            cursor.execute(f"ALTER DATABASE {credentials.DATABASE} ALLOW_CONNECTIONS true")
+
+
+@contextmanager
+def _maintenance(url: URL) -> Iterator[Connection]:
+    """Connect to the database `postgres`, or to `template1` if that was dropped."""
+    safe = _require_scram(url)
+    try:
+        with admin(safe.set(database="postgres")):
+            name = "postgres"
+    except psycopg2.OperationalError as error:
+        if "does not exist" not in str(error):
+            raise
+        name = "template1"
+    with admin(safe.set(database=name)) as connection:
+        yield connection
 
 
 def _require_scram(url: URL) -> URL:

@@ -221,16 +221,17 @@ def test_an_invalid_private_file_counts_as_missing(tmp_path: Path, text: str) ->
 # Failures
 
 
-def test_shows_the_last_lines_of_the_log_when_postgresql_fails(used: EmbeddedServer) -> None:
+def test_shows_the_cause_when_postgresql_fails(used: EmbeddedServer) -> None:
     used.stop()
-    with (used.cluster.data / "postgresql.auto.conf").open("a") as file:
+    settings = used.cluster.data / "postgresql.auto.conf"
+    with settings.open("a") as file:
         file.write("nonsense = on\n")
     message = failure(used)
-    assert message.startswith("PostgreSQL doesn't start. The last lines of its log: ")
+    assert message.startswith("PostgreSQL doesn't start. It reports: ")
     assert 'LOG: unrecognized configuration parameter "nonsense" in file' in message
     assert message.endswith(
-        'postgresql.auto.conf" contains errors. Fix what they name. '
-        f"To start with an empty server instead, delete {used.home}."
+        f'FATAL: configuration file "{settings}" contains errors. Fix what it names, then try '
+        f"again; your data is still there. What you set with ALTER SYSTEM is in {settings}."
     )
 
 
