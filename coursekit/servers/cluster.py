@@ -24,7 +24,7 @@ INITDB = (
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-messages=C"),
     *("--no-instructions", "--wal-segsize=4"),
 )
-START_TIMEOUT, STOP_TIMEOUT = 60, 30  # seconds that pg_ctl waits
+START_TIMEOUT, STOP_TIMEOUT = 120, 120  # seconds that pg_ctl waits; a slow disk takes many
 # Phrases in the log after which another attempt, or another port, can succeed.
 RETRYABLE_FAILURES = (
     "pre-existing shared memory block",

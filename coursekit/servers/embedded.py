@@ -27,8 +27,8 @@ from coursekit.servers.server import Server, admin, shield_from_libpq_variables
 from coursekit.settings import Settings
 
 WHY = "No DATABASE_* is set, so the kit runs its own."
-START_TIMEOUT = 30  # seconds in which PostgreSQL has to start and respond
-LOCK_TIMEOUT = 120  # seconds to wait for another process that starts or stops it
+START_TIMEOUT = 120  # seconds in which PostgreSQL has to start and respond
+LOCK_TIMEOUT = 300  # seconds to wait for another process that starts or stops it
 POLL_INTERVAL = 0.2
 
 

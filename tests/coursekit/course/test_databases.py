@@ -298,3 +298,19 @@ def test_drop_says_so_when_another_user_stays(server: Server, adas: tuple[Server
     with admin(server.url.set(database=name)), databases.building(ada) as connection, refused:
         databases.drop(connection, name)
     assert name in names(ada)
+
+
+def test_a_full_disk_of_the_server_is_reported(
+    server: Server, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise psycopg2.errors.DiskFull("could not extend file: No space left on device\nHINT: ...")
+
+    monkeypatch.setattr(databases, "_ask", full)
+    with pytest.raises(LessonError) as caught, admin(server.url) as connection:
+        databases.clone(connection, "template0", fresh_name(), label)
+    assert str(caught.value) == (
+        "The server's disk is full: could not extend file: No space left on device. Each lesson "
+        "has its own database. Free some disk space where the server keeps its data, then try "
+        "again."
+    )
