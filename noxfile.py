@@ -64,7 +64,8 @@ ON_ANY_PYTHON = (
     *("tests/coursekit/instructor/test_fail_closed.py", "tests/coursekit/test_settings.py"),
     *("tests/coursekit/servers/test_restricted_role.py", "tests/coursekit/exercises/test_check.py"),
 )
-MOST_PROCESSES = ("06", "09", "13")  # the lessons that start the most subprocesses
+# The lessons that start the most subprocesses.
+MOST_PROCESSES = ("the-first-revision", "change-the-schema", "in-ci")
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint"]
@@ -107,7 +108,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=False)
 def refresh(session: nox.Session) -> None:
     """Refresh notebooks: that must change nothing. Two for a change, all every week."""
-    lessons = [] if full() else [*lessons_changed(), "01", "07"][:2]
+    lessons = [] if full() else [*lessons_changed(), "connect", "upgrade"][:2]
     paths = [*ROOT.glob("notebooks/**/*"), *ROOT.glob("docs/reference.md")]
     before = {path: path.read_bytes() for path in paths if path.is_file()}
     tutorial(session, "refresh", *lessons)
@@ -163,7 +164,8 @@ def containers(session: nox.Session) -> None:
         with docker_engine.nothing_left_behind():
             files = ("servers/test_container.py", "instructor/test_isolated_run.py")
             pytest(session, "-m", "docker", *(f"tests/coursekit/{name}" for name in files))
-            lessons = ("01", "06", "07", "08") if full() else ("01", "06")
+            lessons = ("connect", "the-first-revision")
+            lessons += ("upgrade", "query-into-dataframes") if full() else ()
             verify(session, "container", *lessons, env={"TUTORIAL_POSTGRES": "container"})
             postgres.frames_of_a_container(session)
 
@@ -185,7 +187,7 @@ def external_servers(session: nox.Session) -> None:
     name = f"external {oldest.parent.name}"
     pytest(session, *ON_ANY_SERVER, on=on("--superuser", oldest))
     if not full():
-        lessons = ("03", "05", "07", "09", "13")
+        lessons = ("alembic-init", "the-user-model", "upgrade", "change-the-schema", "in-ci")
         verify(session, f"{name}, socket", *lessons, on=on("--socket", oldest))
         postgres.frames(session, on(oldest, *on("--socket", oldest)))
         return

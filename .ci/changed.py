@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BASES = ("origin/main", "main")
 AT_MOST = 3  # lessons; the weekly run takes the others
 LESSON = re.compile(
-    r"notebooks/(\d\d)_|coursekit/lessons/lesson_(\d\d)/|tests/answers/lesson_(\d\d)"
+    r"notebooks/(?:\d\d_|starts/)([^./]+)|coursekit/lessons/(\w+)/|tests/answers/(\w+)\.py"
 )
 ENGINE = ("coursekit/course/", "coursekit/exercises/")
 
@@ -27,17 +27,25 @@ def changed_files() -> list[str]:
 
 
 def changed_lessons(files: list[str]) -> list[str]:
-    """Return the lessons to test for these files: `["06", "13"]`.
+    """Return the lessons to test for these files: `["the-first-revision", "in-ci"]`.
 
     A change to what runs lessons and exercises touches all of them. Of more than three lessons,
     three are taken, spread evenly.
     """
-    found = {next(filter(None, match.groups())) for match in map(LESSON.match, files) if match}
+    names = {next(filter(None, match.groups())) for match in map(LESSON.match, files) if match}
+    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    known = [path.stem[3:].replace("_", "-") for path in notebooks]
+    found = {_lesson(name.replace("_", "-"), known) for name in names}
     if any(name.startswith(ENGINE) for name in files):
-        found |= {path.name[:2] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
-    lessons = sorted(found)
+        found |= set(known)
+    lessons = [slug for slug in known if slug in found]
     count = min(AT_MOST, len(lessons))
     return [lessons[number * len(lessons) // count] for number in range(count)]
+
+
+def _lesson(name: str, known: list[str]) -> str:
+    """Return the lesson a file belongs to: a lesson's answers may be in several files."""
+    return max((slug for slug in known if f"{name}-".startswith(f"{slug}-")), key=len, default="")
 
 
 def _git(*words: str) -> str:

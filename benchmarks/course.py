@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from coursekit import servers
-from coursekit.course.catalog import lessons
+from coursekit.course.catalog import lesson_path, lessons
 from coursekit.course.notebooks import dump, load
 from coursekit.instructor.isolated_run import isolated_run
 from coursekit.instructor.source_edition import METADATA
@@ -72,7 +72,7 @@ def main() -> None:
     elif asked.growth:
         measure_growth(asked.rounds)
     else:
-        measure_course([lessons()[each] for each in asked.lessons or lessons()], asked.rounds)
+        measure_course([*map(lesson_path, asked.lessons or lessons())], asked.rounds)
 
 
 def measure_course(notebooks: Sequence[Path], rounds: int) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 
 from coursekit.course.alembic_command import launch
-from coursekit.course.catalog import lesson_path, lessons
+from coursekit.course.catalog import lesson_path
 from coursekit.course.notebooks import load
 from coursekit.course.opening import start
 from coursekit.instructor.isolated_run import isolated_run, use_workspace
@@ -35,7 +35,8 @@ from measure import ROUNDS, Action, Usage, interleaved, show_usages, usages
 
 TUTORIAL = [sys.executable, "-c", "from coursekit.cli import main; main()"]
 KINDS = ("default", "forked")
-LIGHT, HEAVY = "01", "08"  # what their first cells import: SQLAlchemy; pandas, matplotlib too
+# What their first cells import: SQLAlchemy; pandas and matplotlib too.
+LIGHT, HEAVY = "connect", "query-into-dataframes"
 TOGETHER = 10
 PROVISIONERS = {"default": "local-provisioner", "forked": "fork"}
 FIRST = "From opening a notebook to its first answered cell"
@@ -108,7 +109,7 @@ def answer(one: Lab, number: str, name: str = "") -> str:
 
 def first_source(number: str) -> str:
     """Return the first code cell of a lesson."""
-    cells = load(lessons()[number])["cells"]
+    cells = load(lesson_path(number))["cells"]
     return "".join(next(cell for cell in cells if cell["cell_type"] == "code")["source"])
 
 

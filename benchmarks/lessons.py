@@ -30,7 +30,7 @@ from coursekit.course.catalog import lessons
 from coursekit.instructor.verification import LessonRun, Options, Run
 from measure import ADOPT
 
-PRODUCTION = [number for number in lessons() if number >= "09"]
+PRODUCTION = [path.name[:2] for path in lessons().values() if path.name >= "09"]
 POLL_INTERVAL = 0.25  # seconds between two readings of the memory
 MEGABYTE = 1_000_000
 AIMS = "Target: 15 s and 500 MB for each of the lessons 09 to 14."

@@ -37,34 +37,34 @@ LENGTH = "the page asks for a place for a hash, and for no length"
 ID = "the page leaves the revision's id open"
 BACK = "the page asks for no way back"
 SAME = (
-    ("01.2", "+ user = connection.scalar", ORDER),
-    ("01.2", "+ version = connection.scalar", ORDER),
-    ("01.2", "current_database()x", "x is another name for the column"),
-    ("01.3", "str(port)", "SQLAlchemy makes a number of the port"),
-    ("01.3", "is missing.x", "the words of a message are free"),
-    ("02.2", "+ session.execute(ADD_POINTS", ORDER),
-    ("05.1", "+ title: Mapped[int] = mapped_column(String(120))", TYPE),
-    ("05.1", "+ subtitle: Mapped[int | None] = mapped_column(String(200))", TYPE),
-    ("05.2", "+ email: Mapped[int] = mapped_column(String(255))", TYPE),
-    ("05.3", "+ password: Mapped[int] = mapped_column(String(255))", TYPE),
-    ("05.3", "+ password: Mapped[str] = mapped_column()", LENGTH),
-    ("05.3", "+ password: Mapped[str] = mapped_column(String())", LENGTH),
-    ("05.3", "+ password: Mapped[str] = mapped_column(String(256))", LENGTH),
-    ("06.1", "--rev-id 0001x", ID),
-    ("07.2", "+ revision = Path", ORDER),
-    ("07.2", "+ add = ", ORDER),
-    ("07.2", "+ drop = ", ORDER),
-    ("07.2", "replace('pass', drop)", "there is only one left to replace"),
-    ("07.2", "replace('pass', drop, 2)", "there is only one left to replace"),
-    ("07.3", "--rev-id 0003x", ID),
-    ("11.1", "+ revision = Path", ORDER),
-    ("11.1", "- revision = Path", ORDER),
-    ("11.1", "replace('pass', steps)", BACK),
-    ("11.1", "replace('pass', steps, 2)", BACK),
-    ("11.3", "+ get_ipython().run_line_magic('alembic', 'revision", ORDER),
-    ("11.3", "+ revision = Path", ORDER),
-    ("11.3", "replace('pass', steps)", BACK),
-    ("11.3", "replace('pass', steps, 2)", BACK),
+    ("who-answered", "+ user = connection.scalar", ORDER),
+    ("who-answered", "+ version = connection.scalar", ORDER),
+    ("who-answered", "current_database()x", "x is another name for the column"),
+    ("missing-setting", "str(port)", "SQLAlchemy makes a number of the port"),
+    ("missing-setting", "is missing.x", "the words of a message are free"),
+    ("both-or-none", "+ session.execute(ADD_POINTS", ORDER),
+    ("nullable-columns", "+ title: Mapped[int] = mapped_column(String(120))", TYPE),
+    ("nullable-columns", "+ subtitle: Mapped[int | None] = mapped_column(String(200))", TYPE),
+    ("unique-email", "+ email: Mapped[int] = mapped_column(String(255))", TYPE),
+    ("no-way-around-the-hash", "+ password: Mapped[int] = mapped_column(String(255))", TYPE),
+    ("no-way-around-the-hash", "+ password: Mapped[str] = mapped_column()", LENGTH),
+    ("no-way-around-the-hash", "+ password: Mapped[str] = mapped_column(String())", LENGTH),
+    ("no-way-around-the-hash", "+ password: Mapped[str] = mapped_column(String(256))", LENGTH),
+    ("non-empty-draft", "--rev-id 0001x", ID),
+    ("column-round-trip", "+ revision = Path", ORDER),
+    ("column-round-trip", "+ add = ", ORDER),
+    ("column-round-trip", "+ drop = ", ORDER),
+    ("column-round-trip", "replace('pass', drop)", "there is only one left to replace"),
+    ("column-round-trip", "replace('pass', drop, 2)", "there is only one left to replace"),
+    ("mistake-already-applied", "--rev-id 0003x", ID),
+    ("not-empty-and-true", "+ revision = Path", ORDER),
+    ("not-empty-and-true", "- revision = Path", ORDER),
+    ("not-empty-and-true", "replace('pass', steps)", BACK),
+    ("not-empty-and-true", "replace('pass', steps, 2)", BACK),
+    ("two-versions-one-table", "+ get_ipython().run_line_magic('alembic', 'revision", ORDER),
+    ("two-versions-one-table", "+ revision = Path", ORDER),
+    ("two-versions-one-table", "replace('pass', steps)", BACK),
+    ("two-versions-one-table", "replace('pass', steps, 2)", BACK),
 )
 
 
@@ -83,7 +83,7 @@ def main(wanted: list[str]) -> int:
         made, refused = made + len(mutants), refused + len(mutants) - len(survivors)
         print(f"{exercise.number}: {len(mutants) - len(survivors)} of {len(mutants)} refused")
         for told in (changed(reference(exercise, marked=True), code) for code in survivors):
-            why = judged(exercise.number, told)
+            why = judged(exercise.slug, told)
             same += bool(why)
             print(f"    {f'the same, {why}' if why else 'SURVIVES'}: {told}")
     score = 100 * refused / max(1, made - same)

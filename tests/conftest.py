@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import URL, Engine
 
 from coursekit import servers
+from coursekit.course.catalog import lessons, slug_of
 from coursekit.instructor.isolated_run import use_workspace
 from coursekit.servers.server import Server, admin
 from tutorial_lib.db import make_engine
@@ -70,11 +71,11 @@ def _beyond_the_samples(items: list[pytest.Item]) -> set[pytest.Item]:
 
 
 def _lesson(item: pytest.Item) -> str:
-    """Return the lesson that a case is about: of its exercise, its notebook or its number."""
+    """Return the slug of the lesson that a case is about: of its exercise or its notebook."""
     for value in _parameters(item).values():
-        text = str(getattr(value, "number", getattr(value, "name", value)))
-        if text[:2].isdigit():
-            return text[:2]
+        slug = slug_of(value) if isinstance(value, Path) else getattr(value, "lesson", value)
+        if slug in lessons():
+            return str(slug)
     return ""
 
 

@@ -19,7 +19,7 @@ class Failure:
     """A lesson that couldn't be judged, or not to its end.
 
     Attributes:
-        lesson: Its number.
+        lesson: Its slug.
         reason: Why.
 
     """
@@ -31,7 +31,9 @@ class Failure:
     @property
     def summary(self) -> str:
         """One line: the lesson, and why."""
-        return f"Lesson {self.lesson}: not judged. {self.reason}"
+        from coursekit.course.catalog import number_of
+
+        return f"Lesson {number_of(self.lesson)}: not judged. {self.reason}"
 
     def __repr__(self) -> str:
         return self.summary
@@ -48,7 +50,7 @@ def judge_copies(keys: Iterable[str], *, as_json: bool = False) -> int:
     """Print a verdict for each exercise of these lessons; return 0 if all are done, else 1.
 
     Args:
-        keys: The lessons' numbers.
+        keys: The lessons' slugs.
         as_json: Print each verdict as one line of JSON.
 
     """

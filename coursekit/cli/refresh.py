@@ -12,12 +12,13 @@ def refresh(numbers: Numbers = None) -> None:
 
     Example: python3 start.py refresh 01
     """
-    from coursekit.course.catalog import lessons
+    from coursekit.course.catalog import lesson_path, lessons
     from coursekit.instructor import rules_page, source_edition
     from coursekit.instructor.isolated_run import isolated_run
 
     with isolated_run():
-        for number in numbers or lessons():
+        for path in map(lesson_path, numbers or lessons()):
+            number = path.name[:2]
             out.print(f"{number}: running ...")
             changed = source_edition.refresh(number)
             out.print(f"{number}: {'written' if changed else 'nothing has changed'}")

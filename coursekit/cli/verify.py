@@ -53,10 +53,10 @@ def verify(
 
     Example: python3 start.py verify 01
     """
-    from coursekit.course.catalog import lesson_path, lessons
+    from coursekit.course.catalog import lesson_path, lessons, slug_of
     from coursekit.instructor.verification import Options
 
-    keys = [lesson_path(number).name[:2] for number in numbers or lessons()]
+    keys = [slug_of(lesson_path(number)) for number in numbers or lessons()]
     if as_json and not learner:
         raise typer.BadParameter("It needs --learner.", param_hint="--json")
     if learner:
@@ -76,12 +76,13 @@ def verify(
 
 def _supported(keys: list[str], options: Options) -> list[str]:
     """Return the lessons that the server can run; print which ones it can't, and why."""
-    from coursekit.course.catalog import entry, lesson_path
+    from coursekit.course.catalog import lesson_path, number_of
+    from coursekit.course.course_map import entry
     from coursekit.instructor.verification import unsupported
 
     left_out = unsupported(keys, options)
     for key, error in left_out.items():
-        out.print(f"{key} · {entry(lesson_path(key)).title:<27} skipped: {error.what}")
+        out.print(f"{number_of(key)} · {entry(lesson_path(key)).title:<27} skipped: {error.what}")
     return [key for key in keys if key not in left_out]
 
 

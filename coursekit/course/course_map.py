@@ -6,8 +6,50 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursekit.course.catalog import Entry, entry, lessons
+from coursekit.course.catalog import lessons, slug_of
+from coursekit.course.notebooks import load
+from coursekit.errors import NotebookError
 from tutorial_lib.display import table
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A lesson as the map shows it.
+
+    Attributes:
+        slug: Its id, which it keeps: `the-first-revision`.
+        number: Its number now: `06`.
+        file: The name of its notebook.
+        title: The notebook's heading, without the number.
+        question: The question that the lesson answers, its first paragraph.
+
+    """
+
+    slug: str
+    number: str
+    file: str
+    title: str
+    question: str
+
+
+def entry(path: Path) -> Entry:
+    """Read a lesson's title and question from the first cell of its notebook.
+
+    Raises:
+        NotebookError: The notebook can't be read, or doesn't begin with them.
+
+    """
+    cells = load(path)["cells"]
+    opening = "".join(cells[0]["source"]).strip().split("\n\n") if cells else []
+    if len(opening) < 2:
+        raise NotebookError(
+            f"{path.name} doesn't begin with its title and its question.",
+            "The map of the course shows both.",
+            f"Get it back with: git checkout notebooks/{path.name}",
+        )
+    title = opening[0].removeprefix("# ").partition("·")[2].strip()
+    question = " ".join(opening[1].strip("* ").split())
+    return Entry(slug_of(path), path.name[:2], path.name, title, question)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from coursekit.settings import APP
 
 PREFIX = "tutorial_"
 FRESH = f"{PREFIX}new_"
+LONGEST_NAME = 63  # bytes
 # The key of the advisory lock that all processes of the kit share.
 LOCK = 0x7475746F
 
@@ -34,24 +35,28 @@ def building(server: Server) -> Iterator[Connection]:
 
 
 def ensure_template(
-    connection: Connection, server: Server, name: str, label: str, build: Callable[[URL], None]
+    connection: Connection,
+    server: Server,
+    name: str,
+    labels: tuple[str, ...],
+    build: Callable[[URL], None],
 ) -> None:
     """Create a template database, unless it exists.
 
-    Other templates with the same label are stale and are dropped. Call it inside `building()`.
+    Other templates with one of the labels are stale and are dropped. Call it inside `building()`.
 
     Args:
         connection: The administrative connection.
         server: The server to create it on.
         name: The template's name.
-        label: What it's for; part of its mark.
+        labels: What it's for, part of its mark; then what earlier editions wrote there.
         build: Fills the empty database, which is called differently until it's complete.
 
     """
     if mark_of(connection, name) is not None:
         return
-    _clear(connection, label)
-    fresh = _create(connection, server, label)
+    _clear(connection, labels)
+    fresh = _create(connection, server, labels[0])
     build(server.url.set(database=fresh))
     _run(connection, SQL("ALTER DATABASE {} RENAME TO {}").format(*map(Identifier, (fresh, name))))
     _allow_connections(connection, name, False)
@@ -147,17 +152,17 @@ def _create(connection: Connection, server: Server, label: str) -> str:
     return fresh
 
 
-def _clear(connection: Connection, label: str) -> None:
-    """Drop stale templates of this label, and what a killed builder of its workspace left.
+def _clear(connection: Connection, labels: tuple[str, ...]) -> None:
+    """Drop stale templates of these labels, and what a killed builder of its workspace left.
 
     Those of other workspaces stay: an advisory lock is local to a database, and another workspace
     may hold its own in another database of this server.
     """
-    workspace = label.rpartition(" of ")[2]
+    workspace = labels[0].rpartition(" of ")[2]
     for name in made_by_the_kit(connection):
         mark = mark_of(connection, name) or ""
         left = name.startswith(FRESH) and mark.endswith(workspace)
-        if left or mark == f"{APP}: {label}":
+        if left or mark.removeprefix(f"{APP}: ") in labels:
             drop(connection, name)
 
 

@@ -19,37 +19,36 @@ class LessonSpec:
     """What a lesson or exercise starts from.
 
     Attributes:
-        key: `06` for a lesson, `06-1` for an exercise.
-        base: The lesson whose starting state the database has.
+        slug: Its id; its project and its database are named after it.
+        number: The number as the page writes it: `06` or `06.1`.
+        lesson: The slug of the lesson that it is, or belongs to.
+        base: The slug of the lesson whose starting state the database has.
         files: The project's files: their paths in it, and their text.
         sql: Statements to run in the database afterwards.
 
     """
 
-    key: str
+    slug: str
+    number: str
+    lesson: str
     base: str
     files: Mapping[str, str]
     sql: str = ""
 
     @property
-    def lesson(self) -> str:
-        """The number of the lesson that it is, or belongs to: `06`."""
-        return self.key[:2]
-
-    @property
-    def number(self) -> str:
-        """The number as the page writes it: `06` or `06.1`."""
-        return self.key.replace("-", ".")
+    def kind(self) -> str:
+        """`lesson` or `exercise`."""
+        return "lesson" if self.slug == self.lesson else "exercise"
 
     @property
     def label(self) -> str:
         """`lesson 06` or `exercise 06.1`."""
-        return f"{'exercise' if '.' in self.number else 'lesson'} {self.number}"
+        return f"{self.kind} {self.number}"
 
     @property
     def command(self) -> str:
         """The call that starts it: `start("06")` or `begin("06.1")`."""
-        return f'{"begin" if "." in self.number else "start"}("{self.number}")'
+        return f'{"start" if self.kind == "lesson" else "begin"}("{self.number}")'
 
 
 @dataclass(frozen=True, repr=False)

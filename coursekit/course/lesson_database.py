@@ -10,10 +10,11 @@ from sqlalchemy import URL
 
 from coursekit.course import databases, workspace
 from coursekit.course.alembic_command import run_alembic
+from coursekit.course.former_ids import former_key
 from coursekit.course.project import note_database
 from coursekit.course.starting_state import StartingState, starting_state
 from coursekit.servers.server import Server, admin
-from coursekit.settings import Settings
+from coursekit.settings import Settings, short_hash
 
 # For every session in a lesson's database: times look the same on every machine, and a
 # statement that waits for a lock fails instead of letting the notebook hang.
@@ -31,7 +32,7 @@ def clone_starting_state(
     Args:
         settings: The settings, for the workspace that the database belongs to.
         server: The server to create it on.
-        base: The lesson.
+        base: The lesson's slug.
         name: The database's name.
         sql: Statements to run in it afterwards.
 
@@ -40,12 +41,14 @@ def clone_starting_state(
             the course didn't create.
 
     """
-    label = f"lesson {base} of workspace {workspace.identity(settings.workspace)}"
+    own = f"of workspace {workspace.identity(settings.workspace)}"
+    label, former = f"lesson {base} {own}", f"lesson {former_key(base)} {own}"
     state = starting_state(base)
-    template = f"{databases.PREFIX}start_{base}_{state.fingerprint}{_suffix(settings, server)}"
+    template = _name("start", base, f"_{state.fingerprint}{_suffix(settings, server)}")
     build = partial(_build, settings, server, state)
+    labels = (f"start of {label}", f"start of {former}")
     with databases.building(server) as connection:
-        databases.ensure_template(connection, server, template, f"start of {label}", build)
+        databases.ensure_template(connection, server, template, labels, build)
         databases.clone(connection, template, name, label)
         databases.configure(connection, name, DEFAULTS)
     if sql:
@@ -53,9 +56,32 @@ def clone_starting_state(
             cursor.execute(sql)
 
 
-def database_name(settings: Settings, server: Server, key: str) -> str:
-    """Return the name of the database of a lesson (`06`) or exercise (`06-1`)."""
-    return f"{databases.PREFIX}lesson_{key.replace('-', '_')}{_suffix(settings, server)}"
+def database_name(settings: Settings, server: Server, kind: str, slug: str) -> str:
+    """Return the name of a database.
+
+    Args:
+        settings: The settings, for the workspace that the database belongs to.
+        server: The server it's on.
+        kind: What it's for: `lesson`, `exercise`, or a scratch database's `check`.
+        slug: The lesson or exercise.
+
+    """
+    return _name(kind, slug, _suffix(settings, server))
+
+
+def former_name(settings: Settings, server: Server, slug: str) -> str:
+    """Return the name that a database had before there were slugs; "" if it had none."""
+    former = former_key(slug).replace("-", "_")
+    return f"{databases.PREFIX}lesson_{former}{_suffix(settings, server)}" if former else ""
+
+
+def _name(kind: str, slug: str, suffix: str) -> str:
+    """Return a database's name, with a long slug shortened: PostgreSQL would cut its end."""
+    first, name = f"{databases.PREFIX}{kind}_", slug.replace("-", "_")
+    room = databases.LONGEST_NAME - len(first) - len(suffix)
+    if len(name) > room:
+        name = f"{name[: room - 9]}_{short_hash(slug)}"
+    return f"{first}{name}{suffix}"
 
 
 def _suffix(settings: Settings, server: Server) -> str:

@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 _opened: dict[str, Lesson] = {}
 
 
-def opened(key: str) -> Lesson | None:
-    """Return the lesson or exercise that is open under this key, such as `06` or `06-1`."""
-    return _opened.get(key)
+def opened(slug: str) -> Lesson | None:
+    """Return the lesson or exercise of this slug, if it's open."""
+    return _opened.get(slug)
 
 
-def remember(key: str, lesson: Lesson) -> None:
-    """Keep a lesson or exercise as the one that is open under this key."""
-    _opened[key] = lesson
+def remember(slug: str, lesson: Lesson) -> None:
+    """Keep a lesson or exercise as the one that is open under its slug."""
+    _opened[slug] = lesson
 
 
-def close(key: str) -> None:
-    """Close the connections of the lesson or exercise that is open under this key, if any."""
-    lesson = _opened.pop(key, None)
+def close(slug: str) -> None:
+    """Close the connections of the lesson or exercise of this slug, if it's open."""
+    lesson = _opened.pop(slug, None)
     if lesson is not None:
         lesson.engine.dispose()

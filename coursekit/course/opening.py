@@ -16,12 +16,13 @@ from functools import partial
 
 from coursekit import servers
 from coursekit.course import databases, open_lessons, requirements, workspace
-from coursekit.course.catalog import lesson_path
+from coursekit.course.catalog import lesson_path, slug_of
 from coursekit.course.kernel_setup import prepare_kernel, silence_cut_connections
 from coursekit.course.lesson import Lesson, LessonSpec
-from coursekit.course.lesson_database import clone_starting_state, database_name
+from coursekit.course.lesson_database import clone_starting_state, database_name, former_name
 from coursekit.course.project import note_database
 from coursekit.course.starting_state import has_only, starting_state, write_files
+from coursekit.course.this_notebook import meaning_of
 from coursekit.errors import LessonError
 from coursekit.files import sync
 from coursekit.servers.server import Server, admin
@@ -35,7 +36,7 @@ def start(number: str | int, *, resume: bool = False) -> Lesson:
     moves to `workspace/kept/`. The working directory becomes the project folder.
 
     Args:
-        number: The lesson, such as `"06"`.
+        number: The lesson, such as `"06"`; or its slug, `"the-first-revision"`.
         resume: Keep the database and the project as you left them.
 
     Returns:
@@ -48,8 +49,10 @@ def start(number: str | int, *, resume: bool = False) -> Lesson:
         ServerError: There's no server, or it doesn't respond.
 
     """
-    key = lesson_path(number).name[:2]
-    return open_lesson(LessonSpec(key, key, starting_state(key).files), resume=resume)
+    path = lesson_path(meaning_of(str(number)) or number)
+    slug = slug_of(path)
+    files = starting_state(slug).files
+    return open_lesson(LessonSpec(slug, path.name[:2], slug, slug, files), resume=resume)
 
 
 def open_lesson(spec: LessonSpec, *, resume: bool = False) -> Lesson:
@@ -60,11 +63,11 @@ def open_lesson(spec: LessonSpec, *, resume: bool = False) -> Lesson:
     requirements.require_server(spec.lesson, server)
     workspace.acquire_lesson(settings.workspace, spec.lesson)
     silence_cut_connections()
-    open_lessons.close(spec.key)
+    open_lessons.close(spec.slug)
     lesson = (_attach if resume else _reset)(settings, server, spec)
     os.chdir(lesson.project)
     prepare_kernel(lesson.project)
-    open_lessons.remember(spec.key, lesson)
+    open_lessons.remember(spec.slug, lesson)
     return lesson
 
 
@@ -81,31 +84,49 @@ def attach(spec: LessonSpec) -> Lesson:
 
 def _reset(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
     """Create the database and the project at the starting state."""
-    name = database_name(settings, server, spec.key)
+    name = database_name(settings, server, spec.kind, spec.slug)
     # Leave the project's folder: Windows can't move the working directory of a process.
     os.chdir(settings.workspace)
     # The project before the database: if it can't be moved, nothing is lost.
     untouched = partial(has_only, spec.files)
-    project = workspace.fresh_project(settings.workspace, spec.key, untouched)
+    project = workspace.fresh_project(settings.workspace, spec.slug, untouched)
     clone_starting_state(settings, server, spec.base, name, spec.sql)
     with workspace.usable(project):
         write_files(spec.files, project)
         note_database(project, settings, server, name)
         sync((project, *project.rglob("*")))
+    _drop_former(settings, server, spec)
     return Lesson(spec.number, server, server.url.set(database=name), project)
 
 
 def _attach(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
     """Find the database and the project as they are."""
-    name = database_name(settings, server, spec.key)
-    project = workspace.project_folder(settings.workspace, spec.key)
-    with admin(server.url) as connection:
-        exists = databases.mark_of(connection, name) is not None
-    if not exists or not project.is_dir():
+    name = _existing(settings, server, spec)
+    project = workspace.project_folder(settings.workspace, spec.slug)
+    if not name or not project.is_dir():
         raise LessonError(
             f"There is nothing of {spec.label} to resume.",
-            f"Its {'project folder' if exists else 'database'} does not exist.",
+            f"Its {'project folder' if name else 'database'} does not exist.",
             f"Run {spec.command} to begin it.",
         )
     note_database(project, settings, server, name)
     return Lesson(spec.number, server, server.url.set(database=name), project, resumed=True)
+
+
+def _drop_former(settings: Settings, server: Server, spec: LessonSpec) -> None:
+    """Drop the database that an earlier edition created: the new one replaces it."""
+    name = former_name(settings, server, spec.slug)
+    with admin(server.url) as connection:
+        if name in databases.made_by_the_kit(connection):
+            databases.drop(connection, name)
+
+
+def _existing(settings: Settings, server: Server, spec: LessonSpec) -> str:
+    """Return the name of the database as it is; "" if there's none."""
+    names = (
+        database_name(settings, server, spec.kind, spec.slug),
+        former_name(settings, server, spec.slug),
+    )
+    with admin(server.url) as connection:
+        found = (name for name in names if databases.mark_of(connection, name) is not None)
+        return next(found, "")

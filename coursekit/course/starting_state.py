@@ -1,8 +1,8 @@
 """Read a lesson's starting state: the project and database that the previous lesson leaves.
 
-`notebooks/starts/NN/` holds what lesson NN-1 added to the project, and the Alembic commands
-that bring an empty database to where that lesson left it. `tutorial refresh` writes both, and
-a test proves that they equal what the lesson leaves now.
+`notebooks/starts/SLUG/` holds what the lesson before SLUG added to the project, and the Alembic
+commands that bring an empty database to where that lesson left it. `tutorial refresh` writes
+both, and a test proves that they equal what the lesson leaves now.
 
 From SHOP on all lessons have the same starting state: the shop, as the lesson before SHOP
 leaves it. So you can take each of them without the others.
@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursekit.course.catalog import NOTEBOOKS
+from coursekit.course.catalog import NOTEBOOKS, lessons
 from coursekit.course.sanitize import sanitize
 from coursekit.settings import short_hash
 
 STARTS = NOTEBOOKS / "starts"
-SHOP = "10"
+SHOP = "history"
 NOTE = ".lesson.json"  # in every project; project_note writes and reads it
 IGNORED = ("__pycache__", NOTE)
 
@@ -48,15 +48,22 @@ class StartingState:
         write_files(self.files, project)
 
 
-def starting_state(number: str) -> StartingState:
-    """Return the starting state of a lesson; it's empty for the first ones."""
+def starting_state(lesson: str) -> StartingState:
+    """Return the starting state of a lesson, named by its slug; it's empty for the first ones."""
     files: dict[str, str] = {}
     commands: tuple[str, ...] = ()
-    for earlier in sorted(path.name for path in STARTS.iterdir()):
-        if earlier <= min(number, SHOP):
-            files |= read_project(STARTS / earlier / "project")
-            commands = tuple(json.loads((STARTS / earlier / "alembic.json").read_text("utf-8")))
+    for folder in (STARTS / slug for slug in up_to_the_shop(lesson)):
+        if folder.is_dir():
+            files |= read_project(folder / "project")
+            commands = tuple(json.loads((folder / "alembic.json").read_text("utf-8")))
     return StartingState(files, commands)
+
+
+def up_to_the_shop(lesson: str) -> list[str]:
+    """Return the slugs of the lessons up to this one, but of none after SHOP, in order."""
+    known = list(lessons())
+    line = known[: known.index(lesson) + 1]
+    return line[: line.index(SHOP) + 1] if SHOP in line else line
 
 
 def write_files(files: Mapping[str, str], project: Path) -> None:

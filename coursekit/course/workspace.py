@@ -11,6 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from coursekit.course.catalog import number_of
+from coursekit.course.former_ids import former_key
 from coursekit.course.starting_state import NOTE
 from coursekit.errors import LessonError
 from coursekit.files import free_name, other_owner, write_atomic
@@ -21,18 +23,24 @@ IDENTITY_TIMEOUT = 60.0  # seconds in which another kernel has to write the file
 _held: dict[Path, FileLock] = {}
 
 
-def acquire_lesson(workspace: Path, number: str) -> None:
+def acquire_lesson(workspace: Path, lesson: str) -> None:
     """Lock a lesson for this process; locking it again changes nothing.
 
     Args:
         workspace: The workspace.
-        number: The lesson.
+        lesson: The lesson's slug.
 
     Raises:
         LessonError: Another live process, such as a second kernel, holds the lock.
 
     """
-    path = _usable_folder(workspace / "open") / number
+    folder = _usable_folder(workspace / "open")
+    # A kernel that was started before an update may hold the lock under the lesson's former id.
+    for name in filter(None, (former_key(lesson), lesson)):
+        _acquire(folder / name, number_of(lesson))
+
+
+def _acquire(path: Path, number: str) -> None:
     lock = _held.get(path) or FileLock(path.with_suffix(".lock"), blocking=False)
     try:
         if not lock.is_locked:
@@ -81,31 +89,36 @@ def _new_identity(path: Path) -> str:
         return found
 
 
-def project_folder(workspace: Path, number: str) -> Path:
-    """Return the path of a lesson's project."""
-    return workspace / "projects" / number
+def project_folder(workspace: Path, slug: str) -> Path:
+    """Return the path of a lesson's or exercise's project.
+
+    A project from before there were slugs stays where it is, until the lesson is started again.
+    """
+    folder, former = workspace / "projects" / slug, former_key(slug)
+    earlier = folder.with_name(former or slug)
+    return earlier if earlier.is_dir() and not folder.is_dir() else folder
 
 
-def fresh_project(workspace: Path, number: str, untouched: Callable[[Path], bool]) -> Path:
+def fresh_project(workspace: Path, slug: str, untouched: Callable[[Path], bool]) -> Path:
     """Return a lesson's project folder; a project with a learner's work moves to `kept/` first.
 
     Args:
         workspace: The workspace.
-        number: The lesson or exercise.
+        slug: The lesson or exercise.
         untouched: Tells whether a project is still as the course has written it.
 
     Raises:
         LessonError: The folder can't be moved or created.
 
     """
-    project = project_folder(workspace, number)
+    project = project_folder(workspace, slug)
     if project.exists() and _has_work(project) and not untouched(project):
-        kept = free_name(_usable_folder(workspace / "kept"), number)
+        kept = free_name(_usable_folder(workspace / "kept"), slug)
         try:
             project.rename(kept)
         except OSError as error:
             raise unusable_folder(project, error) from None
-    return _usable_folder(project)
+    return _usable_folder(project.with_name(slug))
 
 
 def _has_work(project: Path) -> bool:

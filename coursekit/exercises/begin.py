@@ -17,7 +17,7 @@ def begin(number: str, *, resume: bool = False) -> Lesson:
     yours, it moves to `workspace/kept/`.
 
     Args:
-        number: The exercise, `"06.1"`.
+        number: The exercise, `"06.1"`; or its slug.
         resume: Continue with the existing database and project instead.
 
     Raises:
@@ -44,4 +44,5 @@ def lesson_spec(exercise: Exercise) -> LessonSpec:
             "There is nothing to begin.",
             f'Write your answer, then run check("{exercise.number}").',
         )
-    return LessonSpec(exercise.slug, start.lesson, start.all_files, start.sql)
+    ids = (exercise.slug, exercise.number, exercise.lesson)
+    return LessonSpec(*ids, start.lesson, start.all_files, start.sql)

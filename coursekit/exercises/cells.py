@@ -1,8 +1,8 @@
 """The cells of an exercise in a notebook, with and without their solutions.
 
 An exercise is a prompt, one or more cells for the solution, and a cell with the check. Their
-ids are `exercise-06-1`, `answer-06-1`, `answer-06-1-b` and `check-06-1`. nbgrader's markers
-enclose the solutions, and the cells carry nbgrader's metadata.
+ids are in `coursekit.course.cell_names`. nbgrader's markers enclose the solutions, and the cells
+carry nbgrader's metadata.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from coursekit.course.catalog import lesson_path
+from coursekit.course.cell_names import Cell, slug_in
 from coursekit.course.notebooks import load
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import exercises_of
@@ -19,8 +20,6 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 REGION = re.compile(rf"^( *){BEGIN}\n(.*?)^ *{END}$", re.M | re.S)
 STUB = "...  # TODO: your answer"
 SCHEMA = 3  # of nbgrader's metadata
-
-Cell = dict[str, Any]
 
 
 def clear_solutions(source: str) -> str:
@@ -35,14 +34,7 @@ def show_solutions(source: str) -> str:
 
 def answer_cells(notebook: dict[str, Any], exercise: Exercise) -> list[Cell]:
     """Return the cells of a notebook that hold an exercise's solution, in order."""
-    name = re.compile(rf"answer-{exercise.slug}(-[a-z])?")
-    return [cell for cell in notebook["cells"] if name.fullmatch(grade_id(cell))]
-
-
-def grade_id(cell: Cell) -> str:
-    """Return the name of an exercise's cell, even if an editor has changed the cell's id."""
-    given = cell["metadata"].get("nbgrader", {}).get("grade_id", cell.get("id", ""))
-    return str(given)
+    return [cell for cell in notebook["cells"] if slug_in(cell, "answer") == exercise.slug]
 
 
 def source_of(cell: Cell) -> str:

@@ -28,7 +28,7 @@ def check(number: str) -> None:
     A check changes nothing, neither in your database nor in your files.
 
     Args:
-        number: The exercise, `"06.1"`.
+        number: The exercise, `"06.1"`; or its slug.
 
     Raises:
         ExerciseError: The exercise isn't done yet, or doesn't exist.
@@ -40,7 +40,7 @@ def check(number: str) -> None:
     show(verdict)
     if verdict.state != NOT_STARTED:
         with side_note():
-            note_check(read_settings().workspace, exercise.number, verdict.state == DONE)
+            note_check(read_settings().workspace, exercise.slug, verdict.state == DONE)
     if verdict.state != DONE:
         raise verdict.error()
 

@@ -54,19 +54,22 @@ def folder_of(settings: Settings) -> Path:
     return settings.workspace / "notebooks"
 
 
-def copy_of(settings: Settings, number: str) -> Path:
-    """Return the path of a lesson's copy.
+def copy_of(settings: Settings, lesson: str) -> Path:
+    """Return the path of a lesson's copy: the one with the learner's work.
+
+    It may have an earlier number: a changed copy stays where it is when its lesson moves.
 
     Raises:
         NotebookError: There's no copy of the lesson.
         LessonError: There's no such lesson.
 
     """
-    path = folder_of(settings) / lesson_path(number).name
-    if path.is_file():
-        return path
+    path, written = folder_of(settings) / lesson_path(lesson).name, _hashes_of(settings)
+    copies = [copy for copy in (path, *_with_former_numbers(path)) if copy.is_file()]
+    for copy in (*(one for one in copies if not _is_ours(one, written)), *copies):
+        return copy
     raise NotebookError(
-        f"There is no learner's copy of lesson {number}.",
+        f"There is no learner's copy of lesson {path.name[:2]}.",
         f"{path} does not exist.",
         "Make the copies with: python3 start.py copy",
     )
@@ -75,19 +78,20 @@ def copy_of(settings: Settings, number: str) -> Path:
 def copy_for_learner(settings: Settings) -> Copies:
     """Copy every notebook to the workspace.
 
-    A copy that you haven't changed is replaced by a newer edition. A copy that you have changed
-    is left alone, and the newer edition is written beside it.
+    A copy that you haven't changed is replaced by a newer edition, under its lesson's new number
+    if it has one. A copy that you have changed is left alone, and the newer edition is written
+    beside it.
 
     Raises:
         NotebookError: The folder can't be written.
 
     """
     with _writing(settings) as written:
-        told = [line for path in lessons().values() for line in _copy(settings, path, written)]
+        told = [line for path in lessons().values() for line in _update(settings, path, written)]
     return Copies(folder_of(settings), tuple(told))
 
 
-def reset(settings: Settings, number: str) -> Path | None:
+def reset(settings: Settings, lesson: str) -> Path | None:
     """Write a new copy of a lesson, and move the old one to `kept/`.
 
     Returns:
@@ -97,21 +101,26 @@ def reset(settings: Settings, number: str) -> Path | None:
         LessonError: There's no such lesson.
 
     """
-    path = lesson_path(number)
+    path = lesson_path(lesson)
     target = folder_of(settings) / path.name
-    kept = settings.workspace / "kept" / f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}.ipynb"
     with _writing(settings) as written:
-        there = target.exists()
-        if there:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept = target.replace(_free(kept))
+        kept = [_keep(settings, copy) for copy in (target, *_with_former_numbers(target))]
         _write(target, learners_text(path), written)
         for name in _beside(path, written):
             del written[name]  # this copy is the newest one again
-    return kept if there else None
+    return next(filter(None, kept), None)
 
 
-def newest(settings: Settings, number: str) -> Path | None:
+def _keep(settings: Settings, copy: Path) -> Path | None:
+    """Move a copy to `kept/`, and return where it is now; None if there's no such file."""
+    if not copy.exists():
+        return None
+    kept = settings.workspace / "kept" / f"{copy.stem}-{time.strftime('%Y%m%d-%H%M%S')}.ipynb"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    return copy.replace(_free(kept))
+
+
+def newest(settings: Settings, lesson: str) -> Path | None:
     """Return the copy that was made from the current edition of a lesson.
 
     It's the learner's copy, or the one beside it when the learner's is from an earlier edition.
@@ -123,7 +132,7 @@ def newest(settings: Settings, number: str) -> Path | None:
         LessonError: There's no such lesson.
 
     """
-    path, written = lesson_path(number), _load_hashes(settings.workspace / "copies.json")
+    path, written = lesson_path(lesson), _hashes_of(settings)
     current = _hash(learners_text(path).encode())
     own = folder_of(settings) / path.name
     if written.get(own.name) != current or not own.is_file():
@@ -135,12 +144,18 @@ def newest(settings: Settings, number: str) -> Path | None:
 
 def is_untouched(settings: Settings, copy: Path) -> bool:
     """Return whether a copy holds exactly what was written into it."""
-    return _is_ours(copy, _load_hashes(settings.workspace / "copies.json"))
+    return _is_ours(copy, _hashes_of(settings))
 
 
-def _copy(settings: Settings, path: Path, written: dict[str, str]) -> Iterator[str]:
-    """Update one copy, and yield a message if the learner should know of it."""
-    target, text = folder_of(settings) / path.name, learners_text(path)
+def _update(settings: Settings, path: Path, written: dict[str, str]) -> Iterator[str]:
+    """Update the copies of one lesson, and yield what the learner should know of them."""
+    target = folder_of(settings) / path.name
+    yield from _copy(path, target, written)
+    yield from _move(target, written)
+
+
+def _copy(path: Path, target: Path, written: dict[str, str]) -> Iterator[str]:
+    text = learners_text(path)
     if not target.exists():
         _write(target, text, written)
     elif written.get(target.name) == _hash(text.encode()):
@@ -153,6 +168,28 @@ def _copy(settings: Settings, path: Path, written: dict[str, str]) -> Iterator[s
         _write(beside, text, written)
         written[target.name] = _hash(text.encode())  # told once
         yield f"{target.name}: there is a new edition, {beside.name}. Yours is as you left it."
+
+
+def _move(target: Path, written: dict[str, str]) -> Iterator[str]:
+    """Remove a lesson's untouched copies with another number; yield a message for each copy."""
+    for copy in _with_former_numbers(target, r"(_new\d*)?"):
+        if copy.name not in written:
+            continue
+        untouched = _is_ours(copy, written)
+        del written[copy.name]  # told once
+        yours = "Yours is as you left it."
+        if untouched:
+            copy.unlink()
+            yours = "You had not changed yours; it was removed."
+        yield f"{copy.name}: there is a new edition, {target.name}. {yours}"
+
+
+def _with_former_numbers(target: Path, ending: str = "") -> list[Path]:
+    """Return the copies of the same lesson with other numbers, the last changed first."""
+    name = re.compile(rf"\d\d{target.stem[2:]}{ending}\.ipynb")
+    found = [path for path in target.parent.glob("*.ipynb") if name.fullmatch(path.name)]
+    others = [path for path in found if path.name[:2] != target.name[:2]]
+    return sorted(others, key=lambda path: -path.stat().st_mtime_ns)
 
 
 def _beside(path: Path, written: dict[str, str]) -> list[str]:
@@ -182,7 +219,7 @@ def _writing(settings: Settings) -> Iterator[dict[str, str]]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(settings.workspace / "copies.lock"):
-            written = _load_hashes(settings.workspace / "copies.json")
+            written = _hashes_of(settings)
             yield written
             write_atomic(settings.workspace / "copies.json", json.dumps(written, indent=1) + "\n")
     except OSError as error:
@@ -191,6 +228,10 @@ def _writing(settings: Settings) -> Iterator[dict[str, str]]:
             "Your copies of the notebooks go there.",
             "Free some space, make it writable, or set TUTORIAL_WORKSPACE to another folder.",
         ) from None
+
+
+def _hashes_of(settings: Settings) -> dict[str, str]:
+    return _load_hashes(settings.workspace / "copies.json")
 
 
 def _load_hashes(path: Path) -> dict[str, str]:

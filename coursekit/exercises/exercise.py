@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from coursekit.course.catalog import number_of
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import CheckItem
 from coursekit.exercises.submission import Submission
@@ -15,7 +16,8 @@ class Exercise:
     """One exercise.
 
     Attributes:
-        number: `06.1`, the first one of lesson 06.
+        slug: Its id, which it keeps wherever it moves: `rename-keeps-values`. Records, cells,
+            projects and databases are keyed by it.
         title: As in the notebook's heading.
         check: Looks at a submission and yields a CheckItem for each thing it looked at. Raises
             NotStarted if there's nothing to look at yet.
@@ -25,10 +27,12 @@ class Exercise:
             started.
         initial_state: What `begin()` sets up; None for an exercise without a database.
         points: Its weight, for nbgrader.
+        lesson: The slug of its lesson; the manifest sets it.
+        position: Its place in the lesson, from 1; the manifest sets it.
 
     """
 
-    number: str
+    slug: str
     title: str
     check: Callable[[Submission], Iterator[CheckItem]]
     hints: tuple[str, ...]
@@ -36,16 +40,13 @@ class Exercise:
     names: tuple[str, ...] = ()
     initial_state: InitialState | None = None
     points: int = 1
+    lesson: str = ""
+    position: int = 0
 
     @property
-    def lesson(self) -> str:
-        """The number of its lesson, `06`."""
-        return self.number[:2]
-
-    @property
-    def slug(self) -> str:
-        """Its number as used in the names of cells, databases and folders, `06-1`."""
-        return self.number.replace(".", "-")
+    def number(self) -> str:
+        """Its number as the page writes it: `06.2`, the second one of lesson 06."""
+        return f"{number_of(self.lesson)}.{self.position}"
 
     @property
     def heading(self) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from coursekit.course.cell_names import slug_named
 from coursekit.course.cell_runs import CellRun, last_runs, runs_since_mark
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.items import CheckItem, shorten
@@ -50,9 +51,9 @@ def failed_item(cell: str, error: str) -> CheckItem:
 
 
 def _own(exercise: Exercise) -> Iterator[CellRun]:
-    answer = re.compile(rf"answer-{re.escape(exercise.slug)}(-[a-z])?")
     for run in last_runs():
-        if answer.fullmatch(run.cell_id) or _defined(run.source) & set(exercise.names):
+        of_answer = slug_named(run.cell_id, "answer") == exercise.slug
+        if of_answer or _defined(run.source) & set(exercise.names):
             yield run
 
 

@@ -16,7 +16,7 @@ def hint(number: str, which: int | None = None) -> None:
     """Show the next hint of an exercise.
 
     Args:
-        number: The exercise, `"06.1"`.
+        number: The exercise, `"06.1"`; or its slug.
         which: Show this hint instead, counted from 1.
 
     Raises:
@@ -27,22 +27,22 @@ def hint(number: str, which: int | None = None) -> None:
     workspace, count = read_settings().workspace, len(exercise.hints)
     following = which is None
     if which is None:
-        which = min(record_of(workspace, number).hints + 1, count)
+        which = min(record_of(workspace, exercise.slug).hints + 1, count)
     elif which not in range(1, count + 1):
         raise _no_such_hint(exercise, which)
     last = which == count
-    after = f'It is the last one. To see an answer: solution("{number}").' if last else ""
+    after = f'It is the last one. To see an answer: solution("{exercise.number}").' if last else ""
     show(Note(f"Hint {which} of {count}", exercise.hints[which - 1], after=after))
     if following:
         with side_note():
-            note_hint(workspace, number)
+            note_hint(workspace, exercise.slug)
 
 
 def solution(number: str, *, anyway: bool = False) -> None:
     """Show a solution of an exercise, and why it works.
 
     Args:
-        number: The exercise, `"06.1"`.
+        number: The exercise, `"06.1"`; or its slug.
         anyway: Show it even before your first attempt.
 
     Raises:
@@ -50,8 +50,8 @@ def solution(number: str, *, anyway: bool = False) -> None:
 
     """
     exercise = find(number)
-    workspace = read_settings().workspace
-    if not (anyway or record_of(workspace, number).checks):
+    workspace, number = read_settings().workspace, exercise.number
+    if not (anyway or record_of(workspace, exercise.slug).checks):
         raise ExerciseError(
             f"{exercise.heading} was not tried yet.",
             "You learn more from an attempt that fails than from reading a solution.",
@@ -59,7 +59,7 @@ def solution(number: str, *, anyway: bool = False) -> None:
         )
     show(Note(f"A solution of exercise {number}", exercise.why, solution_of(exercise)))
     with side_note():
-        note_solution(workspace, number)
+        note_solution(workspace, exercise.slug)
 
 
 def _no_such_hint(exercise: Exercise, which: int) -> ExerciseError:

@@ -13,7 +13,8 @@ class InitialState:
     """The database and the project that an exercise starts from.
 
     Attributes:
-        lesson: The lesson whose starting state it builds on; the end of 06 is the start of `07`.
+        lesson: The slug of the lesson whose starting state it builds on. Where a lesson ends, the
+            next one starts.
         sql: Statements to run in the database afterwards.
         files: Files to add to the lesson's project, path to content.
 

@@ -7,12 +7,11 @@ with the new edition and the command that opens it.
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from pathlib import Path, PurePath
 
 from coursekit.course.catalog import lessons
+from coursekit.course.this_notebook import notebook_path
 from coursekit.errors import NotebookError
 from coursekit.exercises.copies import is_untouched, newest
 from coursekit.settings import read_settings
@@ -38,7 +37,7 @@ def former_name(name: str) -> NotebookError | None:
     """Return the error for a name that was in `tutorial_lib`; None for any other name."""
     if name not in MOVED:
         return None
-    notebook = _notebook()
+    notebook = notebook_path()
     number = _lesson_of(notebook.name) if notebook else None
     if number is None:
         return NotebookError(
@@ -79,20 +78,9 @@ def _newest(number: str) -> Path | None:
         return None
 
 
-def _notebook() -> PurePath | None:
-    """Return the path of the notebook that this kernel runs; None when no program says so.
-
-    Jupyter's server sets JPY_SESSION_NAME; VS Code puts a variable into the kernel.
-    """
-    kernel = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    names = kernel.user_ns if kernel else {}
-    path = os.environ.get("JPY_SESSION_NAME") or names.get("__vsc_ipynb_file__")
-    return PurePath(str(path)) if path else None
-
-
 def _lesson_of(name: str) -> str | None:
-    """Return the number of the lesson that a copy's file name belongs to."""
-    for number, path in lessons().items():
-        if re.fullmatch(rf"{path.stem}(_new\d*)?\.ipynb", name):
-            return number
+    """Return the number, today, of the lesson that a copy's file name belongs to."""
+    for path in lessons().values():
+        if re.fullmatch(rf"\d\d{path.stem[2:]}(_new\d*)?\.ipynb", name):
+            return path.name[:2]
     return None

@@ -57,14 +57,14 @@ def progress_of(workspace: Path) -> Progress:
     found = records(workspace)
     return Progress(
         tuple(
-            (entry.number, entry.title, entry.file, _states(entry.number, found))
+            (entry.number, entry.title, entry.file, _states(entry.slug, found))
             for entry in course_map().entries
         )
     )
 
 
 def _states(lesson: str, found: Records) -> tuple[tuple[str, str], ...]:
-    return tuple((e.number, found.get(e.number, Record()).state) for e in exercises_of(lesson))
+    return tuple((e.number, found.get(e.slug, Record()).state) for e in exercises_of(lesson))
 
 
 def _describe(states: tuple[tuple[str, str], ...]) -> str:

@@ -101,22 +101,23 @@ class ProjectCopies:
             return budget.run(limits.COMMAND_TIMEOUT, partial(copy.pytest, variant))
 
         with ThreadPoolExecutor(PARALLEL) as threads:
-            copies = threads.map(lambda n: self._copy(files, f"-{n}"), range(len(variants)))
+            copies = threads.map(lambda n: self._copy(files, str(n)), range(len(variants)))
             return list(threads.map(run, list(copies), variants))
 
-    def new_database(self, key: str) -> URL:
+    def new_database(self, key: str = "") -> URL:
         """Create a database at the initial state; it replaces an older one of this key."""
         settings, server = read_settings(), self._lesson.server
-        name = database_name(settings, server, key)
+        name = database_name(settings, server, f"check{key}", self._slug)
         clone_starting_state(
             settings, server, self._initial_state.lesson, name, self._initial_state.sql
         )
         self._closing.callback(_drop, server, name)
         return server.url.set(database=name)
 
-    def _copy(self, files: Mapping[str, str], suffix: str = "") -> ProjectCopy:
-        key = f"{self._slug}-check{suffix}"
-        url, folder = self.new_database(key), self._lesson.project.with_name(key)
+    def _copy(self, files: Mapping[str, str], key: str = "") -> ProjectCopy:
+        # A slug has no underscore, so this is no other exercise's project.
+        folder = self._lesson.project.with_name(f"{self._slug}_check{key}")
+        url = self.new_database(key)
         self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
         write_files(files, folder)
         note_database(folder, read_settings(), self._lesson.server, str(url.database))

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from coursekit.course.former_ids import current_id
 from coursekit.course.progress_file import ProgressFile
 from coursekit.errors import ProgressError
 
@@ -52,30 +53,28 @@ Records = dict[str, Record]
 _unsaved: dict[Path, Records] = {}
 
 
-def note_check(workspace: Path, number: str, done: bool) -> None:
+def note_check(workspace: Path, slug: str, done: bool) -> None:
     """Record a check of an exercise, and whether it was done."""
-    _change(
-        workspace, number, lambda was: replace(was, checks=was.checks + 1, done=was.done or done)
-    )
+    _change(workspace, slug, lambda was: replace(was, checks=was.checks + 1, done=was.done or done))
 
 
-def note_hint(workspace: Path, number: str) -> int:
+def note_hint(workspace: Path, slug: str) -> int:
     """Record another hint, and return its number, counted from 1."""
-    return _change(workspace, number, lambda was: replace(was, hints=was.hints + 1)).hints
+    return _change(workspace, slug, lambda was: replace(was, hints=was.hints + 1)).hints
 
 
-def note_solution(workspace: Path, number: str) -> None:
+def note_solution(workspace: Path, slug: str) -> None:
     """Record that the solution was shown."""
-    _change(workspace, number, lambda was: replace(was, solution=True))
+    _change(workspace, slug, lambda was: replace(was, solution=True))
 
 
-def record_of(workspace: Path, number: str) -> Record:
+def record_of(workspace: Path, slug: str) -> Record:
     """Return an exercise's record, as far as it's known: what can't be read counts as nothing."""
     try:
         found = records(workspace)
     except ProgressError:
         found = _unsaved.get(workspace, {})
-    return found.get(number, Record())
+    return found.get(slug, Record())
 
 
 def records(workspace: Path) -> Records:
@@ -109,16 +108,16 @@ def merged(some: Records, others: Records) -> Records:
     return some | {key: some.get(key, Record()).merged(one) for key, one in others.items()}
 
 
-def _change(workspace: Path, number: str, how: Callable[[Record], Record]) -> Record:
+def _change(workspace: Path, slug: str, how: Callable[[Record], Record]) -> Record:
     """Change an exercise's record, and return the new one. If it can't be saved, keep it."""
 
     def change(found: Records) -> Records:
-        return found | {number: how(found.get(number, Record()))}
+        return found | {slug: how(found.get(slug, Record()))}
 
     try:
-        return _update(workspace, change)[number]
+        return _update(workspace, change)[slug]
     except ProgressError:
-        known = {number: record_of(workspace, number)}
+        known = {slug: record_of(workspace, slug)}
         _unsaved[workspace] = _unsaved.get(workspace, {}) | change(known)
         raise
 
@@ -152,12 +151,14 @@ def _read(file: ProgressFile) -> Records:
 
 def dump(found: Records) -> str:
     """Return records in the format of the file."""
-    exercises = {number: asdict(found[number]) for number in sorted(found)}
+    exercises = {slug: asdict(found[slug]) for slug in sorted(found)}
     return json.dumps({"format": FORMAT, "exercises": exercises}, indent=1) + "\n"
 
 
 def parse(saved: bytes) -> Records:
-    """Return the records in what a file holds.
+    """Return the records in what a file holds; numbers from before there were slugs become slugs.
+
+    A kernel of such an edition may still write numbers, so an exercise can be there twice.
 
     Raises:
         ValueError: The file isn't one of ours, or it's damaged.
@@ -167,7 +168,10 @@ def parse(saved: bytes) -> Records:
         read: dict[str, Any] = json.loads(saved.decode("utf-8"))
         if read["format"] != FORMAT:
             raise ValueError(f"format {read['format']}")
-        return {str(number): _record(fields) for number, fields in read["exercises"].items()}
+        found: Records = {}
+        for key, fields in read["exercises"].items():
+            found = merged(found, {current_id(str(key)): _record(fields)})
+        return found
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"not the records of a learner: {error!r}") from None
 

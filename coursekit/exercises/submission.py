@@ -53,7 +53,7 @@ class Submission(ABC):
         """Wrap a submission.
 
         Args:
-            slug: The exercise's slug, `06-1`.
+            slug: The exercise's slug.
             initial_state: What the exercise starts from; None without a database.
             lesson: The exercise's database and project; None if `begin` hasn't run.
 
@@ -159,7 +159,7 @@ class Submission(ABC):
             key: A name for it. Each call replaces the previous database of the same key.
 
         """
-        return self._connect_scratch(self._copies.new_database(key or f"{self.slug}-check"))
+        return self._connect_scratch(self._copies.new_database(key))
 
     def alembic(
         self, *lines: str, go_on: bool = False, files: Mapping[str, str] | None = None

@@ -16,7 +16,7 @@ from nbval.plugin import IPyNbCell
 from sqlalchemy import Engine
 
 from coursekit import servers
-from coursekit.course.catalog import lessons
+from coursekit.course.catalog import lessons, number_of, slug_of
 from coursekit.course.opening import start
 from coursekit.course.project import project_url
 from coursekit.course.requirements import unmet
@@ -50,18 +50,18 @@ class ContinuityItem(pytest.Item):
 
         """
         self._skip_unless_all_ran()
-        number = self.path.name[:2]
-        if unmet(next_start(number), servers.find()):
+        lesson = slug_of(self.path)
+        if unmet(next_start(lesson), servers.find()):
             return  # the next lesson doesn't run on this server
         use_workspace(self.path.stem)
-        project = project_folder(read_settings().workspace, number)
+        project = project_folder(read_settings().workspace, lesson)
         with closing_pool(make_engine(project_url(project))) as engine:
-            differ = _differences(capture(project, engine), starting_state(next_start(number)))
-            changes = explorer.changes(explorer.snapshot(engine), _snapshot(next_start(number)))
+            differ = _differences(capture(project, engine), starting_state(next_start(lesson)))
+            changes = explorer.changes(explorer.snapshot(engine), _snapshot(next_start(lesson)))
         # A lesson may leave rows in its tables; the next one starts without any.
         changes = Changes(tuple(one for one in changes.all if one.kind != "rows"))
         if differ or changes:
-            raise _not_continuous(number, differ, changes)
+            raise _not_continuous(lesson, differ, changes)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Return the message, without a stack trace."""
@@ -88,8 +88,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Continuity
     """Collect one test for every lesson that another one follows."""
     if (
         parent.config.option.nbval
-        and next_start(file_path.name[:2])
         and file_path in lessons().values()
+        and next_start(slug_of(file_path))
     ):
         collected: ContinuityFile = ContinuityFile.from_parent(parent, path=file_path)
         return collected
@@ -112,21 +112,22 @@ def _differences(end: StartingState, start: StartingState) -> list[str]:
     return found + (["the database's revision"] if end.commands != start.commands else [])
 
 
-def _snapshot(number: str) -> explorer.Snapshot:
+def _snapshot(slug: str) -> explorer.Snapshot:
     """Return a snapshot of the database in which a lesson starts."""
     here = Path.cwd()
     try:
-        lesson = start(number)
+        lesson = start(slug)
         with closing_pool(lesson.engine) as engine:
             return explorer.snapshot(engine)
     finally:
         os.chdir(here)
 
 
-def _not_continuous(number: str, differ: list[str], changes: Changes) -> NotebookError:
+def _not_continuous(lesson: str, differ: list[str], changes: Changes) -> NotebookError:
     names = "; ".join([*differ, *(f"{c.sign} {c.kind} {c.name}" for c in changes.all)])
+    number, after = number_of(lesson), number_of(next_start(lesson))
     return NotebookError(
-        f"Lesson {number} doesn't end where lesson {next_start(number)} starts.",
+        f"Lesson {number} doesn't end where lesson {after} starts.",
         f"They differ in: {names}.",
         f"If the lesson is right, run: python3 start.py refresh {number}",
     )

@@ -8,7 +8,6 @@ could replace the probe's half there.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,11 +15,14 @@ from typing import Any
 
 from coursekit import limits
 from coursekit.ansi import strip_ansi
+from coursekit.course.catalog import lesson_path
+from coursekit.course.cell_names import grade_id, slug_in, slug_named
 from coursekit.course.lesson import Lesson
+from coursekit.course.notebooks import dump
 from coursekit.course.opening import attach
 from coursekit.errors import ExerciseError, LessonError
 from coursekit.exercises.begin import lesson_spec
-from coursekit.exercises.cells import grade_id, source_of
+from coursekit.exercises.cells import source_of
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.failed_cells import failed_item
 from coursekit.exercises.items import CheckItem, shorten
@@ -29,8 +31,7 @@ from coursekit.exercises.verdict import NOT_YET, Verdict, judge
 from coursekit.instructor.remote import Kernel, KernelGone, RemoteSubmission
 from coursekit.settings import read_settings
 
-CHECK = re.compile(r"check-(\d\d-\d)")
-ANSWER = re.compile(r"answer-(\d\d-\d)(-[a-z])?")
+OWN = ("check", "answer")  # the cells that an exercise is judged after
 
 
 def grade(notebook: dict[str, Any], lesson: str) -> Iterator[Verdict]:
@@ -41,12 +42,14 @@ def grade(notebook: dict[str, Any], lesson: str) -> Iterator[Verdict]:
 
     Args:
         notebook: The learner's notebook, as `read_submission` returns it.
-        lesson: The lesson's number.
+        lesson: The lesson's slug.
 
     """
-    folder = read_settings().workspace / "notebooks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with Kernel(folder) as kernel:
+    # The kernel reads there what the numbers in a copy of an earlier edition mean.
+    path = read_settings().workspace / "notebooks" / lesson_path(lesson).name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dump(notebook), encoding="utf-8")
+    with Kernel(path) as kernel:
         yield from _Grading(notebook, exercises_of(lesson), kernel).verdicts()
 
 
@@ -59,8 +62,7 @@ class _Grading:
         self._exercises = {exercise.slug: exercise for exercise in exercises}
         self._kernel = kernel
         self._cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        names = [grade_id(cell) for cell in self._cells]
-        self._checks = Counter(found[1] for found in map(CHECK.fullmatch, names) if found)
+        self._checks = Counter(slug_in(cell, "check") for cell in self._cells)
         self._other_types = {
             grade_id(cell) for cell in notebook["cells"] if cell["cell_type"] != "code"
         }
@@ -69,23 +71,16 @@ class _Grading:
 
     def verdicts(self) -> Iterator[Verdict]:
         """Run the cells and judge each exercise after its last cell."""
-        last = {self._exercise_of(cell): place for place, cell in enumerate(self._cells)}
+        last = {slug_in(cell, *OWN): place for place, cell in enumerate(self._cells)}
         due = {last[slug]: slug for slug in self._checks if slug in self._exercises}
         for place, cell in enumerate(self._cells):
-            if not CHECK.fullmatch(grade_id(cell)):
+            if not slug_in(cell, "check"):
                 self._run(cell, place + 1)
             if place in due:
                 yield self._verdict(due[place])
         for slug in self._exercises:
             if slug not in due.values():
                 yield self._verdict(slug)
-
-    @staticmethod
-    def _exercise_of(cell: dict[str, Any]) -> str:
-        """Return the slug of the exercise whose check or answer a cell is, or ""."""
-        name = grade_id(cell)
-        found = CHECK.fullmatch(name) or ANSWER.fullmatch(name)
-        return found[1] if found else ""
 
     def _run(self, cell: dict[str, Any], number: int) -> None:
         """Run a cell, and note its error if it's an answer."""
@@ -102,10 +97,10 @@ class _Grading:
         except KernelGone as problem:
             error = str(problem)
             self._stopped_at = f"code cell {number}: {error}"
-        if answer := ANSWER.fullmatch(name):
-            self._errors[answer[1]].pop(name, None)  # a copy of the cell counts, if it's the last
+        if slug := slug_in(cell, "answer"):
+            self._errors[slug].pop(name, None)  # a copy of the cell counts, if it's the last
             if error:
-                self._errors[answer[1]][name] = shorten(strip_ansi(error))
+                self._errors[slug][name] = shorten(strip_ansi(error))
 
     def _verdict(self, slug: str) -> Verdict:
         """Judge an exercise, unless one of its cells failed or the notebook didn't get so far."""
@@ -128,8 +123,7 @@ class _Grading:
         if not self._checks[slug]:
             yield "Its check cell is missing, so it was judged at the end of the notebook."
         for name in sorted(self._other_types):
-            found = ANSWER.fullmatch(name) or CHECK.fullmatch(name)
-            if found and found[1] == slug:
+            if slug_named(name, *OWN) == slug:
                 yield f"The cell {name} is not a code cell, so it did not run."
 
 

@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from coursekit.course import databases
 from coursekit.course.jupyter_environment import jupyter_environment
+from coursekit.course.this_notebook import VARIABLE
 from coursekit.course.workspace import identity
 from coursekit.files import THROWAWAY_VARIABLE
 from coursekit.kernel import fork_server
@@ -51,7 +52,8 @@ def isolated_run() -> Iterator[Path]:
     folder = _new_folder(settings.data)
     before = dict(os.environ)
     os.environ.update(_environment(folder, settings))
-    os.environ.pop("JUPYTER_PATH", None)
+    for name in ("JUPYTER_PATH", VARIABLE):  # it may be started from a notebook
+        os.environ.pop(name, None)
     try:
         if not default_kernels():
             fork_server.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import time
 from pathlib import Path
 from queue import Empty
@@ -17,6 +18,7 @@ from sqlalchemy import Engine
 
 from coursekit import limits
 from coursekit.course.lesson import Lesson
+from coursekit.course.this_notebook import VARIABLE
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import ProbeResult
 from coursekit.exercises.submission import Probe, Submission
@@ -36,9 +38,10 @@ class KernelGone(RuntimeError):
 class Kernel:
     """A notebook's kernel. Use it in `with`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Start a kernel whose working directory is `folder`."""
-        self._manager, self._client = start_new_kernel(cwd=str(folder))
+    def __init__(self, notebook: Path) -> None:
+        """Start a kernel for a notebook, in its folder."""
+        environ = {**os.environ, VARIABLE: str(notebook)}
+        self._manager, self._client = start_new_kernel(cwd=str(notebook.parent), env=environ)
         self._end = time.monotonic() + limits.NOTEBOOK_TIMEOUT
         self._gone = ""
         # Nothing here reads what the cells print. Without a reader, it isn't kept either.

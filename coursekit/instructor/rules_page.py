@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursekit.course.catalog import Entry, entry, lessons
+from coursekit.course.catalog import lessons
+from coursekit.course.course_map import Entry, entry
 from coursekit.errors import NotebookError
 from coursekit.files import write_atomic
 from coursekit.settings import ROOT

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from coursekit import limits
-from coursekit.course.catalog import lesson_path
+from coursekit.course.catalog import lesson_path, slug_of
 from coursekit.course.course_map import navigation
 from coursekit.course.notebooks import clear_outputs, code_cells, dump, load
 from coursekit.course.project import project_url
@@ -41,7 +41,7 @@ def refresh(number: str) -> bool:
     Call it inside `isolated_run()`.
 
     Args:
-        number: The lesson, `06`.
+        number: The lesson, `06`, or its slug.
 
     Returns:
         Whether that changed a file.
@@ -54,10 +54,10 @@ def refresh(number: str) -> bool:
     stored = load(path)
     use_workspace(path.stem)
     fresh = canonical(_executed(path))
-    write_nbgrader_metadata(fresh, path.name[:2])
+    write_nbgrader_metadata(fresh, slug_of(path))
     _replace_navigation(fresh, path)
     _restore_pictures(fresh, stored)
-    changed = _save_end(path.name[:2])
+    changed = _save_end(slug_of(path))
     text = dump(fresh)
     if text != path.read_text(encoding="utf-8"):
         write_atomic(path, text, lasting=True)
@@ -139,14 +139,14 @@ def _without_pictures(cell: dict[str, Any]) -> str:
     return json.dumps([cell["source"], outputs], sort_keys=True)
 
 
-def _save_end(number: str) -> bool:
+def _save_end(lesson: str) -> bool:
     """Save the state that the lesson has just left; return whether that changed a file."""
-    project = project_folder(read_settings().workspace, number)
+    project = project_folder(read_settings().workspace, lesson)
     if not project.is_dir():
         return False
     engine = make_engine(project_url(project))
     try:
-        return save(number, capture(project, engine))
+        return save(lesson, capture(project, engine))
     finally:
         engine.dispose()
 

@@ -10,11 +10,11 @@ from sqlalchemy import Engine, inspect, text
 
 from coursekit.course.catalog import following
 from coursekit.course.starting_state import (
-    SHOP,
     STARTS,
     StartingState,
     read_project,
     starting_state,
+    up_to_the_shop,
 )
 from coursekit.files import sync
 
@@ -24,34 +24,34 @@ def capture(project: Path, engine: Engine) -> StartingState:
     return StartingState(read_project(project), _commands(engine))
 
 
-def next_start(number: str) -> str:
+def next_start(lesson: str) -> str:
     """Return the lesson that starts where this one ends, or "" if none does.
 
     None does after SHOP, whose starting state all later lessons share, and after the last one.
     """
-    after = following(number)
-    return after if after <= SHOP else ""
+    after = following(lesson)
+    return after if after and after in up_to_the_shop(after) else ""
 
 
-def save(number: str, end: StartingState) -> bool:
+def save(lesson: str, end: StartingState) -> bool:
     """Save the state that a lesson leaves as the starting state of the next.
 
     Only the files that the lesson added or changed are written.
 
     Args:
-        number: The lesson that has been run.
+        lesson: The lesson that has been run, by its slug.
         end: The state it left.
 
     Returns:
         Whether that changed the next lesson's starting state.
 
     """
-    after = next_start(number)
+    after = next_start(lesson)
     if not after or end == starting_state(after):
         return False
     folder = STARTS / after
     shutil.rmtree(folder, ignore_errors=True)
-    start = starting_state(number)
+    start = starting_state(lesson)
     new = {name: content for name, content in end.files.items() if start.files.get(name) != content}
     if new or end.commands != start.commands:
         StartingState(new, ()).write_files(folder / "project")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coursekit.course.catalog import lesson_path
+from coursekit.course.catalog import lesson_path, slug_of
 from coursekit.course.course_map import course_map
 from coursekit.course.notebooks import load
 from coursekit.course.requirements import unmet
@@ -93,8 +93,8 @@ class Options:
         return external if self.server else {}
 
 
-def unsupported(numbers: list[str], options: Options) -> dict[str, LessonError]:
-    """Return the lessons that an external server can't run, each with the reason."""
+def unsupported(keys: list[str], options: Options) -> dict[str, LessonError]:
+    """Return the lessons, by slug, that an external server can't run, each with the reason."""
     settings = read_settings({**os.environ, **options.environment})
     if settings.postgres != "external":
         return {}
@@ -102,8 +102,8 @@ def unsupported(numbers: list[str], options: Options) -> dict[str, LessonError]:
         server = external.find(settings)
     except ServerError:  # the run reports it, with all the details
         return {}
-    found = {number: unmet(number, server) for number in numbers}
-    return {number: error for number, error in found.items() if error}
+    found = {key: unmet(key, server) for key in keys}
+    return {key: error for key, error in found.items() if error}
 
 
 @dataclass
@@ -190,7 +190,7 @@ def _tests(path: Path) -> int:
     """Return the number of tests of a notebook."""
     cells = load(path)["cells"]
     code = len([cell for cell in cells if cell["cell_type"] == "code"])
-    return code + 1 + bool(next_start(path.name[:2]))
+    return code + 1 + bool(next_start(slug_of(path)))
 
 
 def _events(path: Path, process: subprocess.Popen[bytes]) -> Iterator[dict[str, object]]:

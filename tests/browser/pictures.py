@@ -41,10 +41,10 @@ def lesson(desk: Desk) -> None:
 
 def check(desk: Desk) -> None:
     """Exercise 01.1 with an answer that is not right yet, and what the check says."""
-    desk.replace("01", "answer-01-1", WRONG)
-    desk.run("01", "answer-01-1")
-    desk.run("01", "check-01-1")
-    _cells(desk, "01", "answer-01-1", "check-01-1", "check.png")
+    desk.replace("01", "answer-url-for-any-password", WRONG)
+    desk.run("01", "answer-url-for-any-password")
+    desk.run("01", "check-url-for-any-password")
+    _cells(desk, "01", "answer-url-for-any-password", "check-url-for-any-password", "check.png")
 
 
 def changes(desk: Desk) -> None:

@@ -26,8 +26,8 @@ def test_a_box_says_not_started_not_yet_and_done(desk: Desk) -> None:
     desk.practise("01")
     said = [_checked(desk)]
     for answer in (TEXT_URL, SAFE_URL):
-        desk.replace("01", "answer-01-1", answer)
-        desk.run("01", "answer-01-1")
+        desk.replace("01", "answer-url-for-any-password", answer)
+        desk.run("01", "answer-url-for-any-password")
         said.append(_checked(desk))
     assert ["not started" in said[0], "not yet" in said[1], "done" in said[2]] == [True] * 3
     assert "expected:" in said[1]
@@ -36,8 +36,8 @@ def test_a_box_says_not_started_not_yet_and_done(desk: Desk) -> None:
 
 def test_a_hint_is_shown_as_text(desk: Desk) -> None:
     desk.practise("01")
-    desk.replace("01", "exercises-01-tools", 'hint("01.1")')
-    said = desk.run("01", "exercises-01-tools").locator(".jp-RenderedHTML").inner_text()
+    desk.replace("01", "exercises-connect-tools", 'hint("01.1")')
+    said = desk.run("01", "exercises-connect-tools").locator(".jp-RenderedHTML").inner_text()
     assert said.startswith("Hint 1 of")
 
 
@@ -59,8 +59,8 @@ def test_a_lesson_goes_by_keyboard_alone(keyboard: Desk) -> None:
 
 def _checked(desk: Desk) -> str:
     """Run the check of 01.1; what its box says, after a look at it from all sides."""
-    desk.run("01", "check-01-1")
-    place = [cell["id"] for cell in desk.cells("01")].index("check-01-1")
+    desk.run("01", "check-url-for-any-password")
+    place = [cell["id"] for cell in desk.cells("01")].index("check-url-for-any-password")
     box = f"{PANEL} .jp-Cell[data-windowed-list-index='{place}'] .jp-OutputArea-output"
     for theme in sorted((LIGHT, DARK), key=lambda theme: theme != desk.theme()):
         for width in (SMALL, WIDE):

@@ -94,7 +94,7 @@ def test_a_file_of_the_project_that_was_broken_fails_with_its_line(workspace: Pa
 def test_a_dropped_database_is_reported_and_restored(workspace: Path, server: Server) -> None:
     start("07").engine.dispose()
     with admin(server.url) as connection:
-        databases.drop(connection, database_name(read_settings(), server, "07"))
+        databases.drop(connection, database_name(read_settings(), server, "lesson", "upgrade"))
     with pytest.raises(LessonError, match=r"Its database does not exist\. Run start\(\"07\"\)"):
         start("07", resume=True)
     assert inspect(start("07").engine).has_table("alembic_version")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coursekit.course.catalog import lessons
+from coursekit.course.catalog import lessons, slug_of
 from coursekit.course.notebooks import dump, load
 from coursekit.exercises.cells import write_nbgrader_metadata
 from coursekit.instructor.source_edition import canonical
@@ -16,5 +16,5 @@ from coursekit.instructor.source_edition import canonical
 def test_a_notebook_is_stored_in_its_canonical_form(path: Path) -> None:
     """Outputs masked, cells counted, metadata as the exercises require."""
     notebook = canonical(load(path))
-    write_nbgrader_metadata(notebook, path.name[:2])
+    write_nbgrader_metadata(notebook, slug_of(path))
     assert dump(notebook) == path.read_text("utf-8")

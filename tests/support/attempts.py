@@ -12,15 +12,10 @@ from typing import Any
 from coursekit.course import autoreload
 from coursekit.course.alembic_command import run_alembic
 from coursekit.course.catalog import lesson_path
+from coursekit.course.cell_names import grade_id
 from coursekit.course.notebooks import load
 from coursekit.course.tool_commands import run_pytest, run_squawk
-from coursekit.exercises.cells import (
-    answer_cells,
-    clear_solutions,
-    grade_id,
-    show_solutions,
-    source_of,
-)
+from coursekit.exercises.cells import answer_cells, clear_solutions, show_solutions, source_of
 from coursekit.exercises.check import verdict_on
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.verdict import Verdict
@@ -47,7 +42,7 @@ class Shell:
 
 
 def given(exercise: Exercise) -> str:
-    """Return what runs before an answer: the imports, `begin-06-1` and `starter-06-1`."""
+    """Return what runs before an answer: the imports, `begin-SLUG` and `starter-SLUG`."""
     wanted = {f"exercises-{exercise.lesson}-tools"}
     wanted |= {f"{name}-{exercise.slug}" for name in ("begin", "starter")}
     cells = load(lesson_path(exercise.lesson))["cells"]

@@ -16,9 +16,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from coursekit.course.alembic_command import run_alembic
 from coursekit.course.catalog import lesson_path
-from coursekit.course.lesson import Lesson, LessonSpec
-from coursekit.course.opening import open_lesson
-from coursekit.course.starting_state import starting_state
+from coursekit.course.lesson import Lesson
+from coursekit.course.opening import start
 from tutorial_lib import locks
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import LockError
@@ -314,7 +313,7 @@ def patient(workspace: Path) -> Iterator[Callable[[str], Lesson]]:
     opened: list[Lesson] = []
 
     def make(step: str) -> Lesson:
-        opened.append(open_lesson(LessonSpec("10", "10", starting_state("10").files)))
+        opened.append(start("history"))
         env = opened[0].project / "alembic" / "env.py"
         env.write_text(patient_env(env.read_text("utf-8")), encoding="utf-8")
         write_revision(opened[0].project, step)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from coursekit.course.catalog import lesson_path
+from coursekit.course.catalog import lesson_path, slug_of
+from coursekit.course.cell_names import grade_id
 from coursekit.course.notebooks import load
-from coursekit.exercises.cells import grade_id
 from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.verdict import DONE, NOT_STARTED
 from coursekit.instructor import grading
@@ -45,7 +45,8 @@ def solved(lesson: str) -> dict[str, Any]:
     """Return a lesson from its exercises on, with the solutions."""
     cells = load(lesson_path(lesson))["cells"]
     names = [grade_id(cell) for cell in cells]
-    return {"nbformat": 4, "cells": cells[names.index(f"exercises-{lesson}") :]}
+    first = names.index(f"exercises-{slug_of(lesson_path(lesson))}")
+    return {"nbformat": 4, "cells": cells[first:]}
 
 
 def test_json_is_one_object_for_each_exercise(workspace: Path, tutorial: Tutorial) -> None:
@@ -53,7 +54,7 @@ def test_json_is_one_object_for_each_exercise(workspace: Path, tutorial: Tutoria
     said = tutorial("verify", "--learner", "--json", "01")
     verdicts = [json.loads(line) for line in said.stdout.splitlines()]
     assert [list(verdict) for verdict in verdicts] == [KEYS] * 3
-    exercises = exercises_of("01")
+    exercises = exercises_of("connect")
     assert [verdict["exercise"] for verdict in verdicts] == [one.slug for one in exercises]
     assert {verdict["state"] for verdict in verdicts} == {DONE}
     assert [verdict["points"] for verdict in verdicts] == [one.points for one in exercises]

@@ -46,7 +46,7 @@ def kept(workspace: Path) -> list[str]:
 def test_a_lesson_has_an_empty_database_and_folder_of_its_own(workspace: Path) -> None:
     lesson = start("01")
     assert inspect(lesson.engine).get_table_names() == []
-    assert lesson.project == workspace / "projects" / "01"
+    assert lesson.project == workspace / "projects" / "connect"
     assert Path.cwd() == lesson.project
     assert start("00").url.database != lesson.url.database
 
@@ -160,7 +160,7 @@ def test_a_kernel_that_was_killed_does_not_block_the_lesson(workspace: Path) -> 
 def test_a_database_that_the_kit_did_not_make_is_left_alone(
     workspace: Path, server: Server
 ) -> None:
-    name = database_name(read_settings(), server, "01")
+    name = database_name(read_settings(), server, "lesson", "connect")
     with admin(server.url) as connection:
         connection.cursor().execute(f"CREATE DATABASE {name}")
         with pytest.raises(LessonError, match=f"There is a database {name} that the kit did not"):
@@ -186,7 +186,7 @@ def test_an_own_server_needs_consent(
 def test_with_consent_an_own_server_is_used(workspace: Path, external: URL) -> None:
     lesson = start("01")
     assert lesson.server.origin == "external"
-    assert lesson.url.database == f"tutorial_lesson_01_{identity(workspace)}"
+    assert lesson.url.database == f"tutorial_lesson_connect_{identity(workspace)}"
 
 
 def test_an_external_server_without_createdb_is_reported(

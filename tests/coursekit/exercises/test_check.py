@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from coursekit import begin, check, hint, limits, progress, solution
-from coursekit.course.lesson import LessonSpec
 from coursekit.course.opening import open_lesson
 from coursekit.errors import ExerciseError
+from coursekit.exercises.begin import lesson_spec
 from coursekit.exercises.cells import solution_of
 from coursekit.exercises.check import verdict_on
 from coursekit.exercises.exercise import Exercise
@@ -30,7 +31,7 @@ from support.attempts import reference, tried
 from tutorial_lib.db import make_engine
 from tutorial_lib.display import Note
 
-FIRST = exercises_of("01")[0]
+FIRST = exercises_of("connect")[0]
 
 
 def four(names: dict[str, Any]) -> Any:
@@ -42,7 +43,9 @@ def looks(answer: Submission) -> Iterator[CheckItem]:
     yield expect_equal("it is a number", answer.call(four), 4, "your function")
 
 
-TOY = Exercise("01.9", "Four <b>", looks, ("?", "!"), "Because.", names=("four",))
+TOY = Exercise(
+    *("toy", "Four <b>", looks, ("?", "!"), "Because.", ("four",)), lesson="connect", position=9
+)
 
 
 def counts(answer: Submission) -> Iterator[CheckItem]:
@@ -52,12 +55,14 @@ def counts(answer: Submission) -> Iterator[CheckItem]:
 
 
 NOTES = Exercise(
-    "01.8",
+    "notes",
     "Notes",
     counts,
     ("?", "!"),
     "Because.",
-    initial_state=InitialState("01", "CREATE TABLE notes (n int)"),
+    initial_state=InitialState("connect", "CREATE TABLE notes (n int)"),
+    lesson="connect",
+    position=8,
 )
 
 
@@ -68,9 +73,7 @@ def verdict(**names: Any) -> Verdict:
 @pytest.fixture
 def notes(workspace: Path) -> Iterator[Any]:
     """The engine of a started exercise."""
-    place = open_lesson(
-        LessonSpec("01-8", "01", {}, NOTES.initial_state.sql if NOTES.initial_state else "")
-    )
+    place = open_lesson(lesson_spec(NOTES))
     yield place
     place.engine.dispose()
 
@@ -149,7 +152,7 @@ def test_an_answer_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_check_that_looks_at_nothing_is_no_success() -> None:
-    nothing = Exercise("01.7", "Nothing", lambda answer: iter(()), ("?", "!"), "")
+    nothing = Exercise("nothing", "Nothing", lambda answer: iter(()), ("?", "!"), "")
     assert (
         judge(nothing, LocalSubmission(nothing.slug, nothing.initial_state, None, {})).state
         == NOT_YET
@@ -162,7 +165,7 @@ def test_a_check_that_looks_at_nothing_is_no_success() -> None:
 def test_an_exercise_begins_with_its_own_database(notes: Any) -> None:
     with notes.engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM notes")) == 0
-    assert notes.url.database.startswith("tutorial_lesson_01_8")
+    assert notes.url.database.startswith("tutorial_exercise_notes")
     assert notes.rows["exercise"] == "01.8, at its beginning"
 
 
@@ -193,7 +196,7 @@ def test_a_lock_is_reported_instead_of_waited_for(
 
 
 def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
-    unbegun = Exercise("01.6", "Unbegun", counts, ("?", "!"), "", initial_state=NOTES.initial_state)
+    unbegun = replace(NOTES, slug="unbegun", position=6)
     verdict = verdict_on(unbegun, {})
     assert verdict.state == NOT_STARTED
     assert 'Run the cell with begin("01.6") first' in repr(verdict)
@@ -221,7 +224,7 @@ def test_a_check_cannot_write(notes: Any) -> None:
     def writes(answer: Submission) -> Iterator[CheckItem]:
         yield expect_equal("", answer.rows("INSERT INTO notes VALUES (1) RETURNING n"), [(1,)], "")
 
-    nosy = Exercise("01.8", "Nosy", writes, ("?", "!"), "", initial_state=NOTES.initial_state)
+    nosy = replace(NOTES, check=writes)
     (item,) = verdict_on(nosy, {}).items
     assert item.got == "cannot execute INSERT in a read-only transaction"
 
@@ -271,7 +274,7 @@ def test_a_check_that_is_satisfied_shows_and_gives_nothing(
     assert names["result"] is None
     assert f"{FIRST.heading}: done." in shown.out
     assert shown.err == ""
-    assert records(workspace)[FIRST.number].done
+    assert records(workspace)[FIRST.slug].done
 
 
 def test_a_check_that_is_not_satisfied_raises_and_is_noted(
@@ -282,7 +285,7 @@ def test_a_check_that_is_not_satisfied_raises_and_is_noted(
         exec(code + f"check({FIRST.number!r})", {"check": check})
     assert caught.value.what.startswith(f"{FIRST.heading}: not yet: ")
     assert "[not yet]" in capsys.readouterr().out
-    assert records(workspace)[FIRST.number].state == "tried"
+    assert records(workspace)[FIRST.slug].state == "tried"
 
 
 def test_a_check_without_an_answer_raises_and_notes_nothing(workspace: Path) -> None:
@@ -319,7 +322,7 @@ def test_a_solution_is_offered_after_an_attempt(
         exec(f"{FIRST.names[0]} = 42\ncheck({FIRST.number!r})", {"check": check})
     solution(FIRST.number)
     assert solution_of(FIRST) in capsys.readouterr().out
-    assert records(workspace)[FIRST.number].solution
+    assert records(workspace)[FIRST.slug].solution
 
 
 def test_what_a_solution_shows_is_an_answer(workspace: Path) -> None:

@@ -5,27 +5,22 @@ from __future__ import annotations
 import pytest
 
 from answers import RIGHT, WRONG
-from coursekit.course.catalog import lesson_path, lessons
+from coursekit.course.catalog import lesson_path, lessons, number_of
+from coursekit.course.cell_names import grade_id
 from coursekit.course.notebooks import load
-from coursekit.exercises.cells import (
-    STUB,
-    answer_cells,
-    grade_id,
-    source_of,
-    write_nbgrader_metadata,
-)
+from coursekit.exercises.cells import STUB, answer_cells, source_of, write_nbgrader_metadata
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import all_exercises, exercises_of
 from support.attempts import blank
 
-WITH_EXERCISES = [number for number in lessons() if number != "00"]
+WITH_EXERCISES = [slug for slug in lessons() if slug != "start-here"]
 each_exercise = pytest.mark.parametrize("exercise", all_exercises(), ids=lambda one: one.number)
 
 
-@pytest.mark.parametrize("number", WITH_EXERCISES)
-def test_every_lesson_has_three_exercises_in_order(number: str) -> None:
-    numbers = [exercise.number for exercise in exercises_of(number)]
-    assert numbers == [f"{number}.{place}" for place in range(1, len(numbers) + 1)]
+@pytest.mark.parametrize("lesson", WITH_EXERCISES)
+def test_every_lesson_has_three_exercises_in_order(lesson: str) -> None:
+    numbers = [exercise.number for exercise in exercises_of(lesson)]
+    assert numbers == [f"{number_of(lesson)}.{place}" for place in range(1, len(numbers) + 1)]
     assert len(numbers) >= 3
 
 
@@ -34,16 +29,16 @@ def test_an_exercise_has_hints_answers_and_wrong_answers(exercise: Exercise) -> 
     assert 2 <= len(exercise.hints) <= 4
     assert exercise.why
     assert exercise.points >= 1
-    assert len(RIGHT[exercise.number]) >= 1  # plus the one in the notebook
-    assert len(WRONG[exercise.number]) >= 5
-    assert len({wrong.name for wrong in WRONG[exercise.number]}) == len(WRONG[exercise.number])
+    assert len(RIGHT[exercise.slug]) >= 1  # plus the one in the notebook
+    assert len(WRONG[exercise.slug]) >= 5
+    assert len({wrong.name for wrong in WRONG[exercise.slug]}) == len(WRONG[exercise.slug])
 
 
-@pytest.mark.parametrize("number", WITH_EXERCISES)
-def test_the_cells_of_a_notebook_are_those_of_the_manifest(number: str) -> None:
-    found = [grade_id(cell) for cell in load(lesson_path(number))["cells"]]
+@pytest.mark.parametrize("lesson", WITH_EXERCISES)
+def test_the_cells_of_a_notebook_are_those_of_the_manifest(lesson: str) -> None:
+    found = [grade_id(cell) for cell in load(lesson_path(lesson))["cells"]]
     for kind in ("exercise", "check"):
-        wanted = [f"{kind}-{exercise.slug}" for exercise in exercises_of(number)]
+        wanted = [f"{kind}-{exercise.slug}" for exercise in exercises_of(lesson)]
         assert [name for name in found if name.startswith(f"{kind}-")] == wanted
 
 
@@ -66,12 +61,12 @@ def test_an_answer_has_one_todo(exercise: Exercise) -> None:
     assert blank(exercise).count(STUB) == len(cells)
 
 
-@pytest.mark.parametrize("number", WITH_EXERCISES)
-def test_the_cells_carry_the_metadata_of_nbgrader(number: str) -> None:
-    stored = load(lesson_path(number))
-    fresh = load(lesson_path(number))
-    write_nbgrader_metadata(fresh, number)
+@pytest.mark.parametrize("lesson", WITH_EXERCISES)
+def test_the_cells_carry_the_metadata_of_nbgrader(lesson: str) -> None:
+    stored = load(lesson_path(lesson))
+    fresh = load(lesson_path(lesson))
+    write_nbgrader_metadata(fresh, lesson)
     assert fresh == stored
     graded = [cell["metadata"].get("nbgrader", {}) for cell in stored["cells"]]
     points = [metadata["points"] for metadata in graded if metadata.get("grade")]
-    assert points == [exercise.points for exercise in exercises_of(number)]
+    assert points == [exercise.points for exercise in exercises_of(lesson)]

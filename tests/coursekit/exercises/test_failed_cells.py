@@ -17,7 +17,16 @@ from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.verdict import NOT_YET
 from support.kernels import KINDS, TIMEOUT, Kernel
 
-EXERCISE = Exercise("06.2", "Toy", lambda answer: iter(()), ("?", "!"), "", names=("four", "Five"))
+EXERCISE = Exercise(
+    "toy",
+    "Toy",
+    lambda answer: iter(()),
+    ("?", "!"),
+    "",
+    names=("four", "Five"),
+    lesson="connect",
+    position=9,
+)
 FOUR = "def four():\n    return 4\n"
 
 
@@ -51,25 +60,25 @@ def failed() -> list[str]:
 
 
 def test_a_failed_cell_of_the_answer_is_named() -> None:
-    ran("answer-06-2", FOUR, "one")
-    ran("answer-06-2-b", "1", "two")
+    ran("answer-toy", FOUR, "one")
+    ran("answer-toy_b", "1", "two")
     assert failed() == ["one", "two"]
     item = failed_cells(EXERCISE)[1]
-    assert item.what == "the cell answer-06-2-b runs to its end"
+    assert item.what == "the cell answer-toy_b runs to its end"
     assert verdict_on(EXERCISE, {"four": lambda: 4}).items == failed_cells(EXERCISE)
     assert verdict_on(EXERCISE, {}).state == NOT_YET
 
 
 def test_a_cell_that_succeeded_later_has_not_failed() -> None:
-    ran("answer-06-2", FOUR, "one")
-    ran("answer-06-2", FOUR)
+    ran("answer-toy", FOUR, "one")
+    ran("answer-toy", FOUR)
     assert failed() == []
-    ran("answer-06-2", FOUR, "again")
+    ran("answer-toy", FOUR, "again")
     assert failed() == ["again"]
 
 
 @pytest.mark.parametrize(
-    "cell", ["check-06-2", "answer-06-1", "answer-06-21", "8f3a", "begin-06-2"]
+    "cell", ["check-toy", "answer-another", "answer-toy-b", "8f3a", "begin-toy"]
 )
 def test_other_cells_may_fail(cell: str) -> None:
     ran(cell, "four()", "on purpose")
@@ -95,19 +104,19 @@ def test_without_its_id_a_cell_that_defines_nothing_of_it_may_fail(source: str) 
 
 
 def test_a_cell_that_is_running_has_not_failed() -> None:
-    ran("answer-06-2", f"{FOUR}1/0\ncheck('06.2')", "one")
-    cell_runs.note_start(Info("answer-06-2", f"{FOUR}\ncheck('06.2')"))
+    ran("answer-toy", f"{FOUR}1/0\ncheck('toy')", "one")
+    cell_runs.note_start(Info("answer-toy", f"{FOUR}\ncheck('toy')"))
     assert failed() == []
 
 
 def test_a_check_in_the_cell_of_the_answer_may_say_not_yet() -> None:
-    said = ExerciseError("Exercise 06.2: not yet")
-    cell_runs.note_end(Result("answer-06-2", f"{FOUR}\ncheck('06.2')", said))
+    said = ExerciseError("Exercise 06.9: not yet")
+    cell_runs.note_end(Result("answer-toy", f"{FOUR}\ncheck('toy')", said))
     assert failed() == []
 
 
 def test_another_cell_may_define_what_a_failed_one_did_not() -> None:
-    ran("answer-06-2", FOUR, "one")
+    ran("answer-toy", FOUR, "one")
     ran("mine", "x = 1")
     assert failed() == ["one"]
     ran("mine", FOUR)
@@ -131,7 +140,7 @@ def test_under_nbgrader_every_cell_since_the_beginning_counts(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kernel_notes_how_the_cells_of_a_front_end_ended(kind: str) -> None:
-    first = exercises_of("01")[0]
+    first = exercises_of("connect")[0]
     name = first.names[0]
     with Kernel(kind) as kernel:
         run(kernel, "from coursekit import check", "tools")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from coursekit.course.catalog import lessons
+from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import exercises_of
 from coursekit.settings import ROOT
 
@@ -29,7 +30,7 @@ except ExerciseError:
         if getattr(module, "__file__", None)
     }))
 """
-FIRST = [exercises_of(number)[0].number for number in lessons() if exercises_of(number)]
+FIRST = [exercises_of(lesson)[0] for lesson in lessons() if exercises_of(lesson)]
 
 
 @cache
@@ -48,21 +49,22 @@ def test_a_check_loads_few_lines_of_ours() -> None:
     counts = {
         name: len(path.read_text("utf-8").splitlines()) for name, path in loaded("06.1").items()
     }
-    assert "coursekit.lessons.lesson_06.checks" in counts
+    assert "coursekit.lessons.the_first_revision.checks" in counts
     assert sum(counts.values()) <= LINES, sorted(counts.items(), key=lambda item: -item[1])
 
 
 @pytest.mark.samples(4)
-@pytest.mark.parametrize("number", FIRST)
-def test_a_check_loads_no_answers_tools_or_other_lessons(number: str) -> None:
-    lesson = f"coursekit.lessons.lesson_{number[:2]}"
+@pytest.mark.parametrize("exercise", FIRST, ids=lambda one: one.number)
+def test_a_check_loads_no_answers_tools_or_other_lessons(exercise: Exercise) -> None:
+    lesson = f"coursekit.lessons.{exercise.lesson.replace('-', '_')}"
+    modules = loaded(exercise.number)
     allowed = ("coursekit.lessons", lesson)
     foreign = ("coursekit.instructor", "coursekit.cli", "coursekit.lessons.")
     found = [
         name
-        for name, path in loaded(number).items()
+        for name, path in modules.items()
         if name not in allowed and not name.startswith(f"{lesson}.")
         if name.startswith(foreign) or ROOT / "tests" in path.parents
     ]
-    assert lesson in loaded(number)
+    assert lesson in modules
     assert found == []

@@ -14,8 +14,9 @@ import pytest
 
 from answers import WRONG
 from coursekit.course.catalog import lesson_path, lessons
+from coursekit.course.cell_names import grade_id
 from coursekit.course.notebooks import load
-from coursekit.exercises.cells import answer_cells, grade_id, source_of
+from coursekit.exercises.cells import answer_cells, source_of
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import exercises_of
 from coursekit.instructor.grading import grade
@@ -52,7 +53,7 @@ def notebook_of(lesson: str) -> dict[str, Any]:
     """Return a lesson; all but the first start at their exercises, as the rest takes minutes."""
     whole = load(lesson_path(lesson))
     names = [grade_id(cell) for cell in whole["cells"]]
-    first = 0 if lesson == "01" else names.index(f"exercises-{lesson}")
+    first = 0 if lesson == "connect" else names.index(f"exercises-{lesson}")
     return {**whole, "cells": whole["cells"][first:]}
 
 
@@ -108,7 +109,7 @@ def test_nbgrader_gives_the_points_that_we_would_give(course: Path, lesson: str)
     assert text.count("# YOUR CODE HERE") >= len(exercises_of(lesson))
 
     first, second, *others = exercises_of(lesson)
-    mixed = answering(load(path), second, WRONG[second.number][0].code)
+    mixed = answering(load(path), second, WRONG[second.slug][0].code)
     for exercise in others:
         mixed = answering(mixed, exercise, blank(exercise))
     raises = load(path)

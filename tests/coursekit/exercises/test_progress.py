@@ -30,13 +30,14 @@ from coursekit.exercises.records import (
 )
 from coursekit.exercises.transfer import export, import_file
 
+FIRST, SECOND = "url-for-any-password", "who-answered"
 COUNT = len(all_exercises())
 NOTE_TEN = """
 import sys
 from pathlib import Path
 from coursekit.exercises.records import note_hint
 for _ in range(10):
-    note_hint(Path(sys.argv[1]), "01.1")
+    note_hint(Path(sys.argv[1]), "url-for-any-password")
 """
 HOLD = """
 import sys
@@ -56,28 +57,28 @@ def test_nothing_is_done_at_first(tmp_path: Path) -> None:
 
 
 def test_a_check_is_noted(tmp_path: Path) -> None:
-    note_check(tmp_path, "01.1", done=False)
-    assert records(tmp_path) == {"01.1": Record(checks=1)}
+    note_check(tmp_path, FIRST, done=False)
+    assert records(tmp_path) == {FIRST: Record(checks=1)}
     assert progress_of(tmp_path).summary == f"0 done, 1 tried, {COUNT - 1} open."
-    note_check(tmp_path, "01.1", done=True)
-    assert records(tmp_path) == {"01.1": Record(done=True, checks=2)}
+    note_check(tmp_path, FIRST, done=True)
+    assert records(tmp_path) == {FIRST: Record(done=True, checks=2)}
     assert progress_of(tmp_path).summary == f"1 done, 0 tried, {COUNT - 1} open."
 
 
 def test_what_was_done_stays_done(tmp_path: Path) -> None:
-    note_check(tmp_path, "01.1", done=True)
-    note_check(tmp_path, "01.1", done=False)
-    assert records(tmp_path)["01.1"].state == "done"
+    note_check(tmp_path, FIRST, done=True)
+    note_check(tmp_path, FIRST, done=False)
+    assert records(tmp_path)[FIRST].state == "done"
 
 
 def test_looking_at_a_solution_advances_nothing(tmp_path: Path) -> None:
-    note_solution(tmp_path, "01.1")
-    note_hint(tmp_path, "01.1")
-    assert records(tmp_path)["01.1"].state == "open"
+    note_solution(tmp_path, FIRST)
+    note_hint(tmp_path, FIRST)
+    assert records(tmp_path)[FIRST].state == "open"
 
 
 def test_the_map_names_every_exercise_with_its_state(tmp_path: Path) -> None:
-    note_check(tmp_path, "01.1", done=True)
+    note_check(tmp_path, FIRST, done=True)
     text, page = repr(progress_of(tmp_path)), progress_of(tmp_path)._repr_html_()
     for exercise in all_exercises():
         state = "done" if exercise.number == "01.1" else "open"
@@ -90,7 +91,7 @@ def test_several_processes_may_note_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", NOTE_TEN, str(tmp_path)]
     processes = [subprocess.Popen(command) for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
-    assert records(tmp_path)["01.1"].hints == 30
+    assert records(tmp_path)[FIRST].hints == 30
 
 
 GOOD = '{"format": 1, "exercises": {"06.1": {"done": true, "checks": 3, "hints": 1}}}'
@@ -136,15 +137,18 @@ def test_damaged_files_are_all_kept(tmp_path: Path) -> None:
     damaged = [b"\xff\xfe", b"first", b"second", b"third"]
     for each in damaged:  # most of them within a second
         (tmp_path / "progress.json").write_bytes(each)
-        note_check(tmp_path, "01.1", done=True)
-    assert records(tmp_path) == {"01.1": Record(done=True, checks=1)}
+        note_check(tmp_path, FIRST, done=True)
+    assert records(tmp_path) == {FIRST: Record(done=True, checks=1)}
     kept = [path.read_bytes() for path in tmp_path.glob("progress-damaged-*.json")]
     assert sorted(kept) == sorted(damaged)
 
 
 def test_a_folder_in_its_place_is_reported_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "progress.json").mkdir()
-    for use in (lambda: records(tmp_path), lambda: note_check(tmp_path, "01.1", done=True)):
+    for use in (
+        lambda: records(tmp_path),
+        lambda: note_check(tmp_path, FIRST, done=True),
+    ):
         with pytest.raises(ProgressError) as caught:
             use()
         assert str(caught.value) == (
@@ -163,8 +167,8 @@ def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_link_to_nowhere_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "progress.json").symlink_to(tmp_path / "nowhere.json")
-    note_check(tmp_path, "01.1", done=True)
-    assert records(tmp_path) == {"01.1": Record(done=True, checks=1)}
+    note_check(tmp_path, FIRST, done=True)
+    assert records(tmp_path) == {FIRST: Record(done=True, checks=1)}
 
 
 @contextmanager
@@ -184,7 +188,7 @@ def read_only_workspace() -> Iterator[Path]:
 @posix_only
 def test_a_folder_of_another_user_is_reported() -> None:
     with read_only_workspace() as workspace, pytest.raises(ProgressError) as caught:
-        note_check(workspace, "01.1", done=True)
+        note_check(workspace, FIRST, done=True)
     foreign = os.geteuid() == 0
     assert (caught.value.what, caught.value.why, caught.value.do) == (
         f"Your progress can't be read or saved, because {workspace / 'progress.lock'} can't be "
@@ -213,7 +217,7 @@ def test_a_lock_that_stays_held_is_given_up_and_its_holder_named(
 ) -> None:
     monkeypatch.setattr(progress_file, "LOCK_TIMEOUT", 0.1)
     with pytest.raises(ProgressError) as caught:
-        note_check(tmp_path, "01.1", done=True)
+        note_check(tmp_path, FIRST, done=True)
     holder = f"; the file is open in process {held.pid}" if os.name == "posix" else ""
     assert str(caught.value) == (
         "Your progress can't be read or saved, because another process has held "
@@ -223,36 +227,39 @@ def test_a_lock_that_stays_held_is_given_up_and_its_holder_named(
 
 
 def test_what_could_not_be_saved_is_saved_later(tmp_path: Path) -> None:
-    note_hint(tmp_path, "01.1")
+    note_hint(tmp_path, FIRST)
     saved = (tmp_path / "progress.json").rename(tmp_path / "saved")
     (tmp_path / "progress.json").mkdir()
     for _ in range(2):
         with pytest.raises(ProgressError):
-            note_check(tmp_path, "01.2", done=False)
-    assert record_of(tmp_path, "01.2") == Record(checks=2)
+            note_check(tmp_path, SECOND, done=False)
+    assert record_of(tmp_path, SECOND) == Record(checks=2)
     (tmp_path / "progress.json").rmdir()
     saved.rename(tmp_path / "progress.json")
-    note_check(tmp_path, "01.1", done=True)
+    note_check(tmp_path, FIRST, done=True)
     saved_now = parse((tmp_path / "progress.json").read_bytes())
-    assert saved_now == {"01.1": Record(done=True, checks=1, hints=1), "01.2": Record(checks=2)}
+    assert saved_now == {
+        FIRST: Record(done=True, checks=1, hints=1),
+        SECOND: Record(checks=2),
+    }
 
 
 def test_progress_moves_to_another_machine(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
-    note_check(here, "01.1", done=True)
-    note_check(here, "01.2", done=False)
+    note_check(here, FIRST, done=True)
+    note_check(here, SECOND, done=False)
     assert export(here, tmp_path / "mine.json") == 2
-    note_check(there, "01.2", done=True)
-    note_hint(there, "01.2")
+    note_check(there, SECOND, done=True)
+    note_hint(there, SECOND)
     assert import_file(there, tmp_path / "mine.json") == 2
     assert records(there) == {
-        "01.1": Record(done=True, checks=1),
-        "01.2": Record(done=True, checks=1, hints=1),
+        FIRST: Record(done=True, checks=1),
+        SECOND: Record(done=True, checks=1, hints=1),
     }
 
 
 def test_a_file_that_holds_no_progress_changes_nothing(tmp_path: Path) -> None:
-    note_check(tmp_path, "01.1", done=True)
+    note_check(tmp_path, FIRST, done=True)
     (tmp_path / "other.json").write_text(json.dumps({"name": "Ann"}), encoding="utf-8")
     before = records(tmp_path)
     with pytest.raises(ExerciseError, match="holds no progress that can be read"):

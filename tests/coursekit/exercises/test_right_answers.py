@@ -23,7 +23,7 @@ EXERCISES = all_exercises()
 RIGHT = [
     pytest.param(one, code, id=f"{one.number}-{place}")
     for one in EXERCISES
-    for place, code in enumerate(RIGHT_ANSWERS[one.number])
+    for place, code in enumerate(RIGHT_ANSWERS[one.slug])
 ]
 SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1"
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: one.number)

@@ -14,7 +14,7 @@ from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.records import Record, records
 from support.attempts import reference
 
-FIRST = exercises_of("01")[0]
+FIRST = exercises_of("connect")[0]
 WRONG = "".join(f"def {name}(*a, **k): return 'no'\n" for name in FIRST.names)
 
 

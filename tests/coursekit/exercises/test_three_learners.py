@@ -11,15 +11,16 @@ import pytest
 
 from answers import WRONG
 from coursekit.course.catalog import lesson_path
+from coursekit.course.cell_names import grade_id
 from coursekit.course.notebooks import load, quick_nbformat
-from coursekit.exercises.cells import answer_cells, grade_id, show_solutions, source_of
+from coursekit.exercises.cells import answer_cells, show_solutions, source_of
 from coursekit.exercises.copies import copy_for_learner
 from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.progress import progress_of
 from coursekit.exercises.records import Record, records
 from coursekit.settings import read_settings
 
-EXERCISES = exercises_of("01")
+EXERCISES = exercises_of("connect")
 FIRST = EXERCISES[0]
 
 
@@ -86,7 +87,7 @@ def test_one_solves_everything_in_order(copy: dict[str, Any], tmp_path: Path) ->
     for exercise in EXERCISES:
         (output,) = outputs(ran, f"check-{exercise.slug}")
         assert f"{exercise.heading}: done." in "".join(output["data"]["text/plain"])
-    assert noted() == {one.number: Record(done=True, checks=1) for one in EXERCISES}
+    assert noted() == {one.slug: Record(done=True, checks=1) for one in EXERCISES}
     assert progress_of(Path(os.environ["TUTORIAL_WORKSPACE"])).summary.startswith("3 done, 0 tried")
 
 
@@ -109,7 +110,7 @@ def test_one_solves_nothing_and_presses_run_all(copy: dict[str, Any], tmp_path: 
 def test_one_gives_wrong_answers_asks_for_hints_then_solves(
     copy: dict[str, Any], tmp_path: Path
 ) -> None:
-    tries = [wrong.code + f'\ncheck("{FIRST.number}")' for wrong in WRONG[FIRST.number][:2]]
+    tries = [wrong.code + f'\ncheck("{FIRST.number}")' for wrong in WRONG[FIRST.slug][:2]]
     help_ = [f'hint("{FIRST.number}")', f'hint("{FIRST.number}")', f'solution("{FIRST.number}")']
     solve(copy, FIRST.number)
     right = source_of(answer_cells(copy, FIRST)[0])
@@ -123,4 +124,4 @@ def test_one_gives_wrong_answers_asks_for_hints_then_solves(
         assert error["ename"] == "ExerciseError"
     (first_hint,) = outputs(ran, "mine-2")
     assert FIRST.hints[0] in "".join(first_hint["data"]["text/plain"])
-    assert noted() == {FIRST.number: Record(done=True, checks=3, hints=2, solution=True)}
+    assert noted() == {FIRST.slug: Record(done=True, checks=3, hints=2, solution=True)}

@@ -12,8 +12,9 @@ import pytest
 
 from coursekit import limits
 from coursekit.course.catalog import lesson_path
+from coursekit.course.cell_names import grade_id
 from coursekit.course.notebooks import load
-from coursekit.exercises.cells import answer_cells, grade_id, source_of
+from coursekit.exercises.cells import answer_cells, source_of
 from coursekit.exercises.manifest import exercises_of, find
 from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict
 from coursekit.instructor.grading import grade
@@ -21,7 +22,7 @@ from coursekit.instructor.isolated_run import use_workspace
 from coursekit.instructor.remote import Kernel
 from support.attempts import BETWEEN, given, reference
 
-EXERCISES = exercises_of("01")
+EXERCISES = exercises_of("connect")
 FIRST = EXERCISES[0]
 CHEATS = {
     "replaces the check": "import coursekit\ncoursekit.check = lambda number: None\n",
@@ -64,7 +65,7 @@ def exercises_only() -> Iterator[dict[str, Any]]:
     cells = load(lesson_path("01"))["cells"]
     started = False
     for cell in cells:
-        started = started or grade_id(cell) == "exercises-01-tools"
+        started = started or grade_id(cell) == "exercises-connect-tools"
         if started and cell["cell_type"] == "code":
             yield cell
 
@@ -79,11 +80,11 @@ def notebook(answer: str | None = None) -> dict[str, Any]:
 
 
 def first(answer: str) -> Verdict:
-    return next(iter(grade(notebook(answer), "01")))
+    return next(iter(grade(notebook(answer), "connect")))
 
 
 def test_solutions_are_done(run: None) -> None:
-    assert [(v.exercise, v.state) for v in grade(notebook(), "01")] == [
+    assert [(v.exercise, v.state) for v in grade(notebook(), "connect")] == [
         (exercise, DONE) for exercise in EXERCISES
     ]
 
@@ -127,7 +128,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_cell_that_hangs_is_interrupted(run: None, hasty: None) -> None:
-    verdicts = list(grade(notebook("while True:\n    pass"), "01"))
+    verdicts = list(grade(notebook("while True:\n    pass"), "connect"))
     assert verdicts[0].items[0].got == "it did not end within 1 second"
     assert [verdict.state for verdict in verdicts] == [NOT_YET, DONE, DONE]
 
@@ -137,7 +138,7 @@ def test_after_a_cell_that_ignores_the_interrupt_nothing_runs(
 ) -> None:
     monkeypatch.setattr(limits, "INTERRUPT_GRACE", 0.5)
     hangs = code_cell(DEAF, id=f"answer-{FIRST.slug}")
-    verdicts = list(grade({"cells": [hangs, *exercises_only()]}, "01"))
+    verdicts = list(grade({"cells": [hangs, *exercises_only()]}, "connect"))
     assert [verdict.state for verdict in verdicts] == [NOT_YET] * 3
     why = "it did not end within 1 second, and ignored the interrupt"
     assert verdicts[0].items[0].got == why
@@ -146,7 +147,7 @@ def test_after_a_cell_that_ignores_the_interrupt_nothing_runs(
 
 def test_a_notebook_ends_when_its_time_is_up(run: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "NOTEBOOK_TIMEOUT", 0)
-    verdicts = list(grade(notebook(), "01"))
+    verdicts = list(grade(notebook(), "connect"))
     assert {verdict.state for verdict in verdicts} == {NOT_YET}
     assert "code cell 1: the notebook did not end within 0 seconds" in verdicts[0].reasons[0]
 
@@ -167,7 +168,7 @@ def test_of_two_copies_of_an_exercise_the_last_counts(run: None, right_first: bo
     if right_first:
         forget = "".join(f"{name} = ...\n" for name in FIRST.names)
         cells.insert(len(before), code_cell(forget))
-    verdict = {v.exercise.slug: v for v in grade({"cells": cells}, "01")}[FIRST.slug]
+    verdict = {v.exercise.slug: v for v in grade({"cells": cells}, "connect")}[FIRST.slug]
     assert verdict.state == (NOT_STARTED if right_first else DONE)
     said = "The notebook has 2 checks of this exercise; only the last one counts."
     assert said in verdict.reasons
@@ -178,7 +179,8 @@ def test_an_answer_below_its_check_counts(run: None) -> None:
     cells = list(exercises_only())
     answer = next(cell for cell in cells if grade_id(cell) == f"answer-{FIRST.slug}")
     cells.remove(answer)
-    verdict = {v.exercise.slug: v for v in grade({"cells": [*cells, answer]}, "01")}[FIRST.slug]
+    verdicts = {v.exercise.slug: v for v in grade({"cells": [*cells, answer]}, "connect")}
+    verdict = verdicts[FIRST.slug]
     assert verdict.state == DONE
 
 
@@ -187,7 +189,7 @@ def test_an_answer_that_is_no_code_cell_is_named(run: None) -> None:
     for cell in cells:
         if grade_id(cell) == f"answer-{FIRST.slug}":
             cell["cell_type"] = "raw"
-    verdict = next(iter(grade({"cells": cells}, "01")))
+    verdict = next(iter(grade({"cells": cells}, "connect")))
     assert verdict.state == NOT_STARTED
     assert (
         verdict.reasons[-1]
@@ -207,7 +209,7 @@ def test_a_migration_that_does_not_end_is_stopped(
     )
     answer = code_cell(sleeps, id=f"answer-{exercise.slug}")
     check = code_cell("", id=f"check-{exercise.slug}")
-    verdict = next(iter(grade({"cells": [*cells, answer, check]}, "06")))
+    verdict = next(iter(grade({"cells": [*cells, answer, check]}, "the-first-revision")))
     assert (verdict.exercise, verdict.state) == (exercise, NOT_YET)
     assert "did not end within 3 seconds. It was stopped." in verdict.items[0].got
 
@@ -226,11 +228,11 @@ def code_cell(source: str, **fields: Any) -> dict[str, Any]:
 
 def test_an_exercise_whose_check_was_deleted_is_judged_at_the_end(run: None) -> None:
     cells = [cell for cell in exercises_only() if not grade_id(cell).startswith("check-")]
-    assert {v.state for v in grade({"cells": cells}, "01")} == {DONE}
+    assert {v.state for v in grade({"cells": cells}, "connect")} == {DONE}
 
 
 def test_an_exercise_whose_cells_were_deleted_is_not_started(run: None) -> None:
-    cells = [cell for cell in exercises_only() if "-01-1" not in grade_id(cell)]
-    states = {v.exercise.number: v.state for v in grade({"cells": cells}, "01")}
+    cells = [cell for cell in exercises_only() if FIRST.slug not in grade_id(cell)]
+    states = {v.exercise.number: v.state for v in grade({"cells": cells}, "connect")}
     assert states["01.1"] == NOT_STARTED
     assert states["01.2"] == DONE

@@ -27,7 +27,7 @@ def probe(names: dict[str, Any]) -> Any:
 
 def result(content: Any) -> ProbeResult:
     kernel: Any = Kernel(content)
-    return RemoteSubmission("01-1", None, None, kernel).call(probe)
+    return RemoteSubmission("toy", None, None, kernel).call(probe)
 
 
 def shown(text: Any) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from coursekit.course.cell_names import grade_id
 from coursekit.errors import NotebookError
-from coursekit.exercises.cells import grade_id
 from coursekit.instructor.submitted import read_submission
 
-CELL = {"cell_type": "code", "source": ["1\n", "2"], "id": "answer-01-1"}
+CELL = {"cell_type": "code", "source": ["1\n", "2"], "id": "answer-who-answered"}
 
 
 def read(tmp_path: Path, content: bytes) -> object:
@@ -25,7 +25,7 @@ def test_a_notebook_is_read(encoding: str, tmp_path: Path) -> None:
     notebook = read(tmp_path, json.dumps({"nbformat": 4, "cells": [CELL]}).encode(encoding))
     (cell,) = notebook["cells"]  # type: ignore[index]
     assert cell == {**CELL, "metadata": {}}
-    assert grade_id(cell) == "answer-01-1"
+    assert grade_id(cell) == "answer-who-answered"
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from coursekit.course.starting_state import write_files
 from coursekit.course.tool_commands import run_pytest
 from coursekit.errors import AlembicError, CommandError
 from coursekit.exercises.revision_file import revision_file
-from coursekit.lessons.lesson_10.checks import HEADS
-from coursekit.lessons.lesson_13.starter import TESTED
+from coursekit.lessons.history.checks import HEADS
+from coursekit.lessons.in_ci.starter import TESTED
 
 SCANS = "SELECT pg_stat_get_xact_numscans('t'::regclass)"
 

@@ -61,9 +61,9 @@ def tutorial(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_progress_is_kept(old_workspace: Path) -> None:
     before = (old_workspace / "progress.json").read_bytes()
     assert records.records(old_workspace) == {
-        "01.1": Record(done=True, checks=1),
-        "01.2": Record(checks=1, hints=2),
-        "01.3": Record(hints=1),
+        "url-for-any-password": Record(done=True, checks=1),
+        "who-answered": Record(checks=1, hints=2),
+        "missing-setting": Record(hints=1),
     }
     shown = tutorial("progress").stdout
     assert "01.1 done, 01.2 tried, 01.3 open" in shown
@@ -72,9 +72,9 @@ def test_progress_is_kept(old_workspace: Path) -> None:
 
 
 def test_progress_goes_on_from_there(old_workspace: Path) -> None:
-    records.note_check(old_workspace, "01.2", done=True)
-    assert records.note_hint(old_workspace, "01.2") == 3
-    assert records.records(old_workspace)["01.2"] == Record(done=True, checks=2, hints=3)
+    records.note_check(old_workspace, "who-answered", done=True)
+    assert records.note_hint(old_workspace, "who-answered") == 3
+    assert records.records(old_workspace)["who-answered"] == Record(done=True, checks=2, hints=3)
 
 
 def test_a_changed_copy_is_kept_and_an_untouched_one_follows(old_workspace: Path) -> None:

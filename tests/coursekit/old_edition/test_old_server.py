@@ -49,7 +49,7 @@ def old_server(
         cursor.execute(f"COMMENT ON DATABASE {DATABASE} IS %s", [MARK])
     yield home
     with admin(server.url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
 
 
 def command(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -106,7 +106,7 @@ def test_starting_a_lesson_again_keeps_the_old_project(
     old_server: Path, settings: Settings
 ) -> None:
     start("06").engine.dispose()
-    kept = list((settings.workspace / "kept").glob("06-*/mine.py"))
+    kept = list((settings.workspace / "kept").glob("the-first-revision-*/mine.py"))
     assert [path.read_text() for path in kept] == ['MINE = "kept"\n']
 
 

@@ -1,0 +1,55 @@
+"""Which notebook this kernel runs, and what the numbers in it mean.
+
+A copy that you changed is never overwritten, so its calls keep the numbers of its edition. If
+the lesson has moved since, `start("10")` in it still means the lesson that the copy is of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import PurePath
+
+from coursekit.course.cell_names import Cell, slug_in
+from coursekit.settings import read_settings
+
+VARIABLE = "JPY_SESSION_NAME"  # Jupyter's server sets it for each kernel
+CALL = re.compile(r"""\b(?:begin|check)\(\s*["'](\d\d\.\d+)["']""")
+
+
+def notebook_path() -> PurePath | None:
+    """Return the path of the notebook that this kernel runs; None when no program says so.
+
+    Jupyter's server sets a variable; VS Code puts one into the kernel.
+    """
+    kernel = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    names = kernel.user_ns if kernel else {}
+    path = os.environ.get(VARIABLE) or names.get("__vsc_ipynb_file__")
+    return PurePath(str(path)) if path else None
+
+
+def meaning_of(number: str) -> str:
+    """Return the slug that a number has in this kernel's notebook, or "" if it isn't in there."""
+    path = notebook_path()
+    if path is None:
+        return ""
+    try:
+        # A relative path begins at the folder that Jupyter serves, the workspace.
+        content = (read_settings().workspace / path).read_text(encoding="utf-8")
+        return meanings(json.loads(content)["cells"]).get(number, "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""  # a notebook that can't be read has been moved or isn't saved yet
+
+
+def meanings(cells: list[Cell]) -> dict[str, str]:
+    """Return what the numbers in the calls of a notebook's exercises mean: `10.1` and `10`."""
+    found: dict[str, str] = {}
+    lesson = ""
+    for cell in cells:
+        lesson = lesson or slug_in(cell, "exercises")
+        slug, call = slug_in(cell, "begin", "check"), CALL.search("".join(cell["source"]))
+        if slug and call:
+            found |= {call[1]: slug, call[1][:2]: lesson}
+    return found

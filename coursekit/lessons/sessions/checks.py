@@ -1,0 +1,238 @@
+"""The checks of this lesson."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.submission import Submission
+
+USERS = """
+CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL);
+INSERT INTO users (name) VALUES ('Ann');
+"""
+CARDS = """
+CREATE TABLE cards (
+    name text PRIMARY KEY, points integer NOT NULL CHECK (points BETWEEN 0 AND 100)
+);
+INSERT INTO cards VALUES ('Ann', 50), ('Ben', 90), ('Cleo', 0);
+"""
+
+
+def _outside(engine: Engine, query: str) -> ProbeResult:
+    """Return the rows that another connection sees, or its error."""
+    try:
+        with engine.connect() as connection:
+            return ProbeResult([tuple(row) for row in connection.execute(text(query))])
+    except SQLAlchemyError as error:
+        return ProbeResult(error=str(getattr(error, "orig", None) or error).splitlines()[0])
+
+
+NOT_KEPT = "Closing a session takes back what was not committed, without a word."
+ENGINE = "The change went elsewhere: use the engine that the function gets, not exercise.engine."
+
+
+def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> None:
+    for name in users:
+        names["save_user"](engine, name)
+
+
+def kept_user(submission: Submission) -> Iterator[CheckItem]:
+    """Check that another connection sees the new user in the table."""
+    engine = submission.scratch()
+    added = [f"{name} {secrets.token_hex(3)}" for name in ("Ben", "Niamh O'Hara")]
+    result = submission.call(_add, engine, added)
+    if result.error:
+        where = "The last line of the error says what is wrong."
+        if "O'Hara" in result.error or "syntax error" in result.error:
+            where = "A name may hold a quote. Give it as a parameter, :name, as lost_user does."
+        yield expect_that("save_user runs without an error", False, "no error", result, where)
+        return
+    found = _outside(engine, "SELECT name FROM users ORDER BY id")
+    what = "another connection finds the users that were added, each once"
+    if found.error:
+        yield expect_that(what, False, "the table users", found, "What has become of the table?")
+        return
+    rows = [name for (name,) in found.value]
+    others = [name for name in rows if name != "Ann"]
+    own = _outside(submission.engine, "SELECT name FROM users")
+    where = ENGINE if (added[0],) in (own.value or []) else NOT_KEPT
+    if len(others) > len(added):
+        where = "How often does the function add the name?"
+    elif others:
+        where = "Which name does the function add: the one that it gets?"
+    yield expect_equal(what, others, added, where)
+    where = "The function adds a row. It must not take any away."
+    yield expect_equal("Ann, who was there before, is there once", rows.count("Ann"), 1, where)
+
+
+UNTOUCHED = "No card was reached: use the engine and the names that the function gets."
+
+
+def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> list[str]:
+    """Return the error of each move; '' for none."""
+    said = []
+    for giver, taker, points in moves:
+        try:
+            names["move"](engine, giver, taker, points)
+        except Exception as error:  # a refused move may raise any error
+            said.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        else:
+            said.append("")
+    return said
+
+
+def both_or_none(submission: Submission) -> Iterator[CheckItem]:
+    """Check that both cards change, or neither does."""
+    engine, some = submission.scratch(), secrets.token_hex(2)
+    points = 16 + secrets.randbelow(9)
+    before = {"giver": 53, "taker": 31, "poor": 15, "any": 22, "rich": 61, "full": 95, "other": 40}
+    cards = {f"{name} {some}": value for name, value in before.items()}
+    with engine.begin() as connection:
+        rows = [{"name": name, "points": value} for name, value in cards.items()]
+        connection.execute(text("INSERT INTO cards VALUES (:name, :points)"), rows)
+    giver, taker, poor, any_one, rich, full, _ = cards
+    moves = [[giver, taker, points], [poor, any_one, points], [rich, full, points]]
+    result = submission.call(_moves, engine, moves)
+    after = _outside(engine, "SELECT name, points FROM cards")
+    what = "a move that is allowed takes points from one card and adds them to the other"
+    if result.error or result.value[0] or after.error:
+        got = result.error or after.error or result.value[0]
+        yield expect_that(what, False, "no error", got, "move(engine, giver, taker, points)")
+        return
+    found = dict(after.value)
+    where = "Which card gives, and which one takes? Both statements are needed."
+    if _only(found, (giver, taker)) == _only(cards, (giver, taker)):
+        # The database refuses two of the moves: without an error, nothing was sent to it.
+        where = NOT_KEPT if any(result.value) else UNTOUCHED
+    moved = {giver: cards[giver] - points, taker: cards[taker] + points}
+    yield expect_equal(what, _only(found, moved), moved, where)
+    yield _pair_kept("the giver has too few points", found, cards, (poor, any_one))
+    yield _pair_kept("the taker would have more than 100", found, cards, (rich, full))
+    yield _refusals_raise(result.value[1:])
+    others = {name: value for name, value in found.items() if some not in name or "other" in name}
+    wanted = {"Ann": 50, "Ben": 90, "Cleo": 0, f"other {some}": 40}
+    where = "Does each UPDATE have a WHERE that fits one card?"
+    yield expect_equal("all other cards are as before", others, wanted, where)
+
+
+def _pair_kept(
+    kind: str, found: dict[str, int], cards: dict[str, int], pair: tuple[str, str]
+) -> CheckItem:
+    """Report whether a refused move left both of its cards alone."""
+    now, was = _only(found, pair), _only(cards, pair)
+    where = "Was the first statement committed before the second was tried?"
+    if sum(now.values()) == sum(was.values()):
+        where = "Move all points or none. Let the database refuse, and do not bend the number."
+    return expect_equal(f"when {kind}, both cards are as before", now, was, where)
+
+
+def _refusals_raise(said: list[str]) -> CheckItem:
+    """Report whether both refused moves raised an error; `said` is "" for one that didn't."""
+    silent = ["the giver has too few", "the taker has too many"]
+    silent = [kind for kind, error in zip(silent, said, strict=True) if not error]
+    where = "Did an `except` without `raise` hide it? Let it out: the caller must know."
+    got = f"no error when {' and when '.join(silent)}" if silent else "an error"
+    return expect_that(
+        "the caller gets the error of a refused move", not silent, "an error", got, where
+    )
+
+
+def _only(cards: dict[str, int], names: Any) -> dict[str, int]:
+    return {name: cards[name] for name in names if name in cards}
+
+
+class _Bug(Exception):
+    """An exception in an endpoint."""
+
+
+ENDINGS = {
+    "after the request": lambda request: next(request, None),
+    "after an error in the request": lambda request: request.throw(_Bug("a bug")),
+    "when the generator is closed early": lambda request: request.close(),
+}
+
+
+def _requests(names: dict[str, Any]) -> dict[str, Any]:
+    """Run three requests that end in different ways, and keep a reference to each session."""
+    from sqlalchemy.orm import Session
+
+    seen: dict[str, Any] = {"kept": {}, "came": "", "sessions": 0}
+    sessions: list[Session] = []
+    for ending, end in ENDINGS.items():
+        request = names["safe_get_db"]()
+        if not isinstance(request, Generator):
+            return {"returned": type(request).__name__}
+        session = next(request)
+        if not isinstance(session, Session):
+            return {"yielded": type(session).__name__}
+        sessions.append(session)
+        seen = _one_request(seen, ending, end, request, session)
+    return {**seen, "sessions": len({id(session) for session in sessions})}
+
+
+def _one_request(
+    seen: dict[str, Any], ending: str, end: Any, request: Any, session: Any
+) -> dict[str, Any]:
+    from sqlalchemy import event
+
+    commits: list[Any] = []
+    event.listen(session, "after_commit", lambda session: commits.append(session))
+    connection = session.connection()
+    connection.execute(text("SELECT 1"))
+    lent = connection.connection  # kept, so the garbage collector can't return it to the pool
+    came = "nothing"
+    try:
+        end(request)
+    except _Bug:
+        came = "the error"
+    except Exception as error:  # a different error is fine too, such as an HTTPException
+        came = "nothing" if isinstance(error, StopIteration) else f"{type(error).__name__}: {error}"
+    finally:
+        kept = lent.is_valid
+        session.close()
+        connection.close()
+    seen["kept"][ending] = kept
+    if "error" in ending:
+        seen |= {"came": came, "committed": bool(commits)}
+    elif came != "nothing":
+        seen["failed"] = came
+    return seen
+
+
+def gives_back(submission: Submission) -> Iterator[CheckItem]:
+    """Check that the connection is returned, however the request ended."""
+    result = submission.call(_requests)
+    seen = result.value or {}
+    if result.error or "returned" in seen or "yielded" in seen or "failed" in seen:
+        got = result.error or seen.get("failed") or f"a value of type {next(iter(seen.values()))}"
+        where = "FastAPI takes the session with next(safe_get_db()): the function must `yield` it."
+        if "ContextManager" in got:
+            where = "Leave @contextmanager away: FastAPI takes the generator itself."
+        if result.error:
+            where = "Run the cells above the answer first. Then read what the error says."
+        if "failed" in seen:
+            where = "What stands after the `yield`?"
+        yield expect_that(
+            "safe_get_db yields a session", False, "a generator of one Session", got, where
+        )
+        return
+    for ending, kept in seen["kept"].items():
+        where = "Which lines run in all cases? Think of `finally`, and of `with`."
+        got = "it is still in use" if kept else "it is back"
+        yield expect_equal(f"the connection is back {ending}", got, "it is back", where)
+    where = "An `except` without `raise` hides the error from FastAPI."
+    came = seen["came"] != "nothing"
+    yield expect_that(
+        "the request's error comes out of safe_get_db", came, "an error", seen["came"], where
+    )
+    done = "a commit" if seen["committed"] else "no commit"
+    where = "`finally` runs after an error, too: only close there. The endpoint commits."
+    yield expect_equal("after an error nothing is committed", done, "no commit", where)
+    where = "Make the session inside of safe_get_db."
+    yield expect_equal("each request has a session of its own", seen["sessions"], 3, where)

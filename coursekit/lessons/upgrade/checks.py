@@ -1,0 +1,193 @@
+"""The starter files and the checks of this lesson."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from coursekit.course.starting_state import starting_state
+from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
+from coursekit.exercises.revision_file import revision_file
+from coursekit.exercises.submission import Submission
+from tutorial_lib.explorer import changes, snapshot
+from tutorial_lib.explorer.snapshot import Snapshot
+
+PROJECT = starting_state("query-into-dataframes").files
+NONE = "nothing has changed"
+NICKNAME, PRICE = ("column", "users.nickname"), ("column", "products.price")
+
+
+ADD = "op.add_column('users', sa.Column('nickname', sa.String(50)))"
+DROP = "op.drop_column('users', 'nickname')"
+CREATE_PRODUCTS = """op.create_table(
+        'products',
+        sa.Column('id', sa.Integer(), nullable=False),
+        sa.Column('name', sa.String(50), nullable=False),
+        sa.Column('price', sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_products')),
+    )"""
+DROP_PRODUCTS = "    op.drop_table('products')"
+CREATE_CARTS = "    op.create_table('carts', sa.Column('id', sa.Integer(), primary_key=True))"
+PENDING = {
+    **revision_file("0002", "add a nickname", f"    {ADD}", f"    {DROP}"),
+    **revision_file("0003", "create products", f"    {CREATE_PRODUCTS}", DROP_PRODUCTS),
+    **revision_file("0004", "create carts", CREATE_CARTS, "    op.drop_table('carts')"),
+}
+
+
+def _difference(before: Snapshot, after: Snapshot) -> str:
+    """Describe the difference between two snapshots in one line."""
+    found = changes(before, after)
+    return " ".join(repr(found).split()) if len(found) else NONE
+
+
+def pending(submission: Submission) -> Iterator[CheckItem]:
+    """Check that the database is at 0003, and 0004 is pending."""
+    things = snapshot(submission.engine).objects
+    made = {"0002": NICKNAME, "0003": ("table", "products"), "0004": ("table", "carts")}
+    ran = {number: thing in things for number, thing in made.items()}
+    if submission.untouched and submission.current_revisions == ["0001"] and not any(ran.values()):
+        raise NotStarted
+    where = "%alembic current, and %alembic history for the order"
+    yield expect_equal(
+        "the database is at revision 0003", submission.current_revisions, ["0003"], where
+    )
+    for number, (kind, name) in made.items():
+        should, has = number != "0004", ran[number]
+        yield expect_that(
+            f"{number} has {'run' if should else 'not run'}",
+            has == should,
+            f"{'a' if should else 'no'} {kind} {name}",
+            "there is one" if has else "there is none",
+            "whether the revision ran, or only the bookmark was moved; begin again to see"
+            if should
+            else "what `head` means; a downgrade takes one revision back",
+        )
+    kept = {name: submission.files.get(name) for name in PENDING} == PENDING
+    where = "begin again; a command can stop at a revision while later ones lie there"
+    yield expect_that("the three files are as they were", kept, "no change", "a change", where)
+
+
+def nickname(submission: Submission) -> Iterator[CheckItem]:
+    """Check that revision 0002 adds a column, and its downgrade removes it."""
+    found = snapshot(submission.engine).objects.get(NICKNAME, "no such column")
+    if (
+        submission.untouched
+        and submission.current_revisions == ["0001"]
+        and found == "no such column"
+    ):
+        raise NotStarted
+    where = '%alembic revision -m "..." --rev-id 0002, and down_revision in its file'
+    follows = submission.revisions.get("0002", "there is no revision 0002")
+    yield expect_equal("revision 0002 follows 0001", follows, "0001", where)
+    if follows == "0001":
+        yield from _both_ways(submission)
+    where = "%alembic current; %alembic upgrade head, once the file is as it should be"
+    yield expect_equal(
+        "your database is at revision 0002", submission.current_revisions, ["0002"], where
+    )
+    where = (
+        "def upgrade(), and when it ran: what was filled in later has not run. Begin again, and "
+        "upgrade when the file is complete"
+    )
+    yield expect_equal(
+        "your database has the column nickname", found, "character varying(50)", where
+    )
+
+
+def _both_ways(submission: Submission) -> Iterator[CheckItem]:
+    """Report what 0002's upgrade and downgrade do to another database."""
+    before = snapshot(submission.scratch())
+    ran = submission.alembic("upgrade 0002")
+    did = ran if ran.error else _difference(before, snapshot(submission.scratch_engine))
+    wanted = "+ added column users.nickname character varying(50)"
+    yield expect_equal(
+        "its upgrade adds the column, and that alone", did, wanted, "def upgrade() in it"
+    )
+    if did == wanted:
+        ran = submission.alembic("downgrade 0001", go_on=True)
+        left = ran if ran.error else _difference(before, snapshot(submission.scratch_engine))
+        what, where = "its downgrade takes away the column, and that alone", "def downgrade() in it"
+        yield expect_that(what, left == NONE, "the database as it was before 0002", left, where)
+
+
+PRODUCT = """
+
+class Product(Base):
+    __tablename__ = "products"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(50))
+    price: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+"""
+MODELS = PROJECT.get("models.py", "").replace(
+    "from sqlalchemy import Index, String",
+    "from decimal import Decimal\n\nfrom sqlalchemy import Index, Numeric, String",
+)
+MISTAKE = revision_file("0002", "create products", f"    {CREATE_PRODUCTS}", DROP_PRODUCTS)
+PRODUCTS = [("Teapot", "24.00"), ("Kettle", "39.00"), ("Cup", "7.00")]
+SHOP = """
+CREATE TABLE products (id serial CONSTRAINT pk_products PRIMARY KEY,
+                       name varchar(50) NOT NULL, price integer NOT NULL);
+INSERT INTO products (name, price) VALUES ('Teapot', 24), ('Kettle', 39), ('Cup', 7);
+UPDATE alembic_version SET version_num = '0002';
+"""
+STOCK = "SELECT name, price::numeric(8, 2)::text FROM products ORDER BY id"
+WHOLE, CENTS = "integer, not null", "numeric(8,2), not null"
+
+
+def forward(submission: Submission) -> Iterator[CheckItem]:
+    """Check that a new revision fixes what 0002 did, and no row is lost."""
+    price = snapshot(submission.engine).objects.get(PRICE, "no such column")
+    stock = submission.rows(STOCK) if price != "no such column" else []
+    kept = set(PRODUCTS) <= set(stock)
+    if (
+        submission.untouched
+        and submission.current_revisions == ["0002"]
+        and price == WHOLE
+        and kept
+    ):
+        raise NotStarted
+    file, text = next(iter(MISTAKE.items()))
+    same = _meaning(submission.files.get(file, "")) == _meaning(text)
+    where = "the other databases have run it, and will not run it again"
+    yield expect_that("revision 0002 is as it was", same, "no change", f"a change in {file}", where)
+    heads = submission.heads
+    follows = len(heads) == 1 and heads != ["0002"]
+    where = "%alembic revision: the other databases get only what a revision says"
+    yield expect_that(
+        "a new revision follows 0002, and is the only head", follows, "one new head", heads, where
+    )
+    if follows:
+        yield from _elsewhere(submission)
+        where = "%alembic current, and %alembic upgrade head"
+        yield expect_equal(
+            "your database is at the new revision", submission.current_revisions, heads, where
+        )
+    where = "def upgrade() in the new revision, and whether it ran"
+    yield expect_equal("your database has a price with cents", price, CENTS, where)
+    where = "what a downgrade or a drop does to rows; begin again, and go forward only"
+    yield expect_that("your three products kept their prices", kept, str(PRODUCTS), stock, where)
+
+
+def _elsewhere(submission: Submission) -> Iterator[CheckItem]:
+    """Report what the new revision does to another database at 0002."""
+    before = snapshot(submission.scratch())
+    ran = submission.alembic("upgrade head")
+    did = ran if ran.error else _difference(before, snapshot(submission.scratch_engine))
+    wanted = f"~ changed column products.price {WHOLE} before, {CENTS} after"
+    where = "def upgrade() in the new revision"
+    yield expect_equal("another database gets the new type, and that alone", did, wanted, where)
+    if did == wanted:
+        with submission.scratch_engine.connect() as connection:
+            stock = [tuple(row) for row in connection.exec_driver_sql(STOCK)]
+        kept = set(PRODUCTS) <= set(stock)
+        yield expect_that("the products there kept their prices", kept, str(PRODUCTS), stock, where)
+
+
+def _meaning(source: str) -> str:
+    """Return a file's syntax tree, to compare files without their layout and comments."""
+    try:
+        return ast.dump(ast.parse(source))
+    except SyntaxError:
+        return "no Python"

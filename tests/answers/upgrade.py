@@ -1,0 +1,217 @@
+"""Right and wrong answers to the exercises of a lesson."""
+
+from __future__ import annotations
+
+from coursekit.lessons.upgrade.checks import (
+    ADD,
+    CREATE_PRODUCTS,
+    DROP,
+)
+from support.samples import Wrong
+
+
+def _filled(file: str, up: str, down: str = "return", run: str = "%alembic upgrade head") -> str:
+    """Return the code of an answer: a new revision, filled in and run."""
+    number, _, message = file.partition("_")
+    return f"""
+from pathlib import Path
+%alembic revision -m "{message.replace("_", " ")}" --rev-id {number}
+file = Path("alembic/versions/{file}.py")
+file.write_text(file.read_text().replace("pass", {up!r}, 1).replace("pass", {down!r}, 1))
+{run}
+"""
+
+
+def _by_hand(statement: str) -> str:
+    """Return the code of an answer: an SQL statement."""
+    return f"""
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text({statement!r}))
+"""
+
+
+NICK, CENT = "0002_add_a_nickname", "0003_prices_with_cents"
+
+
+ALTER = "op.alter_column('products', 'price', type_=sa.Numeric(8, 2))"
+
+RIGHT = {
+    "upgrade-to-revision": (
+        "%alembic upgrade +2",
+        "%alembic upgrade head\n%alembic downgrade -1",
+        "%alembic upgrade 0002\n%alembic upgrade +1",
+    ),
+    "column-round-trip": (
+        """
+from pathlib import Path
+Path("alembic/versions/nick.py").write_text('''
+from alembic import op
+revision = "0002"
+down_revision = "0001"
+def upgrade():
+    op.execute("ALTER TABLE users ADD COLUMN nickname varchar(50)")
+def downgrade():
+    op.execute("ALTER TABLE users DROP COLUMN nickname")
+''')
+%alembic upgrade +1
+""",
+        """
+from pathlib import Path
+with open("models.py", "a") as file:
+    file.write("\\n    nickname: Mapped[str | None] = mapped_column(String(50))\\n")
+%alembic revision --autogenerate -m "Nicknames" --rev-id 0002
+%alembic upgrade head
+""",
+    ),
+    "mistake-already-applied": (
+        _filled(CENT, ALTER),
+        _filled("77_cents", 'op.execute("ALTER TABLE products ALTER price TYPE decimal(8,2)")'),
+        _filled("0003_empty", "return") + _filled("0004_cents", ALTER),
+        """
+%alembic revision -m "cents" --rev-id c --head 0002
+from pathlib import Path
+file = Path("alembic/versions/c_cents.py")
+steps = ["ADD cents numeric(8, 2)", "ALTER cents SET NOT NULL", "DROP price"]
+steps = ["ALTER TABLE products " + step for step in steps]
+steps.insert(1, "UPDATE products SET cents = price")
+steps.append("ALTER TABLE products RENAME cents TO price")
+file.write_text(file.read_text().replace("pass", f"[op.execute(step) for step in {steps}]", 1))
+%alembic upgrade c
+""",
+    ),
+}
+WRONG = {
+    "upgrade-to-revision": (
+        Wrong("all the way", "%alembic upgrade head", "0004 has not run"),
+        Wrong("one step only", "%alembic upgrade +1", "0003 has run"),
+        Wrong("only the bookmark", "%alembic stamp 0003", "0002 has run"),
+        Wrong("the wrong way", "%alembic downgrade base", "the database is at revision 0003"),
+        Wrong(
+            "0004 thrown away",
+            "from pathlib import Path\n"
+            'Path("alembic/versions/0004_create_carts.py").unlink()\n%alembic upgrade head',
+            "the three files are as they were",
+        ),
+        Wrong(
+            "by hand",
+            _by_hand(
+                "ALTER TABLE users ADD nickname varchar(50);"
+                "CREATE TABLE products (id int, name text, price int)"
+            ),
+            "the database is at revision 0003",
+        ),
+    ),
+    "column-round-trip": (
+        Wrong("never run", _filled(NICK, ADD, DROP, ""), "your database is at revision 0002"),
+        Wrong(
+            "run while it was empty",
+            '%alembic revision -m "nick" --rev-id 0002\n%alembic upgrade head\n'
+            "from pathlib import Path\n"
+            'file = Path("alembic/versions/0002_nick.py")\n'
+            f'source = file.read_text().replace("pass", "{ADD}", 1)\n'
+            f'file.write_text(source.replace("pass", "{DROP}", 1))\n'
+            "%alembic upgrade head",
+            "what was filled in later has not run",
+        ),
+        Wrong("no way back", _filled(NICK, ADD), "its downgrade takes away"),
+        Wrong("only the way back", _filled(NICK, "return", DROP), "its upgrade adds"),
+        Wrong("the steps swapped", _filled(NICK, DROP, ADD), "its upgrade adds"),
+        Wrong("not NULL", _filled(NICK, ADD[:-2] + ", nullable=False))", DROP), "its upgrade"),
+        Wrong("too long", _filled(NICK, ADD.replace("50", "255"), DROP), "its upgrade"),
+        Wrong("text", _filled(NICK, ADD.replace("String(50)", "Text()"), DROP), "its upgrade"),
+        Wrong("another name", _filled(NICK, ADD.replace("nick", ""), DROP), "its upgrade"),
+        Wrong("too far back", _filled(NICK, ADD, "op.drop_table('users')"), "its downgrade"),
+        Wrong("another id", _filled("0003_nick", ADD, DROP), "revision 0002 follows 0001"),
+        Wrong(
+            "empty, and by hand",
+            _filled(NICK, "return") + _by_hand("ALTER TABLE users ADD nickname varchar(50)"),
+            "its upgrade adds",
+        ),
+        Wrong(
+            "no revision",
+            _by_hand("ALTER TABLE users ADD nickname varchar(50)"),
+            "revision 0002 follows 0001",
+        ),
+        Wrong(
+            "autogenerate, with nothing to find",
+            '%alembic revision --autogenerate -m "add a nickname" --rev-id 0002\n'
+            "%alembic upgrade head",
+            "its upgrade adds",
+        ),
+    ),
+    "mistake-already-applied": (
+        Wrong(
+            "back, mended, forward",
+            """
+from pathlib import Path
+%alembic downgrade -1
+file = Path("alembic/versions/0002_create_products.py")
+file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.Numeric(8, 2)"))
+%alembic upgrade head
+""",
+            "your three products kept their prices",
+        ),
+        Wrong(
+            "the old file mended",
+            """
+from pathlib import Path
+file = Path("alembic/versions/0002_create_products.py")
+file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.Numeric(8, 2)"))
+%alembic upgrade head
+""",
+            "revision 0002 is as it was",
+        ),
+        Wrong(
+            "by hand",
+            _by_hand("ALTER TABLE products ALTER price TYPE numeric(8, 2)"),
+            "a new revision follows 0002",
+        ),
+        Wrong("never run", _filled(CENT, ALTER, run=""), "your database is at the new"),
+        Wrong(
+            "only the bookmark",
+            _filled(CENT, ALTER, run="%alembic stamp head"),
+            "your database has a price with cents",
+        ),
+        Wrong("empty", _filled(CENT, "return"), "another database gets the new type"),
+        Wrong(
+            "empty, and by hand",
+            _filled(CENT, "return")
+            + _by_hand("ALTER TABLE products ALTER price TYPE numeric(8, 2)"),
+            "another database gets the new type",
+        ),
+        Wrong(
+            "the column anew",
+            _filled(
+                CENT,
+                "op.drop_column('products', 'price')\n    op.add_column('products', "
+                "sa.Column('price', sa.Numeric(8, 2), nullable=False, server_default='0'))\n"
+                "    op.alter_column('products', 'price', server_default=None)",
+            ),
+            "your three products kept their prices",
+        ),
+        Wrong(
+            "the table anew",
+            _filled(
+                CENT,
+                "op.drop_table('products')\n    "
+                + CREATE_PRODUCTS.replace("'price', sa.Integer()", "'price', sa.Numeric(8, 2)"),
+            ),
+            "your three products kept their prices",
+        ),
+        Wrong(
+            "a branch beside 0002",
+            _filled(CENT, ALTER, run="%alembic upgrade heads").replace(
+                "--rev-id", "--head 0001 --splice --rev-id"
+            ),
+            "a new revision follows 0002",
+        ),
+        Wrong(
+            "the model mended instead",
+            "from pathlib import Path\nmodels = Path('models.py')\n"
+            "models.write_text(models.read_text().replace('Mapped[Decimal] = mapped_column"
+            "(Numeric(8, 2))', 'Mapped[int]'))",
+            "a new revision follows 0002",
+        ),
+    ),
+}
