@@ -88,7 +88,7 @@ def db_psql(
 ) -> None:
     """Open psql, PostgreSQL's own client, connected to a database.
 
-    Example: python3 start.py db psql tutorial_lesson_01
+    Example: python3 start.py db psql tutorial_lesson_connect
     """
     from psycopg2.extensions import make_dsn
 

@@ -19,6 +19,7 @@ from coursekit.settings import Settings, short_hash
 # For every session in a lesson's database: times look the same on every machine, and a
 # statement that waits for a lock fails instead of letting the notebook hang.
 DEFAULTS = {"timezone": "UTC", "lock_timeout": "2s"}
+SUFFIX = 9  # bytes of what tells workspaces apart
 
 
 def clone_starting_state(
@@ -76,9 +77,12 @@ def former_name(settings: Settings, server: Server, slug: str) -> str:
 
 
 def _name(kind: str, slug: str, suffix: str) -> str:
-    """Return a database's name, with a long slug shortened: PostgreSQL would cut its end."""
+    """Return a database's name, with a long slug shortened: PostgreSQL would cut its end.
+
+    A lesson shows its database's name, so it's the same with and without the workspace's suffix.
+    """
     first, name = f"{databases.PREFIX}{kind}_", slug.replace("-", "_")
-    room = databases.LONGEST_NAME - len(first) - len(suffix)
+    room = databases.LONGEST_NAME - len(first) - max(len(suffix), SUFFIX)
     if len(name) > room:
         name = f"{name[: room - 9]}_{short_hash(slug)}"
     return f"{first}{name}{suffix}"
