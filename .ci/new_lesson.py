@@ -2,7 +2,8 @@
 
     nox -s new_lesson -- "Partitions"
 
-The next number is taken. The files pass ruff and mypy, and pytest collects them. Until the
+The next number is taken. The lesson's slug, which it keeps, is made from the title; `--slug` names
+another one. The files pass ruff and mypy, and pytest collects them. Until the
 lesson is complete, the tests of the exercises fail and say what is missing.
 """
 
@@ -46,25 +47,27 @@ CELLS = (
     ("imports", "from coursekit import start"),
     ("begin", "Begin the lesson:"),
     ("start", '%xmode Minimal\nlesson = start("{number}")\nlesson'),
-    ("exercises-{number}", EXERCISES),
-    ("exercises-{number}-tools", "from coursekit import check, hint, solution"),
-    ("exercise-{number}-1", PROMPT),
-    ("answer-{number}-1", ANSWER),
-    ("check-{number}-1", 'check("{number}.1")'),
+    ("exercises-{slug}", EXERCISES),
+    ("exercises-{slug}-tools", "from coursekit import check, hint, solution"),
+    ("exercise-{slug}-todo", PROMPT),
+    ("answer-{slug}-todo", ANSWER),
+    ("check-{slug}-todo", 'check("{number}.1")'),
     ("summary", "## What we know now\n\n- TODO."),
     ("navigation", "TODO: refresh writes the links."),
 )
+# With it, a cell's id has at most 64 characters; `_new` names a copy beside a learner's own.
+SLUG = re.compile(r"(?!.*-new\d*$)(?=.{1,48}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 CODE = re.compile(r"imports|start|.*-tools|answer-.*|check-.*")
-CONTENT = '''"""Exercises of lesson {number}: {title}."""
+CONTENT = '''"""The exercises of the lesson: {title}."""
 
 from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
-from coursekit.lessons.lesson_{number}.checks import answers
+from coursekit.lessons.{package}.checks import answers
 
 EXERCISES = (
     Exercise(
-        "{number}.1",
+        "{slug}-todo",  # TODO: its slug, here and in the cells' ids; it never changes
         "TODO",
         answers,
         names=("answer",),
@@ -77,7 +80,7 @@ EXERCISES = (
     ),
 )
 '''
-CHECKS = '''"""What the checks of lesson {number} look at."""
+CHECKS = '''"""The checks of this lesson."""
 
 from __future__ import annotations
 
@@ -93,18 +96,18 @@ def _call(names: dict[str, Any]) -> Any:
 
 
 def answers(submission: Submission) -> Iterator[CheckItem]:
-    """{number}.1: the function returns the answer."""
+    """Check that the function returns the answer."""
     where = "TODO: where to look if it doesn't."
     yield expect_equal("answer() returns 42", submission.call(_call), 42, where)
 '''
-ANSWERS = '''"""Right and wrong answers to the exercises of lesson {number}."""
+ANSWERS = '''"""Right and wrong answers to the exercises of a lesson."""
 
 from __future__ import annotations
 
 from support.samples import right, wrong
 
 RIGHT = {{
-    "{number}.1": right(
+    "{slug}-todo": right(
         "def answer():\\n",
         """
 --- TODO: another way
@@ -113,7 +116,7 @@ return int("42")
     ),
 }}
 WRONG = {{
-    "{number}.1": wrong(
+    "{slug}-todo": wrong(
         "def answer():\\n",
         """
 --- TODO: a mistake that people make -> words that the check must say
@@ -124,11 +127,10 @@ return "42"
 '''
 
 
-def notebook(number: str, title: str) -> dict[str, Any]:
+def notebook(known: dict[str, str]) -> dict[str, Any]:
     """Return the notebook: the cells that every lesson has, and one exercise."""
     cells = []
     for name, text in CELLS:
-        known = {"number": number, "title": title}
         cell: dict[str, Any] = {"id": name.format(**known), "metadata": {}}
         cell |= {"source": text.format(**known).splitlines(keepends=True)}
         if CODE.fullmatch(name):
@@ -139,17 +141,17 @@ def notebook(number: str, title: str) -> dict[str, Any]:
     return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
 
 
-def files(number: str, title: str) -> dict[str, str]:
+def files(number: str, title: str, slug: str) -> dict[str, str]:
     """Return the path and the text of every file of a lesson."""
-    name = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
-    lesson = f"coursekit/lessons/lesson_{number}"
-    known = {"number": number, "title": title}
-    text = json.dumps(notebook(number, title), ensure_ascii=False, indent=1, sort_keys=True)
+    name = slug.replace("-", "_")
+    lesson = f"coursekit/lessons/{name}"
+    known = {"number": number, "title": title, "slug": slug, "package": name}
+    text = json.dumps(notebook(known), ensure_ascii=False, indent=1, sort_keys=True)
     return {
         f"notebooks/{number}_{name}.ipynb": text + "\n",
         f"{lesson}/__init__.py": CONTENT.format(**known),
         f"{lesson}/checks.py": CHECKS.format(**known),
-        f"tests/answers/lesson_{number}.py": ANSWERS.format(**known),
+        f"tests/answers/{name}.py": ANSWERS.format(**known),
     }
 
 
@@ -158,10 +160,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("title", help="the lesson's title")
     parser.add_argument("--root", type=Path, default=ROOT, help="a clone of the course")
+    parser.add_argument("--slug", default="", help="the lesson's slug")
     options = parser.parse_args()
-    taken = [path.name[:2] for path in options.root.glob("notebooks/[0-9][0-9]_*.ipynb")]
-    number = f"{int(max(taken)) + 1:02}"
-    for name, text in files(number, options.title).items():
+    slug = options.slug or re.sub(r"[^a-z0-9]+", "-", options.title.lower()).strip("-")
+    taken = {path.stem[3:]: path.name[:2] for path in options.root.glob("notebooks/[0-9][0-9]_*")}
+    if not SLUG.fullmatch(slug) or slug.replace("-", "_") in taken:
+        parser.error(f"{slug} can't be the slug of a new lesson. Use --slug to name another one.")
+    number = f"{int(max(taken.values())) + 1:02}"
+    for name, text in files(number, options.title, slug).items():
         path = options.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

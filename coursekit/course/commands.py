@@ -168,7 +168,7 @@ def require_dir(project: Path, kind: type[CommandError] = CommandError) -> None:
         raise kind(
             f"The project's folder {project.name} is gone.",
             "It was deleted or moved while the lesson was open.",
-            f'Run start("{project.name}") to begin the lesson again.',
+            "Run the cell with start() or begin() again.",
         )
 
 

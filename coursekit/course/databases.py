@@ -38,25 +38,28 @@ def ensure_template(
     connection: Connection,
     server: Server,
     name: str,
-    labels: tuple[str, ...],
+    label: str,
     build: Callable[[URL], None],
+    *,
+    former: str = "",
 ) -> None:
     """Create a template database, unless it exists.
 
-    Other templates with one of the labels are stale and are dropped. Call it inside `building()`.
+    Other templates with the same label are stale and are dropped. Call it inside `building()`.
 
     Args:
         connection: The administrative connection.
         server: The server to create it on.
         name: The template's name.
-        labels: What it's for, part of its mark; then what earlier editions wrote there.
+        label: What it's for; part of its mark.
         build: Fills the empty database, which is called differently until it's complete.
+        former: Its label in earlier editions, whose templates are stale, too.
 
     """
     if mark_of(connection, name) is not None:
         return
-    _clear(connection, labels)
-    fresh = _create(connection, server, labels[0])
+    _clear(connection, label, former)
+    fresh = _create(connection, server, label)
     build(server.url.set(database=fresh))
     _run(connection, SQL("ALTER DATABASE {} RENAME TO {}").format(*map(Identifier, (fresh, name))))
     _allow_connections(connection, name, False)
@@ -152,7 +155,7 @@ def _create(connection: Connection, server: Server, label: str) -> str:
     return fresh
 
 
-def _clear(connection: Connection, labels: tuple[str, ...]) -> None:
+def _clear(connection: Connection, *labels: str) -> None:
     """Drop stale templates of these labels, and what a killed builder of its workspace left.
 
     Those of other workspaces stay: an advisory lock is local to a database, and another workspace

@@ -47,9 +47,10 @@ def clone_starting_state(
     state = starting_state(base)
     template = _name("start", base, f"_{state.fingerprint}{_suffix(settings, server)}")
     build = partial(_build, settings, server, state)
-    labels = (f"start of {label}", f"start of {former}")
     with databases.building(server) as connection:
-        databases.ensure_template(connection, server, template, labels, build)
+        databases.ensure_template(
+            connection, server, template, f"start of {label}", build, former=f"start of {former}"
+        )
         databases.clone(connection, template, name, label)
         databases.configure(connection, name, DEFAULTS)
     if sql:

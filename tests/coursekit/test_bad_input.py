@@ -68,8 +68,8 @@ def test_a_deleted_project_is_reported_and_restored(workspace: Path) -> None:
     with pytest.raises(AlembicError) as caught:
         run_alembic("current", lesson.project)
     assert str(caught.value) == (
-        "The project's folder 06 is gone. It was deleted or moved while the lesson was open. "
-        'Run start("06") to begin the lesson again.'
+        "The project's folder the-first-revision is gone. It was deleted or moved while the "
+        "lesson was open. Run the cell with start() or begin() again."
     )
     assert (start("06").project / "models.py").exists()
 
@@ -81,7 +81,8 @@ def test_an_edited_note_is_reported_and_the_work_is_kept(workspace: Path) -> Non
     with pytest.raises(LessonError, match=r"cannot be read\. It names this project's database"):
         project_url()
     start("06")
-    assert [path.name for path in workspace.glob("kept/06-*/mine.py")] == ["mine.py"]
+    (kept,) = workspace.glob("kept/the-first-revision-*/mine.py")
+    assert kept.read_text() == "mine"
 
 
 def test_a_file_of_the_project_that_was_broken_fails_with_its_line(workspace: Path) -> None:

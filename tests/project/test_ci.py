@@ -227,10 +227,8 @@ def with_a_new_lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_new_lesson_passes_lint(with_a_new_lesson: Path) -> None:
     pytest.importorskip("ruff", reason="ruff comes with TUTORIAL_DEV=1")
-    new = f"{len(lessons()):02}"
-    patterns = (f"notebooks/{new}_*", f"coursekit/lessons/*_{new}", f"tests/answers/*_{new}.py")
-    written = [path for pattern in patterns for path in with_a_new_lesson.glob(pattern)]
-    assert len(written) == len(patterns)
+    written = list(with_a_new_lesson.rglob("*partitions_replicas*"))
+    assert len(written) == 3  # the notebook, the folder of its content, its answers
     for words in (["check"], ["format", "--check"]):
         command = [sys.executable, "-m", "ruff", *words, "--no-cache", *written]
         done = subprocess.run(command, cwd=with_a_new_lesson, capture_output=True, text=True)
@@ -243,9 +241,9 @@ def test_a_new_lesson_is_collected(with_a_new_lesson: Path) -> None:
         "from coursekit.course.course_map import course_map\n"
         "from coursekit.exercises.manifest import exercises_of\n"
         "import answers\n"
-        f"entry, (exercise,) = course_map().entries[-1], exercises_of('{new}')\n"
+        "entry, (exercise,) = course_map().entries[-1], exercises_of('partitions-replicas')\n"
         "print(entry.number, entry.file, entry.title)\n"
-        "print(exercise.heading, len(answers.RIGHT[exercise.number]), len(answers.WRONG))"
+        "print(exercise.heading, len(answers.RIGHT[exercise.slug]), len(answers.WRONG))"
     )
     environ = {**os.environ, "PYTHONPATH": f"{with_a_new_lesson}{os.pathsep}tests"}
     command = [sys.executable, "-c", code]
@@ -256,3 +254,11 @@ def test_a_new_lesson_is_collected(with_a_new_lesson: Path) -> None:
     first, second = done.stdout.splitlines()
     assert first == f"{new} {new}_partitions_replicas.ipynb Partitions, replicas"
     assert second.startswith(f"Exercise {new}.1 · TODO 1 ")
+
+
+@pytest.mark.parametrize("slug", ["history", "10-history", "a_b", "history-new", "a" * 49])
+def test_a_new_lesson_refuses_a_slug_that_would_not_do(slug: str) -> None:
+    command = [sys.executable, ROOT / ".ci" / "new_lesson.py", "History", "--slug", slug]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"{slug} can't be the slug of a new lesson." in done.stderr

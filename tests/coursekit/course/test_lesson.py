@@ -40,7 +40,7 @@ def run(code: str) -> str:
 
 def kept(workspace: Path) -> list[str]:
     """Return the files of all kept project folders."""
-    return sorted(path.name for path in (workspace / "kept").glob("01-*/*"))
+    return sorted(path.name for path in (workspace / "kept").glob("connect-*/*"))
 
 
 def test_a_lesson_has_an_empty_database_and_folder_of_its_own(workspace: Path) -> None:
