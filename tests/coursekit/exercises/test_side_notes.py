@@ -90,7 +90,7 @@ def test_what_was_done_meanwhile_is_saved_once_that_is_possible(unusable: Path) 
     hint(FIRST.number)
     shutil.rmtree(unusable / "progress.json")
     checked(reference(FIRST))
-    assert records(unusable)[FIRST.number] == Record(done=True, checks=2, hints=1)
+    assert records(unusable)[FIRST.slug] == Record(done=True, checks=2, hints=1)
 
 
 def test_settings_that_cannot_be_read_do_not_hide_the_verdict(
