@@ -164,8 +164,8 @@ def containers(session: nox.Session) -> None:
         with docker_engine.nothing_left_behind():
             files = ("servers/test_container.py", "instructor/test_isolated_run.py")
             pytest(session, "-m", "docker", *(f"tests/coursekit/{name}" for name in files))
-            lessons = ("connect", "the-first-revision")
-            lessons += ("upgrade", "query-into-dataframes") if full() else ()
+            more = ("upgrade", "query-into-dataframes") if full() else ()
+            lessons = ("connect", "the-first-revision", *more)
             verify(session, "container", *lessons, env={"TUTORIAL_POSTGRES": "container"})
             postgres.frames_of_a_container(session)
 
