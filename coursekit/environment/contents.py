@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 FINAL = ".venv"
@@ -36,7 +37,8 @@ def finish(folder: Path) -> None:
     make_relative(folder.parent, site)
     rename_in_scripts(folder)
     # Without compiled files, every first import would be four times slower; no one imports tests.
-    compileall.compile_dir(site, quiet=2, workers=0, rx=NO_TESTS, force=False)
+    with suppress(OSError, RuntimeError):  # where processes can't share memory
+        compileall.compile_dir(site, quiet=2, workers=0, rx=NO_TESTS)
     (folder / PACKAGES).write_text("\n".join(sorted(installed(site))), "utf-8")
 
 

@@ -163,9 +163,9 @@ def test_a_year_that_python_does_not_know_raises_what_pandas_raises(
     connection: Connection, kind: str, literal: str
 ) -> None:
     query = values(kind, ["'2020-01-01'", literal])
-    with pytest.raises(ValueError, match=r"year .* is out of range") as expected:
+    with pytest.raises(ValueError, match=r"year .*(out of range|must be in)") as expected:
         pd.read_sql(text(query), connection)
-    with pytest.raises(ValueError, match=r"year .* is out of range") as caught:
+    with pytest.raises(ValueError, match=r"year .*(out of range|must be in)") as caught:
         frames.read(query, connection)
     assert str(caught.value) == str(expected.value)
     assert frames.read("SELECT 1 AS one", connection)["one"].tolist() == [1]

@@ -140,13 +140,15 @@ def test_it_does_not_ask_whether_to_show_news(lab: Lab) -> None:
 
 
 def test_an_instructors_nbgrader_stays_out(lab: Lab) -> None:
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
         lab.get("/formgrader")
+    caught.value.close()
 
 
 def test_requests_without_a_token_are_refused(lab: Lab) -> None:
-    with pytest.raises(urllib.error.HTTPError, match="403"):
+    with pytest.raises(urllib.error.HTTPError, match="403") as caught:
         urllib.request.urlopen(lab.address.split("/lab")[0] + "/api/contents", timeout=TIMEOUT)
+    caught.value.close()
 
 
 def test_its_kernels_run_on_this_python(lab: Lab) -> None:

@@ -53,7 +53,10 @@ def killed(): os.kill(os.getpid(), 9)
 def interrupted(): raise KeyboardInterrupt
 def environment(): print(len(os.environ["LONG"]), os.fsencode(os.environ["ODD"]))
 
-def descriptors(): print(sorted(map(int, os.listdir("/proc/self/fd")))[:-1])
+def descriptors():
+    here = {int(n): f"/proc/self/fd/{n}" for n in os.listdir("/proc/self/fd")}
+    files = {n: os.readlink(path) for n, path in here.items() if os.path.lexists(path)}
+    print(sorted(n for n, file in files.items() if "/libffi.so" not in file))  # of some systems
 def backend(): import matplotlib; print(matplotlib.rcParams["backend"])
 def mask(): print(f"{os.umask(0):o}")
 def own(): print(os.getpid() == os.getsid(0) == os.getpgid(0))

@@ -117,7 +117,8 @@ def test_no_descriptor_comes_from_the_fork_server(kernel: Kernel) -> None:
     files = {where for _, where in seen if where.startswith("/")}
     allowed = ("/dev/null", "/dev/pts", "/dev/urandom", os.environ["IPYTHONDIR"])
     ours = {str(Path(f"/proc/self/fd/{n}").readlink()) for n in (1, 2)}
-    assert {where for where in files - ours if not where.startswith(allowed)} == set()
+    other = {where for where in files - ours if not where.startswith(allowed)}
+    assert {where for where in other if "/libffi.so" not in where} == set()  # of some systems
     assert not [where for _, where in seen if "pidfd" in where]
 
 
