@@ -31,7 +31,10 @@ QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": su
 
 def main() -> int:
     """Build the environment unless there's one that fits, then run the command in it."""
-    if not ready(VENV):
+    if ready(VENV):
+        if any(os.path.lexists(str(ROOT / name)) for name in (".vnew", ".vold")):
+            wait([python(VENV), str(SCRIPTS / "build.py"), "tidy"])
+    else:
         problem = unsuitable()
         if problem:
             return another_python(problem)

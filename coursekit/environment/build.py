@@ -32,6 +32,8 @@ SETTINGS = "Look for target, prefix or dry-run in its settings, for instance: pi
 def main() -> None:
     """Put a whole environment in place, unless another start does so meanwhile."""
     try:
+        if sys.argv[1:] == ["tidy"]:
+            return tidy()
         with environment_lock():
             prepare()
     except KeyboardInterrupt:
@@ -53,6 +55,14 @@ def prepare() -> None:
         put_in_place()
     discard(NEW)
     discard(OLD)
+
+
+def tidy() -> None:
+    """Delete what an interruption has left over, unless a start is at work."""
+    with suppress(OSError), LOCK.open("a") as file:
+        if locked(file.fileno()) and ready(VENV):
+            discard(NEW)
+            discard(OLD)
 
 
 def build() -> None:
