@@ -231,3 +231,9 @@ def unpinned(session: nox.Session) -> None:
 def new_lesson(session: nox.Session) -> None:
     """Write a new lesson's files to fill in: `nox -s new_lesson -- "Partitions"`."""
     session.run(PYTHON, ".ci/new_lesson.py", *session.posargs)
+
+
+@nox.session(python=False)
+def renumber(session: nox.Session) -> None:
+    """Move a lesson to another number: `nox -s renumber -- in-ci 11`."""
+    session.run(PYTHON, ".ci/renumber.py", *session.posargs)

@@ -12,8 +12,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from coursekit.course.catalog import lessons
+from coursekit.course.catalog import lessons, slug_of
 from coursekit.course.packages import supported_minors
+from coursekit.course.starting_state import STARTS
+from coursekit.exercises.manifest import all_exercises
 from coursekit.settings import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -99,3 +101,32 @@ def test_what_a_chart_shows_is_told_in_words_below(path: Path) -> None:
         shown = [output.get("data", {}) for output in cell.get("outputs", [])]
         if any("image/png" in data for data in shown):
             assert below["cell_type"] == "markdown", cell["id"]
+
+
+CALL = re.compile(r"""\b(?:start|begin|check|hint|solution)\(["'](\d\d)""")
+LINK = re.compile(r"\[[^\]]*?(\d\d)\b[^\]]*\]\((\d\d)_\w+\.ipynb\)")
+
+
+@pytest.mark.parametrize("path", lessons().values(), ids=lambda path: path.name)
+def test_the_numbers_in_a_lesson_are_those_of_today(path: Path) -> None:
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if slug_of(path) != "start-here":  # it shows what other lessons do
+            assert set(CALL.findall(source)) <= {path.name[:2]}, f"{cell['id']}: a stale call"
+        stale = [found[0] for found in LINK.finditer(source) if found[1] != found[2]]
+        assert stale == [], cell["id"]
+
+
+def test_slugs_are_unique_and_fit_into_the_id_of_a_cell() -> None:
+    slugs = [*lessons(), *(exercise.slug for exercise in all_exercises())]
+    assert len(set(slugs)) == len(slugs)
+    for slug in slugs:
+        assert re.fullmatch(r"(?!.*-new\d*$)[a-z][a-z0-9]*(-[a-z0-9]+)*", slug), slug
+        assert len(f"exercises-{slug}-tools") <= 64, slug
+
+
+def test_every_starting_state_and_package_belongs_to_a_lesson() -> None:
+    starts = {path.name for path in STARTS.iterdir()}
+    packages = {path.parent.name for path in ROOT.glob("coursekit/lessons/*/__init__.py")}
+    assert starts <= set(lessons())
+    assert {name.replace("_", "-") for name in packages} <= set(lessons())

@@ -47,7 +47,7 @@ CHEATS = {
     "notes it as done": (
         "from coursekit.settings import read_settings\n"
         "from coursekit.exercises import records\n"
-        f"records.note_check(read_settings().workspace, {FIRST.number!r}, True)\n"
+        f"records.note_check(read_settings().workspace, {FIRST.slug!r}, True)\n"
     ),
     "ends the process with success": "import os\nos._exit(0)\n",
 }
