@@ -27,7 +27,7 @@ SERVICE_LOCK_TIMEOUT = 60.0
 CELL_TIMEOUT = 300.0
 # All cells of a submission together. The longest lesson takes a minute.
 NOTEBOOK_TIMEOUT = 3600.0
-# A kernel's start, until it responds. It takes a tenth of a second to 3 s.
+# A kernel's start until it responds, and a line of ours that it runs. A start takes up to 3 s.
 KERNEL_TIMEOUT = 180.0
 # What an interrupted cell has to end. After that its kernel counts as hanging.
 INTERRUPT_GRACE = 10.0

@@ -145,10 +145,13 @@ def judge(exercise: Exercise, submission: Submission) -> Verdict:
 
 def _inaccessible(error: Exception) -> CheckItem:
     """Report what the check couldn't read: a table that's missing, or locked."""
-    message = shorten(str(getattr(error, "orig", None) or error).splitlines()[0])
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    message = shorten(lines[0] if lines else type(error).__name__)
     where = "Something that the exercise created is gone. Begin it again, and run your answer."
-    if "timeout" in message:
+    if "lock timeout" in message:
         where = "A session of yours is still open and holds a lock: end its `with`, or close() it."
+    if "statement timeout" in message:
+        where = "A query of the check did not end: which view, function or trigger of yours waits?"
     return CheckItem("the check can look at the database", False, "an answer", message, where)
 
 

@@ -22,7 +22,6 @@ from coursekit.kernel.client import start_new_kernel
 
 POLL_INTERVAL = 0.3  # seconds between two checks that the kernel is alive
 FIRST_START_TIMEOUT = 60  # seconds that a kernel's first try to start may take
-SETUP_TIMEOUT = 120  # seconds that code of ours may take
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
 SILENT = ("status", "execute_input", "iopub_welcome")
 DIED = "The kernel died while running this cell"
@@ -169,5 +168,5 @@ def execute(kernel: Any, code: str) -> None:
 
     """
     request = kernel.kc.execute(code, silent=True, store_history=False)
-    kernel.await_reply(request, timeout=SETUP_TIMEOUT)
-    kernel.await_idle(request, SETUP_TIMEOUT)
+    kernel.await_reply(request, timeout=limits.KERNEL_TIMEOUT)
+    kernel.await_idle(request, limits.KERNEL_TIMEOUT)

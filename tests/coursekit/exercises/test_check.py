@@ -195,6 +195,16 @@ def test_a_lock_is_reported_instead_of_waited_for(
     assert "A session of yours is still open" in item.where
 
 
+def test_a_view_that_never_ends_is_reported(notes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STATEMENT_TIMEOUT", 0.5)
+    with notes.engine.begin() as connection:
+        connection.execute(text("DROP TABLE notes"))
+        connection.execute(text("CREATE VIEW notes AS SELECT pg_sleep(3600)"))
+    (item,) = verdict_on(NOTES, {}).items
+    assert item.got == "canceling statement due to statement timeout"
+    assert "which view, function or trigger of yours waits?" in item.where
+
+
 def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
     unbegun = replace(NOTES, slug="unbegun", position=6)
     verdict = verdict_on(unbegun, {})
