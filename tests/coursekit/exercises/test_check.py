@@ -199,7 +199,7 @@ def test_a_view_that_never_ends_is_reported(notes: Any, monkeypatch: pytest.Monk
     monkeypatch.setattr(limits, "STATEMENT_TIMEOUT", 0.5)
     with notes.engine.begin() as connection:
         connection.execute(text("DROP TABLE notes"))
-        connection.execute(text("CREATE VIEW notes AS SELECT pg_sleep(3600)"))
+        connection.execute(text("CREATE VIEW notes AS SELECT FROM pg_sleep(3600)"))
     (item,) = verdict_on(NOTES, {}).items
     assert item.got == "canceling statement due to statement timeout"
     assert "which view, function or trigger of yours waits?" in item.where
