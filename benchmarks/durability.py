@@ -16,7 +16,6 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -56,25 +55,23 @@ def kill_all(server: EmbeddedServer, session: int) -> None:
 KILLS: tuple[Kill, ...] = (kill_session, kill_postmaster, kill_all)
 
 
-def lost(server: EmbeddedServer, kill: Kill, seconds: float) -> tuple[int, int]:
-    """Commit rows for some seconds, kill, and return how many were committed and lost."""
-    committed, end = 0, time.monotonic() + seconds
+def lost(server: EmbeddedServer, kill: Kill, count: int) -> tuple[int, int]:
+    """Commit rows one by one, kill, and return how many were committed and lost."""
     with admin(server.ensure().url) as connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS rows; CREATE TABLE rows (n int); CHECKPOINT")
-        while time.monotonic() < end:
-            cursor.execute("INSERT INTO rows VALUES (%s)", [committed])
-            committed += 1
+        for number in range(count):
+            cursor.execute("INSERT INTO rows VALUES (%s)", [number])
         kill(server, connection.info.backend_pid)
     with admin(server.ensure().url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM rows")
         (found,) = cursor.fetchone() or (0,)
-    return committed, committed - found
+    return count, count - found
 
 
 def count_losses(server: EmbeddedServer, kills: int) -> int:
     """Print what each way to kill loses, and return the number of lost rows."""
     results = [
-        (kill.__name__, *lost(server, kill, 0.2 + 0.05 * number))
+        (kill.__name__, *lost(server, kill, 10 * (number + 1)))
         for number in range(kills)
         for kill in [KILLS[number % len(KILLS)]]
     ]
