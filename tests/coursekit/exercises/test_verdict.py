@@ -13,7 +13,12 @@ from coursekit.exercises.local import LocalSubmission, run_probe
 from coursekit.exercises.time_budget import NOT_RUN, TimeBudget, late
 from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict
 
-TOY = Exercise("01.9", "Four", lambda answer: iter(()), ("?", "!"), "", points=2)
+TOY = Exercise(
+    *("four", "Four", lambda answer: iter(()), ("?", "!"), ""),
+    points=2,
+    lesson="connect",
+    position=9,
+)
 GOOD = CheckItem("it is a number", True, "4", "4", "your function")
 BAD = CheckItem("four gives 4", False, "4", "5", "your function")
 
@@ -21,8 +26,8 @@ BAD = CheckItem("four gives 4", False, "4", "5", "your function")
 def test_a_verdict_is_plain_data() -> None:
     verdict = Verdict(TOY, NOT_YET, (GOOD, BAD), remarks=("There are two checks.",))
     assert json.loads(json.dumps(verdict.to_dict())) == {
-        "lesson": "01",
-        "exercise": TOY.slug,
+        "lesson": "connect",
+        "exercise": "four",
         "number": "01.9",
         "title": "Four",
         "state": "not yet",
