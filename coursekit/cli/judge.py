@@ -42,8 +42,8 @@ class Failure:
         """Return it with the keys of a verdict."""
         nothing: dict[str, Any] = dict.fromkeys(("exercise", "number", "title"))
         empty: dict[str, Any] = {"points": 0, "max_points": 0, "items": []}
-        state = {"state": self.state}
-        return {"lesson": self.lesson, **nothing, **state, **empty, "reasons": [self.reason]}
+        state, reasons = {"state": self.state}, {"reasons": [self.reason], "seed": ""}
+        return {"lesson": self.lesson, **nothing, **state, **empty, **reasons}
 
 
 def judge_copies(keys: Iterable[str], *, as_json: bool = False) -> int:

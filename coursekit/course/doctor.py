@@ -14,6 +14,7 @@ from coursekit import servers
 from coursekit.course.packages import UNPINNED, supported_minors, wrong_packages
 from coursekit.course.progress_file import ProgressFile
 from coursekit.course.requirements import lacks_consent
+from coursekit.servers.server import Server, admin
 from coursekit.settings import ROOT, Settings, read_settings
 from tutorial_lib.display import Card
 from tutorial_lib.errors import Problem
@@ -160,6 +161,20 @@ def _server(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis("server", f"PostgreSQL {server.release}, {server.origin}, at {server.netloc}")
     fix = "Lessons need TUTORIAL_POSTGRES=external to use it, or =embedded to use the kit's."
     yield Diagnosis("why this server", server.why, fix if lacks_consent(settings) else "")
+    yield from _session_defaults(server)
+
+
+def _session_defaults(server: Server) -> Iterator[Diagnosis]:
+    """Report defaults that a statement has left for every later session; none is the rule."""
+    from coursekit.course.session_defaults import left_defaults
+
+    with admin(server.url) as connection:
+        for left in left_defaults(connection):
+            statement = left.reset.as_string(connection)
+            fix = "Begin a lesson or an exercise: that removes them."
+            if server.origin == "external":
+                fix = f"If no administrator has set them, run: {statement};"
+            yield Diagnosis("session defaults", ", ".join(left.settings), fix)
 
 
 def _kernel_start() -> Iterator[Diagnosis]:

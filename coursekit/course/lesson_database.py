@@ -55,6 +55,7 @@ def clone_starting_state(
         databases.configure(connection, name, DEFAULTS)
     if sql:
         with admin(server.url.set(database=name)) as connection, connection.cursor() as cursor:
+            cursor.execute("SET search_path = public")  # whatever the role's default is
             cursor.execute(sql)
 
 

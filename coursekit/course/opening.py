@@ -21,6 +21,7 @@ from coursekit.course.kernel_setup import prepare_kernel, silence_cut_connection
 from coursekit.course.lesson import Lesson, LessonSpec
 from coursekit.course.lesson_database import clone_starting_state, database_name, former_name
 from coursekit.course.project import note_database
+from coursekit.course.session_defaults import remove_defaults
 from coursekit.course.starting_state import has_only, starting_state, write_files
 from coursekit.course.this_notebook import meaning_of
 from coursekit.errors import LessonError
@@ -85,6 +86,9 @@ def attach(spec: LessonSpec) -> Lesson:
 def _reset(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
     """Create the database and the project at the starting state."""
     name = database_name(settings, server, spec.kind, spec.slug)
+    if server.origin != "external":  # there, they may be an administrator's
+        with admin(server.url) as connection:
+            remove_defaults(connection)
     # Leave the project's folder: Windows can't move the working directory of a process.
     os.chdir(settings.workspace)
     # The project before the database: if it can't be moved, nothing is lost.

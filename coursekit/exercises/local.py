@@ -27,9 +27,10 @@ class LocalSubmission(Submission):
         initial_state: InitialState | None,
         lesson: Lesson | None,
         names: dict[str, Any],
+        seed: str = "",
     ) -> None:
         """Wrap a submission; `names` are the notebook's, as `globals()` returns them."""
-        super().__init__(slug, initial_state, lesson)
+        super().__init__(slug, initial_state, lesson, seed)
         self.names = names
 
     def _call(self, probe: Probe, arguments: tuple[Any, ...], timeout: float) -> ProbeResult:

@@ -62,11 +62,13 @@ class ProjectCopies:
         initial_state: InitialState,
         lesson: Lesson,
         connect: Callable[[URL], Engine],
+        fill: Callable[[URL], None],
     ) -> None:
         self._slug = slug
         self._initial_state = initial_state
         self._lesson = lesson
         self._connect = connect
+        self._fill = fill
         self._closing = ExitStack()
         self._current: ProjectCopy | None = None
 
@@ -105,14 +107,16 @@ class ProjectCopies:
             return list(threads.map(run, list(copies), variants))
 
     def new_database(self, key: str = "") -> URL:
-        """Create a database at the initial state; it replaces an older one of this key."""
+        """Create a database at the initial state, with more rows; it replaces an older one."""
         settings, server = read_settings(), self._lesson.server
         name = database_name(settings, server, f"check{key}", self._slug)
         clone_starting_state(
             settings, server, self._initial_state.lesson, name, self._initial_state.sql
         )
         self._closing.callback(_drop, server, name)
-        return server.url.set(database=name)
+        url = server.url.set(database=name)
+        self._fill(url)
+        return url
 
     def _copy(self, files: Mapping[str, str], key: str = "") -> ProjectCopy:
         # A slug has no underscore, so this is no other exercise's project.

@@ -7,11 +7,13 @@ and in both it receives plain data from the learner's code.
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Engine, NullPool, text
@@ -19,6 +21,7 @@ from sqlalchemy import URL, Engine, NullPool, text
 from coursekit import limits
 from coursekit.course.starting_state import read_project, write_files
 from coursekit.exercises import project_source
+from coursekit.exercises.database import Database
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import NotStarted, ProbeResult
 from coursekit.exercises.time_budget import TimeBudget
@@ -40,15 +43,18 @@ class Submission(ABC):
     * the exercise's database, read-only: `engine`, `rows`, `current_revisions`
     * the exercise's project: `project`, `files`, `initial_files`, `untouched`, `fills`,
       `revisions`, `heads`
-    * scratch databases, which a check may change: `scratch`
+    * the same, as clean sessions see it: `database`
+    * test data: `random`, from which `draws` takes values, and `seed`, which repeats it
+    * scratch databases, which a check may change: `scratch`, `new_database`; `fill` adds rows
+      to all that are made afterwards
     * a copy of the project with a scratch database: `alembic` runs commands in it, and
-      `scratch_engine` connects to its database; `pytest` runs the tests in copies of their own
+      `copied_database` is its database; `pytest` runs the tests in copies of their own
 
     Everything but `call` raises NotStarted if the exercise has no open lesson.
     """
 
     def __init__(
-        self, slug: str, initial_state: InitialState | None, lesson: Lesson | None
+        self, slug: str, initial_state: InitialState | None, lesson: Lesson | None, seed: str = ""
     ) -> None:
         """Wrap a submission.
 
@@ -56,13 +62,18 @@ class Submission(ABC):
             slug: The exercise's slug.
             initial_state: What the exercise starts from; None without a database.
             lesson: The exercise's database and project; None if `begin` hasn't run.
+            seed: Repeats a check with the test data of that seed; by default, a new one.
 
         """
+        self.seed = seed or secrets.token_hex(8)
+        # Not for secrets: a seed must repeat a run. A learner doesn't know it before.
+        self.random = Random(f"{self.seed} {slug}")  # noqa: S311
         self.slug = slug
         self._initial_state = initial_state
         self._lesson = lesson
         self._closing = ExitStack()
         self._time = TimeBudget()
+        self._rows: list[tuple[str, Sequence[Mapping[str, Any]]]] = []
 
     def __enter__(self) -> Submission:
         return self
@@ -102,6 +113,11 @@ class Submission(ABC):
         """An engine for the exercise's database that can only read and never waits long."""
         return self._connect(self.lesson.url, read_only())
 
+    @cached_property
+    def database(self) -> Database:
+        """The exercise's database, read-only, through clean sessions."""
+        return Database(self.lesson.url, read_only=True)
+
     def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query in the exercise's database."""
         with self.engine.connect() as connection:
@@ -110,9 +126,9 @@ class Submission(ABC):
     @property
     def current_revisions(self) -> list[str]:
         """The ids in the exercise's version table, sorted; [] without such a table."""
-        if self.rows("SELECT to_regclass('alembic_version')") == [(None,)]:
-            return []
-        return [row[0] for row in self.rows("SELECT version_num FROM alembic_version ORDER BY 1")]
+        table, column = "alembic_version", "version_num"
+        found = self.database.rows(table, column, by=column) if self.database.has(table) else []
+        return [number for (number,) in found]
 
     @property
     def project(self) -> Path:
@@ -161,6 +177,14 @@ class Submission(ABC):
         """
         return self._connect_scratch(self._copies.new_database(key))
 
+    def new_database(self, key: str = "") -> Database:
+        """Return a new scratch database; see `scratch`."""
+        return Database(self._copies.new_database(key))
+
+    def fill(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows to a table of every scratch database that is made from now on."""
+        self._rows.append((table, rows))
+
     def alembic(
         self, *lines: str, go_on: bool = False, files: Mapping[str, str] | None = None
     ) -> ProbeResult:
@@ -193,6 +217,11 @@ class Submission(ABC):
             self._copies.renew(self.files)
         return self._copies.current.engine
 
+    @property
+    def copied_database(self) -> Database:
+        """The database that `alembic` uses, through clean sessions."""
+        return Database(self.scratch_engine.url)
+
     def pytest(self, *variants: Mapping[str, str]) -> list[ProbeResult]:
         """Run pytest on copies of the project, two at a time.
 
@@ -212,9 +241,15 @@ class Submission(ABC):
         from coursekit.exercises.project_copy import ProjectCopies
 
         assert self._initial_state is not None, "an exercise with a database has an initial state"
-        copies = ProjectCopies(self.slug, self._initial_state, self.lesson, self._connect_scratch)
+        copies = ProjectCopies(
+            self.slug, self._initial_state, self.lesson, self._connect_scratch, self._fill
+        )
         self._closing.callback(copies.close)
         return copies
+
+    def _fill(self, url: URL) -> None:
+        for table, rows in self._rows:
+            Database(url).fill(table, rows)
 
     def _connect_scratch(self, url: URL) -> Engine:
         return self._connect(url, limits.statement_options())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from coursekit.errors import ExerciseError
 from coursekit.exercises.attempted import any_attempted
+from coursekit.exercises.clean_session import Unreadable
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.items import CheckItem, NotStarted, shorten
 from coursekit.exercises.submission import Submission
@@ -32,6 +33,7 @@ class Verdict:
         items: What the check looked at.
         note: What to do first, if the check couldn't find the submission.
         remarks: What else an instructor should know, one sentence each.
+        seed: What the test data was drawn from: `submission.random` starts with it.
 
     """
 
@@ -40,6 +42,7 @@ class Verdict:
     items: tuple[CheckItem, ...] = ()
     note: str = ""
     remarks: tuple[str, ...] = ()
+    seed: str = field(default="", compare=False)
 
     @property
     def points(self) -> int:
@@ -71,6 +74,7 @@ class Verdict:
             "max_points": self.exercise.points,
             "items": [asdict(item) for item in self.items],
             "reasons": list(self.reasons),
+            "seed": self.seed,
         }
 
     @property
@@ -134,13 +138,13 @@ def judge(exercise: Exercise, submission: Submission) -> Verdict:
                 raise NotStarted
             items = tuple(exercise.check(submission))
     except NotStarted:
-        return Verdict(exercise, NOT_STARTED)
-    except (SQLAlchemyError, Problem, OSError) as error:
+        return Verdict(exercise, NOT_STARTED, seed=submission.seed)
+    except (SQLAlchemyError, Problem, OSError, Unreadable) as error:
         items = (_inaccessible(error),)
     except Exception as error:  # a submission may return what no check expects
         items = (_unexpected(error),)
     done = bool(items) and all(item.good for item in items)
-    return Verdict(exercise, DONE if done else NOT_YET, items)
+    return Verdict(exercise, DONE if done else NOT_YET, items, seed=submission.seed)
 
 
 def _inaccessible(error: Exception) -> CheckItem:

@@ -28,13 +28,14 @@ from coursekit.exercises.failed_cells import failed_item
 from coursekit.exercises.items import CheckItem, shorten
 from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.verdict import NOT_YET, Verdict, judge
+from coursekit.instructor.eager_imports import import_all
 from coursekit.instructor.remote import Kernel, KernelGone, RemoteSubmission
 from coursekit.settings import read_settings
 
 OWN = ("check", "answer")  # the cells that an exercise is judged after
 
 
-def grade(notebook: dict[str, Any], lesson: str) -> Iterator[Verdict]:
+def grade(notebook: dict[str, Any], lesson: str, seed: str = "") -> Iterator[Verdict]:
     """Yield the verdicts on a lesson's exercises, in the order of their last cells.
 
     Call it inside `isolated_run()`. An exercise is judged after the last of its check and answer
@@ -43,22 +44,26 @@ def grade(notebook: dict[str, Any], lesson: str) -> Iterator[Verdict]:
     Args:
         notebook: The learner's notebook, as `read_submission` returns it.
         lesson: The lesson's slug.
+        seed: Draws the same test data as the run whose verdicts name this seed. By default each
+            verdict has its own. A learner who knows the seed beforehand knows the data.
 
     """
+    import_all(lesson)
     # The kernel reads there what the numbers in a copy of an earlier edition mean.
     path = read_settings().workspace / "notebooks" / lesson_path(lesson).name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dump(notebook), encoding="utf-8")
     with Kernel(path) as kernel:
-        yield from _Grading(notebook, exercises_of(lesson), kernel).verdicts()
+        yield from _Grading(notebook, exercises_of(lesson), kernel, seed).verdicts()
 
 
 class _Grading:
     """One run of a notebook: what failed so far, and why it ended early if it did."""
 
     def __init__(
-        self, notebook: dict[str, Any], exercises: tuple[Exercise, ...], kernel: Kernel
+        self, notebook: dict[str, Any], exercises: tuple[Exercise, ...], kernel: Kernel, seed: str
     ) -> None:
+        self._seed = seed
         self._exercises = {exercise.slug: exercise for exercise in exercises}
         self._kernel = kernel
         self._cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -111,9 +116,9 @@ class _Grading:
         if items:
             verdict = Verdict(exercise, NOT_YET, tuple(items))
         else:
-            lesson = _lesson(exercise)
-            start = exercise.initial_state
-            verdict = judge(exercise, RemoteSubmission(slug, start, lesson, self._kernel))
+            start, lesson = exercise.initial_state, _lesson(exercise)
+            submission = RemoteSubmission(slug, start, lesson, self._kernel, self._seed)
+            verdict = judge(exercise, submission)
         return replace(verdict, remarks=tuple(self._remarks(slug)))
 
     def _remarks(self, slug: str) -> Iterator[str]:

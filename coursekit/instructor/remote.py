@@ -112,9 +112,14 @@ class RemoteSubmission(Submission):
     """A submission whose code runs in a kernel."""
 
     def __init__(
-        self, slug: str, initial_state: InitialState | None, lesson: Lesson | None, kernel: Kernel
+        self,
+        slug: str,
+        initial_state: InitialState | None,
+        lesson: Lesson | None,
+        kernel: Kernel,
+        seed: str = "",
     ) -> None:
-        super().__init__(slug, initial_state, lesson)
+        super().__init__(slug, initial_state, lesson, seed)
         self._kernel = kernel
 
     def _call(self, probe: Probe, arguments: tuple[Any, ...], timeout: float) -> ProbeResult:

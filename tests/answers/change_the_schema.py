@@ -34,17 +34,17 @@ NO_CURRENCY = f"""
     {EUR.format('sa.String(50), server_default="EUR", nullable=False')}
 --- quoted twice -> find the line that fails
     {EUR.format('''sa.String(3), server_default="'EUR'", nullable=False''')}
---- another default -> the three orders are in EUR
+--- another default -> the orders that were there are in EUR
     {EUR.format('sa.String(3), server_default="USD", nullable=False')}
 --- another table -> orders has the column currency
     {GOOD.replace("orders", "carts")}
---- an order changed -> the three orders are the same
+--- an order changed -> the orders are the same
     {GOOD}; op.execute("UPDATE orders SET amount = 1 WHERE id = 1")
---- the status of all orders -> the three orders are the same
+--- the status of all orders -> the orders are the same
     {GOOD}; op.execute("UPDATE orders SET status = 'shipped'")
 --- an index as well -> nothing else has changed
     {GOOD}; op.create_index("ix_currency", "orders", ["currency"])
---- an order thrown away -> the three orders are in EUR
+--- an order thrown away -> nothing else has changed
     {GOOD}; op.execute("DELETE FROM orders WHERE id = 3")
 """
 NO_WAY_BACK = """
@@ -82,11 +82,11 @@ LATER = '    raise NotImplementedError("the value stays")'
 NOT_ALL = f"""
 --- the draft as it is -> an order can be returned
     {DEFAULT}
---- the type only -> an order of -1.00 is refused
+--- the type only -> an order below zero is refused
     {VALUE}
 --- the rule only -> an order can be returned
     {RULE}
---- without the rule -> an order of -1.00 is refused
+--- without the rule -> an order below zero is refused
     {DEFAULT}; {VALUE}
 --- without the value -> an order can be returned
     {DEFAULT}; {RULE}
@@ -94,13 +94,13 @@ NOT_ALL = f"""
     {VALUE}; {RULE}
 --- in capitals -> an order can be returned
     {DEFAULT}; {VALUE.replace("returned", "RETURNED")}; {RULE}
---- more than nothing -> an order of 0.00 is accepted
+--- more than nothing -> the condition in models.py, sign by sign
     {DEFAULT}; {VALUE}; {RULE.replace(">=", ">")}
---- a rule for carts -> an order of -1.00 is refused
+--- a rule for carts -> an order below zero is refused
     {DEFAULT}; {VALUE}; {RULE.replace("orders", "carts").replace("amount", "quantity")}
 --- another default -> a cart without a quantity holds 1
     {DEFAULT.replace('"1"', '"2"')}; {VALUE}; {RULE}
---- the column anew -> the three orders kept their status
+--- the column anew -> the orders kept their status
     {DEFAULT}; {RULE}
     op.drop_column("orders", "status")
     op.execute("DROP TYPE order_status; {ANEW}")
@@ -130,9 +130,9 @@ NOT_ALL = f"""
     {DEFAULT.replace('"1"', '"1", nullable=True')}; {VALUE}; {RULE}
 --- another type of amount -> nothing else has changed
     {DEFAULT}; {VALUE}; {RULE}; op.alter_column("orders", "amount", type_=sa.Numeric(14, 4))
---- an order thrown away -> the three orders kept their status
+--- an order thrown away -> the orders kept their status
     {DEFAULT}; {VALUE}; {RULE}; op.execute("DELETE FROM orders WHERE id = 3")
---- an amount changed -> the three orders are the same
+--- an amount changed -> the orders are the same
     {DEFAULT}; {VALUE}; {RULE}; op.execute("UPDATE orders SET amount = 1 WHERE id = 3")
 """
 MISSED_RIGHT = right(
@@ -168,7 +168,7 @@ NO_PAYMENT = f"""
     {CREATE}; {INVOICE}
 --- may be empty -> orders.payment is as models.py says
     {CREATE}; {PAID.format("payment")}; op.execute("UPDATE orders SET payment = 'invoice'")
---- paid by card -> the three orders are invoices
+--- paid by card -> the orders that were there are invoices
     {CREATE}; {INVOICE.replace("invoice", "card")}; {NO_DEFAULT}
 --- a text -> orders.payment is as models.py says
     {CREATE}; {INVOICE.replace("payment,", "sa.String(20),")}; {NO_DEFAULT}

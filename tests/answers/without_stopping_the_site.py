@@ -76,7 +76,7 @@ AMOUNTS_WRONG = (
 {_amounts(f"{THROW_AWAY}; {NOT_VALID}", BLOCK + VALIDATE)}
 --- never validated -> valid for old rows
 {_amounts(NOT_VALID)}
---- zero is refused as well -> 0 is taken
+--- zero is refused as well -> the rule itself: which amounts does it let in?
 {_amounts(NOT_VALID.replace(">=", ">"), BLOCK + VALIDATE)}
 --- another rule -> -0.01 is refused
 {_amounts(NOT_VALID.replace(">= 0", ">= -1"), BLOCK + VALIDATE)}

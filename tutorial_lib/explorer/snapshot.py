@@ -5,44 +5,60 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, table, text
+from sqlalchemy import Connection, Engine, text
 
 from ..display import LEFT
 from ..display import table as html_table
 from .binds import connected
 
-# One row for each object in the current schema: kind, name, description. NOT NULL is part of
-# its column's description; PostgreSQL 18 also lists it as a constraint, which is left out.
+# The objects in the current schema. Every name and operator is qualified, because a database can
+# define an operator or a function of the same name, and put its schema first in the search path.
+# For the same reason nothing is computed here: `_described` puts the descriptions together.
+# NOT NULL is part of its column; PostgreSQL 18 also lists it as a constraint, which is left out.
 OBJECTS = """
-WITH t AS (
-    SELECT oid, relname FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+WITH here AS (
+    SELECT oid, nspname FROM pg_catalog.pg_namespace
+    WHERE nspname OPERATOR(pg_catalog.=) pg_catalog.current_schema()
+), c AS (
+    SELECT c.oid, c.relname, c.relkind, nspname
+    FROM pg_catalog.pg_class c JOIN here ON c.relnamespace OPERATOR(pg_catalog.=) here.oid
+), t AS (
+    SELECT oid, relname, nspname FROM c
+    WHERE relkind OPERATOR(pg_catalog.=) 'r' OR relkind OPERATOR(pg_catalog.=) 'p'
 )
-SELECT 'table' AS kind, t.relname AS name, '' AS description, 0 AS place, t.relname AS home FROM t
+SELECT 'table' AS kind, relname AS home, relname AS name, NULL AS about, false AS marked,
+       nspname::pg_catalog.text AS more, 0::pg_catalog.int2 AS place
+FROM t
 UNION ALL
-SELECT 'column', t.relname || '.' || a.attname,
-       format_type(a.atttypid, a.atttypmod)
-       || CASE WHEN a.attnotnull THEN ', not null' ELSE '' END
-       || coalesce(', default ' || pg_get_expr(d.adbin, d.adrelid), ''), a.attnum, t.relname
-FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-       LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+SELECT 'column', t.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+       a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attnum
+FROM t JOIN pg_catalog.pg_attribute a
+           ON a.attrelid OPERATOR(pg_catalog.=) t.oid
+           AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
+       LEFT JOIN pg_catalog.pg_attrdef d
+           ON d.adrelid OPERATOR(pg_catalog.=) t.oid AND d.adnum OPERATOR(pg_catalog.=) a.attnum
 UNION ALL
-SELECT 'constraint', t.relname || '.' || c.conname, pg_get_constraintdef(c.oid), 0, t.relname
-FROM t JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype <> 'n'
+SELECT 'constraint', t.relname, c.conname, pg_catalog.pg_get_constraintdef(c.oid), false, NULL, 0
+FROM t JOIN pg_catalog.pg_constraint c
+           ON c.conrelid OPERATOR(pg_catalog.=) t.oid AND c.contype OPERATOR(pg_catalog.<>) 'n'
 UNION ALL
-SELECT 'index', t.relname || '.' || i.relname,
-       CASE WHEN x.indisunique THEN 'unique ' ELSE '' END
-       || substring(pg_get_indexdef(i.oid) FROM 'USING (.*)'), 0, t.relname
-FROM t JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class i ON i.oid = x.indexrelid
-WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.oid AND c.conrelid = t.oid)
+SELECT 'index', t.relname, i.relname, pg_catalog.pg_get_indexdef(i.oid), x.indisunique, NULL, 0
+FROM t JOIN pg_catalog.pg_index x ON x.indrelid OPERATOR(pg_catalog.=) t.oid
+       JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_constraint c
+    WHERE c.conindid OPERATOR(pg_catalog.=) i.oid AND c.conrelid OPERATOR(pg_catalog.=) t.oid
+)
 UNION ALL
-SELECT 'sequence', relname, '', 0, '' FROM pg_class
-WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S'
+SELECT 'sequence', '', relname, NULL, false, NULL, 0 FROM c
+WHERE relkind OPERATOR(pg_catalog.=) 'S'
 UNION ALL
-SELECT 'type', typname, '', 0, '' FROM pg_type
-WHERE typnamespace = current_schema()::regnamespace AND typtype IN ('e', 'd')
-ORDER BY home, place, name
+SELECT 'type', '', typname, NULL, false, NULL, 0
+FROM pg_catalog.pg_type JOIN here ON typnamespace OPERATOR(pg_catalog.=) here.oid
+WHERE typtype OPERATOR(pg_catalog.=) 'e' OR typtype OPERATOR(pg_catalog.=) 'd'
+ORDER BY home, place, kind, name
 """
 KINDS = ("table", "column", "constraint", "index", "sequence", "type", "rows")
 Key = tuple[str, str]
@@ -121,10 +137,26 @@ class Changes:
 def snapshot(bind: Engine | Connection) -> Snapshot:
     """Return a snapshot: tables, columns, constraints, indexes, and the number of rows."""
     with connected(bind) as connection:
-        found = connection.execute(text(OBJECTS))
-        objects = {(row.kind, row.name): row.description for row in found}
-        names = sorted(name for kind, name in objects if kind == "table")
-        return Snapshot({**objects, **{("rows", n): _count(connection, n) for n in names}})
+        found = connection.execute(text(OBJECTS)).all()
+        objects = {_key(row): _described(row) for row in found}
+        tables = sorted((row.name, row.more) for row in found if row.kind == "table")
+        rows = {("rows", name): _count(connection, name, schema) for name, schema in tables}
+        return Snapshot({**objects, **rows})
+
+
+def _key(row: Any) -> Key:
+    alone = row.kind == "table" or not row.home
+    return row.kind, row.name if alone else f"{row.home}.{row.name}"
+
+
+def _described(row: Any) -> str:
+    """Return an object's description as it's shown: a column's type, an index's method."""
+    if row.kind == "column":
+        null = ", not null" if row.marked else ""
+        return f"{row.about}{null}{'' if row.more is None else f', default {row.more}'}"
+    if row.kind == "index":
+        return f"{'unique ' if row.marked else ''}{row.about.partition(' USING ')[2]}"
+    return str(row.about or "")
 
 
 def changes(before: Snapshot, after: Snapshot) -> Changes:
@@ -147,8 +179,10 @@ def _compare(before: Mapping[Key, str], after: Mapping[Key, str]) -> Iterator[Ch
             yield Change("changed", kind, name, f"{old} before, {new} after")
 
 
-def _count(connection: Connection, name: str) -> str:
-    return str(connection.scalar(select(func.count()).select_from(table(name))))
+def _count(connection: Connection, name: str, schema: str) -> str:
+    quote = connection.dialect.identifier_preparer.quote
+    query = f"SELECT pg_catalog.count(*) FROM {quote(schema)}.{quote(name)}"  # noqa: S608
+    return str(connection.exec_driver_sql(query).scalar())
 
 
 COLOURS = {"added": "#2e7d32", "removed": "#c62828", "changed": "#b26a00"}

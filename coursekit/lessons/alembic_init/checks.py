@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import secrets
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, inspect
+from sqlalchemy import URL
 
+from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 
@@ -44,7 +44,7 @@ def folder(submission: Submission) -> Iterator[CheckItem]:
             result,
             INI,
         )
-    rows = submission.rows("SELECT name FROM members")
+    rows = submission.database.rows("members", "name")
     yield expect_equal(
         "the table members is as it was", rows, [("Ann",)], "the database; begin again"
     )
@@ -84,7 +84,7 @@ def wired(submission: Submission) -> Iterator[CheckItem]:
     yield (secret := _no_password(submission, env))
     if not secret.good:
         return
-    name = f"a_later_{secrets.token_hex(3)}"
+    name = f"a_later_{draws.word(submission.random)}"
     submission.files["models.py"] = submission.files.get("models.py", "") + LATER.format(name=name)
     result = submission.alembic("check")
     ended = not result.error or "New upgrade operations" in result.error
@@ -93,9 +93,10 @@ def wired(submission: Submission) -> Iterator[CheckItem]:
     if not ended:
         return
     yield from _compares(submission, result, name)
-    tables = set(inspect(submission.engine).get_table_names()) - {"alembic_version"}
+    there = submission.database.snapshot().objects
+    tables = [name for kind, name in there if kind == "table" and name != "alembic_version"]
     yield expect_equal(
-        "the tables are as they were", sorted(tables), ["books"], "the database; begin again"
+        "the tables are as they were", tables, ["books"], "the database; begin again"
     )
 
 
@@ -121,7 +122,7 @@ def _compares(submission: Submission, result: ProbeResult, name: str) -> Iterato
         name: The table that the check added to the models.
 
     """
-    has_version_table = inspect(submission.scratch_engine).has_table("alembic_version")
+    has_version_table = submission.copied_database.has("alembic_version")
     where = "get_url: which database does it name?"
     yield expect_that(
         "it asks the database of its project",
@@ -193,12 +194,15 @@ def _read(names: dict[str, Any], address: str) -> dict[str, Any]:
 
 def config(submission: Submission) -> Iterator[CheckItem]:
     """Check that a Config returns the URL that was set."""
-    token = secrets.token_hex(3)
+    random = submission.random
+    token = draws.token(random)
     for which, password in (
-        ("a plain password", f"sunshine{token}"),
+        ("a plain password", draws.word(random, 4)),
         ("a password with % and @ in it", f"50%/{token}@:%(here)s %%"),
     ):
-        values = ("postgresql+psycopg2", "ann", password, f"{token}.example.com", 5433, "shop")
+        host, port = f"{draws.word(random)}.example.com", random.randrange(5433, 6000)
+        user, shop = draws.word(random), draws.word(random)
+        values = ("postgresql+psycopg2", user, password, host, port, shop)
         wanted = dict(zip(PARTS, values, strict=True))
         address = URL.create(**wanted).render_as_string(hide_password=False)  # type: ignore[arg-type]
         result = submission.call(_read, address)

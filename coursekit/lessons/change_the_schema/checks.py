@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Executable
 
 from coursekit.course.starting_state import starting_state
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.statements import insert, select, update
 from coursekit.exercises.submission import Submission
-from tutorial_lib.explorer import changes, snapshot
+from tutorial_lib.explorer import changes
 from tutorial_lib.explorer.snapshot import Snapshot
 
 ROWS = """
@@ -20,8 +24,8 @@ INSERT INTO orders (user_id, amount, status) VALUES
     (1, 24.00, 'paid'), (1, 39.50, 'shipped'), (2, 7.25, 'new');
 INSERT INTO carts (user_id, product, quantity) VALUES (1, 'Teapot', 2), (2, 'Cup', 6);
 """
-ORDERS = ["1, 24.00, paid", "1, 39.50, shipped", "2, 7.25, new"]
 NONE = "nothing"
+FRESH = "before"  # a scratch database as it is before the upgrade
 
 
 def _models(*changed: tuple[str, str]) -> str:
@@ -47,10 +51,6 @@ MISSED = _models(
 )
 # What `missed-by-autogenerate` changes, and the valid rules of orders.
 CHANGED = ("carts.quantity", "orders.ck_orders_amount_not_negative", "order_status")
-RULES = """
-SELECT conname FROM pg_constraint
-WHERE conrelid = 'orders'::regclass AND contype = 'c' AND convalidated ORDER BY conname
-"""
 PAYMENT = _models(
     (
         "class Order(Base):",
@@ -65,39 +65,41 @@ PAYMENT = _models(
 )
 
 
-def _query(engine: Engine, query: str) -> list[str]:
-    """Return the rows of a query, each as one string."""
-    with engine.connect() as connection:
-        return [", ".join(map(str, row)) for row in connection.execute(text(query))]
+def _first(result: ProbeResult) -> ProbeResult:
+    """Return the only value of a result, as text, or its error."""
+    return result if result.error else ProbeResult(str(result.value[0][0]))
 
 
-def _tried(engine: Engine, statement: str) -> ProbeResult:
-    """Run a statement and roll it back; return its rows or its error."""
-    try:
-        return ProbeResult(" ".join(_query(engine, statement)))
-    except SQLAlchemyError as error:
-        return ProbeResult(error=str(getattr(error, "orig", None) or error).splitlines()[0])
-
-
-def _orders(engine: Engine) -> list[str]:
+def _orders(database: Database) -> list[Row]:
     """Return the orders, by the columns that no exercise changes."""
-    return _query(engine, "SELECT user_id, amount, status FROM orders ORDER BY id")
+    return database.rows("orders", "id", "user_id", "amount", "status", by="id")
 
 
-def _same(engine: Engine) -> CheckItem:
+def _drawn(submission: Submission) -> None:
+    """Add orders and carts to every scratch database: amounts at their limits, each status."""
+    random = submission.random
+    statuses = ("new", "paid", "shipped", "paid", "new")
+    submission.fill(
+        "orders",
+        [
+            {"user_id": random.randrange(1, 3), "amount": amount, "status": status}
+            for amount, status in zip(draws.amounts(random), statuses, strict=True)
+        ],
+    )
+    carts = [{"user_id": 1, "product": name, "quantity": 3} for name in draws.names(random)]
+    submission.fill("carts", carts)
+
+
+def _same(submission: Submission) -> CheckItem:
     """Report whether neither upgrade nor downgrade changed an order."""
     where = "def upgrade and def downgrade: neither should touch what was in an order before"
-    return expect_equal("the three orders are the same", _orders(engine), ORDERS, where)
+    was = _orders(submission.new_database(FRESH))
+    return expect_equal("the orders are the same", _orders(submission.copied_database), was, where)
 
 
-def _values(engine: Engine, column: str) -> list[str]:
-    """Return a column's values of the three orders, by id."""
-    return _query(engine, f"SELECT {column}::text FROM orders ORDER BY id")  # noqa: S608
-
-
-def _column(engine: Engine, name: str) -> str:
-    """Return a column's type, NOT NULL and default, as the explorer describes it."""
-    return snapshot(engine).objects.get(("column", name), "no such column")
+def _values(database: Database, column: str) -> set[Any]:
+    """Return the different values of a column of the orders."""
+    return {value for (value,) in database.rows("orders", column)}
 
 
 def _others(before: Snapshot, after: Snapshot, *wanted: str) -> str:
@@ -115,6 +117,8 @@ def _ran(submission: Submission, step: str, *, go_on: bool = False) -> CheckItem
         where = f"%alembic {step}, in a new cell: it shows the line that Python cannot read"
     if "NotNull" in result.error:
         where = "what the rows that are there get in a column that must not be NULL"
+    if "is violated by some row" in result.error:
+        where = "the condition in models.py, sign by sign: a row that is there breaks yours"
     if way == "upgrade" and "does not exist" in result.error and "type" in result.error:
         where = "the type of the column: `add_column` does not make it"
     if "already exists" in result.error and "type" in result.error:
@@ -126,7 +130,7 @@ def _ran(submission: Submission, step: str, *, go_on: bool = False) -> CheckItem
 
 
 def _upgraded(submission: Submission) -> tuple[Snapshot, CheckItem]:
-    """Upgrade the copy; return the schema before it, and report whether it ran.
+    """Upgrade a copy with more rows; return the schema before, and report whether it ran.
 
     Raises:
         NotStarted: `upgrade` is still empty.
@@ -134,7 +138,8 @@ def _upgraded(submission: Submission) -> tuple[Snapshot, CheckItem]:
     """
     if not submission.fills("upgrade"):
         raise NotStarted
-    before = snapshot(submission.scratch())
+    _drawn(submission)
+    before = submission.new_database(FRESH).snapshot()
     return before, _ran(submission, "upgrade head")
 
 
@@ -144,8 +149,8 @@ def currency(submission: Submission) -> Iterator[CheckItem]:
     yield ran
     if not ran.good:
         return
-    engine = submission.scratch_engine
-    about = _column(engine, "orders.currency").partition(", default")[0]
+    database = submission.copied_database
+    about = database.column("orders.currency").partition(", default")[0]
     where = "op.add_column: the name of the column, its type, and nullable"
     yield expect_equal(
         "orders has the column currency", about, "character varying(3), not null", where
@@ -153,21 +158,18 @@ def currency(submission: Submission) -> Iterator[CheckItem]:
     if about == "no such column":
         return
     where = "server_default: what the orders get that are there"
-    yield expect_equal(
-        "the three orders are in EUR", _values(engine, "currency"), ["EUR"] * 3, where
-    )
-    new = "INSERT INTO orders (user_id, amount) VALUES (1, 5) RETURNING currency"
+    found = sorted(map(str, _values(database, "currency")))
+    yield expect_equal("the orders that were there are in EUR", found, ["EUR"], where)
+    new = database.attempt(_order(submission, returning=("currency",)))
     where = "server_default: is it still there after the upgrade? The database must know it"
-    yield expect_equal(
-        "a new order without a currency is in EUR", _tried(engine, new), "EUR", where
-    )
-    others = _others(before, snapshot(engine), "orders.currency")
+    yield expect_equal("a new order without a currency is in EUR", _first(new), "EUR", where)
+    others = _others(before, database.snapshot(), "orders.currency")
     where = "def upgrade: it should make one column, and touch no order"
     yield expect_equal("nothing else has changed", others, NONE, where)
     downgraded = list(_downgraded(submission, before, "is it the opposite of upgrade?"))
     yield from downgraded
     if all(item.good for item in downgraded):
-        yield _same(submission.scratch_engine)
+        yield _same(submission)
 
 
 def _downgraded(submission: Submission, before: Snapshot, question: str) -> Iterator[CheckItem]:
@@ -175,7 +177,7 @@ def _downgraded(submission: Submission, before: Snapshot, question: str) -> Iter
     ran = _ran(submission, "downgrade 0003", go_on=True)
     yield ran
     if ran.good:
-        left = _others(before, snapshot(submission.scratch_engine))
+        left = _others(before, submission.copied_database.snapshot())
         what = "the downgrade leaves nothing over, and nothing is missing"
         yield expect_equal(what, left, NONE, f"def downgrade: {question}")
 
@@ -186,60 +188,94 @@ def missed(submission: Submission) -> Iterator[CheckItem]:
     yield ran
     if not ran.good:
         return
-    engine = submission.scratch_engine
-    yield from _statuses(engine)
-    yield from _amounts(engine)
-    yield from _quantities(engine)
-    others = _others(before, snapshot(engine), *CHANGED)
+    yield from _statuses(submission)
+    yield from _amounts(submission)
+    yield from _quantities(submission)
+    others = _others(before, submission.copied_database.snapshot(), *CHANGED)
     where = "def upgrade: which of its lines changes or drops something else?"
     yield expect_equal("nothing else has changed", others, NONE, where)
-    yield _same(engine)
+    yield _same(submission)
 
 
-NEW_ORDER = "INSERT INTO orders (user_id, amount) VALUES (1, {}) RETURNING {}::text"
+def _order(submission: Submission, *, returning: tuple[str, ...], **values: Any) -> Executable:
+    """Return the statement that adds an order, of a drawn amount unless it's given."""
+    values = {"amount": draws.amount(submission.random), **values}
+    return insert("orders", user_id=1, returning=returning, **values)
 
 
-def _statuses(engine: Engine) -> Iterator[CheckItem]:
+def _statuses(submission: Submission) -> Iterator[CheckItem]:
     """Report whether orders have the new status, and kept their old ones."""
-    back = "UPDATE orders SET status = 'returned' WHERE id = 2 RETURNING status::text"
+    database = submission.copied_database
+    back = database.attempt(
+        update("orders", {"status": "returned"}, id=2), select("orders", "status", "id", by="id")
+    )
+    got = back if back.error else {number: status for status, number in back.value}.get(2)
     where = "models.py, OrderStatus: PostgreSQL has a type of its own, with values of its own"
-    yield expect_equal("an order can be returned", _tried(engine, back), "returned", where)
-    kept = _tried(engine, "SELECT string_agg(status::text, ' ' ORDER BY id) FROM orders")
+    yield expect_equal("an order can be returned", got, "returned", where)
+    kept = [row[3] for row in _orders(database)]
+    was = [row[3] for row in _orders(submission.new_database(FRESH))]
     where = "what becomes of the values when a column or a type is dropped"
-    yield expect_equal("the three orders kept their status", kept, "paid shipped new", where)
-    new = _tried(engine, NEW_ORDER.format("5", "status"))
+    yield expect_equal("the orders kept their status", " ".join(kept), " ".join(was), where)
+    new = _first(database.attempt(_order(submission, returning=("status",))))
     yield expect_equal(
         "a new order is new", new, "new", "the default of status: is it still there?"
     )
 
 
-def _amounts(engine: Engine) -> Iterator[CheckItem]:
+def _amounts(submission: Submission) -> Iterator[CheckItem]:
     """Report whether the CHECK constraint is there, with its name and its condition."""
-    refused = _tried(engine, NEW_ORDER.format("-1", "amount"))
+    database, below = submission.copied_database, -draws.amount(submission.random)
+    tried = {
+        amount: database.attempt(_order(submission, amount=amount, returning=("amount",)))
+        for amount in (below, Decimal("-0.01"), Decimal("0.00"), draws.amount(submission.random))
+    }
+    said = next((one for one in (tried[below], tried[Decimal("-0.01")]) if not one.error), None)
+    refused = said or tried[below]
     where = "models.py, Order: its __table_args__ hold a rule, and the database must know it"
-    good = "violates check constraint" in refused.error
+    good = said is None and "violates check constraint" in refused.error
     yield expect_that(
-        "an order of -1.00 is refused", good, "violates check constraint", refused, where
+        "an order below zero is refused",
+        good,
+        f"violates check constraint: {below}",
+        refused,
+        where,
     )
-    rules = _query(engine, RULES)
     where = (
         "the name in models.py is the last part; the naming convention writes the rest. And the "
         "rule holds for the rows that are there, too"
     )
     yield expect_equal(
-        "the rule has the name of models.py", rules, ["ck_orders_amount_not_negative"], where
+        "the rule has the name of models.py",
+        _valid_rules(database),
+        ["ck_orders_amount_not_negative"],
+        where,
     )
-    free = _tried(engine, NEW_ORDER.format("0", "amount::numeric(10, 2)"))
     where = "the condition in models.py, sign by sign"
-    yield expect_equal("an order of 0.00 is accepted", free, "0.00", where)
+    others = [amount for amount in tried if amount >= 0]
+    got = ", ".join(str(_first(tried[amount])) for amount in others)
+    wanted = ", ".join(map(str, others))
+    yield expect_equal("an order of 0.00 is accepted", got, wanted, where)
 
 
-def _quantities(engine: Engine) -> Iterator[CheckItem]:
+def _valid_rules(database: Database) -> list[str]:
+    """Return the names of the valid CHECK constraints on orders."""
+    found = database.snapshot().objects.items()
+    return sorted(
+        name.partition(".")[2]
+        for (kind, name), about in found
+        if kind == "constraint" and name.startswith("orders.")
+        if about.startswith("CHECK") and not about.endswith(("NOT VALID", "NOT ENFORCED"))
+    )
+
+
+def _quantities(submission: Submission) -> Iterator[CheckItem]:
     """Report whether a cart's quantity has its default."""
-    cart = "INSERT INTO carts (user_id, product) VALUES (1, 'Kettle') RETURNING quantity"
+    database, product = submission.copied_database, draws.word(submission.random)
+    cart = insert("carts", user_id=1, product=product, returning=("quantity",))
     where = "models.py, Cart: server_default. This step stood in the draft"
-    yield expect_equal("a cart without a quantity holds 1", _tried(engine, cart), "1", where)
-    about = _column(engine, "carts.quantity")
+    found = _first(database.attempt(cart))
+    yield expect_equal("a cart without a quantity holds 1", found, "1", where)
+    about = database.column("carts.quantity")
     where = "op.alter_column for carts.quantity: what else does it change?"
     yield expect_equal(
         "quantity is as models.py says", about, "integer, not null, default 1", where
@@ -252,23 +288,22 @@ def payment(submission: Submission) -> Iterator[CheckItem]:
     yield ran
     if not ran.good:
         return
-    engine = submission.scratch_engine
+    database = submission.copied_database
     where = (
         "models.py: the type of the column, whether it may be NULL, and whether it has a default"
     )
-    about = _column(engine, "orders.payment")
+    about = database.column("orders.payment")
     yield expect_equal(
         "orders.payment is as models.py says", about, "payment_kind, not null", where
     )
     if not about.startswith("payment_kind"):
         return
-    got = _query(engine, "SELECT enum_range(NULL::payment_kind)::text")
     where = "Payment in models.py: the same values, in the same order"
-    yield expect_equal("the type has the values of Payment", got, ["{card,invoice}"], where)
-    where = "what the three orders get, before the column becomes NOT NULL"
-    yield expect_equal(
-        "the three orders are invoices", _values(engine, "payment"), ["invoice"] * 3, where
-    )
+    labels = database.labels("payment_kind")
+    yield expect_equal("the type has the values of Payment", labels, ["card", "invoice"], where)
+    where = "what the orders that are there get, before the column becomes NOT NULL"
+    found = sorted(map(str, _values(database, "payment")))
+    yield expect_equal("the orders that were there are invoices", found, ["invoice"], where)
     yield from _there_again(submission, before)
 
 
@@ -283,4 +318,4 @@ def _there_again(submission: Submission, before: Snapshot) -> Iterator[CheckItem
     where = "def downgrade: what is left over stands in the way of the next upgrade"
     yield expect_that("the upgrade runs once more", not again.error, "no error", again, where)
     if not again.error and all(item.good for item in schema):
-        yield _same(submission.scratch_engine)
+        yield _same(submission)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import NullPool
 
+from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.submission import Submission, read_only
 from tutorial_lib.db import make_engine
@@ -20,15 +20,25 @@ ASK = "The URL may be wrong, and this one is. Ask the server through the engine 
 TAKE_OUT = "This is a result, or a row of it. connection.scalar(...) gives the value itself."
 
 
-def _parts_of(address: Any) -> dict[str, Any]:
-    """Return the parts SQLAlchemy reads from a URL, or why it can't."""
-    from sqlalchemy import URL, make_url
+def _text_of(address: Any) -> dict[str, str]:
+    """Return the text of a URL: what a notebook sends, so that the check reads its parts."""
+    from sqlalchemy import URL
+
+    if isinstance(address, URL):
+        address = address.render_as_string(hide_password=False)
+    known = isinstance(address, str)
+    return {"text": str(address)} if known else {"returned": type(address).__name__}
+
+
+def _parts_of(sent: dict[str, str]) -> dict[str, Any]:
+    """Return the parts SQLAlchemy reads from a URL's text, or why it can't."""
+    from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
-    if not isinstance(address, str | URL):
-        return {"returned": type(address).__name__}
+    if "text" not in sent:  # trust no other key: a notebook may send any
+        return {"returned": str(sent.get("returned"))}
     try:
-        url = make_url(address)
+        url = make_url(sent["text"])
     except (ArgumentError, ValueError) as error:
         return {"unusable": f"an address that cannot be read: {error}"}
     return {part: getattr(url, part) for part in ("drivername", "password", *PLACES)}
@@ -36,37 +46,40 @@ def _parts_of(address: Any) -> dict[str, Any]:
 
 def _addresses(names: dict[str, Any], five: dict[str, Any], passwords: list[str]) -> Any:
     make = names["make_address"]
-    return [_parts_of(make(**five, password=password)) for password in passwords]
+    return [_text_of(make(**five, password=password)) for password in passwords]
 
 
 def any_password(submission: Submission) -> Iterator[CheckItem]:
     """Check that a URL keeps its parts, whatever the password contains."""
-    some = secrets.token_hex(3)
+    random = submission.random
     five = {
-        "user": f"ann{some}",
-        "host": f"{some}.example.com",
-        "port": 6000 + secrets.randbelow(999),
+        "user": draws.word(random),
+        "host": f"{draws.word(random)}.example.com",
+        "port": random.randrange(6000, 7000),
+        "database": draws.word(random),
     }
-    five["database"] = f"shop{some}"
+    some = draws.token(random)
     kinds = {
-        "letters and digits": f"sunshine{some}",
-        "@, : and /": f"p@ss:w/{some}@",
-        "% and +": f"100%25+{some}",
-        "#, ?, a space and é": f"é #{some}? x",
+        "letters and digits": draws.word(random, 4),
+        "@, : and /": f"p@{some}:w/{draws.word(random)}@",
+        "% and +": f"{random.randrange(10, 99)}%25+{some}",
+        "#, ?, a space and é": f"é #{some}? x{draws.word(random, 1)}",
+        "spaces around it": f" {some} ",
     }
     result = submission.call(_addresses, five, list(kinds.values()))
-    if result.error or "returned" in result.value[0]:
-        got = result if result.error else f"a value of type {result.value[0]['returned']}"
+    read = [_parts_of(sent) for sent in result.value or []]
+    if result.error or "returned" in read[0]:
+        got = result if result.error else f"a value of type {read[0]['returned']}"
         where = "The function must return the URL, or its text, for each password."
         yield expect_that("make_address returns an address", False, "a URL, or a text", got, where)
         return
-    plain = result.value[0]
+    plain = read[0]
     where = "URL.create in this lesson: its first value names the driver."
     yield expect_equal("the driver is psycopg2", plain.get("drivername"), DRIVER, where)
     got = " ".join(f"{part}={plain.get(part)}" for part in PLACES)
     wanted = " ".join(f"{part}={value}" for part, value in zip(PLACES, five.values(), strict=True))
     yield expect_equal("the other four parts are in their places", got, wanted, PARTS_WHERE)
-    for (kind, password), parts in zip(kinds.items(), result.value, strict=True):
+    for (kind, password), parts in zip(kinds.items(), read, strict=True):
         got = parts.get("unusable") or repr(parts.get("password"))
         if parts.get("host") != plain.get("host"):
             got += f", and the host {parts.get('host')!r}"
@@ -112,8 +125,9 @@ def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
 
 def who_answered(submission: Submission) -> Iterator[CheckItem]:
     """Check that the values come from the server, not the URL, and the connection is returned."""
-    # The server's default database: the learner can't know its name, and nothing is written.
-    engine = make_engine(submission.lesson.server.url, poolclass=NullPool)
+    # The learner can't know this database's name.
+    database = submission.new_database(draws.token(submission.random))
+    engine = make_engine(database.url, poolclass=NullPool)
     result = submission.call(_who, engine)
     if result.error or not result.value["three"]:
         got = result if result.error else result.value["said"]
@@ -128,16 +142,18 @@ def who_answered(submission: Submission) -> Iterator[CheckItem]:
             "who_answered returns three values", False, "(database, user, 18)", got, where
         )
         return
-    with engine.connect() as connection:
-        row = connection.exec_driver_sql(
-            "SELECT current_database(), current_user, current_setting('server_version_num')::int"
-        ).one()
-    database, user, version = result.value["said"]
-    for what, got, wanted in (("database", database, row[0]), ("user", user, row[1])):
+    name, user, version = result.value["said"]
+    (row,) = database.query(
+        "SELECT pg_catalog.current_database(), CURRENT_USER, "
+        "pg_catalog.current_setting('server_version_num')"
+    )
+    for what, got, wanted in (("database", name, row[0]), ("user", user, row[1])):
         where = TAKE_OUT if str(got).startswith(("<", "(", "[")) else ASK
         yield expect_equal(f"the {what} is the server's own answer", got, wanted, where)
     where = "A whole number: the digits before the point of SHOW server_version, with int()."
-    yield expect_equal("the version is the major version, an int", version, row[2] // 10000, where)
+    yield expect_equal(
+        "the version is the major version, an int", version, int(row[2]) // 10000, where
+    )
     where = "Take the connection in a `with` block: it gives the connection back at its end."
     kept = f"{result.value['kept']} in use"
     yield expect_equal("the connection is back in the pool", kept, "0 in use", where)
@@ -153,7 +169,7 @@ SETTINGS = {
 
 
 def _from_complete(names: dict[str, Any], settings: dict[str, str]) -> Any:
-    return _parts_of(names["address_from"](dict(settings)))
+    return _text_of(names["address_from"](dict(settings)))
 
 
 def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
@@ -173,26 +189,29 @@ def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
 
 def from_settings(submission: Submission) -> Iterator[CheckItem]:
     """Check that the error names a missing setting, but never shows the password."""
-    some = secrets.token_hex(3)
-    values = (f"ann{some}", f"p@s%20s{some}", f"{some}.example.com", "6543", f"shop{some}")
+    random = submission.random
+    user, host, shop = (draws.word(random) for _ in range(3))
+    secret = f" p@s%20s{draws.token(random)} "
+    values = (user, secret, f"{host}.example.com", str(random.randrange(6000, 7000)), shop)
     settings = {**dict(zip(SETTINGS, values, strict=True)), "LANG": "C"}
     result = submission.call(_from_complete, settings)
     wanted: dict[str, Any] = {
         "drivername": DRIVER,
         **dict(zip(SETTINGS.values(), values, strict=True)),
     }
-    wanted["port"] = 6543
+    wanted["port"] = int(values[3])
     what = "from five settings comes the address that they name"
-    if result.error or "drivername" not in result.value:
-        got = result if result.error else next(iter(result.value.values()))
+    read = _parts_of(result.value or {})
+    if result.error or "drivername" not in read:
+        got = result if result.error else next(iter(read.values()))
         where = "Read from the argument `settings` only, and return the URL."
         yield expect_that(what, False, "a URL", got, where)
         return
-    wrong = [part for part, value in wanted.items() if result.value[part] != value]
+    wrong = [part for part, value in wanted.items() if read[part] != value]
     where = (
         "URL.create keeps each value as it is. In its text, or an f-string, a password can change."
     )
-    got = ", ".join(f"{part} {result.value[part]!r}" for part in wrong)
+    got = ", ".join(f"{part} {read[part]!r}" for part in wrong)
     should = ", ".join(f"{part} {wanted[part]!r}" for part in wrong)
     yield expect_that(what, not wrong, should, got, where)
     result = submission.call(_from_broken, settings)

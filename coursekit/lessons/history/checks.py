@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Engine, text
-
 from coursekit.course.starting_state import starting_state
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.revision_file import revision_file
+from coursekit.exercises.statements import statement, update
 from coursekit.exercises.submission import Submission
-from tutorial_lib.explorer import changes, snapshot
+from tutorial_lib.explorer import changes
 
 ROWS = """
 INSERT INTO users (name, email, password) VALUES
@@ -18,8 +19,6 @@ INSERT INTO users (name, email, password) VALUES
 INSERT INTO orders (user_id, amount, status) VALUES
     (1, 24.00, 'paid'), (1, 39.50, 'shipped'), (2, 7.25, 'new');
 """
-USERS = "SELECT name, email, password FROM users ORDER BY id"
-ORDERS = "SELECT amount::text, status::text FROM orders ORDER BY id"
 KEPT = (
     "Ann, ann@example.com, no hash; Ben, ben@example.com, no hash; "
     "24.00, paid; 39.50, shipped; 7.25, new"
@@ -51,12 +50,8 @@ HEADS = {
     **_add_column("0004b", "gift note", NOTE, "sa.Text()"),
     "models.py": WITH_BOTH,
 }
-# The other databases: whose each is, its revision, and the statement that gets it there.
-ELSEWHERE = {
-    "Ann's": ("0004a", "ALTER TABLE users ADD phone varchar(20)"),
-    "Ben's": ("0004b", "ALTER TABLE orders ADD gift_note text"),
-    "a third": ("0003", "SELECT 1"),
-}
+# The other databases: whose each is, its revision, and the column that it has.
+ELSEWHERE = {"Ann's": ("0004a", PHONE), "Ben's": ("0004b", NOTE), "a third": ("0003", "")}
 GIVEN_UP = (
     ROWS
     + """
@@ -67,25 +62,25 @@ UPDATE alembic_version SET version_num = '0004';
 )
 
 
-def _column(engine: Engine, name: str) -> str:
-    return snapshot(engine).objects.get(("column", name), "no such column")
-
-
 def _rows_kept(submission: Submission) -> CheckItem:
     """Report whether users and orders are unchanged."""
-    things = snapshot(submission.engine).objects
-    there = {("table", "users"), ("column", "orders.status")} <= set(things)
-    got = [submission.rows(question) if there else [] for question in (USERS, ORDERS)]
+    got = _rows(submission.database)
     where = "what a downgrade or a drop does to rows; begin again to get them back"
     what = "the two users and the three orders are as they were"
-    return expect_equal(
-        what, "; ".join(", ".join(row) for rows in got for row in rows), KEPT, where
-    )
+    return expect_equal(what, "; ".join(", ".join(map(str, row)) for row in got), KEPT, where)
+
+
+def _rows(database: Database) -> list[Row]:
+    """Return users and orders by the columns that no exercise changes; [] without them."""
+    if not {("table", "users"), ("column", "orders.status")} <= set(database.snapshot().objects):
+        return []
+    users = database.rows("users", "name", "email", "password", by="id")
+    return users + database.rows("orders", "amount", "status", by="id")
 
 
 def _rest(submission: Submission, *names: str) -> str:
     """Describe changes to the schema, apart from alembic_version and these columns."""
-    found = changes(snapshot(submission.scratch()), snapshot(submission.engine)).all
+    found = changes(submission.new_database().snapshot(), submission.database.snapshot()).all
     return (
         "; ".join(
             f"{one.what}: {one.kind} {one.name}"
@@ -104,7 +99,7 @@ def _same_files(submission: Submission) -> CheckItem:
 
 def bookmark(submission: Submission) -> Iterator[CheckItem]:
     """Check that a database without a version table gets it back, and what it lacks."""
-    current, phone = submission.current_revisions, _column(submission.engine, PHONE)
+    current, phone = submission.current_revisions, submission.database.column(PHONE)
     if submission.untouched and not current and phone == "no such column":
         raise NotStarted
     where = (
@@ -131,27 +126,26 @@ def merged(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal("the history has one head", len(submission.heads), 1, where)
     if len(submission.heads) != 1:
         return
+    submission.fill("users", draws.users(submission.random))
     for whose in ELSEWHERE:
         yield _upgraded(submission, whose)
-    engine = submission.engine
     where = "%alembic current, and %alembic upgrade head"
     yield expect_equal(
         "your database stands at the head", submission.current_revisions, submission.heads, where
     )
-    got = [_column(engine, name) for name in TYPES]
+    got = [submission.database.column(name) for name in TYPES]
     yield expect_equal("your database has both columns", got, list(TYPES.values()), where)
     yield _rows_kept(submission)
 
 
 def _upgraded(submission: Submission, whose: str) -> CheckItem:
     """Report whether `upgrade head` adds both columns to another database."""
-    current, statement = ELSEWHERE[whose]
+    current, column = ELSEWHERE[whose]
     what = f"upgrade head brings {whose} database, at {current}, to both columns"
     result = submission.alembic("history")
+    rows: list[Row] = []
     if not result.error:
-        with submission.scratch_engine.begin() as connection:
-            connection.execute(text(statement))
-            connection.execute(text(f"UPDATE alembic_version SET version_num = '{current}'"))  # noqa: S608
+        rows = _bring(submission.copied_database, current, column)
         result = submission.alembic("upgrade head", go_on=True)
     where = (
         f"what Alembic does with a database that stands at {current}: it runs what follows, and "
@@ -162,13 +156,25 @@ def _upgraded(submission: Submission, whose: str) -> CheckItem:
         where = f"alembic/versions: {' and '.join(gone)} is gone, and a database needs it"
     if result.error:
         return expect_that(what, False, "no error", result, where)
-    lacks = [name for name in TYPES if _column(submission.scratch_engine, name) != TYPES[name]]
-    return expect_equal(what, f"without {' and '.join(lacks)}" if lacks else "both", "both", where)
+    database = submission.copied_database
+    lacks = [name for name in TYPES if database.column(name) != TYPES[name]]
+    got = f"without {' and '.join(lacks)}" if lacks else "both"
+    if _rows(database) != rows:
+        got, where = "other rows", "what your revisions do to the rows that are there"
+    return expect_equal(what, got, "both", where)
+
+
+def _bring(database: Database, current: str, column: str) -> list[Row]:
+    """Bring a database to a revision of somebody's, and return its rows."""
+    table, _, name = column.partition(".")
+    made = f"ALTER TABLE public.{table} ADD {name} {TYPES[column]}" if column else "SELECT 1"
+    database.commit(statement(made), update("alembic_version", {"version_num": current}))
+    return _rows(database)
 
 
 def lost(submission: Submission) -> Iterator[CheckItem]:
     """Check that a database leaves a revision whose file is lost."""
-    current, note = submission.current_revisions, _column(submission.engine, NOTE)
+    current, note = submission.current_revisions, submission.database.column(NOTE)
     if submission.untouched and current == ["0004"] and note == TYPES[NOTE]:
         raise NotStarted
     where = "stamp moves the bookmark; what 0004 has made is a column of orders"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 
@@ -46,7 +47,7 @@ def _is_right(names: dict[str, Any], typed: str, stored: str) -> Any:
 
 def pair(submission: Submission) -> Iterator[CheckItem]:
     """Check that a password is hashed and verified."""
-    password = f"Blue kite {secrets.token_hex(4)}"
+    password = f" Blue {draws.password(submission.random)}"
     made = submission.call(_made, password)
     first, second = made.value or (None, None)
     good = isinstance(first, str) and first.startswith("$argon2")
@@ -56,7 +57,7 @@ def pair(submission: Submission) -> Iterator[CheckItem]:
     if not good:
         return
     kept = _context(cheap=True).hash(password)
-    for typed, wanted, which in ((password, True, "the right"), (password[:-1], False, "a wrong")):
+    for typed, wanted, which in ((password, True, "the right"), (password[:-2], False, "a wrong")):
         result = submission.call(_is_right, typed, kept)
         where = _spot(result, "is_right: verify reads salt and costs in the stored hash")
         yield expect_equal(
@@ -77,27 +78,27 @@ CREATE TABLE accounts (email varchar(255) PRIMARY KEY, password varchar(255) NOT
 INSERT INTO accounts VALUES ('ann@example.com', '$argon2id$v=19$m=19456,t=2,p=1$hdAaQ0jJ2TvnP\
 GesVUrJuQ$e7muj2HpSTGFdvMK1cWq1mKirn136Yk/+R4Y9H9ptUM')
 """
-ADD = text("INSERT INTO accounts VALUES (:email, :password)")
 
 
 def _entered(names: dict[str, Any], engine: Engine, email: str, typed: str) -> Any:
     return names["log_in"](engine, email, typed)
 
 
-def _stored(engine: Engine) -> dict[str, str]:
-    with engine.connect() as connection:
-        found = connection.execute(text("SELECT email, password FROM accounts"))
-        return {row.email: row.password for row in found}
+def _stored(database: Database) -> dict[str, str]:
+    return dict(database.rows("accounts", "email", "password"))
 
 
 def log_in(submission: Submission) -> Iterator[CheckItem]:
     """Check that a right password is accepted, and its outdated hash replaced."""
-    submission.rows("SELECT email FROM accounts")  # the learner's own table still exists
+    submission.database.rows("accounts", "email")  # the learner's own table still exists
+    random = submission.random
+    password = f"blue {draws.password(random)}"
+    ben, other = f"o'{draws.email(random)}", draws.email(random)
+    submission.fill("accounts", _accounts(password, ben, other))
     engine = submission.scratch()
-    password, ben = f"blue kite {secrets.token_hex(4)}", f"ben{secrets.token_hex(4)}@example.com"
-    _add_accounts(engine, password, ben, "cleo@example.com")
-    after = _stored(engine)
-    refused = list(_refuses(submission, engine, ben, password[:-1]))
+    database = Database(engine.url)
+    after = _stored(database)
+    refused = list(_refuses(submission, engine, ben, password[:-2]))
     yield from refused
     if len(refused) < 2 or not refused[-1].good:
         return
@@ -106,7 +107,7 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal("the right password is accepted", result, True, where)
     if result.error:
         return
-    last = _stored(engine)
+    last = _stored(database)
     new = last.get(ben, "")
     got = "the old hash" if new == after[ben] else _kind(password, new)
     good, where = got == TODAY, "log_in: the UPDATE, and whether it is committed"
@@ -120,28 +121,26 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
         return
     result = submission.call(_entered, engine, ben, password)
     got = "one more new hash" if result.value is True else str(result)
-    good = result.value is True and _stored(engine) == last
+    good = result.value is True and _stored(database) == last
     where = "log_in: what it does when the hash is not out of date"
     yield expect_that("the second log-in is accepted and changes nothing", good, "True", got, where)
 
 
-def _add_accounts(engine: Engine, password: str, *emails: str) -> None:
-    """Add accounts that share a password, each hashed with outdated costs."""
+def _accounts(password: str, *emails: str) -> list[dict[str, str]]:
+    """Return accounts that share a password, each hashed with outdated costs."""
     old = _context(cheap=True)
-    with engine.begin() as connection:
-        for email in emails:
-            connection.execute(ADD, {"email": email, "password": old.hash(password)})
+    return [{"email": email, "password": old.hash(password)} for email in emails]
 
 
 def _refuses(submission: Submission, engine: Engine, email: str, typed: str) -> Iterator[CheckItem]:
     """Report what `log_in` does with a wrong password; after an error, one item only."""
-    before = _stored(engine)
+    before = _stored(Database(engine.url))
     result = submission.call(_entered, engine, email, typed)
     where = _spot(result, "log_in: what verify_and_update says first")
     yield expect_equal("a wrong password is refused", result, False, where)
     if result.error:
         return
-    same = _stored(engine) == before
+    same = _stored(Database(engine.url)) == before
     got = "nothing" if same else "something in it is new"
     where = "log_in: the table changes only after a right password"
     yield expect_that("it changes nothing in the table", same, "nothing", got, where)
@@ -175,7 +174,7 @@ MORE = "what else is changed beside the form?"
 
 def forms(submission: Submission) -> Iterator[CheckItem]:
     """Check that both Unicode forms of a password are accepted as the same."""
-    one = unicodedata.normalize("NFC", f" Rosé {secrets.token_hex(3)} Crème")
+    one = unicodedata.normalize("NFC", f" Rosé {draws.token(submission.random)} Crème")
     two = unicodedata.normalize("NFD", one)
     result = submission.call(_signed_up, one, two)
     hashes = result.value or []

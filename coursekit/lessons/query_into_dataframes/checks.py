@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from decimal import Decimal
+from random import Random
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 
@@ -96,32 +98,27 @@ def _all_returned(result: ProbeResult) -> CheckItem:
     return expect_equal(what, ProbeResult(result.value["open"]), 0, where)
 
 
-def _add(engine: Engine, statement: str, rows: list[dict[str, Any]]) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(statement), rows)
+def _people(submission: Submission, *names: str) -> None:
+    """Add users with drawn e-mail addresses to every scratch database from now on."""
+    random = submission.random
+    rows = [
+        {"name": name, "email": draws.email(random), "password": draws.token(random)}
+        for name in names
+    ]
+    submission.fill("users", rows)
 
 
-def _all(engine: Engine, query: str) -> list[list[Any]]:
-    with engine.connect() as connection:
-        return [list(row) for row in connection.execute(text(query))]
-
-
-PERSON = "INSERT INTO users (name, email, password) VALUES (:name, :email, 'a hash')"
-
-
-def _people(engine: Engine, *names: str) -> None:
-    """Add users with random e-mail addresses."""
-    token = secrets.token_hex(4)
-    rows = [{"name": name, "email": f"{name.split()[0]}-{token}@example.com"} for name in names]
-    _add(engine, PERSON, rows)
+def _all(database: Database, table: str, *columns: str) -> list[list[Any]]:
+    return [list(row) for row in database.rows(table, *columns, by="id")]
 
 
 def contacts(submission: Submission) -> Iterator[CheckItem]:
     """Check names and e-mail addresses of all users, ordered by name."""
+    random = submission.random
+    twice = draws.name(random)
+    _people(submission, draws.name(random), twice, *draws.names(random), twice)
     engine = submission.scratch()
-    token = secrets.token_hex(3)
-    _people(engine, f"Mia {token}", f"Abe {token}", f"Zoe {token}")
-    people = sorted(_all(engine, "SELECT name, email FROM users"))
+    people = _all(Database(engine.url), "users", "name", "email")
     result = submission.call(_call_with, "contacts", engine)
     shape = list(_shape(result, ["name", "email"]))
     yield from shape
@@ -129,7 +126,7 @@ def contacts(submission: Submission) -> Iterator[CheckItem]:
         return
     rows = result.value["rows"]
     got = sorted(rows, key=str)
-    where = f"{ARGUMENT}: the check has one with six users"
+    where = f"{ARGUMENT}: the check has one with {len(people)} users"
     yield expect_equal("it has one row for each user", got, sorted(people, key=str), where)
     names = [row[0] for row in rows]
     where = "without ORDER BY the database may choose any order"
@@ -137,7 +134,7 @@ def contacts(submission: Submission) -> Iterator[CheckItem]:
         "the rows are in the order of the names", names, sorted(names, key=str), where
     )
     yield _all_returned(result)
-    left = sorted(_all(engine, "SELECT name, email FROM users"))
+    left = _all(Database(engine.url), "users", "name", "email")
     yield expect_that(
         "the table is as it was", left == people, "no change", "a change", "only read"
     )
@@ -157,10 +154,13 @@ COLUMNS = ["id", "name", "email"]
 
 def search(submission: Submission) -> Iterator[CheckItem]:
     """Check that users are found by untrusted text, which is never run as SQL."""
+    random = submission.random
+    mia, some = f"Mia {draws.word(random)}", draws.word(random)
+    strange = f"{some} O'Neil \\ :x %s %(y)s 100% \""
+    _people(submission, mia, strange, some, *draws.names(random))
     engine = submission.scratch()
-    mia, strange = f"Mia {secrets.token_hex(3)}", "Jo O'Neil \\ :x %s %(y)s 100% \""
-    _people(engine, mia, strange)
-    users = _all(engine, "SELECT id, name, email FROM users ORDER BY id")
+    database = Database(engine.url)
+    users = _all(database, "users", "id", "name", "email")
     person = next(row for row in users if row[1] == mia)
     result = submission.call(_call_with, "find_users", engine, mia)
     shape = list(_shape(result, COLUMNS))
@@ -186,10 +186,12 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     where = "a value that is bound is never read as SQL"
     yield _finds_no_one(submission, engine, ATTACKS, "a text that holds SQL finds nobody", where)
     where = "= compares whole texts; LIKE and ILIKE read % and _ as wildcards"
+    local = str(person[2]).partition("@")[0]
+    parts = (*PATTERNS, mia[:-1], local, f"{mia} ", f"_{mia[1:]}")
     yield _finds_no_one(
-        submission, engine, PATTERNS, "a part of a name, or a pattern, finds nobody", where
+        submission, engine, parts, "a part of a name, or a pattern, finds nobody", where
     )
-    left = _all(engine, "SELECT id, name, email FROM users ORDER BY id")
+    left = _all(database, "users", "id", "name", "email")
     where = "what came after the quotation mark in the text was run as SQL"
     yield expect_that("all users are still there", left == users, "no change", "a change", where)
     yield _all_returned(result)
@@ -212,18 +214,23 @@ def _finds_no_one(
     return expect_equal(f"{what}: {worst}", found[worst], [], where)
 
 
-LARGE = "123456789012345678.91"  # a float can't hold it
+def _orders(random: Random) -> list[dict[str, Any]]:
+    """Return orders in no order, one without items, and one whose amount no float can hold."""
+    large = Decimal(random.randrange(10**17, 10**18)) + Decimal("0.91")
+    amounts = [*draws.amounts(random), large]
+    items = [random.randrange(2, 90), None, 0, 1, random.randrange(100, 999), 2**31 - 1]
+    ids = random.sample(range(5, 99), len(items))
+    return [
+        {"id": number, "items": many, "amount": amount}
+        for number, many, amount in zip(ids, items, amounts, strict=True)
+    ]
 
 
 def orders(submission: Submission) -> Iterator[CheckItem]:
     """Check that integers stay integers, and amounts stay exact."""
+    submission.fill("orders", _orders(submission.random))
     engine = submission.scratch()
-    rows = [{"id": 6, "items": None, "amount": LARGE}]
-    rows.append(
-        {"id": 5, "items": 2 + secrets.randbelow(90), "amount": f"0.{secrets.choice('1379')}0"}
-    )
-    _add(engine, "INSERT INTO orders VALUES (:id, :items, :amount)", rows)
-    wanted = _all(engine, "SELECT id, items, amount FROM orders ORDER BY id")
+    wanted = _all(Database(engine.url), "orders", "id", "items", "amount")
     result = submission.call(_call_with, "read_orders", engine)
     shape = list(_shape(result, ["id", "items", "amount"]))
     yield from shape

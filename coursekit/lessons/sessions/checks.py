@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Generator, Iterator
 from typing import Any
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from coursekit.exercises import draws
+from coursekit.exercises.clean_session import Unreadable
+from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 
@@ -24,12 +26,11 @@ INSERT INTO cards VALUES ('Ann', 50), ('Ben', 90), ('Cleo', 0);
 """
 
 
-def _outside(engine: Engine, query: str) -> ProbeResult:
+def _outside(database: Database, table: str, *columns: str, by: str) -> ProbeResult:
     """Return the rows that another connection sees, or its error."""
     try:
-        with engine.connect() as connection:
-            return ProbeResult([tuple(row) for row in connection.execute(text(query))])
-    except SQLAlchemyError as error:
+        return ProbeResult(database.rows(table, *columns, by=by))
+    except (SQLAlchemyError, Unreadable) as error:
         return ProbeResult(error=str(getattr(error, "orig", None) or error).splitlines()[0])
 
 
@@ -44,8 +45,10 @@ def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> None:
 
 def kept_user(submission: Submission) -> Iterator[CheckItem]:
     """Check that another connection sees the new user in the table."""
-    engine = submission.scratch()
-    added = [f"{name} {secrets.token_hex(3)}" for name in ("Ben", "Niamh O'Hara")]
+    engine, (first, last) = submission.scratch(), ("Ben", "Niamh O'Hara")
+    # The last one is long enough to show its quote, and the characters that SQL may run.
+    added = [f"{first} {draws.word(submission.random)}"]
+    added += [f"{last} {draws.word(submission.random)}", *draws.names(submission.random)]
     result = submission.call(_add, engine, added)
     if result.error:
         where = "The last line of the error says what is wrong."
@@ -53,14 +56,14 @@ def kept_user(submission: Submission) -> Iterator[CheckItem]:
             where = "A name may hold a quote. Give it as a parameter, :name, as lost_user does."
         yield expect_that("save_user runs without an error", False, "no error", result, where)
         return
-    found = _outside(engine, "SELECT name FROM users ORDER BY id")
+    found = _outside(Database(engine.url), "users", "name", by="id")
     what = "another connection finds the users that were added, each once"
     if found.error:
         yield expect_that(what, False, "the table users", found, "What has become of the table?")
         return
     rows = [name for (name,) in found.value]
     others = [name for name in rows if name != "Ann"]
-    own = _outside(submission.engine, "SELECT name FROM users")
+    own = _outside(submission.database, "users", "name", by="id")
     where = ENGINE if (added[0],) in (own.value or []) else NOT_KEPT
     if len(others) > len(added):
         where = "How often does the function add the name?"
@@ -89,17 +92,24 @@ def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> lis
 
 def both_or_none(submission: Submission) -> Iterator[CheckItem]:
     """Check that both cards change, or neither does."""
-    engine, some = submission.scratch(), secrets.token_hex(2)
-    points = 16 + secrets.randbelow(9)
-    before = {"giver": 53, "taker": 31, "poor": 15, "any": 22, "rich": 61, "full": 95, "other": 40}
-    cards = {f"{name} {some}": value for name, value in before.items()}
-    with engine.begin() as connection:
-        rows = [{"name": name, "points": value} for name, value in cards.items()]
-        connection.execute(text("INSERT INTO cards VALUES (:name, :points)"), rows)
-    giver, taker, poor, any_one, rich, full, _ = cards
+    random = submission.random
+    points = random.randrange(16, 25)
+    before = {
+        "giver": random.randrange(points, 60),
+        "taker": random.randrange(100 - points),
+        "poor": points - 1,
+        "any": random.randrange(30),
+        "rich": random.randrange(60, 99),
+        "full": 101 - points,
+        "other": random.randrange(100),
+    }
+    cards = {f"{name} {draws.word(random)}": value for name, value in before.items()}
+    submission.fill("cards", [{"name": name, "points": value} for name, value in cards.items()])
+    engine = submission.scratch()
+    giver, taker, poor, any_one, rich, full, other = cards
     moves = [[giver, taker, points], [poor, any_one, points], [rich, full, points]]
     result = submission.call(_moves, engine, moves)
-    after = _outside(engine, "SELECT name, points FROM cards")
+    after = _outside(Database(engine.url), "cards", "name", "points", by="name")
     what = "a move that is allowed takes points from one card and adds them to the other"
     if result.error or result.value[0] or after.error:
         got = result.error or after.error or result.value[0]
@@ -115,8 +125,9 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
     yield _pair_kept("the giver has too few points", found, cards, (poor, any_one))
     yield _pair_kept("the taker would have more than 100", found, cards, (rich, full))
     yield _refusals_raise(result.value[1:])
-    others = {name: value for name, value in found.items() if some not in name or "other" in name}
-    wanted = {"Ann": 50, "Ben": 90, "Cleo": 0, f"other {some}": 40}
+    used = (giver, taker, poor, any_one, rich, full)
+    others = {name: value for name, value in found.items() if name not in used}
+    wanted = {"Ann": 50, "Ben": 90, "Cleo": 0, other: cards[other]}
     where = "Does each UPDATE have a WHERE that fits one card?"
     yield expect_equal("all other cards are as before", others, wanted, where)
 

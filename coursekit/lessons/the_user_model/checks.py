@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
+import re
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Engine, inspect, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, inspect, select
 from sqlalchemy.orm import Session
 
-from coursekit.exercises import items
+from coursekit.exercises import draws, items
+from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult
+from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
 from tutorial_lib import hashing
 
 TAKEN, REFUSED, HASH = "taken", "refused", "a hash of it"
+RULE = re.compile(r'constraint "([^"]+)"$')
+Row = dict[str, Any]
 # What must hold, where to look if it doesn't, and rows, each with its expected result.
-Trial = tuple[str, str, list[tuple[dict[str, Any], str]]]
+Trial = tuple[str, str, list[tuple[Row, str]]]
 
 
 def _make_table(
@@ -48,16 +52,14 @@ def _made(
     return items.expect_that(what, good, ", ".join(sorted(given | wanted)), got, where)
 
 
-def _tried(connection: Connection, table: str, row: dict[str, Any]) -> str:
-    """Insert a row with SQL, past the class, and describe the result."""
-    into, values = ", ".join(row), ", ".join(f":{name}" for name in row)
-    insert = text(f"INSERT INTO {table} ({into}) VALUES ({values}) RETURNING {into}")  # noqa: S608
-    try:
-        with connection.begin_nested():
-            kept = connection.execute(insert, row).one()._asdict()
-    except DBAPIError as error:
-        rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
-        return f"{REFUSED} by {rule}" if rule else f"{REFUSED}: {str(error.orig).splitlines()[0]}"
+def _tried(database: Database, table: str, before: list[Row], row: Row) -> str:
+    """Insert rows with SQL, past the class, and describe what became of the last one."""
+    statements = [insert(table, **each, returning=tuple(each)) for each in (*before, row)]
+    result = database.attempt(*statements)
+    if result.error:
+        rule = RULE.search(result.error)
+        return f"{REFUSED} by {rule[1]}" if rule else f"{REFUSED}: {result.error}"
+    kept = dict(zip(row, result.value[0], strict=True))
     return TAKEN if kept == row else f"changed to {kept}"
 
 
@@ -66,62 +68,79 @@ def _fits(got: str, wanted: str) -> bool:
     return got.startswith(REFUSED) if wanted == REFUSED else got == wanted
 
 
-def _trials(engine: Engine, table: str, *trials: Trial) -> Iterator[CheckItem]:
-    with engine.connect() as connection:
-        for what, where, rows in trials:
-            said = [_tried(connection, table, row) for row, _ in rows]
-            good = all(_fits(got, wanted) for got, (_, wanted) in zip(said, rows, strict=True))
-            expected = "; ".join(wanted for _, wanted in rows)
-            yield items.expect_that(what, good, expected, "; ".join(said), where)
+def _trials(database: Database, table: str, *trials: Trial) -> Iterator[CheckItem]:
+    """Try rows, each with those before it that were taken, and roll them all back."""
+    before: list[Row] = []
+    for what, where, rows in trials:
+        said = []
+        for row, _ in rows:
+            said.append(_tried(database, table, before, row))
+            before += [row] * (said[-1] == TAKEN)
+        good = all(_fits(got, wanted) for got, (_, wanted) in zip(said, rows, strict=True))
+        expected = "; ".join(wanted for _, wanted in rows)
+        yield items.expect_that(what, good, expected, "; ".join(said), where)
 
 
-def _length(name: str, limit: int, others: dict[str, Any]) -> Trial:
-    row = others | {name: "x" * limit}
+def _length(random: Random, name: str, limit: int, others: Row) -> Trial:
+    row = others | {name: draws.text(random, limit)}
     what = f"{name} holds {limit} characters, and not one more"
     return (
         what,
         "the length in String(...)",
-        [(row, TAKEN), (row | {name: "y" * (limit + 1)}, REFUSED)],
+        [(row, TAKEN), (row | {name: draws.text(random, limit + 1)}, REFUSED)],
     )
 
 
 def book(submission: Submission) -> Iterator[CheckItem]:
     """Check that one column is required, one may be NULL, both have a length."""
-    engine, word = submission.scratch(), secrets.token_hex(4)
+    engine, random = submission.scratch(), submission.random
+    word, other = draws.word(random), draws.text(random, 9)
     yield (made := _made(submission, "Book", engine, {"id"}, {"title", "subtitle"}))
     if not made.good:
         return
-    where = 'section "NULL or not" in this lesson'
+    where = 'section "NULL or not" in lesson 05'
+    no_title: Row = {"title": None, "subtitle": word}
     yield from _trials(
-        engine,
+        Database(engine.url),
         "books",
-        ("a book must have a title", where, [({"title": None, "subtitle": word}, REFUSED)]),
+        ("a book must have a title", where, [(no_title, REFUSED), ({"subtitle": word}, REFUSED)]),
         ("a subtitle may be missing", where, [({"title": word, "subtitle": None}, TAKEN)]),
-        _length("title", 120, {"subtitle": word}),
-        _length("subtitle", 200, {"title": word}),
+        ("a title may be there twice", where, [({"title": word, "subtitle": other}, TAKEN)]),
+        _length(random, "title", 120, {"subtitle": word}),
+        _length(random, "subtitle", 200, {"title": word}),
     )
 
 
 def reader(submission: Submission) -> Iterator[CheckItem]:
     """Check that a named constraint makes an e-mail address unique, ignoring capitals."""
-    engine, name = submission.scratch(), f"Ann.{secrets.token_hex(4)}"
+    engine, random = submission.scratch(), submission.random
+    name, host, end = (
+        f"Ann.{draws.token(random)}",
+        draws.word(random).title(),
+        draws.text(random, 30),
+    )
     yield (made := _made(submission, "Reader", engine, {"id"}, {"email"}))
     if not made.good:
         return
-    section = 'section "Unique regardless of case" in this lesson'
-    again = {"email": f"{name.lower()}@example.COM"}
+    section = 'section "Unique regardless of case" in lesson 05'
+    again = {"email": f"{name.lower()}@{host.upper()}.Example"}
     named = [(again, f"{REFUSED} by uq_readers_email_lower")]
-    first, other = {"email": f"{name}@Example.com"}, {"email": f"Ann.{name}@Example.com"}
+    first, longer = f"{name}@{host}.example", f"{name}@{host}.example.{end}"
+    others = [longer, f"{longer}x", f"x{first}", f" {first}", f"{name}@{host}s.example"]
     keeps = "which rule of yours refuses or changes it"
     yield from _trials(
-        engine,
+        Database(engine.url),
         "readers",
-        ("an e-mail stays as it was written", keeps, [(first, TAKEN)]),
-        ("another e-mail is taken", "what the rule is about", [(other, TAKEN)]),
+        ("an e-mail stays as it was written", keeps, [({"email": first}, TAKEN)]),
+        (
+            "another e-mail is taken",
+            "what the rule is about: the whole e-mail, and nothing else",
+            [({"email": each}, TAKEN) for each in others],
+        ),
         ("the same e-mail in other capitals is refused", section, [(again, REFUSED)]),
         ("the rule has its name", "the name that is given to the rule", named),
         ("a reader must have an e-mail", "the type in Mapped[...]", [({"email": None}, REFUSED)]),
-        _length("email", 255, {}),
+        _length(random, "email", 255, {}),
     )
 
 
@@ -141,8 +160,7 @@ def _set(names: dict[str, Any], engine: Engine, attribute: str, value: str) -> N
 
 def _stored(engine: Engine) -> tuple[str, str]:
     """Return the only member's name and password as stored."""
-    with engine.connect() as connection:
-        name, password = connection.execute(text("SELECT name, password FROM members")).one()
+    ((name, password),) = Database(engine.url).rows("members", "name", "password")
     return str(name), str(password)
 
 
@@ -159,14 +177,16 @@ def _hash_of(password: str, stored: str) -> str:
 
 def member(submission: Submission) -> Iterator[CheckItem]:
     """Check that a password is stored as a hash, however it's set."""
-    engine, (first, second) = submission.scratch(), (secrets.token_hex(6), secrets.token_hex(6))
+    engine, random = submission.scratch(), submission.random
+    first, second = draws.password(random), draws.password(random)
+    name, renamed = draws.name(random), draws.name(random)
     made = _made(submission, "Member", engine, {"id", "name"}, {"password"})
     section = 'section "A password is hashed, however it is set" in this lesson'
     where = f"{section}; a hash needs 97 characters"
     if not made.good:
         yield made
         return
-    result = submission.call(_join, engine, "Ann", first)
+    result = submission.call(_join, engine, name, first)
     got = result if result.error else ProbeResult(_hash_of(first, _stored(engine)[1]))
     yield items.expect_equal("Member(name=..., password=...) stores a hash", got, HASH, where)
     if result.error:
@@ -174,8 +194,8 @@ def member(submission: Submission) -> Iterator[CheckItem]:
     result = submission.call(_set, engine, "password", second)
     got = result if result.error else ProbeResult(_hash_of(second, _stored(engine)[1]))
     yield items.expect_equal("a password that is set later is stored as a hash", got, HASH, where)
-    before = ("Anna", _stored(engine)[1])
-    result = submission.call(_set, engine, "name", "Anna")
+    before = (renamed, _stored(engine)[1])
+    result = submission.call(_set, engine, "name", renamed)
     good = not result.error and _stored(engine) == before
     got = result if result.error else ProbeResult(_stored(engine))
     where = "what runs when a row is stored again: a hash must not be hashed"

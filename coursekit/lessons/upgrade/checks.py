@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from random import Random
 
 from coursekit.course.starting_state import starting_state
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.revision_file import revision_file
 from coursekit.exercises.submission import Submission
-from tutorial_lib.explorer import changes, snapshot
+from tutorial_lib.explorer import changes
 from tutorial_lib.explorer.snapshot import Snapshot
 
 PROJECT = starting_state("query-into-dataframes").files
@@ -43,7 +46,7 @@ def _difference(before: Snapshot, after: Snapshot) -> str:
 
 def pending(submission: Submission) -> Iterator[CheckItem]:
     """Check that the database is at 0003, and 0004 is pending."""
-    things = snapshot(submission.engine).objects
+    things = submission.database.snapshot().objects
     made = {"0002": NICKNAME, "0003": ("table", "products"), "0004": ("table", "carts")}
     ran = {number: thing in things for number, thing in made.items()}
     if submission.untouched and submission.current_revisions == ["0001"] and not any(ran.values()):
@@ -70,7 +73,7 @@ def pending(submission: Submission) -> Iterator[CheckItem]:
 
 def nickname(submission: Submission) -> Iterator[CheckItem]:
     """Check that revision 0002 adds a column, and its downgrade removes it."""
-    found = snapshot(submission.engine).objects.get(NICKNAME, "no such column")
+    found = submission.database.snapshot().objects.get(NICKNAME, "no such column")
     if (
         submission.untouched
         and submission.current_revisions == ["0001"]
@@ -97,16 +100,17 @@ def nickname(submission: Submission) -> Iterator[CheckItem]:
 
 def _both_ways(submission: Submission) -> Iterator[CheckItem]:
     """Report what 0002's upgrade and downgrade do to another database."""
-    before = snapshot(submission.scratch())
+    submission.fill("users", draws.users(submission.random))
+    before = submission.new_database().snapshot()
     ran = submission.alembic("upgrade 0002")
-    did = ran if ran.error else _difference(before, snapshot(submission.scratch_engine))
+    did = ran if ran.error else _difference(before, submission.copied_database.snapshot())
     wanted = "+ added column users.nickname character varying(50)"
     yield expect_equal(
         "its upgrade adds the column, and that alone", did, wanted, "def upgrade() in it"
     )
     if did == wanted:
         ran = submission.alembic("downgrade 0001", go_on=True)
-        left = ran if ran.error else _difference(before, snapshot(submission.scratch_engine))
+        left = ran if ran.error else _difference(before, submission.copied_database.snapshot())
         what, where = "its downgrade takes away the column, and that alone", "def downgrade() in it"
         yield expect_that(what, left == NONE, "the database as it was before 0002", left, where)
 
@@ -132,14 +136,13 @@ CREATE TABLE products (id serial CONSTRAINT pk_products PRIMARY KEY,
 INSERT INTO products (name, price) VALUES ('Teapot', 24), ('Kettle', 39), ('Cup', 7);
 UPDATE alembic_version SET version_num = '0002';
 """
-STOCK = "SELECT name, price::numeric(8, 2)::text FROM products ORDER BY id"
 WHOLE, CENTS = "integer, not null", "numeric(8,2), not null"
 
 
 def forward(submission: Submission) -> Iterator[CheckItem]:
     """Check that a new revision fixes what 0002 did, and no row is lost."""
-    price = snapshot(submission.engine).objects.get(PRICE, "no such column")
-    stock = submission.rows(STOCK) if price != "no such column" else []
+    price = submission.database.snapshot().objects.get(PRICE, "no such column")
+    stock = _stock(submission.database) if price != "no such column" else []
     kept = set(PRODUCTS) <= set(stock)
     if (
         submission.untouched
@@ -172,17 +175,32 @@ def forward(submission: Submission) -> Iterator[CheckItem]:
 
 def _elsewhere(submission: Submission) -> Iterator[CheckItem]:
     """Report what the new revision does to another database at 0002."""
-    before = snapshot(submission.scratch())
+    more = dict(zip(draws.names(submission.random), _prices(submission.random), strict=False))
+    submission.fill("products", [{"name": name, "price": more[name]} for name in more])
+    before = submission.new_database().snapshot()
     ran = submission.alembic("upgrade head")
-    did = ran if ran.error else _difference(before, snapshot(submission.scratch_engine))
+    did = ran if ran.error else _difference(before, submission.copied_database.snapshot())
     wanted = f"~ changed column products.price {WHOLE} before, {CENTS} after"
     where = "def upgrade() in the new revision"
     yield expect_equal("another database gets the new type, and that alone", did, wanted, where)
     if did == wanted:
-        with submission.scratch_engine.connect() as connection:
-            stock = [tuple(row) for row in connection.exec_driver_sql(STOCK)]
-        kept = set(PRODUCTS) <= set(stock)
-        yield expect_that("the products there kept their prices", kept, str(PRODUCTS), stock, where)
+        stock = _stock(submission.copied_database)
+        wanted_stock = PRODUCTS + [(name, f"{price}.00") for name, price in more.items()]
+        what = "the products there kept their prices"
+        yield expect_that(what, stock == wanted_stock, str(wanted_stock), stock, where)
+
+
+def _prices(random: Random) -> list[int]:
+    """Return prices as 0002 stores them: two plain ones, then what is easily lost."""
+    return [random.randrange(2, 90), random.randrange(100, 900), 0, 1, 999_999, -7]
+
+
+def _stock(database: Database) -> list[tuple[str, str]]:
+    """Return the products with their prices in cents, by id."""
+    found = database.rows("products", "name", "price", by="id")
+    return [
+        (name, f"{price:.2f}" if hasattr(price, "real") else str(price)) for name, price in found
+    ]
 
 
 def _meaning(source: str) -> str:

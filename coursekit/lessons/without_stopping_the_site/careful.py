@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Engine, NullPool, inspect, text
+from sqlalchemy import NullPool, text
 
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.statements import select
 from coursekit.exercises.submission import Submission
 from tutorial_lib.db import make_engine
 
@@ -22,14 +25,16 @@ PATIENT = 1000  # milliseconds; who waits so long for a lock doesn't wait half a
 # Adds a column, and notes the limit that the statement runs under.
 FREE = """
 DO $$ BEGIN
-    ALTER TABLE orders ADD COLUMN free text;
-    EXECUTE format('COMMENT ON COLUMN orders.free IS %L',
+    ALTER TABLE orders ADD COLUMN {0} text;
+    EXECUTE format('COMMENT ON COLUMN orders.{0} IS %L',
         (SELECT setting FROM pg_settings WHERE name = 'lock_timeout'));
 END $$
 """
-LIMIT = """
-SELECT coalesce(col_description('orders'::regclass, attnum), '0')::int FROM pg_attribute
-WHERE attrelid = 'orders'::regclass AND attname = 'free'
+COMMENTS = """
+SELECT a.attname, d.description
+FROM pg_catalog.pg_description d JOIN pg_catalog.pg_attribute a
+     ON a.attrelid OPERATOR(pg_catalog.=) d.objoid AND a.attnum OPERATOR(pg_catalog.=) d.objsubid
+WHERE d.objoid OPERATOR(pg_catalog.=) 'public.orders'::pg_catalog.regclass
 """
 
 
@@ -55,29 +60,30 @@ def _limit_after(names: dict[str, Any], url: str, statement: str) -> Any:
 
 def careful(submission: Submission) -> Iterator[CheckItem]:
     """Check that a change waits half a second at most for its lock."""
-    engine = submission.scratch()
-    url = engine.url.render_as_string(hide_password=False)
-    result = submission.call(_careful, url, FREE)
+    database = submission.new_database()
+    url = database.url.render_as_string(hide_password=False)
+    free, busy, missing, later = (f"{draws.word(submission.random)}_{n}" for n in range(4))
+    result = submission.call(_careful, url, FREE.format(free))
     yield expect_equal(
         "it returns 'done' when nobody is in the way", result, "done", "the last return"
     )
     where = "whether the transaction was committed: engine.begin() does it, connect() does not"
-    yield expect_equal("then the column is there", _has(engine, "free"), True, where)
-    with engine.connect() as report:
-        report.execute(text("SELECT count(*) FROM orders"))
-        result = submission.call(_careful, url, ADD.format("busy"))
+    yield expect_equal("then the column is there", _has(database, free), True, where)
+    with database.session() as report:
+        report(select("orders", "id"))
+        result = submission.call(_careful, url, ADD.format(busy))
     where = (
         "lock_timeout: set before the statement, in its transaction, with its unit, as '500ms'; "
         "and the error that comes"
     )
     if "statement timeout" in result.error:
         result = ProbeResult(error=f"it still waited after {LONGEST} seconds")
-    elif (limit := _limit(engine)) > PATIENT:
+    elif (limit := _limit(database, free)) > PATIENT:
         result = ProbeResult(error=f"its lock_timeout is {limit / 1000:g} seconds")
     yield expect_equal("it returns 'gave up' while a report is open", result, "gave up", where)
     where = "what was done after the error"
-    yield expect_equal("then the column is not there", _has(engine, "busy"), False, where)
-    result = submission.call(_careful, url, "ALTER TABLE nothing ADD COLUMN n int")
+    yield expect_equal("then the column is not there", _has(database, busy), False, where)
+    result = submission.call(_careful, url, f"ALTER TABLE {missing} ADD COLUMN n int")
     where = "the except: which errors does it take? A missing table is no lock"
     good = result.error.startswith("ProgrammingError")
     yield expect_that("another error is raised as it is", good, "a ProgrammingError", result, where)
@@ -88,17 +94,16 @@ def careful(submission: Submission) -> Iterator[CheckItem]:
     result = submission.call(_careful, url, SLOW)
     where = "which limit is it: one for waiting, or one for the whole statement?"
     yield expect_equal("a change that has its lock may take its time", result, "done", where)
-    result = submission.call(_limit_after, url, ADD.format("later"))
+    result = submission.call(_limit_after, url, ADD.format(later))
     where = "SET holds for the connection, which goes back to the engine; SET LOCAL does not"
     yield expect_equal("afterwards, the engine has no limit, as before", result, "0", where)
 
 
-def _has(engine: Engine, column: str) -> bool:
-    with engine.connect() as connection:
-        return column in {found["name"] for found in inspect(connection).get_columns("orders")}
+def _has(database: Database, column: str) -> bool:
+    return database.column(f"orders.{column}") != "no such column"
 
 
-def _limit(engine: Engine) -> int:
+def _limit(database: Database, column: str) -> int:
     """Return the lock_timeout under which the column was added, in milliseconds."""
-    with engine.connect() as connection:
-        return int(connection.scalar(text(LIMIT)) or 0)
+    comments: dict[str, str] = dict(database.query(COMMENTS))
+    return int(comments.get(column, 0))

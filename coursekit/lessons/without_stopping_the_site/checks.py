@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from decimal import Decimal
+from random import Random
+from typing import Any
 
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Executable
 
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.rehearsal import allow_long_waits
 from coursekit.exercises.revision_file import revision_file
+from coursekit.exercises.statements import insert, statement, update
 from coursekit.exercises.submission import Submission
 from tutorial_lib import locks
 
@@ -49,17 +54,33 @@ def _at_head(submission: Submission) -> CheckItem:
 # A constraint has a row in pg_depend, which VALIDATE leaves alone, while it rewrites the
 # constraint's own row. So the two rows have the xmin of two transactions, or of one. A transaction
 # that also changed the table left its xmin there, and held the strong lock meanwhile.
-CHECKS = """
-SELECT convalidated, c.xmin::text NOT IN (
-    SELECT d.xmin::text FROM pg_depend d
-    WHERE d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
-    UNION SELECT xmin::text FROM pg_class WHERE oid = conrelid
-    UNION SELECT xmin::text FROM pg_attribute WHERE attrelid = conrelid
-    UNION SELECT xmin::text FROM pg_attrdef WHERE adrelid = conrelid
-) AS apart
-FROM pg_constraint c
-WHERE conrelid = 'orders'::regclass AND contype = 'c' AND pg_get_constraintdef(oid) ~ 'amount'
+RULES = """
+SELECT n.nspname, t.relname, c.contype, c.oid, c.convalidated, c.xmin,
+       pg_catalog.pg_get_constraintdef(c.oid)
+FROM pg_catalog.pg_constraint c
+     JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) c.conrelid
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace
 """
+WRITERS = """
+SELECT d.xmin FROM pg_catalog.pg_depend d
+WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
+      AND d.objid OPERATOR(pg_catalog.=) CAST(:oid AS pg_catalog.oid)
+UNION ALL SELECT xmin FROM pg_catalog.pg_class
+WHERE oid OPERATOR(pg_catalog.=) 'public.orders'::pg_catalog.regclass
+UNION ALL SELECT xmin FROM pg_catalog.pg_attribute
+WHERE attrelid OPERATOR(pg_catalog.=) 'public.orders'::pg_catalog.regclass
+UNION ALL SELECT xmin FROM pg_catalog.pg_attrdef
+WHERE adrelid OPERATOR(pg_catalog.=) 'public.orders'::pg_catalog.regclass
+"""
+
+
+def _rules(database: Database) -> list[tuple[bool, bool]]:
+    """Return the CHECK constraints on amount: whether it's valid, and was validated apart."""
+    return [
+        (valid, xmin not in {one for (one,) in database.query(WRITERS, oid=oid)})
+        for *home, oid, valid, xmin, definition in database.query(RULES)
+        if home == ["public", "orders", "c"] and "amount" in definition
+    ]
 
 
 def amounts(submission: Submission) -> Iterator[CheckItem]:
@@ -67,20 +88,23 @@ def amounts(submission: Submission) -> Iterator[CheckItem]:
     if (
         submission.untouched
         and submission.current_revisions == ["0003"]
-        and not submission.rows(CHECKS)
+        and not _rules(submission.database)
     ):
         raise NotStarted
     yield (new := _new_head(submission, "0003"))
     if not new.good:
         return
+    submission.fill("orders", _orders(submission.random))
     ran = submission.alembic("upgrade head")
-    yield expect_that(
-        "alembic upgrade head runs on another database", not ran.error, "no error", ran, RUN
-    )
+    where = RUN
+    if "is violated by some row" in ran.error:
+        where = "the rule itself: which amounts does it let in? There, some orders are of 0.00"
+    what = "alembic upgrade head runs on another database"
+    yield expect_that(what, not ran.error, "no error", ran, where)
     if not ran.error:
-        yield from _amounts_there(submission.scratch_engine)
+        yield from _amounts_there(submission)
     yield _at_head(submission)
-    valid = [row[0] for row in submission.rows(CHECKS)]
+    valid = [is_valid for is_valid, _ in _rules(submission.database)]
     got = "a rule that is NOT VALID" if valid else "no CHECK on orders.amount"
     where = "def upgrade, and when it ran: what was filled in later has not run. Begin again"
     if valid:
@@ -90,17 +114,29 @@ def amounts(submission: Submission) -> Iterator[CheckItem]:
         what, valid == [True], "a valid rule", got if valid != [True] else "one", where
     )
     where = "what your revisions do to the rows; begin again to get them back"
-    yield expect_equal("no order is gone", submission.rows(LEFT), [(1000, 1000)], where)
+    ids = [number for (number,) in submission.database.rows("orders", "id", by="id")]
+    kept = ids == [*range(1, 1001)]
+    yield expect_that("no order is gone", kept, "1000 orders", f"{len(ids)} orders", where)
 
 
-def _amounts_there(engine: Engine) -> Iterator[CheckItem]:
+def _orders(random: Random) -> list[dict[str, Any]]:
+    """Return orders that a rule about amounts must let be: of nothing, of a cent, ..."""
+    return [{"user_id": 1, "amount": amount} for amount in draws.amounts(random)]
+
+
+def _amounts_there(submission: Submission) -> Iterator[CheckItem]:
     """Report what the revisions did to another database."""
-    taken = {amount: _taken(engine, amount) for amount in (-0.01, 0)}
+    database, drawn = submission.copied_database, draws.amount(submission.random)
+    below = [_taken(database, amount) for amount in (Decimal("-0.01"), -drawn)]
     where = "the rule itself: which amounts does it let in?"
-    yield expect_equal("there, -0.01 is refused", taken[-0.01], "refused", where)
-    yield expect_equal("there, 0 is taken", taken[0], "taken", where)
-    with engine.connect() as connection:
-        found = [tuple(row) for row in connection.execute(text(CHECKS))]
+    yield expect_equal("there, -0.01 is refused", below, ["refused", "refused"], where)
+    above = [_taken(database, amount) for amount in (Decimal(0), drawn)]
+    yield expect_equal("there, 0 is taken", above, ["taken", "taken"], where)
+    was = submission.new_database("before").rows("orders", "id", "amount", by="id")
+    where = "what your revisions do to the rows: an order of 0.00 is no mistake"
+    same = database.rows("orders", "id", "amount", by="id") == was
+    yield expect_that("there, no order has changed or gone", same, "no change", "a change", where)
+    found = _rules(database)
     where = "VALIDATE CONSTRAINT: as long as it has not run, the old rows are not known to be good"
     good = bool(found) and all(valid for valid, _ in found)
     got = "a rule that is NOT VALID" if found else "no CHECK on orders.amount"
@@ -114,14 +150,9 @@ def _amounts_there(engine: Engine) -> Iterator[CheckItem]:
         yield expect_that(what, all(apart for _, apart in found), "two transactions", "one", where)
 
 
-def _taken(engine: Engine, amount: float) -> str:
-    insert = text("INSERT INTO orders (user_id, amount) VALUES (1, :amount)")
-    with engine.connect() as connection:  # never committed
-        try:
-            connection.execute(insert, {"amount": amount})
-        except DBAPIError:
-            return "refused"
-    return "taken"
+def _taken(database: Database, amount: Decimal) -> str:
+    said = database.attempt(insert("orders", user_id=1, amount=amount))
+    return "refused" if said.error else "taken"
 
 
 UNIQUE_INDEX = """    with op.get_context().autocommit_block():
@@ -147,18 +178,16 @@ UPDATE orders SET created_at = (SELECT created_at FROM orders WHERE id = 30) WHE
 DOUBLED = (
     f"{SHOP}{SAME_MOMENT}{AGAIN.format('7, 8')}UPDATE alembic_version SET version_num = '0004';"  # noqa: S608
 )
-ELSEWHERE = AGAIN.format("20, 21") + AGAIN.format("21")
-RUIN = "CREATE UNIQUE INDEX CONCURRENTLY uq_orders_once ON orders (user_id, created_at)"
-UNIQUE = """
-SELECT string_agg(a.attname, ', ' ORDER BY a.attname)
-FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indexrelid
-WHERE i.indrelid = 'orders'::regclass AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-      AND NOT i.indisprimary
-GROUP BY i.indexrelid
+RUIN = "CREATE UNIQUE INDEX CONCURRENTLY uq_orders_once ON public.orders (user_id, created_at)"
+INDEXES = """
+SELECT n.nspname, t.relname, i.relname, x.indisvalid, x.indisunique,
+       x.indpred IS NULL AND NOT x.indisprimary, a.attname
+FROM pg_catalog.pg_index x
+     JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
+     JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) x.indrelid
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace
+     JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) x.indexrelid
 """
-INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
-LEFT = "SELECT count(*), max(id) FROM orders"
-WRITE = "UPDATE orders SET amount = amount WHERE id = {}"
 
 
 def ruin(submission: Submission) -> Iterator[CheckItem]:
@@ -166,7 +195,7 @@ def ruin(submission: Submission) -> Iterator[CheckItem]:
     if (
         submission.untouched
         and submission.current_revisions == ["0004"]
-        and _left(submission.engine) == (1002, 1002)
+        and len(submission.database.rows("orders", "id")) == 1002
     ):
         raise NotStarted
     same = submission.files.get(FILE) == COLLEAGUE
@@ -175,7 +204,7 @@ def ruin(submission: Submission) -> Iterator[CheckItem]:
     yield (new := _new_head(submission, "0004"))
     if not new.good:
         return
-    _make_ruin(submission.scratch_engine)
+    first = _make_ruin(submission.copied_database, submission.random)
     ran, writers = _upgraded(submission)
     what = "alembic upgrade head runs on another database, with other doubles"
     yield expect_that(what, not ran.error, "no error", ran, RUN)
@@ -185,38 +214,46 @@ def ruin(submission: Submission) -> Iterator[CheckItem]:
     )
     yield expect_equal("writers can go on while it runs", writers, "they go on", where)
     if not ran.error:
-        yield from _fixed(submission.scratch_engine, "there")
+        yield from _fixed(submission.copied_database, "there", first)
     yield _at_head(submission)
-    yield from _fixed(submission.engine, "in your database")
+    yield from _fixed(submission.database, "in your database", [*range(1, 1001)])
 
 
-def _make_ruin(engine: Engine) -> None:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as outside:
-        outside.execute(text(ELSEWHERE))
-        with suppress(DBAPIError):
-            outside.execute(text(RUIN))
+def _make_ruin(database: Database, random: Random) -> list[int]:
+    """Add doubles and an invalid index; return the first order of each user and moment."""
+    rows = database.rows("orders", "user_id", "amount", "created_at", by="id")
+    once, twice, more = random.sample(rows[10:1000], 3)
+    doubles = (once, twice, twice, more, more, more)
+    names = ("user_id", "amount", "created_at")
+    database.fill("orders", [dict(zip(names, row, strict=True)) for row in doubles])
+    database.outside(statement(RUIN))
+    first: dict[Row, int] = {}
+    for number, *key in database.rows("orders", "id", "user_id", "created_at", by="id"):
+        first.setdefault(tuple(key), number)
+    return list(first.values())
 
 
-def _fixed(engine: Engine, place: str) -> Iterator[CheckItem]:
-    """Report whether a database has the index and the right orders."""
-    with engine.connect() as connection:
-        ruins = list(connection.scalars(text(INVALID)))
-        unique = list(connection.scalars(text(UNIQUE)))
+def _fixed(database: Database, place: str, first: list[int]) -> Iterator[CheckItem]:
+    """Report whether a database has the index, and of the orders these."""
+    columns: dict[str, list[str]] = {}
+    invalid: set[str] = set()
+    for *home, index, valid, unique, plain, column in database.query(INDEXES):
+        if home == ["public", "orders"]:
+            invalid |= set() if valid else {index}
+            if valid and unique and plain:
+                columns.setdefault(index, []).append(column)
     where = "pg_index: an invalid index must go before another one of its name can come"
-    yield expect_equal(f"{place}, no index is invalid", ruins, [], where)
+    yield expect_equal(f"{place}, no index is invalid", sorted(invalid), [], where)
     where = "the new index: is it there, is it unique, and which are its columns?"
     what = f"{place}, a unique index forbids the same user and moment"
-    yield expect_that(what, "created_at, user_id" in unique, "created_at, user_id", unique, where)
+    found = [", ".join(sorted(names)) for names in columns.values()]
+    yield expect_that(what, "created_at, user_id" in found, "created_at, user_id", found, where)
     where = "the DELETE: of each group all but the lowest id go, and no other order does"
-    what, wanted = f"{place}, of each group the first order is left", (1000, 1000)
-    yield expect_equal(f"{what}: how many, and the highest id", _left(engine), wanted, where)
-
-
-def _left(engine: Engine) -> tuple[int, int]:
-    """Return the number of orders, and the highest id."""
-    with engine.connect() as connection:
-        row = connection.execute(text(LEFT)).one()
-    return int(row[0]), int(row[1] or 0)
+    what = f"{place}, of each group the first order is left"
+    left = [number for (number,) in database.rows("orders", "id", by="id")]
+    got, wanted = ((len(ids), max(ids, default=0)) for ids in (left, first))
+    same = sorted(left) == sorted(first)
+    yield expect_that(f"{what}: how many, and the highest id", same, str(wanted), got, where)
 
 
 def _upgraded(submission: Submission) -> tuple[ProbeResult, str]:
@@ -225,33 +262,33 @@ def _upgraded(submission: Submission) -> tuple[ProbeResult, str]:
     A transaction that has changed an order is always open, so the upgrade waits at each step
     that waits for writers. Whenever it waits, the next writer starts.
     """
-    engine = submission.scratch_engine
-    allow_long_waits(engine)
+    database = submission.copied_database
+    amounts: dict[int, Decimal] = dict(database.rows("orders", "id", "amount"))
+    allow_long_waits(database.engine)
     with ThreadPoolExecutor(1) as pool, ExitStack() as held:
-        writer = held.enter_context(engine.connect())
-        writer.execute(text(WRITE.format(1)))
+        before = held.enter_context(ExitStack())
+        before.enter_context(database.session())(_write(amounts, 1))
         upgrade = pool.submit(submission.alembic, "upgrade head", go_on=True)
         writers, order = "they go on", 1
-        while writers == "they go on" and _waits(engine, upgrade):
+        while writers == "they go on" and _waits(database, upgrade):
             order = order % 5 + 1
-            before, writer = writer, held.enter_context(engine.connect())
-            writers = _wrote(writer, order)
+            after = held.enter_context(ExitStack())
+            write = after.enter_context(database.session())
+            write(statement("SET LOCAL lock_timeout TO '3s'"))
+            writers = "they wait" if write(_write(amounts, order)).error else "they go on"
             before.close()
+            before = after
     return upgrade.result(), writers
 
 
-def _waits(engine: Engine, upgrade: Future[ProbeResult]) -> bool:
+def _write(amounts: dict[int, Decimal], order: int) -> Executable:
+    """Return a statement that writes an order without a change."""
+    return update("orders", {"amount": amounts[order]}, id=order)
+
+
+def _waits(database: Database, upgrade: Future[ProbeResult]) -> bool:
     """Wait until the upgrade waits for a lock (True), or has ended."""
     while not upgrade.done():
-        if len(locks.queue(engine, at_least=2, timeout=0.2)):
+        if len(locks.queue(database.engine, at_least=2, timeout=0.2)):
             return True
     return False
-
-
-def _wrote(connection: Connection, order: int) -> str:
-    try:
-        connection.execute(text("SET LOCAL lock_timeout = '3s'"))
-        connection.execute(text(WRITE.format(order)))
-    except DBAPIError:
-        return "they wait"
-    return "they go on"

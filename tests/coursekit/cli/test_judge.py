@@ -21,7 +21,7 @@ from support.command import Tutorial
 
 KEYS = [
     *("lesson", "exercise", "number", "title", "state"),
-    *("points", "max_points", "items", "reasons"),
+    *("points", "max_points", "items", "reasons", "seed"),
 ]
 
 

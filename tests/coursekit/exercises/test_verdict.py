@@ -50,6 +50,7 @@ def test_a_verdict_is_plain_data() -> None:
             },
         ],
         "reasons": ["four gives 4: 5", "There are two checks."],
+        "seed": "",
     }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict
 from coursekit.instructor.grading import grade
 from coursekit.instructor.isolated_run import use_workspace
 from coursekit.instructor.remote import Kernel
+from coursekit.settings import ROOT
 from support.attempts import BETWEEN, given, reference
 
 EXERCISES = exercises_of("connect")
@@ -43,6 +47,19 @@ CHEATS = {
     "answers for the probes": (
         "from coursekit.exercises import probe_reply\n"
         'probe_reply.reply = lambda request, names: \'["True", ""]\'\n'
+    ),
+    "answers for the probes with what they were sent": (
+        "import ast, json\n"
+        "from coursekit.exercises import probe_reply\n"
+        "def forged(request, names):\n"
+        "    *_, packed = json.loads(request)\n"
+        "    sent = [ast.literal_eval(one['plain']) for one in packed if 'plain' in one]\n"
+        "    if isinstance(sent[0], tuple):\n"
+        '        return \'["True", ""]\'\n'
+        "    five = {**sent[0], 'username': sent[0]['user'], 'drivername': 'postgresql+psycopg2'}\n"
+        "    parts = [{**five, 'password': one} for one in sent[1]]\n"
+        "    return json.dumps([repr(parts), ''])\n"
+        "probe_reply.reply = forged\n"
     ),
     "notes it as done": (
         "from coursekit.settings import read_settings\n"
@@ -94,6 +111,65 @@ def test_solutions_are_done(run: None) -> None:
 def test_a_notebook_cannot_reach_the_check(run: None, cheat: str) -> None:
     verdict = first(CHEATS[cheat] + "".join(f"{name} = 42\n" for name in FIRST.names))
     assert verdict.state != DONE
+
+
+def drawn(seed: str) -> str:
+    """Return what the first item that fails says about a wrong answer."""
+    answer = "def make_address(user, password, host, port, database):\n    return user\n"
+    verdict = next(iter(grade(notebook(answer), "connect", seed)))
+    assert not seed or verdict.seed == seed
+    return verdict.seed + repr([item.got for item in verdict.items])
+
+
+def test_a_seed_repeats_a_run_and_each_run_has_its_own(run: None) -> None:
+    assert drawn("of today") == drawn("of today")
+    assert drawn("") != drawn("")
+
+
+GRADED = """
+import json, sys
+from coursekit.course.catalog import lesson_path
+from coursekit.course.notebooks import load
+from coursekit.exercises.cells import grade_id
+from coursekit.instructor import grading
+from coursekit.instructor.isolated_run import isolated_run, use_workspace
+
+def written(name):
+    file = getattr(sys.modules[name], "__file__", None) or ""
+    return any(place in file for place in ("site-packages", "coursekit", "tutorial_lib"))
+
+loaded = set()
+class Kernel(grading.Kernel):
+    def __enter__(self):
+        loaded.update(sys.modules)
+        return self
+
+grading.Kernel = Kernel
+lesson = sys.argv[1]
+cells = load(lesson_path(lesson))["cells"]
+first = [grade_id(cell) for cell in cells].index(f"exercises-{lesson}-tools")
+code = [cell for cell in cells[first:] if cell["cell_type"] == "code"]
+with isolated_run():
+    use_workspace("imports")
+    verdicts = list(grading.grade({"cells": code}, lesson))
+    print([repr(verdict) for verdict in verdicts])
+print(json.dumps([
+    [verdict.state for verdict in verdicts],
+    sorted(name for name in set(sys.modules) - loaded if written(name)),
+]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.samples(1)
+@pytest.mark.parametrize(
+    "lesson", ["connect", "alembic-init", "passwords", "the-first-revision", "move-data"]
+)
+def test_a_grading_run_imports_nothing_after_the_notebook_has_begun(lesson: str) -> None:
+    command = [sys.executable, "-c", GRADED, lesson]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    states, imported = json.loads(ran.stdout.splitlines()[-1])
+    assert (set(states), imported) == ({DONE}, [])
 
 
 def test_an_exercise_that_was_not_answered_is_not_started(run: None) -> None:
