@@ -130,7 +130,7 @@ GRADED = """
 import json, sys
 from coursekit.course.catalog import lesson_path
 from coursekit.course.notebooks import load
-from coursekit.exercises.cells import grade_id
+from coursekit.course.cell_names import grade_id
 from coursekit.instructor import grading
 from coursekit.instructor.isolated_run import isolated_run, use_workspace
 
