@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.change_the_schema.checks import (
-    MISSED,
-    PAYMENT,
-    ROWS,
-    currency,
-    missed,
-    payment,
-)
+from coursekit.lessons.change_the_schema.checks import currency, missed, payment
+from coursekit.lessons.change_the_schema.starters import MISSED, PAYMENT, ROWS
 
 EXERCISES = (
     Exercise(

@@ -1,4 +1,4 @@
-"""The starter files and the checks of this lesson."""
+"""The checks of this lesson."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Executable
 
-from coursekit.course.starting_state import starting_state
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
@@ -17,52 +16,12 @@ from coursekit.exercises.submission import Submission
 from tutorial_lib.explorer import changes
 from tutorial_lib.explorer.snapshot import Snapshot
 
-ROWS = """
-INSERT INTO users (name, email, password) VALUES
-    ('Ann', 'ann@example.com', 'no hash'), ('Ben', 'ben@example.com', 'no hash');
-INSERT INTO orders (user_id, amount, status) VALUES
-    (1, 24.00, 'paid'), (1, 39.50, 'shipped'), (2, 7.25, 'new');
-INSERT INTO carts (user_id, product, quantity) VALUES (1, 'Teapot', 2), (2, 'Cup', 6);
-"""
 NONE = "nothing"
 FRESH = "before"  # a scratch database as it is before the upgrade
 
 
-def _models(*changed: tuple[str, str]) -> str:
-    """Return the shop's models with pieces replaced, each (old, new)."""
-    source = starting_state("history").files["models.py"]
-    for old, new in changed:
-        assert old in source, old
-        source = source.replace(old, new, 1)
-    return source
-
-
-MISSED = _models(
-    ('    shipped = "shipped"\n', '    shipped = "shipped"\n    returned = "returned"\n'),
-    (
-        '    __tablename__ = "orders"\n',
-        '    __tablename__ = "orders"\n'
-        '    __table_args__ = (CheckConstraint("amount >= 0", name="amount_not_negative"),)\n',
-    ),
-    (
-        "    quantity: Mapped[int]\n",
-        '    quantity: Mapped[int] = mapped_column(server_default="1")\n',
-    ),
-)
 # What `missed-by-autogenerate` changes, and the valid rules of orders.
 CHANGED = ("carts.quantity", "orders.ck_orders_amount_not_negative", "order_status")
-PAYMENT = _models(
-    (
-        "class Order(Base):",
-        'class Payment(enum.Enum):\n    card = "card"\n    invoice = "invoice"\n\n\n'
-        "class Order(Base):",
-    ),
-    (
-        "    created_at:",
-        '    payment: Mapped[Payment] = mapped_column(Enum(Payment, name="payment_kind"))\n'
-        "    created_at:",
-    ),
-)
 
 
 def _first(result: ProbeResult) -> ProbeResult:

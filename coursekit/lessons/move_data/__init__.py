@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.move_data.checks import CARTS, ORDERS, USERS, domain, pieces, versions
+from coursekit.lessons.move_data.checks import ORDERS, USERS, domain, pieces
+from coursekit.lessons.move_data.two_versions import CARTS, versions
 
 EXERCISES = (
     Exercise(
