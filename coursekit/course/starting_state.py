@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coursekit.course.catalog import NOTEBOOKS, lessons
-from coursekit.course.sanitize import sanitize
 from coursekit.settings import short_hash
 
 STARTS = NOTEBOOKS / "starts"
@@ -84,6 +83,8 @@ def write_files(files: Mapping[str, str], project: Path) -> None:
 
 def read_project(project: Path) -> dict[str, str]:
     """Return a project's files by their paths, sanitized, without Python's and the course's own."""
+    from coursekit.course.sanitize import sanitize
+
     return {name: sanitize(path.read_text("utf-8", "replace")) for name, path in _files(project)}
 
 

@@ -14,7 +14,6 @@ from coursekit.exercises.failed_cells import failed_cells
 from coursekit.exercises.local import LocalSubmission
 from coursekit.exercises.manifest import find
 from coursekit.exercises.output import show, side_note
-from coursekit.exercises.records import note_check
 from coursekit.exercises.verdict import DONE, NOT_STARTED, NOT_YET, Verdict, judge
 from coursekit.settings import read_settings
 
@@ -39,6 +38,8 @@ def check(number: str) -> None:
     cell_runs.mark()
     show(verdict)
     if verdict.state != NOT_STARTED:
+        from coursekit.exercises.records import note_check  # most first checks need no records
+
         with side_note():
             note_check(read_settings().workspace, exercise.slug, verdict.state == DONE)
     if verdict.state != DONE:

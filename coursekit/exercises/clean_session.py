@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, NullPool, event
 
 from coursekit import limits
+from coursekit.exercises.items import Unreadable
 from tutorial_lib.db import make_engine
 
 # Whatever could change what a query means or shows. Options of the connection win over
@@ -36,10 +37,6 @@ READ_ONLY = {**SETTINGS, "default_transaction_read_only": "on"}
 USUAL_PATH = '"$user", public'
 FIRST_OF_THEIRS = 16384  # PostgreSQL's own objects have lower ids
 OWN = {"pg_operator": "oprnamespace", "pg_proc": "pronamespace"}
-
-
-class Unreadable(Exception):
-    """A table isn't there, or the server's own catalog was changed: nothing can be read."""
 
 
 def clean_engine(url: URL, settings: Mapping[str, str] = SETTINGS) -> Engine:

@@ -14,10 +14,9 @@ from coursekit.exercises.clean_session import (
     READ_ONLY,
     SETTINGS,
     USUAL_PATH,
-    Unreadable,
     clean_engine,
 )
-from coursekit.exercises.items import ProbeResult
+from coursekit.exercises.items import ProbeResult, Unreadable
 from coursekit.exercises.statements import SCHEMA, insert, select
 from tutorial_lib.explorer import Snapshot, snapshot
 

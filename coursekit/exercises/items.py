@@ -52,6 +52,10 @@ class NotStarted(Exception):
     """The learner hasn't written anything for this exercise yet."""
 
 
+class Unreadable(Exception):
+    """A table isn't there, or the server's own catalog was changed: nothing can be read."""
+
+
 def expect_equal(what: str, got: Any, expected: Any, where: str) -> CheckItem:
     """Return an item that holds if `got`, a value or a ProbeResult, equals `expected`."""
     result = _as_result(got)

@@ -16,19 +16,17 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Engine, NullPool, text
+from sqlalchemy import URL, Engine, NullPool
 
 from coursekit import limits
 from coursekit.course.starting_state import read_project, write_files
-from coursekit.exercises import project_source
-from coursekit.exercises.database import Database
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import NotStarted, ProbeResult
 from coursekit.exercises.time_budget import TimeBudget
-from tutorial_lib.db import make_engine
 
 if TYPE_CHECKING:
     from coursekit.course.lesson import Lesson
+    from coursekit.exercises.database import Database
     from coursekit.exercises.project_copy import ProjectCopies
 
 Probe = Callable[..., Any]
@@ -40,10 +38,9 @@ class Submission(ABC):
     Its members, by what they look at:
 
     * the learner's code: `call`
-    * the exercise's database, read-only: `engine`, `rows`, `current_revisions`
     * the exercise's project: `project`, `files`, `initial_files`, `untouched`, `fills`,
       `revisions`, `heads`
-    * the same, as clean sessions see it: `database`
+    * the exercise's database, read-only, through clean sessions: `database`, `current_revisions`
     * test data: `random`, from which `draws` takes values, and `seed`, which repeats it
     * scratch databases, which a check may change: `scratch`, `new_database`; `fill` adds rows
       to all that are made afterwards
@@ -109,19 +106,9 @@ class Submission(ABC):
         return self._lesson
 
     @cached_property
-    def engine(self) -> Engine:
-        """An engine for the exercise's database that can only read and never waits long."""
-        return self._connect(self.lesson.url, read_only())
-
-    @cached_property
     def database(self) -> Database:
         """The exercise's database, read-only, through clean sessions."""
-        return Database(self.lesson.url, read_only=True)
-
-    def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Return the rows of a query in the exercise's database."""
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(query), parameters)]
+        return _open(self.lesson.url, read_only=True)
 
     @property
     def current_revisions(self) -> list[str]:
@@ -153,18 +140,24 @@ class Submission(ABC):
 
     def fills(self, function: str) -> bool:
         """Return whether a new file defines this function with more in it than a TODO."""
+        from coursekit.exercises.project_source import defines
+
         new = set(self.files) - set(self.initial_files)
-        return any(project_source.defines(self.files[name], function) for name in new)
+        return any(defines(self.files[name], function) for name in new)
 
     @cached_property
     def revisions(self) -> dict[str, Any]:
         """The project's revisions, read without running them: id to `down_revision`."""
-        return project_source.revisions(self.files)
+        from coursekit.exercises.project_source import revisions
+
+        return revisions(self.files)
 
     @cached_property
     def heads(self) -> list[str]:
         """The revisions that no other one follows, sorted."""
-        return project_source.heads(self.revisions)
+        from coursekit.exercises.project_source import heads
+
+        return heads(self.revisions)
 
     def scratch(self, key: str = "") -> Engine:
         """Return an engine for a new database at the exercise's initial state.
@@ -179,7 +172,7 @@ class Submission(ABC):
 
     def new_database(self, key: str = "") -> Database:
         """Return a new scratch database; see `scratch`."""
-        return Database(self._copies.new_database(key))
+        return _open(self._copies.new_database(key))
 
     def fill(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows to a table of every scratch database that is made from now on."""
@@ -220,7 +213,7 @@ class Submission(ABC):
     @property
     def copied_database(self) -> Database:
         """The database that `alembic` uses, through clean sessions."""
-        return Database(self.scratch_engine.url)
+        return _open(self.scratch_engine.url)
 
     def pytest(self, *variants: Mapping[str, str]) -> list[ProbeResult]:
         """Run pytest on copies of the project, two at a time.
@@ -249,12 +242,14 @@ class Submission(ABC):
 
     def _fill(self, url: URL) -> None:
         for table, rows in self._rows:
-            Database(url).fill(table, rows)
+            _open(url).fill(table, rows)
 
     def _connect_scratch(self, url: URL) -> Engine:
         return self._connect(url, limits.statement_options())
 
     def _connect(self, url: URL, options: str) -> Engine:
+        from tutorial_lib.db import make_engine
+
         engine = make_engine(url, connect_args={"options": options}, poolclass=NullPool)
         self._closing.callback(engine.dispose)
         return engine
@@ -263,3 +258,10 @@ class Submission(ABC):
 def read_only() -> str:
     """Return libpq's options for sessions that leave everything as it was, even sequences."""
     return f"{limits.statement_options()} -c default_transaction_read_only=on"
+
+
+def _open(url: URL, *, read_only: bool = False) -> Database:
+    # Many exercises have no database, or none that has been begun.
+    from coursekit.exercises.database import Database
+
+    return Database(url, read_only=read_only)

@@ -9,12 +9,9 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from coursekit.errors import ExerciseError
-from coursekit.exercises.attempted import any_attempted
-from coursekit.exercises.clean_session import Unreadable
 from coursekit.exercises.exercise import Exercise
-from coursekit.exercises.items import CheckItem, NotStarted, shorten
+from coursekit.exercises.items import CheckItem, NotStarted, Unreadable, shorten
 from coursekit.exercises.submission import Submission
-from tutorial_lib.display import table
 from tutorial_lib.errors import Problem
 
 NOT_STARTED, NOT_YET, DONE = "not started", "not yet", "done"
@@ -105,6 +102,8 @@ class Verdict:
         return "\n".join([self.summary, *items, *self.remarks, self.advice])
 
     def _repr_html_(self) -> str:
+        from tutorial_lib.display import table  # only a notebook shows it
+
         items = table(map(_row, self.items), row_head=1) if self.items else ""
         summary, advice = html.escape(self.summary), html.escape(self.advice)
         remarks = "".join(f"<p>{html.escape(each)}</p>" for each in self.remarks)
@@ -134,8 +133,11 @@ def judge(exercise: Exercise, submission: Submission) -> Verdict:
     """Run an exercise's check. Whatever goes wrong in the check itself is no success."""
     try:
         with submission:
-            if exercise.names and not submission.call(any_attempted, exercise.names).value:
-                raise NotStarted
+            if exercise.names:
+                from coursekit.exercises.attempted import any_attempted
+
+                if not submission.call(any_attempted, exercise.names).value:
+                    raise NotStarted
             items = tuple(exercise.check(submission))
     except NotStarted:
         return Verdict(exercise, NOT_STARTED, seed=submission.seed)

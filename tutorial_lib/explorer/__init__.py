@@ -8,12 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# Two functions are called like their modules, so they can't be imported later.
-from .diagram import diagram
+# `snapshot` is called like its module, so it can't be imported later.
 from .snapshot import Snapshot, changes, snapshot
 
 if TYPE_CHECKING:
     from .connection import test_connection
+    from .er_diagram import diagram
     from .history import revisions
     from .inspect import columns, tables
 
@@ -29,6 +29,7 @@ __all__ = [
 ]
 _HOMES = {
     "columns": "inspect",
+    "diagram": "er_diagram",
     "revisions": "history",
     "tables": "inspect",
     "test_connection": "connection",

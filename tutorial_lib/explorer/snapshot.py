@@ -9,8 +9,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from ..display import LEFT
-from ..display import table as html_table
 from .binds import connected
 
 # The objects in the current schema. Every name and operator is qualified, because a database can
@@ -130,8 +128,11 @@ class Changes:
             ]
             for change in self.all
         )
-        styles = [_style(change) for change in self.all]
-        return html_table(rows, ("change", "kind", "name", "detail"), row_head_style=styles)
+        from ..display import LEFT, table  # a check compares snapshots, and shows none
+
+        edge = f"{LEFT}; white-space: nowrap; border-left: 4px solid"
+        styles = [f"{edge} {COLOURS[change.what]}" for change in self.all]
+        return table(rows, ("change", "kind", "name", "detail"), row_head_style=styles)
 
 
 def snapshot(bind: Engine | Connection) -> Snapshot:
@@ -186,7 +187,3 @@ def _count(connection: Connection, name: str, schema: str) -> str:
 
 
 COLOURS = {"added": "#2e7d32", "removed": "#c62828", "changed": "#b26a00"}
-
-
-def _style(change: Change) -> str:
-    return f"{LEFT}; white-space: nowrap; border-left: 4px solid {COLOURS[change.what]}"

@@ -183,18 +183,25 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal(
         "it finds a name with quotation marks and : and %", _rows(found), [other], where
     )
-    where = "a value that is bound is never read as SQL"
-    yield _finds_no_one(submission, engine, ATTACKS, "a text that holds SQL finds nobody", where)
-    where = "= compares whole texts; LIKE and ILIKE read % and _ as wildcards"
-    local = str(person[2]).partition("@")[0]
-    parts = (*PATTERNS, mia[:-1], local, f"{mia} ", f"_{mia[1:]}")
-    yield _finds_no_one(
-        submission, engine, parts, "a part of a name, or a pattern, finds nobody", where
-    )
+    yield from _no_one_is_found(submission, engine, person)
     left = _all(database, "users", "id", "name", "email")
     where = "what came after the quotation mark in the text was run as SQL"
     yield expect_that("all users are still there", left == users, "no change", "a change", where)
     yield _all_returned(result)
+
+
+def _no_one_is_found(
+    submission: Submission, engine: Engine, person: list[Any]
+) -> Iterator[CheckItem]:
+    """Report whether SQL, patterns and parts of a name find no user."""
+    where = "a value that is bound is never read as SQL"
+    yield _finds_no_one(submission, engine, ATTACKS, "a text that holds SQL finds nobody", where)
+    where = "= compares whole texts; LIKE and ILIKE read % and _ as wildcards"
+    name, local = str(person[1]), str(person[2]).partition("@")[0]
+    parts = (*PATTERNS, name[:-1], local, f"{name} ", f"_{name[1:]}")
+    yield _finds_no_one(
+        submission, engine, parts, "a part of a name, or a pattern, finds nobody", where
+    )
 
 
 def _rows(result: ProbeResult) -> Any:

@@ -9,9 +9,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from coursekit.exercises import draws
-from coursekit.exercises.clean_session import Unreadable
 from coursekit.exercises.database import Database
-from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.items import CheckItem, ProbeResult, Unreadable, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 
 USERS = """

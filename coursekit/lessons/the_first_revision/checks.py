@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from coursekit.exercises import draws
-from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 from tutorial_lib.explorer import changes
+
+if TYPE_CHECKING:
+    from coursekit.exercises.database import Database
 
 RUN = "alembic/versions: open the revision, and find the line that fails"
 

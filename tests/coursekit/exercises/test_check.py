@@ -50,7 +50,10 @@ TOY = Exercise(
 
 def counts(answer: Submission) -> Iterator[CheckItem]:
     yield expect_equal(
-        "there is one row", answer.rows("SELECT count(*) FROM notes"), [(1,)], "INSERT"
+        "there is one row",
+        answer.database.query("SELECT pg_catalog.count(*) FROM public.notes"),
+        [(1,)],
+        "INSERT",
     )
 
 
@@ -181,7 +184,7 @@ def test_a_missing_table_is_reported(notes: Any) -> None:
     with notes.engine.begin() as connection:
         connection.execute(text("DROP TABLE notes"))
     (item,) = verdict_on(NOTES, {}).items
-    assert item.got == 'relation "notes" does not exist'
+    assert item.got == 'relation "public.notes" does not exist'
 
 
 def test_a_lock_is_reported_instead_of_waited_for(
@@ -232,7 +235,9 @@ def test_another_working_directory_is_reported(notes: Any, tmp_path: Path) -> No
 
 def test_a_check_cannot_write(notes: Any) -> None:
     def writes(answer: Submission) -> Iterator[CheckItem]:
-        yield expect_equal("", answer.rows("INSERT INTO notes VALUES (1) RETURNING n"), [(1,)], "")
+        yield expect_equal(
+            "", answer.database.query("INSERT INTO public.notes VALUES (1) RETURNING n"), [(1,)], ""
+        )
 
     nosy = replace(NOTES, check=writes)
     (item,) = verdict_on(nosy, {}).items
