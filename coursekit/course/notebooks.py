@@ -14,15 +14,29 @@ from coursekit.errors import NotebookError
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a notebook.
+    """Read a notebook whose cells all have a type, a source and metadata.
+
+    Raises:
+        NotebookError: The file can't be read, or isn't such a notebook.
+
+    """
+    return _read(path, {"cell_type": str, "source": (str, list), "metadata": dict})
+
+
+def load_incomplete(path: Path) -> dict[str, Any]:
+    """Read a notebook that may lack parts, for a check that names them.
 
     Raises:
         NotebookError: The file can't be read, or isn't a notebook.
 
     """
+    return _read(path, {"cell_type": str})
+
+
+def _read(path: Path, parts: dict[str, Any]) -> dict[str, Any]:
     try:
         notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if all(map(_is_cell, notebook["cells"])):
+        if all(isinstance(cell[name], parts[name]) for cell in notebook["cells"] for name in parts):
             return notebook
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
@@ -30,13 +44,6 @@ def load(path: Path) -> dict[str, Any]:
         f"{path.name} is not a notebook.",
         "It cannot be read, or it is not JSON with cells in it.",
         f"Get it back with: git checkout notebooks/{path.name}",
-    )
-
-
-def _is_cell(cell: Any) -> bool:
-    parts: dict[str, Any] = {"cell_type": str, "source": (str, list), "metadata": dict}
-    return isinstance(cell, dict) and all(
-        isinstance(cell.get(name), kind) for name, kind in parts.items()
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from coursekit.ansi import strip_ansi
-from coursekit.course.notebooks import load
+from coursekit.course.notebooks import load_incomplete
 from coursekit.errors import NotebookError
 from coursekit.instructor.shell_gate import Found, commands
 
@@ -54,7 +54,7 @@ class GateFinding:
 
 def check(path: Path) -> list[GateFinding]:
     """Return everything that's wrong with a source edition; an empty list lets it pass."""
-    notebook = load(path)
+    notebook = load_incomplete(path)
     malformed = list(_malformed(notebook, path))
     if malformed:
         return malformed
@@ -71,7 +71,7 @@ def check(path: Path) -> list[GateFinding]:
 def malformed(path: Path) -> bool:
     """Return whether a file isn't a notebook, or is one whose cells can't be run."""
     try:
-        return any(_malformed(load(path), path))
+        return any(_malformed(load_incomplete(path), path))
     except NotebookError:
         return True
 

@@ -19,6 +19,7 @@ def lesson(folder: Path, *cells: str, kind: str = "markdown") -> None:
     """Create a course of one lesson with these cells below its title."""
     parts = [{"cell_type": "markdown", "source": ["# 01 · Small\n", "\n", "**How small?**"]}]
     parts += [{"cell_type": kind, "source": cell.splitlines(keepends=True)} for cell in cells]
+    parts = [{**part, "metadata": {}} for part in parts]
     (folder / "01_small.ipynb").write_text(json.dumps({"cells": parts}), encoding="utf-8")
 
 
