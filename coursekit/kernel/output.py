@@ -75,9 +75,9 @@ def collect(
 
     """
     reader = _Reader(stream)
-    reader.start()
     end = None if timeout is None else time.monotonic() + timeout
     try:
+        reader.start()  # an interrupt can come before it returns
         reader.join(timeout)
         if reader.is_alive():
             raise subprocess.TimeoutExpired("", timeout or 0)

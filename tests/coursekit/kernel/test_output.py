@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from coursekit import limits
 from coursekit.course.commands import _kill, did_not_end, run_program
+from coursekit.kernel.output import collect
 from support.kernels import until
 
 TREE = """
@@ -71,3 +73,24 @@ def alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+class Running:
+    """A process that hasn't ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        raise AssertionError("nothing waits for it")
+
+
+def test_an_interrupt_before_reading_has_started_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("coursekit.kernel.output._Reader.start", interrupted)
+    killed: list[bool] = []
+    stream = io.BufferedReader(io.BytesIO())  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        collect(Running(), stream, None, lambda: killed.append(True))
+    assert killed == [True]
