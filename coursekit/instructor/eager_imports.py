@@ -12,11 +12,16 @@ from coursekit.exercises.manifest import exercises_of
 
 # Imported by a function when it's first needed: of the course, of SQLAlchemy, of psycopg2, ...
 LATE = (
+    "coursekit.course.sanitize",
+    "coursekit.exercises.attempted",
+    "coursekit.exercises.database",
     "coursekit.exercises.project_copy",
+    "coursekit.exercises.project_source",
     "psycopg2._ipaddress",
     "psycopg2._json",
     "psycopg2._range",
     "psycopg2.extras",
+    "sqlalchemy.dialects.postgresql.psycopg2",
     "tutorial_lib.hashing",
 )
 
