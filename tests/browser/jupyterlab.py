@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from coursekit.course.catalog import lesson_path
+from coursekit.course.catalog import lesson_path, slug_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Locator, Page
@@ -150,7 +150,7 @@ class Desk:
         if self.runs != f"exercises of {number}":
             self.leave()
             self.open(number)
-            self.run(number, f"exercises-{number}-tools")
+            self.run(number, f"exercises-{slug_of(lesson_path(number))}-tools")
             self.runs = f"exercises of {number}"
 
     def open(self, number: str) -> None:

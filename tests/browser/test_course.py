@@ -25,7 +25,7 @@ SHOWN_AS = {
 }
 
 
-@pytest.fixture(scope="module", params=list(lessons()))
+@pytest.fixture(scope="module", params=list(map(number_of, lessons())))
 def number(request: pytest.FixtureRequest) -> str:
     """One lesson after another: all tests of one, then all of the next."""
     return str(request.param)
