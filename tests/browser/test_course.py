@@ -10,7 +10,7 @@ import pytest
 
 from browser.findings import violations, wider
 from browser.jupyterlab import DARK, LIGHT, PANEL, SMALL, WIDE, Desk
-from coursekit.course.catalog import lesson_path, lessons
+from coursekit.course.catalog import lesson_path, lessons, number_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.samples(3)]
 OUTPUTS = f"{PANEL} .jp-OutputArea-output"
