@@ -100,7 +100,7 @@ NOT_ALL = f"""
     {DEFAULT}; {VALUE}; {RULE.replace("orders", "carts").replace("amount", "quantity")}
 --- another default -> a cart without a quantity holds 1
     {DEFAULT.replace('"1"', '"2"')}; {VALUE}; {RULE}
---- the column anew -> the orders kept their status
+--- the column recreated -> the orders kept their status
     {DEFAULT}; {RULE}
     op.drop_column("orders", "status")
     op.execute("DROP TYPE order_status; {ANEW}")

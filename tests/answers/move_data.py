@@ -45,9 +45,9 @@ DOMAIN_WRONG = (
     *wrong(
         REVISION,
         f"""
---- the draft as autogenerate writes it -> what stands in the new column
+--- the draft as autogenerate writes it -> which value does the new column get
     op.add_column("users", sa.Column("domain", sa.String(100), nullable=False))
---- NOT NULL before the values -> what stands in the new column
+--- NOT NULL before the values -> which value does the new column get
     {ADD}; {MUST}; {SET}
 --- never NOT NULL -> NOT NULL as the last step
     {ADD}; {SET}
@@ -57,7 +57,7 @@ DOMAIN_WRONG = (
     {ADD}; op.execute("UPDATE users SET domain = ''"); {MUST}
 --- the part before the sign -> users that you have not seen
     {ADD}; op.execute("UPDATE users SET domain = split_part(email, '@', 1)"); {MUST}
---- the three that are known -> what stands in the new column
+--- the three that are known -> which value does the new column get
     {ADD}
     for name, domain in ("ann", "example.com"), ("ben", "mail.example"), ("cleo", "example.org"):
         op.execute(f"UPDATE users SET domain = '{{domain}}' WHERE email LIKE '{{name}}@%'")

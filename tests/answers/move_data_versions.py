@@ -90,7 +90,7 @@ VERSIONS_WRONG = (
     op.execute("ALTER TABLE carts ADD pieces int GENERATED ALWAYS AS (quantity) STORED")
 --- the old column dropped -> the old version reads carts.quantity
     {COLUMN}; {COPY}; op.drop_column("carts", "quantity")
---- NOT NULL too early -> what stands in the new column
+--- NOT NULL too early -> which value does the new column get
     op.add_column("carts", sa.Column("pieces", sa.Integer(), nullable=False))
 --- a default instead of the values -> the new version reads carts.pieces
     op.add_column("carts", sa.Column("pieces", sa.Integer(), server_default="1"))

@@ -181,7 +181,7 @@ file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.N
             "another database gets the new type",
         ),
         Wrong(
-            "the column anew",
+            "the column recreated",
             _filled(
                 CENT,
                 "op.drop_column('products', 'price')\n    op.add_column('products', "

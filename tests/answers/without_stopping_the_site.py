@@ -112,55 +112,55 @@ BY_ID = """op.execute("DELETE FROM orders WHERE id IN (1001, 1002)")
     """
 
 
-def _ruin(steps: str, run: str = UPGRADE) -> str:
+def _index(steps: str, run: str = UPGRADE) -> str:
     return f"{_file('0005', '0004')}    {steps}\n{run}"
 
 
-RUIN_RIGHT = (
-    _ruin(f"{DELETE}{BLOCK}{REINDEX}"),
-    _ruin(
+INVALID_INDEX_RIGHT = (
+    _index(f"{DELETE}{BLOCK}{REINDEX}"),
+    _index(
         f"{GROUPED}{BLOCK}{GO}\n        "
         'op.execute("CREATE UNIQUE INDEX CONCURRENTLY once ON orders (created_at, user_id)")'
     ),
-    _ruin(f"{BLOCK}{GO}\n    {DELETE}{BLOCK}{COME}"),
-    _ruin(
+    _index(f"{BLOCK}{GO}\n    {DELETE}{BLOCK}{COME}"),
+    _index(
         f"{DELETE}{BLOCK}{GO}\n        {COME.replace('uq_orders_once', 'once')}\n    "
         'op.execute("ALTER INDEX once RENAME TO uq_orders_once")'
     ),
 )
-RUIN_WRONG = wrong(
+INVALID_INDEX_WRONG = wrong(
     "{}",
     f"""
 --- the same again -> no index is invalid
-{_ruin(f"{DELETE}{BLOCK}op.create_index({NEW}, if_not_exists=True, postgresql_concurrently=True)")}
+{_index(f"{DELETE}{BLOCK}op.create_index({NEW}, if_not_exists=True, postgresql_concurrently=True)")}
 --- with the doubles -> runs on another database
-{_ruin(f"{BLOCK}{GO}{chr(10)}        {COME}")}
---- the ruin is still there -> runs on another database
-{_ruin(f"{DELETE}{BLOCK}{COME}")}
+{_index(f"{BLOCK}{GO}{chr(10)}        {COME}")}
+--- the invalid index is still there -> runs on another database
+{_index(f"{DELETE}{BLOCK}{COME}")}
 --- another index beside it -> no index is invalid
-{_ruin(f"{DELETE}{BLOCK}{COME.replace('uq_orders_once', 'once')}")}
+{_index(f"{DELETE}{BLOCK}{COME.replace('uq_orders_once', 'once')}")}
 --- writers stand still -> writers can go on
-{_ruin(f"{DELETE}op.drop_index('uq_orders_once', 'orders'); op.create_index({NEW})")}
+{_index(f"{DELETE}op.drop_index('uq_orders_once', 'orders'); op.create_index({NEW})")}
 --- only the new one is made concurrently -> writers can go on
-{_ruin(f"{DELETE}op.drop_index('uq_orders_once', 'orders'){chr(10)}    {BLOCK}{COME}")}
+{_index(f"{DELETE}op.drop_index('uq_orders_once', 'orders'){chr(10)}    {BLOCK}{COME}")}
 --- only the old one goes concurrently -> writers can go on
-{_ruin(f"{DELETE}{BLOCK}{GO}{chr(10)}    op.create_index({NEW})")}
+{_index(f"{DELETE}{BLOCK}{GO}{chr(10)}    op.create_index({NEW})")}
 --- the moment alone -> the first order is left
-{_ruin(DELETE.replace("a.user_id, ", "").replace("b.user_id, ", "") + BLOCK + REINDEX)}
+{_index(DELETE.replace("a.user_id, ", "").replace("b.user_id, ", "") + BLOCK + REINDEX)}
 --- all doubles go -> the first order is left
-{_ruin(DELETE.replace("a.id > b.id", "a.id <> b.id") + BLOCK + REINDEX)}
+{_index(DELETE.replace("a.id > b.id", "a.id <> b.id") + BLOCK + REINDEX)}
 --- the last one stays -> the first order is left
-{_ruin(DELETE.replace("a.id > b.id", "a.id < b.id") + BLOCK + REINDEX)}
+{_index(DELETE.replace("a.id > b.id", "a.id < b.id") + BLOCK + REINDEX)}
 --- the ids of this database -> runs on another database
-{_ruin(BY_ID + BLOCK + REINDEX)}
+{_index(BY_ID + BLOCK + REINDEX)}
 --- one order for each user -> of each group the first order is left
-{_ruin(GROUPED.replace(", created_at", "") + BLOCK + REINDEX)}
+{_index(GROUPED.replace(", created_at", "") + BLOCK + REINDEX)}
 --- the index is gone -> forbids the same user and moment
-{_ruin(f"{DELETE}{BLOCK}{GO}")}
+{_index(f"{DELETE}{BLOCK}{GO}")}
 --- not unique -> forbids the same user and moment
-{_ruin(f"{DELETE}{BLOCK}{GO}{chr(10)}        {COME.replace(', unique=True', '')}")}
+{_index(f"{DELETE}{BLOCK}{GO}{chr(10)}        {COME.replace(', unique=True', '')}")}
 --- never run -> your database is at the new revision
-{_ruin(f"{DELETE}{BLOCK}{REINDEX}", "")}
+{_index(f"{DELETE}{BLOCK}{REINDEX}", "")}
 --- the old file mended -> revision 0004 is as it was
 from pathlib import Path
 file = Path("alembic/versions/0004_no_order_twice.py")
@@ -175,9 +175,9 @@ with exercise.engine.connect().execution_options(isolation_level="AUTOCOMMIT") a
 
 RIGHT = {
     "no-negative-amount": AMOUNTS_RIGHT,
-    "invalid-index": RUIN_RIGHT,
+    "invalid-index": INVALID_INDEX_RIGHT,
 }
 WRONG = {
     "no-negative-amount": AMOUNTS_WRONG,
-    "invalid-index": RUIN_WRONG,
+    "invalid-index": INVALID_INDEX_WRONG,
 }

@@ -274,7 +274,7 @@ def _there_again(submission: Submission, before: Snapshot) -> Iterator[CheckItem
     if not ran.good:
         return
     again = submission.alembic("upgrade head", go_on=True)
-    where = "def downgrade: what is left over stands in the way of the next upgrade"
+    where = "def downgrade: what it leaves behind blocks the next upgrade"
     yield expect_that("the upgrade runs once more", not again.error, "no error", again, where)
     if not again.error and all(item.good for item in schema):
         yield _same(submission)

@@ -51,7 +51,7 @@ def upgraded(submission: Submission, files: Mapping[str, str] | None = None) -> 
     result = result if result.error else submission.alembic("upgrade head", go_on=True)
     where = READ_IT
     if "contains null values" in result.error:
-        where = "def upgrade: what stands in the new column, in the rows that are there?"
+        where = "def upgrade: which value does the new column get in the existing rows?"
     if LATER in result.error:
         where = "def upgrade: it imports the model, which will have more columns one day"
     yield expect_that(

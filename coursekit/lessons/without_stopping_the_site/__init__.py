@@ -11,7 +11,7 @@ from coursekit.lessons.without_stopping_the_site.checks import (
     FILE,
     SHOP,
     amounts,
-    ruin,
+    invalid_index,
 )
 
 EXERCISES = (
@@ -56,7 +56,7 @@ EXERCISES = (
     Exercise(
         "invalid-index",
         "The ruin",
-        ruin,
+        invalid_index,
         initial_state=InitialState("history", DOUBLED, {FILE: COLLEAGUE}),
         points=2,
         hints=(

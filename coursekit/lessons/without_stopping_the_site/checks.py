@@ -178,7 +178,9 @@ UPDATE orders SET created_at = (SELECT created_at FROM orders WHERE id = 30) WHE
 DOUBLED = (
     f"{SHOP}{SAME_MOMENT}{AGAIN.format('7, 8')}UPDATE alembic_version SET version_num = '0004';"  # noqa: S608
 )
-RUIN = "CREATE UNIQUE INDEX CONCURRENTLY uq_orders_once ON public.orders (user_id, created_at)"
+INVALID_INDEX = (
+    "CREATE UNIQUE INDEX CONCURRENTLY uq_orders_once ON public.orders (user_id, created_at)"
+)
 INDEXES = """
 SELECT n.nspname, t.relname, i.relname, x.indisvalid, x.indisunique,
        x.indpred IS NULL AND NOT x.indisprimary, a.attname
@@ -190,7 +192,7 @@ FROM pg_catalog.pg_index x
 """
 
 
-def ruin(submission: Submission) -> Iterator[CheckItem]:
+def invalid_index(submission: Submission) -> Iterator[CheckItem]:
     """Check that an invalid index is fixed, here and in the other databases."""
     if (
         submission.untouched
@@ -204,7 +206,7 @@ def ruin(submission: Submission) -> Iterator[CheckItem]:
     yield (new := _new_head(submission, "0004"))
     if not new.good:
         return
-    first = _make_ruin(submission.copied_database, submission.random)
+    first = _leave_invalid_index(submission.copied_database, submission.random)
     ran, writers = _upgraded(submission)
     what = "alembic upgrade head runs on another database, with other doubles"
     yield expect_that(what, not ran.error, "no error", ran, RUN)
@@ -219,14 +221,14 @@ def ruin(submission: Submission) -> Iterator[CheckItem]:
     yield from _fixed(submission.database, "in your database", [*range(1, 1001)])
 
 
-def _make_ruin(database: Database, random: Random) -> list[int]:
+def _leave_invalid_index(database: Database, random: Random) -> list[int]:
     """Add doubles and an invalid index; return the first order of each user and moment."""
     rows = database.rows("orders", "user_id", "amount", "created_at", by="id")
     once, twice, more = random.sample(rows[10:1000], 3)
     doubles = (once, twice, twice, more, more, more)
     names = ("user_id", "amount", "created_at")
     database.fill("orders", [dict(zip(names, row, strict=True)) for row in doubles])
-    database.outside(statement(RUIN))
+    database.outside(statement(INVALID_INDEX))
     first: dict[Row, int] = {}
     for number, *key in database.rows("orders", "id", "user_id", "created_at", by="id"):
         first.setdefault(tuple(key), number)
