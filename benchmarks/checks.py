@@ -1,6 +1,6 @@
 """What a check costs a learner: the time of each, beside that of one question to the server.
 
-    python benchmarks/checks.py [01 06.2 ...]
+    python benchmarks/checks.py [the-first-revision 06.2 ...]
 
 Rounds are interleaved; each row is the median of its rounds, and its ratio to the first row
 can be compared between machines. Alembic's commands run as they do for a learner, each in a
@@ -30,7 +30,7 @@ def main(wanted: list[str]) -> None:
     chosen = [
         exercise
         for exercise in all_exercises()
-        if not wanted or exercise.number in wanted or exercise.lesson in wanted
+        if not wanted or {exercise.number, exercise.slug, exercise.lesson} & {*wanted}
     ]
     engine = make_engine(servers.find().url, poolclass=NullPool)
     taken: dict[str, list[float]] = {"one question": []}

@@ -21,6 +21,10 @@ LOCK_TIMEOUT = 5.0
 # A wait for a lock that is part of what's checked: a deployment's for another one, a service's for
 # a revision. Revisions that keep a service going hold their locks for milliseconds.
 SERVICE_LOCK_TIMEOUT = 60.0
+# A connection to a server that has responded before. It takes milliseconds.
+CONNECT_TIMEOUT = 60.0
+# The first one to a server whose address somebody has set: a wrong one must not take a minute.
+FIRST_CONNECT_TIMEOUT = 10.0
 
 # One cell of a lesson or a submission. The longest takes 10 s.
 # pyproject.toml has the same number, as --nbval-cell-timeout.

@@ -245,19 +245,12 @@ class Submission(ABC):
             _open(url).fill(table, rows)
 
     def _connect_scratch(self, url: URL) -> Engine:
-        return self._connect(url, limits.statement_options())
-
-    def _connect(self, url: URL, options: str) -> Engine:
         from tutorial_lib.db import make_engine
 
-        engine = make_engine(url, connect_args={"options": options}, poolclass=NullPool)
+        options = {"options": limits.statement_options()}
+        engine = make_engine(url, connect_args=options, poolclass=NullPool)
         self._closing.callback(engine.dispose)
         return engine
-
-
-def read_only() -> str:
-    """Return libpq's options for sessions that leave everything as it was, even sequences."""
-    return f"{limits.statement_options()} -c default_transaction_read_only=on"
 
 
 def _open(url: URL, *, read_only: bool = False) -> Database:

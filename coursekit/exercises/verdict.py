@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from coursekit.errors import ExerciseError
 from coursekit.exercises.exercise import Exercise
-from coursekit.exercises.items import CheckItem, NotStarted, Unreadable, shorten
+from coursekit.exercises.items import GONE, CheckItem, NotStarted, Unreadable, shorten
 from coursekit.exercises.submission import Submission
 from tutorial_lib.errors import Problem
 
@@ -153,7 +153,7 @@ def _inaccessible(error: Exception) -> CheckItem:
     """Report what the check couldn't read: a table that's missing, or locked."""
     lines = str(getattr(error, "orig", None) or error).splitlines()
     message = shorten(lines[0] if lines else type(error).__name__)
-    where = "Something that the exercise created is gone. Begin it again, and run your answer."
+    where = error.where if isinstance(error, Unreadable) else GONE
     if "lock timeout" in message:
         where = "A session of yours is still open and holds a lock: end its `with`, or close() it."
     if "statement timeout" in message:
@@ -162,10 +162,13 @@ def _inaccessible(error: Exception) -> CheckItem:
 
 
 def _unexpected(error: Exception) -> CheckItem:
-    what = "the check understands what your code returns"
-    where = "what your code returns: is it the type and the form that the page asks for?"
+    what = "the check comes to its end"
+    where = (
+        "what your code returns: is it of the type and the form that the page asks for? If it is, "
+        "the error is the check's, and not yours: please report it."
+    )
     got = shorten(f"{type(error).__name__}: {error}")
-    return CheckItem(what, False, "what the page asks for", got, where)
+    return CheckItem(what, False, "no error", got, where)
 
 
 def _lines(item: CheckItem) -> list[str]:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import psycopg2
+from psycopg2.extensions import connection as Connection
 from sqlalchemy import URL
 
 from coursekit.errors import ServerError
+from coursekit.limits import CONNECT_TIMEOUT, FIRST_CONNECT_TIMEOUT
 
 Origin = Literal["embedded", "external", "container"]
 OLDEST = 15
-CONNECT_TIMEOUT = 5  # seconds
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def netloc(url: URL) -> str:
 
 
 @contextmanager
-def admin(url: URL, timeout: int = CONNECT_TIMEOUT) -> Iterator[psycopg2.extensions.connection]:
+def admin(url: URL, timeout: float = CONNECT_TIMEOUT) -> Iterator[Connection]:
     """Open an autocommit connection, as CREATE and DROP DATABASE need it; close it at the end.
 
     Args:
@@ -65,7 +66,7 @@ def admin(url: URL, timeout: int = CONNECT_TIMEOUT) -> Iterator[psycopg2.extensi
 
     """
     args = url.translate_connect_args(username="user", database="dbname")
-    connection = psycopg2.connect(**{"connect_timeout": timeout, **url.query, **args})
+    connection = psycopg2.connect(**{"connect_timeout": round(timeout), **url.query, **args})
     try:
         connection.autocommit = True
         yield connection
@@ -86,7 +87,7 @@ def fetch_version(url: URL) -> int:
         psycopg2.OperationalError: The server refuses the connection or doesn't respond.
 
     """
-    with admin(url) as connection:
+    with admin(url, FIRST_CONNECT_TIMEOUT) as connection:
         return int(connection.server_version)
 
 

@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 from sqlalchemy import NullPool
 
+from coursekit import limits
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
-from coursekit.exercises.submission import Submission, read_only
+from coursekit.exercises.submission import Submission
 from tutorial_lib.db import make_engine
 
 DRIVER = "postgresql+psycopg2"
@@ -96,7 +97,8 @@ def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
     """Call `who_answered` with an engine whose URL is wrong in each part but still connects."""
     from sqlalchemy import URL, create_engine, event
 
-    real = {**engine.dialect.create_connect_args(engine.url)[1], "options": read_only()}
+    options = f"{limits.statement_options()} -c default_transaction_read_only=on"
+    real = {**engine.dialect.create_connect_args(engine.url)[1], "options": options}
     lie = URL.create(DRIVER, "nobody", "secret", "127.0.0.1", 1, "nowhere")
     misdirected = create_engine(lie, pool_size=1, max_overflow=0, pool_timeout=1)
     taken: list[Any] = []  # kept, so the garbage collector can't return them to the pool

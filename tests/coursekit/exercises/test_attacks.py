@@ -111,7 +111,7 @@ def attacked(attack: str) -> str:
 def test_an_attack_changes_no_verdict(attack: str) -> None:
     verdict = tried(find("06.2"), attacked(attack))
     assert verdict.state == NOT_YET, verdict
-    refused = "isn't its own" in verdict.items[0].got
+    refused = "isn't PostgreSQL's own" in verdict.items[0].got
     assert verdict.items[0].good or refused, verdict  # the attack itself has run
 
 
@@ -162,8 +162,18 @@ def test_a_view_is_no_table(database: Database) -> None:
         database.rows("users", "name")
 
 
-def test_a_catalog_that_was_changed_is_not_believed(database: Database) -> None:
-    run(database, YES.format(schema="pg_catalog", type="text"))
+CHANGED = {
+    "a new operator": YES.format(schema="pg_catalog", type="text"),
+    "a function replaced": "CREATE OR REPLACE FUNCTION pg_catalog.lower(text) RETURNS text "
+    "LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1'",
+    "a function renamed": "ALTER FUNCTION pg_catalog.upper(text) RENAME TO lower_not",
+    "an operator changed": "ALTER OPERATOR pg_catalog.=(text, text) SET (RESTRICT = NONE)",
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_catalog_that_was_changed_is_not_believed(database: Database, change: str) -> None:
+    run(database, CHANGED[change])
     with pytest.raises(Unreadable, match="in pg_catalog"):
         database.rows("users", "name")
 
