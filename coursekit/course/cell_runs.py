@@ -74,6 +74,11 @@ def last_runs() -> tuple[CellRun, ...]:
     return tuple(_last_runs.values())
 
 
+def any_failed() -> bool:
+    """Return whether any cell that's still of interest has failed."""
+    return any(run.error for run in (*_last_runs.values(), *_since_mark))
+
+
 def runs_since_mark() -> tuple[CellRun, ...]:
     """Return the runs since an exercise was begun or checked, the most recent one at the end."""
     return tuple(_since_mark)

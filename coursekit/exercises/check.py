@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from coursekit.course import cell_runs
 from coursekit.course.open_lessons import opened
 from coursekit.exercises.exercise import Exercise
-from coursekit.exercises.failed_cells import failed_cells
 from coursekit.exercises.local import LocalSubmission
 from coursekit.exercises.manifest import find
 from coursekit.exercises.output import show, side_note
@@ -54,8 +53,11 @@ def verdict_on(exercise: Exercise, names: dict[str, Any]) -> Verdict:
         names: The notebook's names, as `globals()` returns them.
 
     """
-    if failed := failed_cells(exercise):
-        return Verdict(exercise, NOT_YET, failed)
+    if cell_runs.any_failed():
+        from coursekit.exercises.failed_cells import failed_cells
+
+        if failed := failed_cells(exercise):
+            return Verdict(exercise, NOT_YET, failed)
     lesson = opened(exercise.slug)
     verdict = judge(exercise, LocalSubmission(exercise.slug, exercise.initial_state, lesson, names))
     return verdict if verdict.state == DONE else replace(verdict, note=_note(exercise, lesson))

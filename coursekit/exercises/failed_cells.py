@@ -14,6 +14,7 @@ from coursekit.exercises.items import CheckItem, shorten
 
 # nbgrader runs a notebook from top to bottom, and sends no ids of cells.
 NBGRADER = "NBGRADER_EXECUTION"
+LINE = 50  # characters of a cell's first line; the rest isn't needed to find it
 # What a cell defines, roughly: for one with a syntax error, which `ast` can't read.
 DEFINITION = re.compile(r"^(?:(?:async +)?def|class) +(\w+)|^(\w+)(?: *:[^=\n]+)? *=(?!=)", re.M)
 
@@ -34,18 +35,20 @@ def failed_cells(exercise: Exercise) -> tuple[CheckItem, ...]:
             failed.append(run)
         elif names := _defined(run.source):
             failed = [each for each in failed if not _replaced(each, names)]
-    return tuple(failed_item(run.cell_id, run.error) for run in failed)
+    return tuple(failed_item(run.source, run.error) for run in failed)
 
 
-def failed_item(cell: str, error: str) -> CheckItem:
+def failed_item(source: str, error: str) -> CheckItem:
     """Return the item for a cell of an answer that failed.
 
     Args:
-        cell: The cell's id, "" if it's unknown.
+        source: The cell's text. No front end shows a cell's id, so its first line names it.
         error: Its error.
 
     """
-    named = f"the cell {cell}" if cell.startswith("answer-") else "the cell of your answer"
+    code = (line.strip() for line in source.splitlines() if not line.lstrip().startswith("#"))
+    first = next(filter(None, code), "")
+    named = f'the cell "{first[:LINE]}"' if first else "the cell of your answer"
     where = f"{named}: correct it and run it again. Nothing else was checked"
     return CheckItem(f"{named} runs to its end", False, "no error", shorten(error), where)
 

@@ -71,7 +71,7 @@ class _Grading:
         self._other_types = {
             grade_id(cell) for cell in notebook["cells"] if cell["cell_type"] != "code"
         }
-        self._errors: dict[str, dict[str, str]] = defaultdict(dict)  # by exercise and cell
+        self._failed: dict[str, dict[str, CheckItem]] = defaultdict(dict)  # by exercise and cell
         self._stopped_at = ""  # the cell after which nothing runs, and why
 
     def verdicts(self) -> Iterator[Verdict]:
@@ -103,14 +103,14 @@ class _Grading:
             error = str(problem)
             self._stopped_at = f"code cell {number}: {error}"
         if slug := slug_in(cell, "answer"):
-            self._errors[slug].pop(name, None)  # a copy of the cell counts, if it's the last
+            self._failed[slug].pop(name, None)  # a copy of the cell counts, if it's the last
             if error:
-                self._errors[slug][name] = shorten(strip_ansi(error))
+                self._failed[slug][name] = failed_item(source_of(cell), strip_ansi(error))
 
     def _verdict(self, slug: str) -> Verdict:
         """Judge an exercise, unless one of its cells failed or the notebook didn't get so far."""
         exercise = self._exercises[slug]
-        items = [failed_item(name, error) for name, error in self._errors[slug].items()]
+        items = [*self._failed[slug].values()]
         if not items and self._stopped_at:
             items = [_not_reached(self._stopped_at)]
         if items:

@@ -61,10 +61,10 @@ def failed() -> list[str]:
 
 def test_a_failed_cell_of_the_answer_is_named() -> None:
     ran("answer-toy", FOUR, "one")
-    ran("answer-toy_b", "1", "two")
+    ran("answer-toy_b", f"# TODO\n\nfive = {'5' * 60}", "two")
     assert failed() == ["one", "two"]
     item = failed_cells(EXERCISE)[1]
-    assert item.what == "the cell answer-toy_b runs to its end"
+    assert item.what == f'the cell "five = {"5" * 43}" runs to its end'
     assert verdict_on(EXERCISE, {"four": lambda: 4}).items == failed_cells(EXERCISE)
     assert verdict_on(EXERCISE, {}).state == NOT_YET
 
@@ -92,7 +92,8 @@ def test_other_cells_may_fail(cell: str) -> None:
 def test_without_its_id_a_cell_is_known_by_what_it_defines(cell: str | None, source: str) -> None:
     ran(cell, source, "one")
     assert failed() == ["one"]
-    assert failed_cells(EXERCISE)[0].what == "the cell of your answer runs to its end"
+    first = source.splitlines()[0]
+    assert failed_cells(EXERCISE)[0].what == f'the cell "{first}" runs to its end'
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_kernel_notes_how_the_cells_of_a_front_end_ended(kind: str) -> None:
         run(kernel, f"def {name}(): return 1\n1/0", f"answer-{first.slug}")
         said = run(kernel, f"check({first.number!r})", f"check-{first.slug}")
         assert said["ename"] == "ExerciseError"
-        assert f"the cell answer-{first.slug} runs to its end" in said["evalue"]
+        assert f'the cell "def {name}(): return 1" runs to its end' in said["evalue"]
         run(kernel, f"def {name}(): return 1", f"answer-{first.slug}")
         said = run(kernel, f"check({first.number!r})", f"check-{first.slug}")
         assert "runs to its end" not in said["evalue"]
