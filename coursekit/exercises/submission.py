@@ -231,8 +231,10 @@ class Submission(ABC):
     @cached_property
     def _copies(self) -> ProjectCopies:
         # Running commands takes half of the kit, and most checks only look.
+        from coursekit.exercises.eager_imports import import_all
         from coursekit.exercises.project_copy import ProjectCopies
 
+        import_all()
         assert self._initial_state is not None, "an exercise with a database has an initial state"
         copies = ProjectCopies(
             self.slug, self._initial_state, self.lesson, self._connect_scratch, self._fill

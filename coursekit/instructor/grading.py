@@ -23,12 +23,12 @@ from coursekit.course.opening import attach
 from coursekit.errors import ExerciseError, LessonError
 from coursekit.exercises.begin import lesson_spec
 from coursekit.exercises.cells import source_of
+from coursekit.exercises.eager_imports import import_all
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.failed_cells import failed_item
 from coursekit.exercises.items import CheckItem, shorten
 from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.verdict import NOT_YET, Verdict, judge
-from coursekit.instructor.eager_imports import import_all
 from coursekit.instructor.remote import Kernel, KernelGone, RemoteSubmission
 from coursekit.settings import read_settings
 
@@ -48,13 +48,14 @@ def grade(notebook: dict[str, Any], lesson: str, seed: str = "") -> Iterator[Ver
             verdict has its own. A learner who knows the seed beforehand knows the data.
 
     """
-    import_all(lesson)
+    import_all()
+    exercises = exercises_of(lesson)
     # The kernel reads there what the numbers in a copy of an earlier edition mean.
     path = read_settings().workspace / "notebooks" / lesson_path(lesson).name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dump(notebook), encoding="utf-8")
     with Kernel(path) as kernel:
-        yield from _Grading(notebook, exercises_of(lesson), kernel, seed).verdicts()
+        yield from _Grading(notebook, exercises, kernel, seed).verdicts()
 
 
 class _Grading:

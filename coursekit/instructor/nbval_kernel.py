@@ -21,7 +21,6 @@ from coursekit.instructor.statements import cancel_statements
 from coursekit.kernel.client import start_new_kernel
 
 POLL_INTERVAL = 0.3  # seconds between two checks that the kernel is alive
-FIRST_START_TIMEOUT = 60  # seconds that a kernel's first try to start may take
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
 SILENT = ("status", "execute_input", "iopub_welcome")
 DIED = "The kernel died while running this cell"
@@ -93,17 +92,10 @@ def wrap(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
 
 
 @wrap(nbval.kernel, "start_new_kernel")
-def _start_twice_if_needed(original: Callable[..., Any], **kw: Any) -> Any:
-    """Start a kernel, again if the first one doesn't respond.
-
-    That one is alive, but another program took its ports before it could open them. The file
-    for stderr that nbval opens and forgets is closed here.
-    """
+def _start_kernel(original: Callable[..., Any], **kw: Any) -> Any:
+    """Start a kernel of our kind, and close the file for stderr that nbval opens and forgets."""
     with kw["stderr"]:
-        try:
-            return start_new_kernel(**{**kw, "startup_timeout": FIRST_START_TIMEOUT})
-        except RuntimeError:
-            return start_new_kernel(**kw)
+        return start_new_kernel(**kw)
 
 
 @wrap(RunningKernel, "__init__")

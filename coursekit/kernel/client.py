@@ -9,12 +9,16 @@ from typing import Any
 from coursekit import limits
 
 POLL_INTERVAL = 0.1  # seconds between two kernel_info requests
+FIRST_START_TIMEOUT = 60.0  # seconds that a kernel's first try to start may take
 
 
 def start_new_kernel(
     startup_timeout: float = limits.KERNEL_TIMEOUT, kernel_name: str = "python3", **options: Any
 ) -> tuple[Any, Any]:
     """Start a kernel; a drop-in for jupyter_client.manager.start_new_kernel.
+
+    If it dies or doesn't respond, a second one starts, on other ports: between their choice and
+    the kernel's start, another program may have taken one of them.
 
     Args:
         startup_timeout: Seconds in which the kernel has to respond.
@@ -25,9 +29,16 @@ def start_new_kernel(
         Its KernelManager and a BlockingKernelClient.
 
     Raises:
-        RuntimeError: The kernel died or didn't respond.
+        RuntimeError: The second kernel died or didn't respond, too.
 
     """
+    try:
+        return _start(min(startup_timeout, FIRST_START_TIMEOUT), kernel_name, options)
+    except RuntimeError:
+        return _start(startup_timeout, kernel_name, options)
+
+
+def _start(timeout: float, kernel_name: str, options: dict[str, Any]) -> tuple[Any, Any]:
     from jupyter_client.manager import KernelManager
 
     manager = KernelManager(kernel_name=kernel_name)
@@ -35,7 +46,7 @@ def start_new_kernel(
     client = manager.client()
     client.start_channels()
     try:
-        wait_for_ready(client, startup_timeout)
+        wait_for_ready(client, timeout)
     except RuntimeError:
         client.stop_channels()
         manager.shutdown_kernel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,13 +16,14 @@ from typing import Any
 import nbformat
 import psutil
 import pytest
+from jupyter_client import LocalPortCache
 from jupyter_client.ioloop import AsyncIOLoopKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from traitlets.config import Config
 
 from coursekit.kernel import fork_server
-from coursekit.kernel.client import wait_for_ready
+from coursekit.kernel.client import start_new_kernel, wait_for_ready
 from coursekit.kernel.process import Process
 from support.kernels import KINDS, TIMEOUT, Kernel, alive, kernels_are, shell, until
 
@@ -201,6 +203,23 @@ def test_nbclient_runs_notebooks_one_after_another(kind: str) -> None:
         with kernels_are(kind):
             done = NotebookClient(notebook).execute()
         assert done.cells[0].outputs[0]["data"]["text/plain"] == str(number + 1)
+
+
+def test_if_another_program_takes_a_port_a_second_kernel_starts_on_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    choose = LocalPortCache.find_available_port
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = iter([other.getsockname()[1]])  # the first port that is chosen
+
+        def chosen(self: LocalPortCache, ip: str) -> int:
+            return next(taken, 0) or choose(self, ip)
+
+        monkeypatch.setattr(LocalPortCache, "find_available_port", chosen)
+        manager, client = start_new_kernel()
+    assert next(taken, None) is None
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.slow

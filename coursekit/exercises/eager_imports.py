@@ -1,14 +1,12 @@
 """Import everything that judging needs before a learner's code runs.
 
-A submission may write to the folders of the installed packages. What the judging process has
-already imported, it doesn't read again.
+A submission may write to the folders of the kit and of the installed packages. What the judging
+process has already imported, it doesn't read again.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-
-from coursekit.exercises.manifest import exercises_of
 
 # Imported by a function when it's first needed: of the course, of SQLAlchemy, of psycopg2, ...
 LATE = (
@@ -17,17 +15,19 @@ LATE = (
     "coursekit.exercises.database",
     "coursekit.exercises.project_copy",
     "coursekit.exercises.project_source",
+    "coursekit.exercises.records",
+    "psutil",
     "psycopg2._ipaddress",
     "psycopg2._json",
     "psycopg2._range",
     "psycopg2.extras",
     "sqlalchemy.dialects.postgresql.psycopg2",
+    "tutorial_lib.display",
     "tutorial_lib.hashing",
 )
 
 
-def import_all(lesson: str) -> None:
-    """Import what judging this lesson's exercises needs."""
-    exercises_of(lesson)
+def import_all() -> None:
+    """Import what a check may need after it has run a learner's code."""
     for name in LATE:
         import_module(name)
