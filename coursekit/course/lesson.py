@@ -25,6 +25,7 @@ class LessonSpec:
         base: The slug of the lesson whose starting state the database has.
         files: The project's files: their paths in it, and their text.
         sql: Statements to run in the database afterwards.
+        seed: What the rows in `sql` were drawn from; "" if none were.
 
     """
 
@@ -34,6 +35,7 @@ class LessonSpec:
     base: str
     files: Mapping[str, str]
     sql: str = ""
+    seed: str = ""
 
     @property
     def kind(self) -> str:
@@ -61,6 +63,7 @@ class Lesson(Card):
         url: The URL of its own database; repr and str hide the password.
         project: Its own folder, the working directory after `start`.
         resumed: Whether it continues where you left it.
+        seed: What `begin` drew the database's rows from; "" if that isn't known.
 
     """
 
@@ -69,6 +72,7 @@ class Lesson(Card):
     url: URL
     project: Path
     resumed: bool = field(default=False)
+    seed: str = ""
 
     @cached_property
     def engine(self) -> Engine:

@@ -20,7 +20,7 @@ from coursekit.course.catalog import lesson_path, slug_of
 from coursekit.course.kernel_setup import prepare_kernel, silence_cut_connections
 from coursekit.course.lesson import Lesson, LessonSpec
 from coursekit.course.lesson_database import clone_starting_state, database_name, former_name
-from coursekit.course.project import note_database
+from coursekit.course.project import note_database, noted_seed
 from coursekit.course.session_defaults import remove_defaults
 from coursekit.course.starting_state import has_only, starting_state, write_files
 from coursekit.course.this_notebook import meaning_of
@@ -97,10 +97,10 @@ def _reset(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
     clone_starting_state(settings, server, spec.base, name, spec.sql)
     with workspace.usable(project):
         write_files(spec.files, project)
-        note_database(project, settings, server, name)
+        note_database(project, settings, server, name, spec.seed)
         sync((project, *project.rglob("*")))
     _drop_former(settings, server, spec)
-    return Lesson(spec.number, server, server.url.set(database=name), project)
+    return Lesson(spec.number, server, server.url.set(database=name), project, seed=spec.seed)
 
 
 def _attach(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
@@ -113,8 +113,10 @@ def _attach(settings: Settings, server: Server, spec: LessonSpec) -> Lesson:
             f"Its {'project folder' if name else 'database'} does not exist.",
             f"Run {spec.command} to begin it.",
         )
-    note_database(project, settings, server, name)
-    return Lesson(spec.number, server, server.url.set(database=name), project, resumed=True)
+    seed = noted_seed(project)
+    note_database(project, settings, server, name, seed)
+    url = server.url.set(database=name)
+    return Lesson(spec.number, server, url, project, resumed=True, seed=seed)
 
 
 def _drop_former(settings: Settings, server: Server, spec: LessonSpec) -> None:

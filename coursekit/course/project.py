@@ -38,7 +38,17 @@ def project_url(folder: Path | None = None) -> URL:
     )
 
 
-def note_database(project: Path, settings: Settings, server: Server, name: str) -> None:
+def noted_seed(project: Path) -> str:
+    """Return what the rows of a project's database were drawn from; "" if that isn't known."""
+    try:
+        return read_project_note(project).seed
+    except LessonError:
+        return ""
+
+
+def note_database(
+    project: Path, settings: Settings, server: Server, name: str, seed: str = ""
+) -> None:
     """Write down which database, on which server, belongs to a project.
 
     Args:
@@ -46,6 +56,7 @@ def note_database(project: Path, settings: Settings, server: Server, name: str) 
         settings: The settings with which the server was found.
         server: The server.
         name: The database's name.
+        seed: What its rows were drawn from.
 
     Raises:
         LessonError: The folder can't be written to.
@@ -56,4 +67,4 @@ def note_database(project: Path, settings: Settings, server: Server, name: str) 
         "TUTORIAL_SERVER_HOME": str(settings.server_home),
         "TUTORIAL_POSTGRES": server.origin,
     }
-    write_project_note(project, ProjectNote(name, server.origin, server.netloc, origin))
+    write_project_note(project, ProjectNote(name, server.origin, server.netloc, origin, seed))

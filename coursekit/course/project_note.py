@@ -23,6 +23,7 @@ class ProjectNote:
         origin: Where its server comes from: external, embedded or container.
         netloc: The server's host and port, or its socket.
         settings: The TUTORIAL_* settings under which the lesson was started.
+        seed: What `begin` drew the database's rows from; "" if it drew none.
 
     """
 
@@ -30,6 +31,7 @@ class ProjectNote:
     origin: str
     netloc: str
     settings: Mapping[str, str]
+    seed: str = ""
 
 
 def write_project_note(project: Path, note: ProjectNote) -> None:
@@ -68,7 +70,8 @@ def _parse(path: Path) -> ProjectNote:
         settings = {name: _current(name, value) for name, value in read["settings"].items()}
         origin = _current("TUTORIAL_POSTGRES", read["origin"])
         netloc = read["netloc"] if "netloc" in read else read["place"]  # its earlier name
-        return ProjectNote(read["database"], origin, netloc, settings)
+        seed = str(read.get("seed", ""))
+        return ProjectNote(read["database"], origin, netloc, settings, seed)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise LessonError(
             f"The file {path} cannot be read.",

@@ -70,6 +70,14 @@ def amounts(random: Random) -> list[Decimal]:
     ]
 
 
+def people(random: Random, count: int) -> list[dict[str, Any]]:
+    """Return rows of the table `users` with plain names, for a learner to look at."""
+    return [
+        {"name": name(random), "email": email(random), "password": token(random, 12)}
+        for _ in range(count)
+    ]
+
+
 def users(random: Random, longest: int = 50) -> list[dict[str, Any]]:
     """Return rows of the table `users`: name, email and password, each of them distinct."""
     return [

@@ -12,7 +12,6 @@ from coursekit import limits
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import ProbeResult
 from coursekit.exercises.submission import Probe, Submission
-from coursekit.exercises.time_budget import late
 
 if TYPE_CHECKING:
     from coursekit.course.lesson import Lesson
@@ -54,6 +53,8 @@ def in_time(
     thread.join(timeout)
     if results:
         return results[0]
+    from coursekit.exercises.time_budget import late  # hardly any call is late
+
     ident = ctypes.c_ulong(thread.ident or 0)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
     return late(timeout)

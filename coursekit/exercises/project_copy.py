@@ -106,16 +106,21 @@ class ProjectCopies:
             copies = threads.map(lambda n: self._copy(files, str(n)), range(len(variants)))
             return list(threads.map(run, list(copies), variants))
 
-    def new_database(self, key: str = "") -> URL:
-        """Create a database at the initial state, with more rows; it replaces an older one."""
+    def new_database(self, key: str = "", *, filled: bool = True) -> URL:
+        """Create a database at the initial state, by default with more rows."""
         settings, server = read_settings(), self._lesson.server
         name = database_name(settings, server, f"check{key}", self._slug)
         clone_starting_state(
-            settings, server, self._initial_state.lesson, name, self._initial_state.sql
+            settings,
+            server,
+            self._initial_state.lesson,
+            name,
+            self._initial_state.statements(self._lesson.seed),
         )
         self._closing.callback(_drop, server, name)
         url = server.url.set(database=name)
-        self._fill(url)
+        if filled:
+            self._fill(url)
         return url
 
     def _copy(self, files: Mapping[str, str], key: str = "") -> ProjectCopy:

@@ -21,13 +21,13 @@ from sqlalchemy import URL, Engine, NullPool
 from coursekit import limits
 from coursekit.course.starting_state import read_project, write_files
 from coursekit.exercises.initial_state import InitialState
-from coursekit.exercises.items import NotStarted, ProbeResult
-from coursekit.exercises.time_budget import TimeBudget
+from coursekit.exercises.items import NotStarted, ProbeResult, Unreadable
 
 if TYPE_CHECKING:
     from coursekit.course.lesson import Lesson
     from coursekit.exercises.database import Database
     from coursekit.exercises.project_copy import ProjectCopies
+    from coursekit.exercises.time_budget import TimeBudget
 
 Probe = Callable[..., Any]
 
@@ -42,6 +42,7 @@ class Submission(ABC):
       `revisions`, `heads`
     * the exercise's database, read-only, through clean sessions: `database`, `current_revisions`
     * test data: `random`, from which `draws` takes values, and `seed`, which repeats it
+    * the same database as `begin` left it: `initial_database`
     * scratch databases, which a check may change: `scratch`, `new_database`; `fill` adds rows
       to all that are made afterwards
     * a copy of the project with a scratch database: `alembic` runs commands in it, and
@@ -69,7 +70,6 @@ class Submission(ABC):
         self._initial_state = initial_state
         self._lesson = lesson
         self._closing = ExitStack()
-        self._time = TimeBudget()
         self._rows: list[tuple[str, Sequence[Mapping[str, Any]]]] = []
 
     def __enter__(self) -> Submission:
@@ -109,6 +109,13 @@ class Submission(ABC):
     def database(self) -> Database:
         """The exercise's database, read-only, through clean sessions."""
         return _open(self.lesson.url, read_only=True)
+
+    @cached_property
+    def initial_database(self) -> Database:
+        """A copy of the exercise's database as `begin` left it, with the rows that it drew."""
+        if not self.lesson.seed:
+            raise Unreadable("this exercise was begun in an earlier edition of the course")
+        return _open(self._copies.new_database("begun", filled=False))
 
     @property
     def current_revisions(self) -> list[str]:
@@ -227,6 +234,13 @@ class Submission(ABC):
 
         """
         return self._copies.pytest(self.files, variants, self._time)
+
+    @cached_property
+    def _time(self) -> TimeBudget:
+        # Most checks find nothing yet, and run nothing.
+        from coursekit.exercises.time_budget import TimeBudget
+
+        return TimeBudget()
 
     @cached_property
     def _copies(self) -> ProjectCopies:

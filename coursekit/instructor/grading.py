@@ -8,6 +8,7 @@ could replace the probe's half there.
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from coursekit.course.lesson import Lesson
 from coursekit.course.notebooks import dump
 from coursekit.course.opening import attach
 from coursekit.errors import ExerciseError, LessonError
-from coursekit.exercises.begin import lesson_spec
+from coursekit.exercises.begin import SEED_VARIABLE, lesson_spec
 from coursekit.exercises.cells import source_of
 from coursekit.exercises.eager_imports import import_all
 from coursekit.exercises.exercise import Exercise
@@ -30,7 +31,7 @@ from coursekit.exercises.items import CheckItem, shorten
 from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.verdict import NOT_YET, Verdict, judge
 from coursekit.instructor.remote import Kernel, KernelGone, RemoteSubmission
-from coursekit.settings import read_settings
+from coursekit.settings import read_settings, short_hash
 
 OWN = ("check", "answer")  # the cells that an exercise is judged after
 
@@ -45,7 +46,7 @@ def grade(notebook: dict[str, Any], lesson: str, seed: str = "") -> Iterator[Ver
         notebook: The learner's notebook, as `read_submission` returns it.
         lesson: The lesson's slug.
         seed: Draws the same test data as the run whose verdicts name this seed. By default each
-            verdict has its own. A learner who knows the seed beforehand knows the data.
+            run has its own. A learner who knows the seed beforehand knows the data.
 
     """
     import_all()
@@ -54,8 +55,14 @@ def grade(notebook: dict[str, Any], lesson: str, seed: str = "") -> Iterator[Ver
     path = read_settings().workspace / "notebooks" / lesson_path(lesson).name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dump(notebook), encoding="utf-8")
-    with Kernel(path) as kernel:
+    seed = seed or secrets.token_hex(8)
+    with Kernel(path, {SEED_VARIABLE: _begin_seed(seed)}) as kernel:
         yield from _Grading(notebook, exercises, kernel, seed).verdicts()
+
+
+def _begin_seed(seed: str) -> str:
+    """Return what `begin` draws rows from: the notebook can read it, but not the checks' seed."""
+    return short_hash(f"begin {seed}")
 
 
 class _Grading:
@@ -117,7 +124,7 @@ class _Grading:
         if items:
             verdict = Verdict(exercise, NOT_YET, tuple(items))
         else:
-            start, lesson = exercise.initial_state, _lesson(exercise)
+            start, lesson = exercise.initial_state, _lesson(exercise, _begin_seed(self._seed))
             submission = RemoteSubmission(slug, start, lesson, self._kernel, self._seed)
             verdict = judge(exercise, submission)
         return replace(verdict, remarks=tuple(self._remarks(slug)))
@@ -139,9 +146,13 @@ def _not_reached(stopped_at: str) -> CheckItem:
     return CheckItem(what, False, "every cell ends", shorten(strip_ansi(stopped_at)), where)
 
 
-def _lesson(exercise: Exercise) -> Lesson | None:
-    """Return the exercise's database and project, or None if the notebook hasn't started it."""
+def _lesson(exercise: Exercise, seed: str) -> Lesson | None:
+    """Return the exercise's database and project, or None if the notebook hasn't started it.
+
+    The rows are those of our own seed, whatever the notebook has written into its project.
+    """
     try:
-        return attach(lesson_spec(exercise)) if exercise.initial_state else None
+        found = attach(lesson_spec(exercise)) if exercise.initial_state else None
+        return found and replace(found, seed=seed)
     except LessonError:
         return None

@@ -10,6 +10,7 @@ import ast
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -38,9 +39,9 @@ class KernelGone(RuntimeError):
 class Kernel:
     """A notebook's kernel. Use it in `with`."""
 
-    def __init__(self, notebook: Path) -> None:
-        """Start a kernel for a notebook, in its folder."""
-        environ = {**os.environ, VARIABLE: str(notebook)}
+    def __init__(self, notebook: Path, variables: Mapping[str, str] | None = None) -> None:
+        """Start a kernel for a notebook, in its folder, with these environment variables."""
+        environ = {**os.environ, VARIABLE: str(notebook), **(variables or {})}
         self._manager, self._client = start_new_kernel(cwd=str(notebook.parent), env=environ)
         self._end = time.monotonic() + limits.NOTEBOOK_TIMEOUT
         self._gone = ""

@@ -23,11 +23,34 @@ def write(name, revision, after, up="pass", down="pass"):
     (Path("alembic/versions") / name).write_text(head + body)
 
 {}"""
+# What an earlier edition put there, and what a learner may have seen.
+PASTE = """
+run("INSERT INTO users (name, email, password) VALUES "
+    "('Ann', 'ann@example.com', 'no hash'), ('Ben', 'ben@example.com', 'no hash')")
+run("INSERT INTO orders (user_id, amount, status) VALUES "
+    "(1, 24.00, 'paid'), (1, 39.50, 'shipped'), (2, 7.25, 'new')")
+"""
+SAVED = """
+from sqlalchemy import MetaData
+saved = MetaData()
+saved.reflect(exercise.engine, only=["users", "orders"])
+with exercise.engine.connect() as connection:
+    rows = [connection.execute(saved.tables[t].select()).mappings().all() for t in ("users", "orders")]
+"""
+BROUGHT_BACK = """
+with exercise.engine.begin() as connection:
+    for table, mine in zip(("users", "orders"), rows):
+        connection.execute(saved.tables[table].insert(), [dict(row) for row in mine])
+"""
 ANEW = 'run("DROP SCHEMA public CASCADE"); run("CREATE SCHEMA public")'
 
 BOOKMARK_RIGHT = right(
     BEGIN,
-    """
+    f"""
+--- all made anew, with the rows saved before
+{SAVED}{ANEW}
+%alembic upgrade head
+{BROUGHT_BACK}
 --- a bookmark by hand
 run("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
 run("INSERT INTO alembic_version VALUES ('0003')")
@@ -51,6 +74,10 @@ BOOKMARK_WRONG = wrong(
 --- all made anew -> the two users and the three orders are as they were
 {ANEW}
 %alembic upgrade head
+--- all made anew, and rows pasted -> the two users and the three orders are as they were
+{ANEW}
+%alembic upgrade head
+{PASTE}
 --- the column by hand -> the bookmark stands at 0004
 run("ALTER TABLE users ADD phone varchar(20)")
 --- the column by hand, of another type -> users has the column phone
@@ -90,7 +117,7 @@ write("0005.py", "0005", "0004b", up)
 )
 MERGED_WRONG = wrong(
     BEGIN,
-    """
+    f"""
 --- both heads, and no merge -> the history has one head
 %alembic upgrade heads
 --- Ann's after Ben's -> upgrade head brings Ann's database
@@ -114,7 +141,7 @@ write("both.py", "both", ("0004a", "0004b"), up)
 %alembic upgrade head
 --- both in one new file -> upgrade head brings Ann's database
 for name in ("0004a_phone", "0004b_gift_note"):
-    Path(f"alembic/versions/{name}.py").unlink()
+    Path(f"alembic/versions/{{name}}.py").unlink()
 up = 'op.execute("ALTER TABLE users ADD phone varchar(20); ALTER TABLE orders ADD gift_note text")'
 write("0004.py", "0004", "0003", up)
 %alembic upgrade head
@@ -124,6 +151,11 @@ write("0005.py", "0005", "0004a")
 --- a merge that touches rows -> the two users and the three orders are as they were
 write("both.py", "both", ("0004a", "0004b"), 'op.execute("UPDATE orders SET amount = 0")')
 %alembic upgrade head
+--- from the beginning, and rows pasted -> the two users and the three orders are as they were
+%alembic merge heads -m "merge"
+%alembic downgrade base
+%alembic upgrade head
+{PASTE}
 --- back to the beginning first -> the two users and the three orders are as they were
 %alembic merge heads -m "merge"
 %alembic downgrade base
@@ -143,6 +175,11 @@ Path("alembic/versions/0004.py").unlink()
 --- the bookmark first
 {PURGE}
 {DROP}
+--- all made anew, with the rows saved before
+{SAVED.replace('select()', 'select()')}{DROP}
+saved.tables["orders"]._columns.remove(saved.tables["orders"].c.gift_note)
+run("TRUNCATE users, orders, carts RESTART IDENTITY")
+{BROUGHT_BACK.replace('dict(row)', '{{k: v for k, v in row.items() if k != "gift_note"}}')}{PURGE}
 --- all in SQL
 {DROP}
 run("UPDATE alembic_version SET version_num = '0003'")
@@ -165,6 +202,10 @@ LOST_WRONG = wrong(
 --- all made anew -> the two users and the three orders are as they were
 {ANEW}
 %alembic upgrade head
+--- all made anew, and rows pasted -> the two users and the three orders are as they were
+{ANEW}
+%alembic upgrade head
+{PASTE}
 --- all the way back -> the two users and the three orders are as they were
 %alembic stamp --purge head
 run("ALTER TABLE orders DROP gift_note")

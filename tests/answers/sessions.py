@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from support.samples import right, wrong
 
-IMPORTS = """from contextlib import closing, contextmanager
-from sqlalchemy import text
+IMPORTS = """from contextlib import ExitStack, closing, contextmanager
+from sqlalchemy import create_engine, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 """
@@ -88,6 +88,14 @@ with Session(exercise.engine) as session:
 with Session(engine) as session:
     session.execute(text("DELETE FROM users WHERE name = 'Ann'"))
     session.execute(ADD, {"name": name})
+    session.commit()
+--- the table is emptied, and Ann put back -> It must not take any away
+with Session(engine) as session:
+    kept = session.scalars(text("SELECT name FROM users WHERE id > 3 ORDER BY id")).all()
+    session.execute(text("TRUNCATE users RESTART IDENTITY"))
+    session.execute(text("INSERT INTO users (name) VALUES ('Ann'), ('Eve'), ('Ida')"))
+    for each in (*kept, name):
+        session.execute(ADD, {"name": each})
     session.commit()
 --- the table is dropped -> What has become of the table
 with Session(engine) as session:
@@ -212,12 +220,23 @@ with ExerciseSession() as db:
 --- a block that commits when all went well
 with ExerciseSession.begin() as session:
     yield session
---- closing, and another error instead
+--- closing, and a note on the error
 with closing(ExerciseSession()) as db:
     try:
         yield db
     except Exception as error:
-        raise RuntimeError("the request failed") from error
+        error.add_note("the request failed")
+        raise
+--- an ExitStack, and a session of the engine
+with ExitStack() as stack:
+    db = Session(exercise.engine, autoflush=False)
+    stack.callback(db.close)
+    yield db
+--- a generator in a generator
+def inner():
+    with Session(exercise.engine) as db, db.begin():
+        yield db
+yield from inner()
 """,
 )
 GET_DB_WRONG = wrong(
@@ -286,6 +305,29 @@ try:
     yield shared
 finally:
     shared.close()
+--- another error instead -> Let the request's own error out
+with closing(ExerciseSession()) as db:
+    try:
+        yield db
+    except Exception as error:
+        raise RuntimeError("the request failed") from error
+--- an error of the same kind -> Let the request's own error out
+with ExerciseSession() as db:
+    try:
+        yield db
+    except Exception as error:
+        raise type(error)("the request failed") from None
+--- a session of no server -> no such function
+with Session(create_engine("sqlite://")) as db:
+    yield db
+--- a session that says it has closed -> is back after the request
+class Closed(Session):
+    def connection(self):
+        connection = Session(create_engine("sqlite://")).connection()
+        execute, session = connection.execute, ExerciseSession()
+        connection.execute = lambda sent: session.execute(sent)
+        return connection
+yield Closed()
 """,
 ) + wrong(
     GET_DB.replace("def ", "@contextmanager\ndef "),

@@ -41,6 +41,14 @@ RIGHT = {
         "%alembic upgrade +2",
         "%alembic upgrade head\n%alembic downgrade -1",
         "%alembic upgrade 0002\n%alembic upgrade +1",
+        "%alembic upgrade head\n%alembic downgrade base\n%alembic upgrade 0003",
+        """
+from sqlalchemy import text
+%alembic upgrade 0003
+with exercise.engine.begin() as connection:
+    connection.execute(text("INSERT INTO products (name, price) VALUES ('Cup', 7)"))
+    connection.execute(text("INSERT INTO users (name, email, password) VALUES ('A', 'a', '-')"))
+""",
     ),
     "column-round-trip": (
         """
@@ -67,6 +75,20 @@ with open("models.py", "a") as file:
     "mistake-already-applied": (
         _filled(CENT, ALTER),
         _filled("77_cents", 'op.execute("ALTER TABLE products ALTER price TYPE decimal(8,2)")'),
+        _filled(CENT, ALTER)
+        + _by_hand("INSERT INTO products (name, price) VALUES ('Cup', 7.25), ('Cup', 7.25)"),
+        """
+from sqlalchemy import text
+with exercise.engine.connect() as connection:
+    rows = connection.execute(text("SELECT name, price FROM products ORDER BY id")).all()
+%alembic downgrade 0001
+%alembic upgrade head
+with exercise.engine.begin() as connection:
+    for name, price in rows:
+        connection.execute(text("INSERT INTO products (name, price) VALUES (:n, :p)"),
+                           {"n": name, "p": price})
+"""
+        + _filled(CENT, ALTER),
         _filled("0003_empty", "return") + _filled("0004_cents", ALTER),
         """
 %alembic revision -m "cents" --rev-id c --head 0002
@@ -87,6 +109,19 @@ WRONG = {
         Wrong("one step only", "%alembic upgrade +1", "0003 has run"),
         Wrong("only the bookmark", "%alembic stamp 0003", "0002 has run"),
         Wrong("the wrong way", "%alembic downgrade base", "the database is at revision 0003"),
+        Wrong(
+            "by hand, with other types, and stamped",
+            _by_hand(
+                "ALTER TABLE users ADD nickname integer; CREATE TABLE products (id int PRIMARY KEY)"
+            )
+            + "%alembic stamp 0003",
+            "the tables are as 0001 to 0003 make them",
+        ),
+        Wrong(
+            "a table too many",
+            "%alembic upgrade 0003\n" + _by_hand("CREATE TABLE baskets (id int)"),
+            "the tables are as 0001 to 0003 make them",
+        ),
         Wrong(
             "0004 thrown away",
             "from pathlib import Path\n"
@@ -179,6 +214,15 @@ file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.N
             _filled(CENT, "return")
             + _by_hand("ALTER TABLE products ALTER price TYPE numeric(8, 2)"),
             "another database gets the new type",
+        ),
+        Wrong(
+            "back, forward, and the rows pasted",
+            _filled(CENT, ALTER, run="%alembic downgrade 0001\n%alembic upgrade head")
+            + _by_hand(
+                "INSERT INTO products (name, price) VALUES ('Teapot', 24), ('Kettle', 39), "
+                "('Cup', 7)"
+            ),
+            "your three products kept their prices",
         ),
         Wrong(
             "the column recreated",

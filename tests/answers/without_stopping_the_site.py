@@ -15,11 +15,30 @@ def upgrade():
 """
 
 
+# Trying it out leaves an order, and one that has come back under its id.
+ONE_MORE = """# %%
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text("INSERT INTO orders (user_id, amount) VALUES (1, 0)"))
+    connection.execute(text("WITH o AS (DELETE FROM orders WHERE id = 9 RETURNING *) "
+                            "INSERT INTO orders SELECT * FROM o"))
+"""
+
+
 def _file(number: str, before: str) -> str:
     """Return the start of a cell that writes a revision; its steps follow, indented."""
     return f"%%writefile alembic/versions/{number}_new.py\n{HEAD.format(number, before)}"
 
 
+# The orders that an earlier edition put there.
+PASTE = """# %%
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text("TRUNCATE orders RESTART IDENTITY"))
+    connection.execute(text("INSERT INTO orders (user_id, amount, created_at) "
+        "SELECT 1 + n % 100, 1 + n % 50, timestamptz '2026-01-01' + n * interval '1 minute' "
+        "FROM generate_series(1, 1000) n"))
+"""
 UPGRADE = "# %%\n%alembic upgrade head\n"
 ONE_BY_ONE = "# %%\n%alembic upgrade +1\n%alembic upgrade +1\n"
 ALTER = 'op.execute("ALTER TABLE orders {}")'
@@ -48,6 +67,7 @@ def _amounts(*steps: str, run: str = UPGRADE) -> str:
 AMOUNTS_RIGHT = (
     _amounts(NOT_VALID, VALIDATE, run=PER_REVISION + UPGRADE),
     _amounts(NOT_VALID, f"{BLOCK}{VALIDATE}"),
+    _amounts(NOT_VALID, f"{BLOCK}{VALIDATE}") + ONE_MORE,
     _amounts(f"{BLOCK}{NOT_VALID}\n        {VALIDATE}"),
     _amounts(
         ALTER.format("ADD CONSTRAINT whole CHECK (NOT amount < 0) NOT VALID"),
@@ -74,6 +94,8 @@ AMOUNTS_WRONG = (
 {_amounts(NOT_VALID, f"{OTHER}; {VALIDATE}", run=PER_REVISION + UPGRADE)}
 --- the orders thrown away -> no order is gone
 {_amounts(f"{THROW_AWAY}; {NOT_VALID}", BLOCK + VALIDATE)}
+--- the orders pasted -> no order is gone
+{_amounts(NOT_VALID, BLOCK + VALIDATE)}{PASTE}
 --- never validated -> valid for old rows
 {_amounts(NOT_VALID)}
 --- zero is refused as well -> the rule itself: which amounts does it let in?
@@ -155,6 +177,8 @@ INVALID_INDEX_WRONG = wrong(
 {_index(BY_ID + BLOCK + REINDEX)}
 --- one order for each user -> of each group the first order is left
 {_index(GROUPED.replace(", created_at", "") + BLOCK + REINDEX)}
+--- the orders pasted -> in your database, of each group the first order is left
+{_index(DELETE + BLOCK + REINDEX)}{PASTE}
 --- the index is gone -> forbids the same user and moment
 {_index(f"{DELETE}{BLOCK}{GO}")}
 --- not unique -> forbids the same user and moment

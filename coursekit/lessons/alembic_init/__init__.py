@@ -9,6 +9,7 @@ from coursekit.lessons.alembic_init.checks import (
     MEMBERS,
     MODELS,
     TEMPLATE,
+    a_member,
     config,
     folder,
     wired,
@@ -19,7 +20,7 @@ EXERCISES = (
         "migrations-folder",
         "A folder called migrations",
         folder,
-        initial_state=InitialState("alembic-init", sql=MEMBERS),
+        initial_state=InitialState("alembic-init", sql=MEMBERS, draw=a_member),
         hints=(
             "Which command sets Alembic up, and what does the word after it mean?",
             "In this lesson that word is `alembic`. If you have run it with another word: "

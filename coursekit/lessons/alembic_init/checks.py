@@ -6,19 +6,26 @@ import ast
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from sqlalchemy import URL
 
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.literal_rows import insert_rows
 from coursekit.exercises.submission import Submission
 
-MEMBERS = "CREATE TABLE members (name varchar(50)); INSERT INTO members VALUES ('Ann')"
+MEMBERS = "CREATE TABLE members (name varchar(50));"
 INI = (
     "script_location in alembic.ini. init does not write over an alembic.ini that is "
     "there: delete it and the folders that init has made, and run init again."
 )
+
+
+def a_member(random: Random) -> str:
+    """Return a statement that adds a member."""
+    return insert_rows("members", [{"name": draws.name(random)}])
 
 
 def folder(submission: Submission) -> Iterator[CheckItem]:
@@ -45,9 +52,8 @@ def folder(submission: Submission) -> Iterator[CheckItem]:
             INI,
         )
     rows = submission.database.rows("members", "name")
-    yield expect_equal(
-        "the table members is as it was", rows, [("Ann",)], "the database; begin again"
-    )
+    was = submission.initial_database.rows("members", "name")
+    yield expect_equal("the table members is as it was", rows, was, "the database; begin again")
 
 
 MODELS = '''"""What the shop sells."""

@@ -9,10 +9,11 @@ from coursekit.lessons.history.checks import (
     HEADS,
     PENDING,
     RESTORED,
-    ROWS,
     bookmark,
     lost,
     merged,
+    rows,
+    rows_with_note,
 )
 
 EXERCISES = (
@@ -20,7 +21,7 @@ EXERCISES = (
         "restored-backup",
         "A restored backup",
         bookmark,
-        initial_state=InitialState("history", RESTORED, PENDING),
+        initial_state=InitialState("history", RESTORED, PENDING, rows),
         hints=(
             "What does `upgrade head` want to do in a database without a bookmark?",
             "Which of the four revisions have their tables and columns here already? `stamp` tells "
@@ -34,7 +35,7 @@ EXERCISES = (
         "merge-two-heads",
         "Two heads that have both run",
         merged,
-        initial_state=InitialState("history", ROWS, HEADS),
+        initial_state=InitialState("history", files=HEADS, draw=rows),
         points=2,
         hints=(
             "Ann's database stands at 0004a. What would it need to get the column of 0004b?",
@@ -50,7 +51,7 @@ EXERCISES = (
         "lost-revision",
         "A revision that nobody has any more",
         lost,
-        initial_state=InitialState("history", GIVEN_UP),
+        initial_state=InitialState("history", GIVEN_UP, draw=rows_with_note),
         points=2,
         hints=(
             "Two things remember 0004: the bookmark is one. Which is the other?",

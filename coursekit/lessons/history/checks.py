@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 
 from coursekit.course.starting_state import starting_state
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
+from coursekit.exercises.literal_rows import insert_rows
 from coursekit.exercises.revision_file import revision_file
 from coursekit.exercises.statements import statement, update
 from coursekit.exercises.submission import Submission
 from tutorial_lib.explorer import changes
 
-ROWS = """
-INSERT INTO users (name, email, password) VALUES
-    ('Ann', 'ann@example.com', 'no hash'), ('Ben', 'ben@example.com', 'no hash');
-INSERT INTO orders (user_id, amount, status) VALUES
-    (1, 24.00, 'paid'), (1, 39.50, 'shipped'), (2, 7.25, 'new');
-"""
-KEPT = (
-    "Ann, ann@example.com, no hash; Ben, ben@example.com, no hash; "
-    "24.00, paid; 39.50, shipped; 7.25, new"
-)
 NONE = "nothing"
 PHONE, NOTE = "users.phone", "orders.gift_note"
 TYPES = {PHONE: "character varying(20)", NOTE: "text"}
@@ -44,7 +36,7 @@ WITH_BOTH = WITH_PHONE.replace("import String, ", "import String, Text, ").repla
     "    amount:", "    gift_note: Mapped[str | None] = mapped_column(Text)\n    amount:"
 )
 PENDING = {**_add_column("0004", "phone", PHONE, "sa.String(20)"), "models.py": WITH_PHONE}
-RESTORED = f"{ROWS}DROP TABLE alembic_version;"
+RESTORED = "DROP TABLE alembic_version;"
 HEADS = {
     **_add_column("0004a", "phone", PHONE, "sa.String(20)"),
     **_add_column("0004b", "gift note", NOTE, "sa.Text()"),
@@ -52,22 +44,42 @@ HEADS = {
 }
 # The other databases: whose each is, its revision, and the column that it has.
 ELSEWHERE = {"Ann's": ("0004a", PHONE), "Ben's": ("0004b", NOTE), "a third": ("0003", "")}
-GIVEN_UP = (
-    ROWS
-    + """
+GIVEN_UP = """
 ALTER TABLE orders ADD gift_note text;
-UPDATE orders SET gift_note = 'For Ben, from Ann' WHERE id = 1;
 UPDATE alembic_version SET version_num = '0004';
 """
-)
+
+
+NOTED = "UPDATE orders SET gift_note = '{}' WHERE id = 1;"
+
+
+def rows(random: Random) -> str:
+    """Return statements that add two users and three orders."""
+    orders = [
+        {"user_id": user, "amount": draws.amount(random), "status": status}
+        for user, status in zip(
+            random.choices((1, 2), k=3), random.sample(("new", "paid", "shipped"), 3), strict=True
+        )
+    ]
+    return insert_rows("users", draws.people(random, 2)) + insert_rows("orders", orders)
+
+
+def rows_with_note(random: Random) -> str:
+    """Return the statements of `rows`, and one that writes a gift note."""
+    note = f"For {draws.name(random)}, from {draws.name(random)}"
+    return rows(random) + NOTED.format(note)
 
 
 def _rows_kept(submission: Submission) -> CheckItem:
     """Report whether users and orders are unchanged."""
-    got = _rows(submission.database)
+    got, was = _rows(submission.database), _rows(submission.initial_database)
     where = "what a downgrade or a drop does to rows; begin again to get them back"
     what = "the two users and the three orders are as they were"
-    return expect_equal(what, "; ".join(", ".join(map(str, row)) for row in got), KEPT, where)
+    return expect_equal(what, _text(got), _text(was), where)
+
+
+def _text(found: list[Row]) -> str:
+    return "; ".join(", ".join(map(str, row)) for row in found)
 
 
 def _rows(database: Database) -> list[Row]:
@@ -80,7 +92,7 @@ def _rows(database: Database) -> list[Row]:
 
 def _rest(submission: Submission, *names: str) -> str:
     """Describe changes to the schema, apart from alembic_version and these columns."""
-    found = changes(submission.new_database().snapshot(), submission.database.snapshot()).all
+    found = changes(submission.initial_database.snapshot(), submission.database.snapshot()).all
     return (
         "; ".join(
             f"{one.what}: {one.kind} {one.name}"
@@ -143,9 +155,9 @@ def _upgraded(submission: Submission, whose: str) -> CheckItem:
     current, column = ELSEWHERE[whose]
     what = f"upgrade head brings {whose} database, at {current}, to both columns"
     result = submission.alembic("history")
-    rows: list[Row] = []
+    before: list[Row] = []
     if not result.error:
-        rows = _bring(submission.copied_database, current, column)
+        before = _bring(submission.copied_database, current, column)
         result = submission.alembic("upgrade head", go_on=True)
     where = (
         f"what Alembic does with a database that stands at {current}: it runs what follows, and "
@@ -159,7 +171,7 @@ def _upgraded(submission: Submission, whose: str) -> CheckItem:
     database = submission.copied_database
     lacks = [name for name in TYPES if database.column(name) != TYPES[name]]
     got = f"without {' and '.join(lacks)}" if lacks else "both"
-    if _rows(database) != rows:
+    if _rows(database) != before:
         got, where = "other rows", "what your revisions do to the rows that are there"
     return expect_equal(what, got, "both", where)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.move_data.checks import ORDERS, USERS, domain, pieces
-from coursekit.lessons.move_data.two_versions import CARTS, versions
+from coursekit.lessons.move_data.checks import ORDERS, domain, pieces, users
+from coursekit.lessons.move_data.two_versions import carts, versions
 
 EXERCISES = (
     Exercise(
         "not-empty-and-true",
         "Not empty, and true",
         domain,
-        initial_state=InitialState("history", USERS),
+        initial_state=InitialState("history", draw=users),
         hints=(
             "What would stand in the new column, in the three rows that are there?",
             "Three steps: a column that may be NULL, its values, and then NOT NULL. For a table "
@@ -44,7 +44,7 @@ EXERCISES = (
         "two-versions-one-table",
         "Two versions, one table",
         versions,
-        initial_state=InitialState("history", CARTS),
+        initial_state=InitialState("history", draw=carts),
         points=2,
         hints=(
             "The old version knows nothing of pieces. Who writes it, when the old version writes?",

@@ -19,15 +19,10 @@ from coursekit.exercises.items import (
     expect_equal,
     expect_that,
 )
+from coursekit.exercises.literal_rows import insert_rows
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
 
-USERS = """
-INSERT INTO users (name, email, password) VALUES
-    ('Ann', 'ann@example.com', 'not a real hash'),
-    ('Ben', 'ben@mail.example', 'not a real hash'),
-    ('Cleo', 'cleo@example.org', 'not a real hash');
-"""
 # Ids with gaps, as cancelled orders leave them, and a few taxes entered by hand.
 ORDERS = """
 INSERT INTO users (name, email, password) VALUES ('Ann', 'ann@example.com', 'not a real hash');
@@ -39,6 +34,11 @@ UPDATE orders SET tax = 0 WHERE id % 350 = 0;
 NEW_REVISION = '%alembic revision -m "..." --rev-id 0004, and down_revision in its file'
 STALE = "what ran here was an earlier form of the revision: begin again, and run your answer"
 READ_IT = "alembic/versions: open revision 0004, and find the line that fails"
+
+
+def users(random: Random) -> str:
+    """Return a statement that adds three users."""
+    return insert_rows("users", draws.people(random, 3))
 
 
 def upgraded(submission: Submission, files: Mapping[str, str] | None = None) -> Iterator[CheckItem]:
@@ -98,9 +98,17 @@ def domain(submission: Submission) -> Iterator[CheckItem]:
     where = STALE if own != "no such column" else "%alembic current, and %alembic upgrade head"
     yield expect_equal("your database has it as well", own, wanted, where)
     if own == wanted:
-        found = submission.database.rows("users", "email", "domain", by="id")
-        wrong = sum(one != right for one, right in zip(found, _domains(found), strict=True))
-        yield expect_equal("no user of your database has another domain", wrong, 0, STALE)
+        yield from _own_domains(submission)
+
+
+def _own_domains(submission: Submission) -> Iterator[CheckItem]:
+    """Report whether the learner's own database has its users, each with the right domain."""
+    found = submission.database.rows("users", "email", "domain", by="id")
+    wrong = sum(one != right for one, right in zip(found, _domains(found), strict=True))
+    yield expect_equal("no user of your database has another domain", wrong, 0, STALE)
+    were = _domains(submission.initial_database.rows("users", "email", by="id"))
+    left = [one for one in were if one in found]
+    yield expect_equal("your three users are still there", left, were, STALE)
 
 
 def _domains(found: list[Row]) -> list[Row]:

@@ -9,16 +9,19 @@ from typing import Any
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.literal_rows import insert_rows
 from coursekit.exercises.statements import insert, update
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.move_data.checks import STALE, USERS, upgraded
+from coursekit.lessons.move_data.checks import STALE, upgraded, users
 
-CARTS = (
-    USERS
-    + """
-INSERT INTO carts VALUES (1, 'Teapot', 1), (1, 'Cup', 6), (2, 'Kettle', 2);
-"""
-)
+
+def carts(random: Random) -> str:
+    """Return statements that add three users and three carts."""
+    three = [
+        {"user_id": user, "product": draws.word(random), "quantity": random.randrange(1, 30)}
+        for user in (1, 1, 2)
+    ]
+    return users(random) + insert_rows("carts", three)
 
 
 def versions(submission: Submission) -> Iterator[CheckItem]:

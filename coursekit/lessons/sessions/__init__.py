@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.sessions.checks import CARDS, USERS, both_or_none, gives_back, kept_user
+from coursekit.lessons.sessions.checks import CARDS, USERS, both_or_none, kept_user
+from coursekit.lessons.sessions.requests import gives_back
 
 EXERCISES = (
     Exercise(

@@ -16,6 +16,7 @@ from coursekit.lessons.upgrade.checks import (
     forward,
     nickname,
     pending,
+    products,
 )
 
 EXERCISES = (
@@ -52,7 +53,10 @@ EXERCISES = (
         "A mistake that has already run",
         forward,
         initial_state=InitialState(
-            "query-into-dataframes", sql=SHOP, files={**MISTAKE, "models.py": MODELS + PRODUCT}
+            "query-into-dataframes",
+            SHOP,
+            {**MISTAKE, "models.py": MODELS + PRODUCT},
+            draw=products,
         ),
         points=2,
         hints=(

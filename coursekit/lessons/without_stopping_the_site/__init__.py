@@ -5,13 +5,14 @@ from __future__ import annotations
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
 from coursekit.lessons.without_stopping_the_site.careful import careful
-from coursekit.lessons.without_stopping_the_site.checks import (
+from coursekit.lessons.without_stopping_the_site.checks import amounts, invalid_index
+from coursekit.lessons.without_stopping_the_site.starters import (
     COLLEAGUE,
     DOUBLED,
     FILE,
     SHOP,
-    amounts,
-    invalid_index,
+    doubles,
+    drawn_orders,
 )
 
 EXERCISES = (
@@ -38,7 +39,7 @@ EXERCISES = (
         "no-negative-amount",
         "No amount below zero",
         amounts,
-        initial_state=InitialState("history", SHOP),
+        initial_state=InitialState("history", SHOP, draw=drawn_orders),
         points=2,
         hints=(
             "Which step needs the strongest lock, and which step takes long? They need not be one.",
@@ -57,7 +58,7 @@ EXERCISES = (
         "invalid-index",
         "The ruin",
         invalid_index,
-        initial_state=InitialState("history", DOUBLED, {FILE: COLLEAGUE}),
+        initial_state=InitialState("history", DOUBLED, {FILE: COLLEAGUE}, doubles),
         points=2,
         hints=(
             "What is in the way of the index: a name, some rows, or both?",
