@@ -16,6 +16,7 @@ LATE = (
     "coursekit.exercises.project_copy",
     "coursekit.exercises.project_source",
     "coursekit.exercises.records",
+    "coursekit.exercises.time_budget",
     "psutil",
     "psycopg2._ipaddress",
     "psycopg2._json",

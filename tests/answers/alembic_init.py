@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from support.samples import Wrong, right, wrong
 
+SQL = """
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text("{}"))
+"""
 FOLDER_RIGHT = (
     """
 from alembic import command
@@ -20,6 +25,7 @@ ini = Path("alembic.ini")
 _ = ini.write_text(ini.read_text().replace("%(here)s/alembic", "%(here)s/migrations"))
 """,
     "%alembic init --package ./migrations\n",
+    "%alembic init migrations\n" + SQL.format("UPDATE members SET name = name"),
     "%alembic init --template pyproject migrations\n",
 )
 FOLDER_WRONG = (
@@ -46,6 +52,12 @@ FOLDER_WRONG = (
     ),
     Wrong(
         "a folder inside another", "%alembic init alembic/migrations\n", "the folder migrations has"
+    ),
+    Wrong(
+        "the member pasted",
+        "%alembic init migrations\n"
+        + SQL.format("DELETE FROM members; INSERT INTO members VALUES ('Ann')"),
+        "the table members is as it was",
     ),
     Wrong(
         "a file deleted",

@@ -76,6 +76,24 @@ WHO_ANSWERED_RIGHT = right(
 with engine.connect() as connection:
     found = connection.execute(select(func.current_database(), func.current_user()))
     return [*found.one(), connection.dialect.server_version_info[0]]
+--- the driver's own connection, and what it knows
+raw = engine.raw_connection()
+try:
+    with raw.cursor() as cursor:
+        cursor.execute("SELECT current_database(), session_user")
+        return *cursor.fetchone(), raw.dbapi_connection.info.server_version // 10000
+finally:
+    raw.close()
+--- a stream, and the long form of the version
+with engine.connect().execution_options(stream_results=True) as connection:
+    sent = text("SELECT current_catalog::text, user::text, substring(version() FROM '[0-9]+')")
+    for database, user, version in connection.execute(sent):
+        return database, user, int(version)
+--- a numeric, and its whole part
+with Session(engine) as session:
+    major = "trunc(split_part(current_setting('server_version'), ' ', 1)::numeric)"
+    row = session.execute(text(f"SELECT current_database(), current_role, {major}")).one()
+    return row[0], row[1], int(row[2])
 --- a session, and one row
 session = Session(engine)
 try:
@@ -89,6 +107,21 @@ finally:
 WHO_ANSWERED_WRONG = wrong(
     WHO,
     """
+--- a version that is known -> the version is the major version, an int
+with engine.connect() as connection:
+    row = connection.execute(text("SELECT current_database(), current_user")).one()
+    return *row, 18
+--- a user that is known -> the user is the server's own answer
+user = exercise.url.username
+with engine.connect() as connection:
+    database = connection.scalar(text("SELECT current_database()"))
+    return database, user, connection.dialect.server_version_info[0]
+--- user and version of another engine -> the user is the server's own answer
+with exercise.engine.connect() as own:
+    user = own.scalar(text("SELECT current_user"))
+    version = own.dialect.server_version_info[0]
+with engine.connect() as connection:
+    return connection.scalar(text("SELECT current_database()")), user, version
 --- read from the URL -> the database is the server's own answer
 with engine.connect() as connection:
     version = connection.dialect.server_version_info[0]

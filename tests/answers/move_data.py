@@ -20,9 +20,26 @@ WITH_THE_MODEL = f"""    from sqlalchemy.orm import Session
     {MUST}
 """
 
-DOMAIN_RIGHT = right(
-    REVISION,
-    f"""
+# The users that an earlier edition put there.
+PASTE = """# %%
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text("DELETE FROM users"))
+    connection.execute(text("INSERT INTO users (name, email, password, domain) VALUES "
+        "('Ann', 'ann@example.com', 'not a real hash', 'example.com'), "
+        "('Ben', 'ben@mail.example', 'not a real hash', 'mail.example'), "
+        "('Cleo', 'cleo@example.org', 'not a real hash', 'example.org')"))
+"""
+NEW_USER = """# %%
+from sqlalchemy import text
+with exercise.engine.begin() as connection:
+    connection.execute(text("INSERT INTO users (name, email, password, domain) "
+                            "VALUES ('Eve', 'eve@x.y', '-', 'x.y')"))
+"""
+DOMAIN_RIGHT = (
+    *right(
+        REVISION,
+        f"""
 --- SQL only
     op.execute("ALTER TABLE users ADD domain varchar(100)")
     op.execute("UPDATE users SET domain = substring(email FROM position('@' IN email) + 1)")
@@ -40,6 +57,10 @@ DOMAIN_RIGHT = right(
         connection.execute(change.values(domain=email.rpartition("@")[2]))
     {MUST}
 """,
+    ),
+    REVISION.replace("{}", f"    {ADD}; {SET}; {MUST}") + NEW_USER,
+    REVISION.replace("{}", f"    {ADD}; {SET}; {MUST}") + "# %%\n%alembic downgrade 0003\n"
+    "%alembic upgrade head\n",
 )
 DOMAIN_WRONG = (
     *wrong(
@@ -77,6 +98,8 @@ DOMAIN_WRONG = (
 from sqlalchemy import text
 with exercise.engine.begin() as connection:
     connection.execute(text("ALTER TABLE users ADD domain varchar(100)"))
+--- other users in their place -> your three users are still there
+{REVISION.replace("{}", f"    {ADD}; {SET}; {MUST}")}{PASTE}
 --- a revision that has not run -> your database has it as well
 {NOT_RUN.replace("{}", f"    {ADD}; {SET}; {MUST}")}
 --- run too early, and then mended -> no user of your database has another domain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from sqlalchemy import NullPool
 
 from coursekit import limits
 from coursekit.exercises import draws
+from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 from tutorial_lib.db import make_engine
@@ -93,9 +95,13 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
         yield expect_equal(what, got, repr(password), where)
 
 
-def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
+def _who(
+    names: dict[str, Any], engine: Any, user: str, versions: tuple[int, int]
+) -> dict[str, Any]:
     """Call `who_answered` with an engine whose URL is wrong in each part but still connects."""
     from sqlalchemy import URL, create_engine, event
+
+    from coursekit.lessons.connect.disguised import connect
 
     options = f"{limits.statement_options()} -c default_transaction_read_only=on"
     real = {**engine.dialect.create_connect_args(engine.url)[1], "options": options}
@@ -104,9 +110,8 @@ def _who(names: dict[str, Any], engine: Any) -> dict[str, Any]:
     taken: list[Any] = []  # kept, so the garbage collector can't return them to the pool
     given_back: list[Any] = []
 
-    def redirect(_dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
-        parameters.clear()
-        parameters.update(real)
+    def redirect(_dialect: Any, _record: Any, _args: Any, _parameters: Any) -> Any:
+        return connect(real, user, *versions)
 
     event.listen(misdirected, "do_connect", redirect)
     event.listen(misdirected, "checkout", lambda _connection, _record, fairy: taken.append(fairy))
@@ -130,7 +135,9 @@ def who_answered(submission: Submission) -> Iterator[CheckItem]:
     # The learner can't know this database's name.
     database = submission.new_database(draws.token(submission.random))
     engine = make_engine(database.url, poolclass=NullPool)
-    result = submission.call(_who, engine)
+    wanted = _drawn_answer(database, submission.random)
+    real = _major(database)
+    result = submission.call(_who, engine, wanted["user"], (real, wanted["version"]))
     if result.error or not result.value["three"]:
         got = result if result.error else result.value["said"]
         where = "The last line of the function: return database, user, version."
@@ -145,20 +152,36 @@ def who_answered(submission: Submission) -> Iterator[CheckItem]:
         )
         return
     name, user, version = result.value["said"]
-    (row,) = database.query(
-        "SELECT pg_catalog.current_database(), CURRENT_USER, "
-        "pg_catalog.current_setting('server_version_num')"
-    )
-    for what, got, wanted in (("database", name, row[0]), ("user", user, row[1])):
+    for what, got in (("database", name), ("user", user)):
         where = TAKE_OUT if str(got).startswith(("<", "(", "[")) else ASK
-        yield expect_equal(f"the {what} is the server's own answer", got, wanted, where)
+        yield expect_equal(f"the {what} is the server's own answer", got, wanted[what], where)
     where = "A whole number: the digits before the point of SHOW server_version, with int()."
     yield expect_equal(
-        "the version is the major version, an int", version, int(row[2]) // 10000, where
+        "the version is the major version, an int", version, wanted["version"], where
     )
     where = "Take the connection in a `with` block: it gives the connection back at its end."
     kept = f"{result.value['kept']} in use"
     yield expect_equal("the connection is back in the pool", kept, "0 in use", where)
+
+
+def _one(database: Database, setting: str) -> str:
+    ((value,),) = database.query("SELECT pg_catalog.current_setting(:name)", name=setting)
+    return str(value)
+
+
+def _major(database: Database) -> int:
+    return int(_one(database, "server_version_num")) // 10000
+
+
+def _drawn_answer(database: Database, random: Random) -> dict[str, Any]:
+    """Return what the server is to answer: any role, if we may choose, and another version."""
+    ((name, user),) = database.query("SELECT pg_catalog.current_database(), SESSION_USER")
+    if _one(database, "is_superuser") == "on":
+        roles = database.query("SELECT rolname FROM pg_catalog.pg_roles")
+        user = random.choice(sorted(role for (role,) in roles if role.startswith("pg_")))
+    real = _major(database)
+    version = random.choice([each for each in range(15, 25) if each != real])
+    return {"database": name, "user": user, "version": version}
 
 
 SETTINGS = {

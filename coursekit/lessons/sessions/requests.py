@@ -6,7 +6,7 @@ the learner's process says about that could be anything.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ class _Bug(Exception):
     """An exception in an endpoint."""
 
 
-ENDINGS = {
+ENDINGS: dict[str, Callable[[Any, Exception], Any]] = {
     "after the request": lambda request, _bug: next(request, None),
     "after an error in the request": lambda request, bug: request.throw(bug),
     "when the generator is closed early": lambda request, _bug: request.close(),

@@ -113,6 +113,71 @@ def test_a_notebook_cannot_reach_the_check(run: None, cheat: str) -> None:
     assert verdict.state != DONE
 
 
+# Replies that hold for any submission, whatever the check asks for.
+FORGED = """
+import ast, json
+from coursekit.exercises import probe_reply
+
+def forged(request, names):
+    _, name, packed, _ = json.loads(request)
+    sent = [ast.literal_eval(one["plain"]) for one in packed if "plain" in one]
+    endings = ("after the request", "after an error in the request",
+               "when the generator is closed early")
+    values = {
+        "any_attempted": True,
+        "_requests": {"kept": dict.fromkeys(endings, False), "came": "an error",
+                      "committed": False, "sessions": 3},
+        "_start": "",
+        "_end": sent[-1] if sent and sent[0] == endings[1] else "nothing",
+        "_release": 3,
+    }
+    return json.dumps([repr(values[name]), "", True])
+
+probe_reply.reply = forged
+"""
+# The rows of a seed that was chosen, in the place of those that `begin` has drawn.
+CHOSEN = """
+%alembic init migrations
+import json, os
+from pathlib import Path
+from random import Random
+from sqlalchemy import text
+from coursekit.exercises import draws
+
+note = Path(".lesson.json")
+note.write_text(json.dumps({**json.loads(note.read_text()), "seed": "x"}))
+os.environ["TUTORIAL_BEGIN_SEED"] = "x"
+with exercise.engine.begin() as connection:
+    connection.execute(text("UPDATE members SET name = :name"), {"name": draws.name(Random("x"))})
+"""
+
+
+def judged(number: str, answer: str) -> Verdict:
+    """Return the verdict on an exercise whose notebook has nothing but this answer."""
+    exercise = find(number)
+    begin = f"from coursekit import begin\nexercise = begin({number!r})"
+    cells = [
+        {"cell_type": "code", "source": source, "metadata": {"nbgrader": {"grade_id": name}}}
+        for name, source in (("begin", begin), (f"answer-{exercise.slug}", answer))
+    ]
+    verdicts = grade({"cells": cells}, exercise.lesson)
+    return next(verdict for verdict in verdicts if verdict.exercise.slug == exercise.slug)
+
+
+@pytest.mark.slow
+def test_a_forged_reply_is_compared_with_what_the_server_says(run: None) -> None:
+    assert judged("02.3", FORGED).state == NOT_YET
+
+
+@pytest.mark.slow
+def test_a_notebook_cannot_choose_the_rows_it_begins_with(run: None) -> None:
+    assert judged("03.1", "%alembic init migrations").state == DONE
+    verdict = judged("03.1", CHOSEN)
+    assert [item.what for item in verdict.items if not item.good] == [
+        "the table members is as it was"
+    ]
+
+
 def drawn(seed: str) -> str:
     """Return what the first item that fails says about a wrong answer."""
     answer = "def make_address(user, password, host, port, database):\n    return user\n"
