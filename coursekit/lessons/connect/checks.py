@@ -99,9 +99,11 @@ def _who(
     names: dict[str, Any], engine: Any, user: str, versions: tuple[int, int]
 ) -> dict[str, Any]:
     """Call `who_answered` with an engine whose URL is wrong in each part but still connects."""
+    import psycopg2
+    from psycopg2.sql import SQL, Identifier
     from sqlalchemy import URL, create_engine, event
 
-    from coursekit.lessons.connect.disguised import connect
+    from coursekit.lessons.connect.disguised import classes
 
     options = f"{limits.statement_options()} -c default_transaction_read_only=on"
     real = {**engine.dialect.create_connect_args(engine.url)[1], "options": options}
@@ -111,7 +113,11 @@ def _who(
     given_back: list[Any] = []
 
     def redirect(_dialect: Any, _record: Any, _args: Any, _parameters: Any) -> Any:
-        return connect(real, user, *versions)
+        made = psycopg2.connect(**real, **classes(*versions))
+        with made.cursor() as own:
+            own.execute(SQL("SET SESSION AUTHORIZATION {}").format(Identifier(user)))
+        made.commit()
+        return made
 
     event.listen(misdirected, "do_connect", redirect)
     event.listen(misdirected, "checkout", lambda _connection, _record, fairy: taken.append(fairy))
