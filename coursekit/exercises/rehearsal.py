@@ -1,7 +1,7 @@
 """A rehearsal: run a learner's revisions one by one on a copy, while a service uses it.
 
-Triggers in the copy record which locks a revision holds while it changes rows. So the verdict
-doesn't depend on whether a session happened to wait, or on how fast this machine is.
+Two kinds of sessions use the copy. The service is the application: it runs with the usual search
+path, and meets whatever the revisions have made. The check sees the copy through clean sessions.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine, text
+from sqlalchemy import URL, Engine, Executable
 
 from coursekit import limits
+from coursekit.exercises.clean_session import USUAL_PATH
+from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.project_source import is_revision
+from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
+from coursekit.exercises.watch import Watch, watching
 from tutorial_lib import workload
 from tutorial_lib.db import make_engine
 
-MANY = 100  # rows that one transaction may change while it locks their table
 NAME = "rehearsal"  # application_name of the service's sessions
 RUN = "alembic/versions: the revision that is named here, and the line that fails"
 DEADLOCK = "a transaction that changes rows and then the table: who waits for whom?"
@@ -37,6 +40,8 @@ class Sandbox:
     Attributes:
         submission: The learner's revisions.
         engine: The service's connections to the copy, with a pool of their own.
+        database: The copy, through clean sessions.
+        watch: What watches its table `users`.
         steps: The submission's revisions, in the order they run.
         locked: A message for each revision that changed many rows while it held a lock that
             blocks writers.
@@ -45,6 +50,8 @@ class Sandbox:
 
     submission: Submission
     engine: Engine
+    database: Database
+    watch: Watch
     steps: tuple[str, ...]
     locked: list[str] = field(default_factory=list)
 
@@ -52,9 +59,15 @@ class Sandbox:
         """Run an Alembic command on the copy; if it's stopped, end its sessions as well."""
         result = self.submission.alembic(command, go_on=True)
         if not result.ended:
-            with self.engine.connect() as connection:
-                connection.execute(text(CUT_OFF), {"name": NAME})
+            self._end_its_sessions()
         return result
+
+    def _end_its_sessions(self) -> None:
+        """End all sessions in the copy but the service's and our own."""
+        here = self.database.url.database
+        for name, pid, application, own in self.database.query(SESSIONS):
+            if name == here and application != NAME and pid not in (own, self.watch.pid):
+                self.database.query("SELECT pg_catalog.pg_terminate_backend(:pid)", pid=pid)
 
     def upgrade(self, steps: tuple[str, ...], **workers: workload.Worker) -> Iterator[CheckItem]:
         """Upgrade step by step while the workers run; yield an item each for steps and workers."""
@@ -66,14 +79,10 @@ class Sandbox:
 
     def _failed(self, step: str) -> ProbeResult | None:
         """Upgrade to this step and note its locks; return the error, if there is one."""
-        file = self.rows(FILE)
         ran = self.run(f"upgrade {step}")
         if ran.error:
             return ProbeResult(error=f"{step}: {ran.error}")
-        self.locked += [
-            f"{step}: {mode}, and {many} rows changed" for mode, many in self.rows(BULK)
-        ]
-        self.locked += [f"{step}: the whole table was rewritten"] * (self.rows(FILE) != file)
+        self.locked += [f"{step}: {each}" for each in self.watch.found()]
         return None
 
     def no_errors(self, errors: list[str], when: str) -> CheckItem:
@@ -87,51 +96,41 @@ class Sandbox:
         what = f"the shop's sessions get no error {when}"
         return expect_that(what, not errors, "no error", got, where)
 
-    def rows(self, query: str, **parameters: object) -> list[tuple[object, ...]]:
-        """Return the rows of a query on the copy."""
-        with self.engine.begin() as connection:
-            return [tuple(row) for row in connection.execute(text(query), parameters)]
-
-    def refusal(self, *statements: str) -> str:
+    def refusal(self, *statements: Executable) -> str:
         """Run statements in one transaction and roll it back; return the error, or ""."""
-        with self.engine.connect() as connection:
-            try:
-                for statement in statements:
-                    connection.execute(text(statement))
-            except Exception as error:  # any class of error is a result
-                return f"{type(error).__name__}: {str(error).splitlines()[0]}"
-            finally:
-                connection.rollback()
-        return ""
+        return self.database.attempt(*statements).error
 
 
 @contextmanager
-def sandbox(submission: Submission, base: str, sql: str = "") -> Iterator[Sandbox]:
+def sandbox(submission: Submission, base: str) -> Iterator[Sandbox | None]:
     """Copy the project and its database, and prepare the copy for a rehearsal.
 
-    A project that Alembic can't read yields a Sandbox without steps.
-
-    Args:
-        submission: The learner's revisions.
-        base: The revision the copy starts at.
-        sql: Statements that add rows to the copy.
+    Yields:
+        The copy; None if Alembic can't read the project.
 
     """
-    listed = submission.alembic("heads")
-    if listed.error:
-        yield Sandbox(submission, submission.scratch_engine, ())
+    if submission.alembic("heads").error:
+        yield None
         return
-    url = submission.scratch_engine.url
-    arguments = {"application_name": NAME}
-    engine = make_engine(url, connect_args=arguments, pool_size=10)
+    database = submission.copied_database
+    allow_long_waits(database)
+    engine = service(database.url)
     try:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(WATCH + sql)
-        allow_long_waits(engine)
-        engine.dispose()  # ALTER DATABASE ... SET applies to new sessions only
-        yield Sandbox(submission, engine, line(submission, base))
+        with watching(database) as watch:
+            yield Sandbox(submission, engine, database, watch, line(submission, base))
     finally:
         engine.dispose()
+
+
+def service(url: URL) -> Engine:
+    """Return the engine of the service: the usual search path, and long waits for a lock.
+
+    Its options win over defaults that a revision sets on the role or the database.
+    """
+    path, wait = USUAL_PATH.replace(" ", ""), round(1000 * limits.SERVICE_LOCK_TIMEOUT)
+    options = f"-c search_path={path} -c lock_timeout={wait}"
+    arguments = {"application_name": NAME, "options": options}
+    return make_engine(url, connect_args=arguments, pool_size=10)
 
 
 def line(submission: Submission, base: str) -> tuple[str, ...]:
@@ -187,12 +186,11 @@ def unlocked(sandbox: Sandbox) -> CheckItem:
     return expect_equal(what, sandbox.locked, [], where)
 
 
-def allow_long_waits(engine: Engine) -> None:
+def allow_long_waits(database: Database) -> None:
     """Let new sessions in a database wait so long that it can't be due to a busy machine."""
-    wait = f"SET lock_timeout = {round(1000 * limits.SERVICE_LOCK_TIMEOUT)}"
-    change = f"'ALTER DATABASE ' || quote_ident(current_database()) || ' {wait}'"
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"DO $$ BEGIN EXECUTE {change}; END $$")
+    name = str(database.url.database).replace('"', '""')
+    wait = round(1000 * limits.SERVICE_LOCK_TIMEOUT)
+    database.commit(statement(f'ALTER DATABASE "{name}" SET lock_timeout TO {wait}'))
 
 
 def _after(submission: Submission, revision: str) -> list[str]:
@@ -210,39 +208,6 @@ def _defines_something(source: str) -> bool:
     return any(isinstance(node, ast.ClassDef | ast.FunctionDef) for node in nodes)
 
 
-CUT_OFF = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND application_name <> :name
+SESSIONS = """
+SELECT datname, pid, application_name, pg_catalog.pg_backend_pid() FROM pg_catalog.pg_stat_activity
 """
-# Record each UPDATE of users: its transaction, its number of rows, and the strongest lock held.
-WATCH = """
-CREATE SCHEMA watch;
-CREATE TABLE watch.updates (xid text, rows bigint, mode text);
-CREATE FUNCTION watch.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-BEGIN
-    INSERT INTO watch.updates SELECT
-        pg_current_xact_id()::xid::text, (SELECT count(*) FROM changed),
-        (SELECT min(mode) FROM pg_locks WHERE pid = pg_backend_pid() AND granted
-         AND relation = TG_RELID AND database IS NOT NULL AND mode IN (
-            'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'));
-    RETURN NULL;
-END $$;
-CREATE TRIGGER watch AFTER UPDATE ON users REFERENCING NEW TABLE AS changed
-FOR EACH STATEMENT EXECUTE FUNCTION watch.note();
-"""
-# A lock taken after the UPDATE shows in the catalog: its rows carry the id of the transaction
-# that wrote them (xmin). Finding the table by its trigger works even after a rename.
-FILE = "SELECT pg_relation_filenode(tgrelid) FROM pg_trigger WHERE tgname = 'watch'"
-BULK = f"""
-WITH home (oid) AS (SELECT tgrelid FROM pg_trigger WHERE tgname = 'watch'), ddl (xid) AS (
-    SELECT a.xmin::text FROM pg_attribute a JOIN home ON attrelid = home.oid
-    UNION SELECT c.xmin::text FROM pg_class c JOIN home ON c.oid = home.oid
-    UNION SELECT t.xmin::text FROM pg_trigger t JOIN home ON tgrelid = home.oid
-    UNION SELECT i.xmin::text FROM pg_index i JOIN home ON indrelid = home.oid
-), bulk AS (
-    DELETE FROM watch.updates RETURNING xid, rows, mode
-)
-SELECT coalesce(min(mode), 'a lock that came later'), sum(rows)::int FROM bulk
-GROUP BY xid
-HAVING sum(rows) > {MANY} AND (min(mode) IS NOT NULL OR xid IN (SELECT xid FROM ddl))
-"""  # noqa: S608  a constant

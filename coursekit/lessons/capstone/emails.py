@@ -2,50 +2,99 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
-from itertools import count
-from typing import Any
+from random import Random
 
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Executable
 
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.rehearsal import Sandbox, in_line, models_match, sandbox
+from coursekit.exercises.statements import insert, statement, update
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.capstone.accounts import People, add_people, recased, same
+from coursekit.lessons.capstone.customers import Customers, Filling, New, Registrations
 from tutorial_lib import workload
 
 BASE = "0004"
-KNOWN = text("SELECT id FROM users WHERE lower(email) = lower(:email)")
-REGISTER = text("INSERT INTO users (name, email, password) VALUES (:name, :email, '-')")
+Goods = Counter[tuple[str, str, str]]
 
 
 def emails(submission: Submission) -> Iterator[CheckItem]:
     """Check that accounts are merged by the rule, and no new duplicates can be added."""
     yield in_line(submission, BASE)
-    with sandbox(submission, BASE, UNSEEN) as shop:
-        if not shop.steps:
+    random = submission.random
+    with sandbox(submission, BASE) as shop:
+        if shop is None or not shop.steps:
             return
-        accounts, goods = shop.rows(OLDEST), shop.rows(GOODS)
-        people, new, filling = Registrations(), New(), Filling()
-        tea = _tea(shop)
+        people = add_people(shop.database, random)
+        shop.database.commit(*map(statement, SLOW))
+        oldest, goods = _oldest(_accounts(shop.database)), _goods(shop.database, people)
+        customers, new, filling = Customers(people), New(random), Filling(people)
+        tea = _quantity(shop.database, people)
         workers: dict[str, workload.Worker] = {
-            **{"signs_in": signs_in, "orders": orders, "orders_twice": orders_with_the_second},
-            **{"fills": filling, "twins": people, "new": new},
+            **{"signs_in": customers.signs_in, "orders": customers.orders},
+            **{"orders_twice": customers.orders_with_the_second, "fills": filling},
+            **{"twins": Registrations(random), "new": new},
         }
         upgraded = list(shop.upgrade(shop.steps, **workers))
         yield from map(_explained, upgraded)
         if not all(item.good for item in upgraded):
             return
-        yield from merged(shop, accounts, goods)
-        got = _tea(shop) - tea
+        yield from merged(shop, people, oldest, goods)
+        got = _quantity(shop.database, people) - tea
         where = "carts: what comes into one after it was merged, and before its account goes?"
         what = "what an account lays into its cart meanwhile is not lost"
         yield expect_equal(what, got, filling.done, where)
-        yield from new.kept(shop)
-        yield from held(shop)
+        yield _kept(shop.database, new)
+        yield from Kept(shop, random, people.single).items()
         yield models_match(shop)
+
+
+def _accounts(database: Database) -> list[Row]:
+    """Return id, e-mail, name and password of each account, the oldest first."""
+    return database.rows("users", "id", "email", "name", "password", by="id")
+
+
+def _oldest(accounts: list[Row]) -> dict[str, Row]:
+    """Return each person's oldest account, by e-mail as the request compares it."""
+    return {same(str(account[1])): account for account in reversed(accounts)}
+
+
+def _goods(database: Database, people: People) -> Goods:
+    """Return how many orders of each amount and items of each product a person has.
+
+    What changes meanwhile is left out: it's compared by itself.
+    """
+    emails = {number: same(str(email)) for number, email, *_ in _accounts(database)}
+    goods: Goods = Counter()
+    for user, amount in database.rows("orders", "user_id", "amount"):
+        goods["order", emails[user], str(amount)] += amount != people.sold
+    for user, product, quantity in database.rows("carts", "user_id", "product", "quantity"):
+        changing = user == people.filler or (emails[user], product) == (
+            people.email,
+            people.product,
+        )
+        goods["cart", emails[user], product] += 0 if changing else quantity
+    return +goods
+
+
+def _quantity(database: Database, people: People) -> int:
+    """Return what lies in the carts of a person with two accounts, of one product."""
+    mine = {number for number, email, *_ in _accounts(database) if same(str(email)) == people.email}
+    carts = database.rows("carts", "user_id", "product", "quantity")
+    return sum(many for user, product, many in carts if user in mine and product == people.product)
+
+
+def _kept(database: Database, new: New) -> CheckItem:
+    """Report whether all who registered meanwhile are still there."""
+    found = {same(str(email)) for _, email, *_ in _accounts(database)}
+    lost = [email for email in new.emails if same(email) not in found]
+    where = "whom does your clean-up take away?"
+    return expect_equal("everybody who registered meanwhile is there", lost[:3], [], where)
 
 
 def _explained(item: CheckItem) -> CheckItem:
@@ -67,189 +116,107 @@ ORDERED = (
 )
 
 
-def merged(shop: Sandbox, accounts: list[Any], goods: list[Any]) -> Iterator[CheckItem]:
+def merged(
+    shop: Sandbox, people: People, oldest: dict[str, Row], goods: Goods
+) -> Iterator[CheckItem]:
     """Report which accounts are left, and whether their orders and carts were kept."""
-    double = len(shop.rows(DOUBLE))
+    accounts = _accounts(shop.database)
+    left = _oldest(accounts)
     where = "two accounts whose e-mails differ in case only: also those that came meanwhile"
-    yield expect_equal("no e-mail has two accounts", double, 0, where)
-    left = shop.rows(OLDEST)
-    wrong = [email for email, *rest in accounts if (email, *rest) not in set(left)]
+    yield expect_equal("no e-mail has two accounts", len(accounts) - len(left), 0, where)
+    wrong = [email for email, account in oldest.items() if not _same(left.get(email), account)]
     where = "the rule: the account with the lowest number stays, with its name and password"
     yield expect_equal(
         "of each customer, the oldest account is left as it was", wrong[:3], [], where
     )
-    after = {row[:3]: row[3] for row in shop.rows(GOODS)}
+    after = _goods(shop.database, people)
     for kind, where in (
         ("order", "orders: whose are they before an account goes?"),
         ("cart", "carts: look at ON DELETE of its foreign key, and at products in both carts"),
     ):
-        before = {row[:3]: row[3] for row in goods if row[0] == kind}
         lost = [
-            f"{key}: {had}, now {after.get(key, 0)}"
-            for key, had in before.items()
-            if after.get(key) != had
+            f"{key}: {goods[key]}, now {after[key]}"
+            for key in goods | after
+            if key[0] == kind and goods[key] != after[key]
         ]
         what = f"nothing of the {kind}s is lost, and nothing is double"
         yield expect_that(what, not lost, "as before", "; ".join(lost[:2]) or "as before", where)
 
 
-def held(shop: Sandbox) -> Iterator[CheckItem]:
-    """Report which e-mail addresses the database accepts and refuses from now on."""
-    where = "what compares the e-mails now: a unique index on what, and is it still there?"
-    said = shop.refusal(_insert("PERSON7@example.COM"))
-    good = said.startswith("IntegrityError")
-    what = "an e-mail in other letters is refused"
-    yield expect_that(what, good, "an IntegrityError", said or "it was taken", where)
-    change = "UPDATE users SET email = 'Person7@Example.com' WHERE id = 8"
-    said = shop.refusal(change)
-    good = said.startswith("IntegrityError")
-    what = "nobody can change to somebody's e-mail in other letters"
-    yield expect_that(what, good, "an IntegrityError", said or "it was taken", where)
-    said = shop.refusal(change.replace("= 8", "= 7"))
-    yield expect_that(
-        "a person can change the letters of their own e-mail", not said, "no error", said, where
-    )
-    both = (_insert("New.Face@Example.com"), _insert("old.face@example.com"))
-    said = shop.refusal(*both)
-    yield expect_that("other e-mails are taken, in any letters", not said, "no error", said, where)
-    where = "a trigger that looks first sees no row that is not committed; a unique index does"
-    what = "of two who register at the same moment, one is refused"
-    yield expect_equal(what, _at_once(shop), "refused", where)
+def _same(left: Row | None, account: Row) -> bool:
+    """Return whether an account is as it was, in whatever letters its e-mail is kept."""
+    return left is not None and (left[0], *left[2:]) == (account[0], *account[2:])
 
 
-def _at_once(shop: Sandbox) -> str:
-    """Register an address while another session, in other letters, hasn't committed."""
-    with shop.engine.connect() as first, shop.engine.connect() as second:
-        first.execute(text(_insert("Zoe@example.com")))
-        second.execute(text("SET LOCAL lock_timeout = '300ms'"))
-        try:
-            second.execute(text(_insert("zoe@EXAMPLE.com")))
-        except DBAPIError:  # it waits for the first until the timeout, or it's refused
-            return "refused"
-        finally:
-            second.rollback()
-            first.rollback()
-    return "both were taken"
+class Kept:
+    """Which e-mail addresses the database accepts and refuses from now on."""
+
+    def __init__(self, shop: Sandbox, random: Random, email: str) -> None:
+        self.database, self.random, self.email = shop.database, random, email
+        self.refusal = shop.refusal
+        users = shop.database.rows("users", "id", "email", by="id")
+        self.own = next(number for number, one in users if same(str(one)) == same(email))
+        self.other = random.choice([number for number, _ in users if number != self.own])
+
+    def items(self) -> Iterator[CheckItem]:
+        """Report what is refused and taken."""
+        where = "what compares the e-mails now: a unique index on what, and is it still there?"
+        said = self.refusal(self._registered(recased(self.random, self.email)))
+        good = said.startswith("IntegrityError")
+        what = "an e-mail in other letters is refused"
+        yield expect_that(what, good, "an IntegrityError", said or "it was taken", where)
+        said = self.refusal(self._changed(self.other))
+        good = said.startswith("IntegrityError")
+        what = "nobody can change to somebody's e-mail in other letters"
+        yield expect_that(what, good, "an IntegrityError", said or "it was taken", where)
+        said = self.refusal(self._changed(self.own))
+        what = "a person can change the letters of their own e-mail"
+        yield expect_that(what, not said, "no error", said, where)
+        said = self.refusal(*(self._registered(draws.email(self.random)) for _ in range(2)))
+        what = "other e-mails are taken, in any letters"
+        yield expect_that(what, not said, "no error", said, where)
+        where = "a trigger that looks first sees no row that is not committed; a unique index does"
+        what = "of two who register at the same moment, one is refused"
+        yield expect_equal(what, self._at_once(), "refused", where)
+
+    def _at_once(self) -> str:
+        """Register an address while another session, in other letters, hasn't committed."""
+        email = draws.email(self.random)
+        with self.database.session() as first, self.database.session() as second:
+            first(self._registered(email))
+            second(statement("SET LOCAL lock_timeout TO '300ms'"))
+            # It waits for the first until the timeout, or it's refused at once.
+            said = second(self._registered(recased(self.random, email)))
+        return "refused" if said.error else "both were taken"
+
+    def _registered(self, email: str) -> Executable:
+        return insert("users", name=draws.name(self.random), email=email, password="-")  # noqa: S106
+
+    def _changed(self, user: int) -> Executable:
+        return update("users", {"email": recased(self.random, self.email)}, id=user)
 
 
-def _insert(email: str) -> str:
-    return f"INSERT INTO users (name, email, password) VALUES ('Zoe', '{email}', '-')"  # noqa: S608
-
-
-def signs_in(connection: Connection) -> None:
-    """Sign in with the e-mail address in capitals."""
-    query = "SELECT password FROM users WHERE lower(email) = lower('PERSON9@example.com')"
-    connection.execute(text(query)).all()
-
-
-def orders(connection: Connection) -> None:
-    """Add an order of a customer with one account, and fill the cart."""
-    connection.execute(text("INSERT INTO orders (user_id, amount) VALUES (71, 0.01)"))
-    connection.execute(text("UPDATE carts SET quantity = quantity + 1 WHERE user_id = 73"))
-
-
-def _tea(shop: Sandbox) -> int:
-    """Return the quantity of tea in the carts of a customer with two accounts."""
-    ((found,),) = shop.rows(TEA)
-    return int(str(found))
-
-
-def orders_with_the_second(connection: Connection) -> None:
-    """Order with the newer of two accounts; if it's gone, that isn't an error."""
-    order = "INSERT INTO orders (user_id, amount) VALUES (2001, 0.01)"
-    with suppress(IntegrityError), connection.begin_nested():
-        connection.execute(text(order))
-
-
-class Filling:
-    """A customer who fills the cart of the newer of two accounts until it's gone."""
-
-    def __init__(self) -> None:
-        self.done = 0
-
-    def __call__(self, connection: Connection) -> None:
-        """Add one more to the cart."""
-        more = "UPDATE carts SET quantity = quantity + 1 WHERE user_id = 2001 AND product = 'tea'"
-        self.done += connection.execute(text(more)).rowcount
-
-
-class Registrations:
-    """People with an account who register again, in other letters, while they can."""
-
-    def __init__(self) -> None:
-        self.numbers = count(400)
-
-    def __call__(self, connection: Connection) -> None:
-        """Register once more; being refused isn't an error of the shop."""
-        email = f"Person{next(self.numbers) % 1500 + 301}@Example.com"
-        with suppress(IntegrityError), connection.begin_nested():
-            connection.execute(REGISTER, {"name": "Twin", "email": email})
-
-
-class New:
-    """New people who register; each must be accepted, in capitals or not."""
-
-    def __init__(self) -> None:
-        self.emails: list[str] = []
-
-    def __call__(self, connection: Connection) -> None:
-        """Look whether the address is known, then register it."""
-        email = f"New.Person.{len(self.emails)}@Example.com"
-        connection.execute(KNOWN, {"email": email}).all()
-        self.emails.append(email)
-        connection.execute(REGISTER, {"name": "New", "email": email})
-
-    def kept(self, shop: Sandbox) -> Iterator[CheckItem]:
-        """Report whether all of them are still there."""
-        found = {email for (email,) in shop.rows("SELECT lower(email) FROM users")}
-        lost = [email for email in self.emails if email.lower() not in found]
-        where = "whom does your clean-up take away?"
-        what = "everybody who registered meanwhile is there"
-        yield expect_equal(what, lost[:3], [], where)
-
-
-# Accounts the learner hasn't seen, and triggers that slow a clean-up down near its end, before and
-# after the accounts are deleted: that's where other sessions get in between.
-UNSEEN = """
-INSERT INTO users (name, email, password)
-SELECT 'Guest', 'guest' || n || '-' || left(md5(random()::text), 6) || '@example.com', '-'
-FROM generate_series(1, 30) AS n;
-INSERT INTO users (name, email, password)
-SELECT 'Again', upper(left(email, place)) || substr(email, place + 1), 'other'
-FROM users, (VALUES (1), (5), (30)) AS letters (place) WHERE name = 'Guest';
-INSERT INTO orders (user_id, amount) SELECT id, id + 0.5 FROM users WHERE name = 'Again';
-INSERT INTO carts (user_id, product, quantity)
-SELECT id, product, 1 + mod(id, 4) FROM users,
-    (VALUES ('tea'), ('tea ' || left(md5(random()::text), 4))) AS goods (product)
-WHERE name = 'Again' OR name = 'Guest' AND mod(id, 2) = 0;
-CREATE SCHEMA slow;
-CREATE FUNCTION slow.down() RETURNS trigger LANGUAGE plpgsql AS $$
+# A clean-up is slowed down near its end, before and after the accounts are deleted: that's where
+# other sessions get in between.
+SLOW = (
+    "CREATE SCHEMA slow",
+    """
+CREATE FUNCTION slow.down() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-    IF current_setting('slow.' || TG_WHEN, true) IS DISTINCT FROM 'done' THEN
-        PERFORM set_config('slow.' || TG_WHEN, 'done', false), pg_sleep(0.4);
+    IF pg_catalog.current_setting('slow.' OPERATOR(pg_catalog.||) TG_WHEN, true)
+       IS DISTINCT FROM 'done' THEN
+        PERFORM pg_catalog.set_config('slow.' OPERATOR(pg_catalog.||) TG_WHEN, 'done', false),
+                pg_catalog.pg_sleep(0.4);
     END IF;
     RETURN NULL;
-END $$;
-CREATE TRIGGER before BEFORE DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION slow.down();
-CREATE TRIGGER after AFTER DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION slow.down()
-"""
-OLDEST = """
-SELECT DISTINCT ON (lower(email)) lower(email), id, name, password FROM users
-WHERE name NOT IN ('New', 'Twin') ORDER BY lower(email), id
-"""
-DOUBLE = "SELECT lower(email) FROM users GROUP BY lower(email) HAVING count(*) > 1"
-# The orders of each customer and amount, and the quantity of each product in a customer's cart.
-# What the shop sells meanwhile is left out.
-GOODS = """
-SELECT 'order', lower(email), amount::text, count(*)::int
-FROM orders JOIN users ON users.id = user_id WHERE amount > 0.01 GROUP BY 2, 3
-UNION ALL
-SELECT 'cart', lower(email), product, sum(quantity)::int
-FROM carts JOIN users ON users.id = user_id
-WHERE user_id <> 73 AND NOT (lower(email) = 'person2@example.com' AND product = 'tea')
-GROUP BY 2, 3
-"""
-TEA = """
-SELECT coalesce(sum(quantity), 0)::int FROM carts JOIN users ON users.id = user_id
-WHERE lower(email) = 'person2@example.com' AND product = 'tea'
-"""
+END $$
+""",
+    """
+CREATE TRIGGER before BEFORE DELETE ON public.users
+FOR EACH STATEMENT EXECUTE FUNCTION slow.down()
+""",
+    """
+CREATE TRIGGER after AFTER DELETE ON public.users
+FOR EACH STATEMENT EXECUTE FUNCTION slow.down()
+""",
+)

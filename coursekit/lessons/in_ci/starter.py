@@ -90,21 +90,6 @@ TESTED = {
 }
 
 
-def broken(right: str, wrong: str) -> dict[str, str]:
-    """Return the revision of `test-that-notices` with a mistake in it."""
-    ((path, text),) = CENTS.items()
-    return {path: text.replace(right, wrong)}
-
-
-IN_OTHER_WORDS = {
-    path: text.replace("round(amount * 100)", "(amount * 100)::integer").replace(
-        "cents / 100.0", "cents::numeric / 100"
-    )
-    for path, text in CENTS.items()
-}
-LOSES_CENTS = broken("round(amount * 100)", "ceil(amount) * 100")
-LOSES_ON_THE_WAY_BACK = broken("cents / 100.0", "cents / 100")
-
 # two-deployments: a revision that two deployments run at once, and one that always fails
 BROKEN = revision_file("0005", "broken", '    op.drop_table("nothing")\n', "    pass\n")
 COUPONS = revision_file(

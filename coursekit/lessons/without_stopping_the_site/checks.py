@@ -252,7 +252,7 @@ def _upgraded(submission: Submission) -> tuple[ProbeResult, str]:
     """
     database = submission.copied_database
     amounts: dict[int, Decimal] = dict(database.rows("orders", "id", "amount"))
-    allow_long_waits(database.engine)
+    allow_long_waits(database)
     with ThreadPoolExecutor(1) as pool, ExitStack() as held:
         before = held.enter_context(ExitStack())
         before.enter_context(database.session())(_write(amounts, 1))
