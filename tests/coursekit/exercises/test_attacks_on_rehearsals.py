@@ -36,7 +36,7 @@ EVERYONE = (
 MINE = "ALTER ROLE CURRENT_USER SET search_path = evil, public, pg_catalog"
 NO_INDEX = (
     "CREATE OR REPLACE VIEW evil.pg_index AS SELECT * FROM pg_catalog.pg_index "
-    "WHERE indexrelid::regclass::text NOT LIKE '%created_at'; "
+    "WHERE indexrelid::regclass::text !~ 'created_at$'; "
 )
 ALL_INDEXED = (
     "CREATE VIEW evil.pg_index AS SELECT indexrelid, indrelid, true AS indisvalid, "
@@ -49,9 +49,12 @@ ALL_INDEXED = (
 OWN_LETTERS = """op.execute('''CREATE FUNCTION public.lower(varchar) RETURNS text LANGUAGE sql
     IMMUTABLE AS $$ SELECT CASE WHEN $1 ILIKE 'new%' THEN pg_catalog.lower($1)
     ELSE $1::text END $$''')"""
-OWN_EQUALS = """op.execute('''CREATE FUNCTION public.never(varchar, text) RETURNS bool LANGUAGE sql
-    IMMUTABLE AS $$ SELECT false $$;
-    CREATE OPERATOR public.= (LEFTARG = varchar, RIGHTARG = text, FUNCTION = public.never)''')"""
+OWN_OPERATOR = """op.execute('''CREATE FUNCTION public.never(varchar, text) RETURNS bool
+    LANGUAGE sql IMMUTABLE AS $$ SELECT false $$;
+    CREATE OPERATOR public.<> (LEFTARG = varchar, RIGHTARG = text, FUNCTION = public.never)''')"""
+OWN_CAST = """op.execute('''CREATE FUNCTION public.alike(varchar) RETURNS bytea LANGUAGE sql IMMUTABLE
+    AS $$ SELECT ''::bytea $$;
+    CREATE CAST (varchar AS bytea) WITH FUNCTION public.alike(varchar) AS IMPLICIT''')"""
 REFUSES = TRIGGER.format(REFUSE.replace("lower(", "pg_catalog.lower("))
 KEEPS = (
     f"{LOCK}\n{DOUBLES}\n{ORDERS}\n{CARTS}\n"
@@ -114,7 +117,8 @@ ATTACKS = {
         no_index(f"{EVIL}{ALL_INDEXED}", MINE, "ALTER ROLE CURRENT_USER SET row_security = off"),
     ),
     "14.2, a function in public": ("14.2", kept(OWN_LETTERS)),
-    "14.2, an operator in public": ("14.2", kept(OWN_EQUALS)),
+    "14.2, an operator in public": ("14.2", kept(OWN_OPERATOR)),
+    "14.2, a cast": ("14.2", kept(OWN_CAST)),
     "14.3, no triggers fire": (
         "14.3",
         in_one_transaction(
