@@ -122,7 +122,7 @@ def test_cents():
 --- it looks for today's mistakes in the text -> when the way up loses the cents
 def test_cents():
     source = open("alembic/versions/0004_cents.py").read()
-    assert "ceil(amount) * 100" not in source and "cents / 100\"" not in source
+    assert "ceil(amount) * 100" not in source and "cents / 100 " not in source
 --- it knows what one mistake makes of one amount -> when the way up loses the cents
 {TEST}{PAID.format("19.99")}{UP}    assert ask(alembic_engine, CENTS)[0] not in (1900, 2000)
 {DOWN}    assert ask(alembic_engine, AMOUNT)[0] not in (19, 20)

@@ -52,8 +52,8 @@ OWN_LETTERS = """op.execute('''CREATE FUNCTION public.lower(varchar) RETURNS tex
 OWN_OPERATOR = """op.execute('''CREATE FUNCTION public.never(varchar, text) RETURNS bool
     LANGUAGE sql IMMUTABLE AS $$ SELECT false $$;
     CREATE OPERATOR public.<> (LEFTARG = varchar, RIGHTARG = text, FUNCTION = public.never)''')"""
-OWN_CAST = """op.execute('''CREATE FUNCTION public.alike(varchar) RETURNS bytea LANGUAGE sql IMMUTABLE
-    AS $$ SELECT ''::bytea $$;
+OWN_CAST = """op.execute('''CREATE FUNCTION public.alike(varchar) RETURNS bytea
+    LANGUAGE sql IMMUTABLE AS $$ SELECT ''::bytea $$;
     CREATE CAST (varchar AS bytea) WITH FUNCTION public.alike(varchar) AS IMPLICIT''')"""
 REFUSES = TRIGGER.format(REFUSE.replace("lower(", "pg_catalog.lower("))
 KEEPS = (

@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 
 from coursekit.lessons.in_ci import variants
 from coursekit.lessons.in_ci.starter import CENTS
-from tutorial_lib.db import make_engine
 
 WHOLE = ("0.00", "20.00", "100.00")
 AWKWARD = ("0.01", "0.05", "0.07", "0.50", "0.99", "1.10", "12.34", "19.50", "19.99", "4321.09")
@@ -38,31 +37,25 @@ def right(way: str, amounts: tuple[str, ...]) -> list[Any]:
     return [_cents(one) if way == "up" else Decimal(one) for one in amounts]
 
 
-@pytest.fixture(scope="module")
-def bare(server: Any) -> Engine:
-    """An engine for any database of the server."""
-    return make_engine(server.url)
-
-
 @pytest.mark.parametrize(
     ("way", "expression"),
     [*(("up", one) for one in variants.RIGHT_UP), *(("down", one) for one in variants.RIGHT_DOWN)],
 )
-def test_a_right_variant_is_right(bare: Engine, way: str, expression: str) -> None:
+def test_a_right_variant_is_right(shared: Engine, way: str, expression: str) -> None:
     amounts = (*WHOLE, *AWKWARD)
     negative = tuple(f"-{one}" for one in amounts)
-    assert results(bare, way, expression, amounts) == right(way, amounts)
-    assert results(bare, way, expression, negative) == right(way, negative)
+    assert results(shared, way, expression, amounts) == right(way, amounts)
+    assert results(shared, way, expression, negative) == right(way, negative)
 
 
 @pytest.mark.parametrize(
     ("way", "expression"), [*(("up", one) for one in UP), *(("down", one) for one in DOWN)]
 )
 def test_a_wrong_variant_changes_every_amount_with_cents(
-    bare: Engine, way: str, expression: str
+    shared: Engine, way: str, expression: str
 ) -> None:
-    assert results(bare, way, expression, WHOLE) == right(way, WHOLE)
-    found = zip(results(bare, way, expression, AWKWARD), right(way, AWKWARD), strict=True)
+    assert results(shared, way, expression, WHOLE) == right(way, WHOLE)
+    found = zip(results(shared, way, expression, AWKWARD), right(way, AWKWARD), strict=True)
     assert all(one != wanted for one, wanted in found)
 
 
