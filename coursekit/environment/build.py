@@ -8,9 +8,11 @@ start.py is killed, this one ends its work.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,8 +27,15 @@ NEW = ROOT / ".vnew"  # as long as .venv: contents.py has the reason
 OLD = ROOT / ".vold"
 LOCK = ROOT / ".venv.lock"
 FULL = 50  # megabytes: with less, a full disk is the cause
-NETWORK = "The cause is printed above; usually it's the network."
-SETTINGS = "Look for target, prefix or dry-run in its settings, for instance: pip config list."
+# Why a step failed, and what to do before the next start.
+NETWORK = "The cause is printed above; usually it's the network.", "Fix it"
+LOST = "The package index didn't respond.", "Check your internet connection, or your proxy"
+KILLED = "Another program has ended it, or the system because memory ran out.", "Close programs"
+SETTINGS = (
+    "Its settings may say so.",
+    "Look for target, prefix or dry-run in them (pip config list)",
+)
+UNREACHABLE = re.compile(r"connection (broken|error|timed out)|read timed out", re.IGNORECASE)
 
 
 def main() -> None:
@@ -107,22 +116,26 @@ def with_pip() -> None:
     call("venv", [sys.executable, "-m", "venv", str(NEW)])
     say("2 of 2: installing the packages ...")
     pip = [python(NEW), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
-    with child([*pip, *requirements()], stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with child([*pip, *requirements()], **pipes, text=True, errors="replace") as process:
         assert process.stdout
         lines = show_progress(process.stdout)
     if process.returncode:
-        print(*lines, sep="\n")
-        failed(f"pip ended with exit code {process.returncode}.")
+        print(*lines, sep="\n", flush=True)
+        unreachable = any(map(UNREACHABLE.search, lines))
+        ended("pip", process.returncode, LOST if unreachable else NETWORK)
 
 
 def show_progress(lines: Iterable[str]) -> list[str]:
-    """Print a short line for every tenth package that pip collects. Return all of pip's lines."""
+    """Print a short line now and then: what pip does. Return all of pip's lines."""
     kept = []
     for line in lines:
         kept.append(line.rstrip())
         taken = sum(text.startswith("Collecting ") for text in kept)
         if line.startswith("Collecting ") and taken % 10 == 0:
             say(f"   {taken} packages ...")
+        elif UNREACHABLE.search(line):
+            say("   The package index doesn't respond. Trying again ...")
         elif line.startswith("Installing collected"):
             say("   writing them to disk ...")
     return kept
@@ -221,7 +234,14 @@ def call(name: str, command: list[str], **options: Any) -> None:
     with child(command, **options) as process:
         code = process.wait()
     if code:
-        failed(f"{name} ended with exit code {code}.")
+        ended(name, code, NETWORK)
+
+
+def ended(name: str, code: int, cause: tuple[str, str]) -> NoReturn:
+    """Exit because a step of the installation failed, or was killed."""
+    if code < 0:
+        failed(f"{name} was ended by signal {-code}.", KILLED)
+    failed(f"{name} ended with exit code {code}.", cause)
 
 
 def exists(path: Path) -> bool:
@@ -239,12 +259,14 @@ def kept() -> str:
     return "The environment in .venv is as it was. " if exists(VENV) else ""
 
 
-def failed(what: str, cause: str = NETWORK) -> NoReturn:
+def failed(what: str, cause: tuple[str, str] = NETWORK) -> NoReturn:
     """Exit after a failed step."""
-    free = shutil.disk_usage(ROOT).free // 1_000_000
-    if free < FULL:
-        cause = f"The disk is full: {free} MB are free."
-    stop(f"The installation failed. {what}", f"{cause} {kept()}Then run start.py again.")
+    for folder in (tempfile.gettempdir(), ROOT):
+        free = shutil.disk_usage(folder).free // 1_000_000
+        if free < FULL:
+            cause = f"The disk is full: {free} MB are free in {folder}.", "Free 1 GB"
+    why, do = cause
+    stop(f"The installation failed. {what}", f"{why} {kept()}{do}, then run start.py again.")
 
 
 if __name__ == "__main__":

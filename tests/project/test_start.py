@@ -147,9 +147,10 @@ def test_no_file_that_python_reads_at_its_start_contains_a_path() -> None:
 
 
 def test_words_go_to_pytest_or_to_the_command(
-    start: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+    start: types.ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run: list[tuple[str, ...]] = []
+    monkeypatch.setattr(start, "ROOT", tmp_path)  # nothing is left over there
     monkeypatch.setattr(start, "ready", lambda folder: True)
     monkeypatch.setattr(start, "run", lambda *words: run.append(words) or 0)
     for words in (["test", "-q"], ["doctor"], []):

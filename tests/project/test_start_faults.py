@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from support import stand_in
@@ -98,6 +99,11 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def children(process: int) -> list[int]:
+    """Return the children of a process."""
+    return [child.pid for child in psutil.Process(process).children()]
+
+
 def test_an_environment_that_fits_is_used(clone: Path) -> None:
     assert stand_in.run(clone) == (0, ["ran 1 hello"])
 
@@ -135,6 +141,45 @@ def test_pip_builds_it_too(clone: Path) -> None:
     assert stand_in.works(clone) == "ran 2 directly"
 
 
+DEAD = "https://127.0.0.1:9/"  # no one listens on that port
+
+
+@pytest.mark.slow
+def test_if_pip_loses_the_network_it_says_so(clone: Path) -> None:
+    stand_in.pin(clone, "2")
+    (clone / "wheels" / "tiny-2-py3-none-any.whl").unlink()
+    online = {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": DEAD, "PIP_RETRIES": "1"}
+    code, lines = stand_in.run(clone, PATH="/usr/bin:/bin", **online)
+    assert code == 1
+    assert "   The package index doesn't respond. Trying again ..." in lines
+    assert lines[-1] == (
+        "The installation failed. pip ended with exit code 1. The package index didn't respond. "
+        f"{KEPT} Check your internet connection, or your proxy, then run start.py again."
+    )
+    assert stand_in.works(clone) == "ran 1 directly"
+
+
+@pytest.mark.slow
+@pytest.mark.samples(1)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_if_the_installer_is_killed_it_says_so(clone: Path, number: signal.Signals) -> None:
+    stand_in.pin(clone, "2")
+    with stand_in.begin(clone, FAULT="wait") as process:
+        until((clone / "waiting").exists)
+        (builder,) = children(process.pid)
+        (installer,) = children(builder)
+        os.kill(installer, number)
+        assert process.stdout
+        *_, last = process.stdout
+    assert last == (
+        f"The installation failed. uv was ended by signal {number:d}. Another program has ended "
+        f"it, or the system because memory ran out. {KEPT} Close programs, then run start.py "
+        "again.\n"
+    )
+    assert stand_in.works(clone) == "ran 1 directly"
+    assert repaired(clone, "2")
+
+
 def test_no_script_contains_the_name_that_it_was_built_under(clone: Path) -> None:
     files = [clone / ".venv" / "pyvenv.cfg", *(clone / ".venv" / "bin").iterdir()]
     texts = {path.name: path.read_bytes() for path in files if not path.is_symlink()}
@@ -146,7 +191,7 @@ def test_no_script_contains_the_name_that_it_was_built_under(clone: Path) -> Non
     ("fault", "said"),
     [
         ("network", "uv ended with exit code 1. The cause is printed above; usually it's the"),
-        ("lie", "The installer reported success, but packages are missing. Look for target, "),
+        ("lie", "The installer reported success, but packages are missing. Its settings may say "),
     ],
 )
 def test_a_failed_installation_leaves_the_old_environment(
@@ -254,8 +299,8 @@ def test_an_installer_whose_parents_were_killed_holds_the_lock(clone: Path) -> N
     stand_in.pin(clone, "2")
     process = stand_in.begin(clone, FAULT="wait")
     until((clone / "waiting").exists)
-    (builder,) = subprocess.check_output(["pgrep", "-P", str(process.pid)], text=True).split()
-    os.kill(int(builder), signal.SIGKILL)
+    (builder,) = children(process.pid)
+    os.kill(builder, signal.SIGKILL)
     assert process.stdout
     process.wait()
     with stand_in.begin(clone) as second:
@@ -313,7 +358,8 @@ def test_on_a_full_disk_it_says_so_and_the_old_environment_stays(clone: Path) ->
     )
     *_, code, ran = done.stdout.splitlines()
     assert (code, ran) == ("1", "ran 1 directly"), done.stderr
-    assert "The disk is full: 0 MB are free. " + KEPT in done.stderr
+    why = f"The disk is full: 0 MB are free in {clone}. {KEPT} Free 1 GB, then run start.py again."
+    assert why in done.stderr
 
 
 @pytest.mark.parametrize(
