@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
@@ -60,6 +60,19 @@ def other_owner(path: Path) -> str:
             if os.name == "posix" and each.stat().st_uid != os.geteuid():
                 return each.owner()
     return ""
+
+
+def holders(lock: Path) -> Iterator[int]:
+    """Yield the processes of this user that have a file open, other than this one."""
+    import psutil  # takes a while, and is needed only when something is wrong
+
+    if os.name == "nt":  # asking there can hang
+        return
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            opened = process.pid != os.getpid() and process.open_files()
+            if opened and str(lock) in {file.path for file in opened}:
+                yield process.pid
 
 
 def sync(paths: Iterable[Path], *, lasting: bool = False) -> None:

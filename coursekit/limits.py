@@ -36,6 +36,9 @@ KERNEL_TIMEOUT = 180.0
 # What an interrupted cell has to end. After that its kernel counts as hanging.
 INTERRUPT_GRACE = 10.0
 
+# A wait for another process that writes the learner's copies. All of them take 2 s.
+COPIES_LOCK_TIMEOUT = 60.0
+
 # Characters that are kept of a command's output, half of them from its end.
 OUTPUT_LIMIT = 20_000_000
 # Characters of a value that a learner's function returns.

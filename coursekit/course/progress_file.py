@@ -9,14 +9,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 from filelock import FileLock, Timeout
 
 from coursekit.errors import ProgressError
-from coursekit.files import free_name, other_owner, write_atomic
+from coursekit.files import free_name, holders, other_owner, write_atomic
 
 LOCK_TIMEOUT = 10.0  # seconds; holding the lock takes milliseconds
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -95,12 +94,12 @@ class ProgressFile:
             raise self._unusable(error) from None
 
     def _held(self) -> ProgressError:
-        holders = ", ".join(map(str, _holders(self._lock)))
+        found = ", ".join(map(str, holders(self._lock)))
         return ProgressError(
             "Your progress can't be read or saved, because another process has held "
             f"{self._lock} for {LOCK_TIMEOUT:g} seconds.",
             "It may be a kernel or a command that was stopped"
-            + (f"; the file is open in process {holders}." if holders else "."),
+            + (f"; the file is open in process {found}." if found else "."),
             "End that process, or shut down all kernels.",
         )
 
@@ -123,14 +122,3 @@ def _advice(error: OSError, workspace: Path, owner: str) -> str:
     if owner:
         return f'Make your files yours again: sudo chown -R "$USER" "{workspace}"'
     return "Make it and its folder writable, or set TUTORIAL_WORKSPACE to another folder."
-
-
-def _holders(lock: Path) -> Iterator[int]:
-    """Yield the processes of this user that have a file open, other than this one."""
-    if os.name == "nt":  # asking there can hang
-        return
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            opened = process.pid != os.getpid() and process.open_files()
-            if opened and str(lock) in {file.path for file in opened}:
-                yield process.pid

@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from coursekit import limits
 from coursekit.course.catalog import lesson_path, lessons
 from coursekit.course.notebooks import clear_outputs, dump, load
 from coursekit.errors import NotebookError
 from coursekit.exercises.cells import clear_solutions, source_of
-from coursekit.files import write_atomic
+from coursekit.files import holders, write_atomic
 from coursekit.settings import Settings
 
 
@@ -156,17 +157,20 @@ def _update(settings: Settings, path: Path, written: dict[str, str]) -> Iterator
 
 def _copy(path: Path, target: Path, written: dict[str, str]) -> Iterator[str]:
     text = learners_text(path)
+    current = _hash(text.encode())
     if not target.exists():
         _write(target, text, written)
-    elif written.get(target.name) == _hash(text.encode()):
+    elif written.get(target.name) == current:
         return
+    elif _hash(target.read_bytes()) == current:  # copies.json was lost, or not written any more
+        written[target.name] = current
     elif _hash(target.read_bytes()) == written.get(target.name):
         _write(target, text, written)
         yield f"{target.name}: there is a new edition. You had not changed yours; it was replaced."
     else:
         beside = _free(target.with_name(f"{path.stem}_new.ipynb"), written)
         _write(beside, text, written)
-        written[target.name] = _hash(text.encode())  # told once
+        written[target.name] = current  # told once
         yield f"{target.name}: there is a new edition, {beside.name}. Yours is as you left it."
 
 
@@ -215,19 +219,32 @@ def _write(target: Path, text: str, written: dict[str, str]) -> None:
 @contextmanager
 def _writing(settings: Settings) -> Iterator[dict[str, str]]:
     """Lock the copies' folder; yield the hashes of the copies we wrote, and save their changes."""
-    folder = folder_of(settings)
+    folder, lock = folder_of(settings), settings.workspace / "copies.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(settings.workspace / "copies.lock"):
+        with FileLock(lock, timeout=limits.COPIES_LOCK_TIMEOUT):
             written = _hashes_of(settings)
             yield written
             write_atomic(settings.workspace / "copies.json", json.dumps(written, indent=1) + "\n")
+    except Timeout:
+        raise _held(lock) from None
     except OSError as error:
         raise NotebookError(
             f"The folder {folder} cannot be written: {error.strerror or error}.",
             "Your copies of the notebooks go there.",
             "Free some space, make it writable, or set TUTORIAL_WORKSPACE to another folder.",
         ) from None
+
+
+def _held(lock: Path) -> NotebookError:
+    found = ", ".join(map(str, holders(lock)))
+    return NotebookError(
+        "Your copies of the notebooks can't be updated, because another process has held "
+        f"{lock} for {limits.COPIES_LOCK_TIMEOUT:g} seconds.",
+        "It may be a command that was stopped"
+        + (f"; the file is open in process {found}." if found else "."),
+        "End that process, then try again.",
+    )
 
 
 def _hashes_of(settings: Settings) -> dict[str, str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from coursekit import limits
 from coursekit.course import catalog
 from coursekit.course.notebooks import dump, load
 from coursekit.errors import NotebookError
@@ -16,6 +18,7 @@ from coursekit.exercises.cells import STUB, clear_solutions, source_of
 from coursekit.exercises.copies import copy_for_learner, copy_of, reset
 from coursekit.exercises.manifest import all_exercises
 from coursekit.settings import Settings, read_settings
+from support.locks import held
 
 REAL = sorted(catalog.NOTEBOOKS.glob("*.ipynb"))
 ANSWER = """\
@@ -140,6 +143,35 @@ def test_when_nothing_is_remembered_every_copy_is_the_learners(
     write(lesson, "2 + 2")
     copy_for_learner(settings)
     assert source_of(load(copy)["cells"][1]) == "1 + 1"
+
+
+@pytest.mark.parametrize("memory", [None, "", "{"])
+def test_when_nothing_is_remembered_copies_of_this_edition_are_recognized(
+    lesson: Path, settings: Settings, memory: str | None
+) -> None:
+    copy_for_learner(settings)
+    hashes = settings.workspace / "copies.json"
+    before = hashes.read_text("utf-8")
+    hashes.unlink() if memory is None else hashes.write_text(memory, encoding="utf-8")
+    assert copy_for_learner(settings).told == ()
+    assert (names(settings), hashes.read_text("utf-8")) == ([lesson.name], before)
+
+
+def test_a_lock_that_stays_held_is_given_up_and_its_holder_named(
+    lesson: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "COPIES_LOCK_TIMEOUT", 0.1)
+    lock = settings.workspace / "copies.lock"
+    with held(lock) as process, pytest.raises(NotebookError) as caught:
+        copy_for_learner(settings)
+    holder = f"; the file is open in process {process.pid}" if os.name == "posix" else ""
+    assert str(caught.value) == (
+        "Your copies of the notebooks can't be updated, because another process has held "
+        f"{lock} for 0.1 seconds. It may be a command that was stopped{holder}. "
+        "End that process, then try again."
+    )
+    copy_for_learner(settings)
+    assert names(settings) == [lesson.name]
 
 
 def test_a_reset_keeps_the_old_copy(lesson: Path, settings: Settings) -> None:

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,6 +28,7 @@ from coursekit.exercises.records import (
     records,
 )
 from coursekit.exercises.transfer import export, import_file
+from support.locks import held
 
 FIRST, SECOND = "url-for-any-password", "who-answered"
 COUNT = len(all_exercises())
@@ -39,15 +39,6 @@ from coursekit.exercises.records import note_hint
 for _ in range(10):
     note_hint(Path(sys.argv[1]), "url-for-any-password")
 """
-HOLD = """
-import sys
-from filelock import FileLock
-lock = FileLock(sys.argv[1])
-lock.acquire()
-print("held", flush=True)
-input()
-"""
-
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no users and pipes like this")
 
 
@@ -200,25 +191,13 @@ def test_a_folder_of_another_user_is_reported() -> None:
     )
 
 
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the lock, and does nothing else."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path / "progress.lock")]
-    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "held\n"
-        yield process
-        process.kill()
-
-
 def test_a_lock_that_stays_held_is_given_up_and_its_holder_named(
-    tmp_path: Path, held: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress_file, "LOCK_TIMEOUT", 0.1)
-    with pytest.raises(ProgressError) as caught:
+    with held(tmp_path / "progress.lock") as process, pytest.raises(ProgressError) as caught:
         note_check(tmp_path, FIRST, done=True)
-    holder = f"; the file is open in process {held.pid}" if os.name == "posix" else ""
+    holder = f"; the file is open in process {process.pid}" if os.name == "posix" else ""
     assert str(caught.value) == (
         "Your progress can't be read or saved, because another process has held "
         f"{tmp_path / 'progress.lock'} for 0.1 seconds. It may be a kernel or a command that was "
