@@ -82,6 +82,9 @@ for id, email in bind.execute(sa.select(users.c.id, users.c.email).order_by(user
             bind.execute(carts.insert().values(user_id=stays, product=product, quantity=more))
     bind.execute(users.delete().where(users.c.id == id))
 """
+ALIKE = """op.execute('''CREATE TEMPORARY TABLE doubles AS SELECT * FROM (
+    SELECT u.id, min(o.id) AS stays FROM users u JOIN users o ON u.email ILIKE o.email
+    GROUP BY 1) AS u WHERE id > stays''')"""
 CAPITALS = "JOIN users w USING (id) WHERE id > stays AND w.email = upper(w.email)"
 MERGE = f"{ORDERS}\n{CARTS}\n{GO}"
 GUARDED = f"{LOCK}\n{DOUBLES}"
@@ -191,6 +194,8 @@ op.execute("DROP TABLE doubles")
             GIVEN,
         )
     }
+--- e-mails taken for patterns -> of each customer, the oldest account
+{_otherwise(DOUBLES, ALIKE)}
 --- only those in capitals -> between your clean-up and your index
 {_otherwise("WHERE id > stays", CAPITALS)}
 --- the index is not in the model -> models and database are alike

@@ -16,6 +16,7 @@ LARGE = str.maketrans(ascii_lowercase, ascii_uppercase)
 AWKWARD = ("%", "'", '"', "\\", "+", ".", "-", "李", ":x", "")
 LONGEST = 255
 # How many accounts each person has. The workers use the first three.
+PATTERN = 6  # this person's e-mail has a `%`, where others have something else
 ACCOUNTS = (2, 1, 1, 1, 2, 2, 3, 1, 4, 3, 2, 1, 3, 2)
 
 
@@ -43,7 +44,7 @@ class People:
         buyer: The account of somebody who has only one, for orders.
         filler: The account of another one, for the cart.
         single: The e-mail of a third one.
-        sold: The amount of the orders that come in meanwhile; no other order has it.
+        sold: The amount of the orders that come in meanwhile; none of theirs has it.
 
     """
 
@@ -64,6 +65,8 @@ def add_people(database: Database, random: Random) -> People:
     ]
     accounts = [email for person in persons for email in person]
     random.shuffle(accounts)
+    # The oldest is the one whose e-mail, taken for a pattern, matches those of others.
+    accounts.sort(key=lambda email: email not in persons[PATTERN])
     database.fill("users", [_user(random, email) for email in accounts])
     ids = {email: number for number, email in database.rows("users", "id", "email")}
     products = _products(random)
@@ -83,7 +86,7 @@ def add_people(database: Database, random: Random) -> People:
 
 
 def _emails(random: Random) -> list[str]:
-    """Return an e-mail for each person; two pairs differ in a letter that LIKE takes for any."""
+    """Return an e-mail for each person; three differ in one letter, which may be any to LIKE."""
     start, end = draws.word(random), f"{draws.token(random)}@{draws.word(random)}.example"
     alike = [f"{start}{between}{end}" for between in ("_", "x", "%")]
     shop = f"@{draws.word(random)}.example"

@@ -13,8 +13,13 @@ from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect
 from coursekit.exercises.rehearsal import allow_long_waits
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.in_ci.starter import BROKEN, COUPONS, ENV, SHOP, THREE
-from coursekit.lessons.in_ci.variants import in_other_words, wrong_downgrades, wrong_upgrades
+from coursekit.lessons.in_ci.starter import COUPONS, ENV, SHOP, THREE
+from coursekit.lessons.in_ci.variants import (
+    failing,
+    in_other_words,
+    wrong_downgrades,
+    wrong_upgrades,
+)
 from tutorial_lib.explorer import changes
 
 READ = "read what the error says, and the file that it names"
@@ -150,7 +155,7 @@ def turns(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal("two deployments at once both end well", failed, [], where)
     done = _state(submission.copied_database)
     yield expect_equal("together they have done the same", done, "at 0004, with coupons", where)
-    result = submission.alembic("upgrade head", go_on=True, files=BROKEN)
+    result = submission.alembic("upgrade head", go_on=True, files=failing(submission.random))
     got = result.error or "no error"
     where = "what catches its error? Nobody would see that a deployment has failed"
     yield expect_that(

@@ -90,8 +90,7 @@ TESTED = {
 }
 
 
-# two-deployments: a revision that two deployments run at once, and one that always fails
-BROKEN = revision_file("0005", "broken", '    op.drop_table("nothing")\n', "    pass\n")
+# two-deployments: a revision that two deployments run at once
 COUPONS = revision_file(
     "0004",
     "coupons",

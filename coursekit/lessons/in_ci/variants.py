@@ -1,7 +1,8 @@
-"""Variants of the revision of `test-that-notices`: right ones in other words, and wrong ones.
+"""Revisions that the checks draw: variants of the one of `test-that-notices`, and one that fails.
 
-They're drawn, numbers included, so a test that looks at a revision's text, or at the order in which
-the variants run, can't tell them apart. Each wrong one changes every amount that has cents.
+The variants say the same in other words, or are wrong. Their numbers are drawn as well, so a test
+that looks at a revision's text can't tell them apart. Each wrong one changes every amount that has
+cents.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
+from coursekit.exercises import draws
+from coursekit.exercises.revision_file import revision_file
 from coursekit.lessons.in_ci.starter import CENTS
 
 UP, DOWN = "round(amount * 100)", "cents / 100.0"
@@ -63,6 +66,17 @@ def wrong_downgrades(random: Random) -> list[Mapping[str, str]]:
     """Return two revisions whose downgrade loses cents: it rounds up, or drops a few."""
     downs = (random.choice(DOWN_ROUNDS), random.choice(DOWN_DROPS))
     return [_with(random, random.choice(RIGHT_UP), down) for down in downs]
+
+
+def failing(random: Random) -> Mapping[str, str]:
+    """Return a revision that follows 0004 and always fails, with an error of some kind."""
+    name = draws.word(random)
+    steps = (
+        f'op.drop_table("{name}")',
+        f'op.execute("SELECT {random.randrange(1, 99)} / 0")',
+        f'raise RuntimeError("{name}")',
+    )
+    return revision_file("0005", name, f"    {random.choice(steps)}\n", "    pass\n")
 
 
 def _with(random: Random, up: str, down: str) -> Mapping[str, str]:
