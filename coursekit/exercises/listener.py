@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import DBAPIError
+
+from coursekit.exercises.clean_session import clean_engine
 
 SEND = text("SELECT pg_catalog.pg_notify(:channel, :message)")
 READY = 1.0  # seconds to wait for the socket before the next look
@@ -61,9 +63,9 @@ class Listener:
 
 
 @contextmanager
-def listening(engine: Engine, channel: str) -> Iterator[Listener]:
-    """Yield a listener to a channel of a clean engine's database."""
-    with engine.connect() as connection:
+def listening(url: URL, channel: str) -> Iterator[Listener]:
+    """Yield a listener to a channel of a database, with a clean session of its own."""
+    with clean_engine(url).connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.exec_driver_sql(f'LISTEN "{channel}"')
         yield Listener(connection, channel)

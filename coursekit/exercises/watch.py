@@ -122,5 +122,5 @@ def _noted(message: str) -> tuple[str, int, set[str]] | None:
 def watching(database: Database) -> Iterator[Watch]:
     """Watch the table `users` of a database from here on."""
     database.commit(*map(statement, TRIGGER))
-    with listening(database.engine, CHANNEL) as listener:
+    with listening(database.url, CHANNEL) as listener:
         yield Watch(database, listener)

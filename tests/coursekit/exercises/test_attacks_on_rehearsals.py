@@ -266,7 +266,7 @@ def test_a_listener_that_was_ended_says_so(
 
 def test_messages_arrive_in_the_order_of_their_commits(database: Database) -> None:
     sent = "SELECT pg_catalog.pg_notify('heard', '{}')"
-    with listening(database.engine, "heard") as listener:
+    with listening(database.url, "heard") as listener:
         for each in "abc":
             database.commit(statement(sent.format(each)))
         assert listener.messages() == ["a", "b", "c"]
