@@ -89,13 +89,12 @@ with Session(engine) as session:
     session.execute(text("DELETE FROM users WHERE name = 'Ann'"))
     session.execute(ADD, {"name": name})
     session.commit()
---- the table is emptied, and Ann put back -> It must not take any away
+--- Ann's row is replaced by one that looks like it -> It must not take any away
 with Session(engine) as session:
-    kept = session.scalars(text("SELECT name FROM users WHERE id > 3 ORDER BY id")).all()
-    session.execute(text("TRUNCATE users RESTART IDENTITY"))
-    session.execute(text("INSERT INTO users (name) VALUES ('Ann'), ('Eve'), ('Ida')"))
-    for each in (*kept, name):
-        session.execute(ADD, {"name": each})
+    session.execute(text("DELETE FROM users WHERE id = 1"))
+    session.execute(text("INSERT INTO users (name) SELECT 'Ann' "
+                         "WHERE NOT EXISTS (SELECT FROM users WHERE name = 'Ann')"))
+    session.execute(ADD, {"name": name})
     session.commit()
 --- the table is dropped -> What has become of the table
 with Session(engine) as session:
