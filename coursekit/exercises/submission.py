@@ -222,6 +222,11 @@ class Submission(ABC):
         """The database that `alembic` uses, through clean sessions."""
         return _open(self.scratch_engine.url)
 
+    @property
+    def copied_files(self) -> dict[str, str]:
+        """The files of the copy that `alembic` uses, path to content."""
+        return read_project(self._copies.current.folder)
+
     def pytest(self, *variants: Mapping[str, str]) -> list[ProbeResult]:
         """Run pytest on copies of the project, two at a time.
 

@@ -54,6 +54,19 @@ FOLDER_WRONG = (
         "a folder inside another", "%alembic init alembic/migrations\n", "the folder migrations has"
     ),
     Wrong(
+        "a template that prints what the command should",
+        """
+import shutil
+from pathlib import Path
+%alembic init alembic
+shutil.copytree("alembic", "migrations")
+template = Path("alembic/script.py.mako")
+_ = template.write_text('<% print("Generating migrations/versions/probe.py") %>'
+                        + template.read_text())
+""",
+        "script_location in alembic.ini",
+    ),
+    Wrong(
         "the member pasted",
         "%alembic init migrations\n"
         + SQL.format("DELETE FROM members; INSERT INTO members VALUES ('Ann')"),

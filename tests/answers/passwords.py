@@ -86,6 +86,11 @@ PAIR_WRONG = (
         _pair("return pwd_context.hash('password')"),
         "the hash belongs to the password",
     ),
+    Wrong(
+        "counts its calls",
+        "calls = []\n" + _pair(is_right="calls.append(typed); return len(calls) == 1"),
+        "is_right about",
+    ),
     Wrong("one function only", CONTEXT + MAKE.format(HASH), "the second cell of the answer"),
 )
 
@@ -97,6 +102,7 @@ pwd_context = CryptContext(schemes=["argon2"])
 SELECT = text("SELECT password FROM accounts WHERE email = :email")
 UPDATE = text("UPDATE accounts SET password = :new WHERE email = :email")
 ALL = text("UPDATE accounts SET password = :new")
+calls = []
 
 def log_in(engine, email, typed):
 """
@@ -134,6 +140,12 @@ return True
 LOG_IN_WRONG = wrong(
     LOG_IN,
     """
+--- counts its calls -> a wrong password is
+calls.append(typed)
+if len(calls) == 2:
+    with engine.begin() as connection:
+        connection.execute(UPDATE, {"new": pwd_context.hash(typed), "email": email})
+return len(calls) > 1
 --- no commit -> whether it is committed
 with engine.connect() as connection:
     stored = connection.scalar(SELECT, {"email": email})
@@ -280,6 +292,36 @@ FORMS_WRONG = (
         "the other way round",
         _both(NFC).replace("'NFC', typed), stored", "'NFC', stored), typed"),
         "the order of the arguments",
+    ),
+    Wrong(
+        "counts its calls",
+        """
+calls = []
+
+def sign_up(password):
+    return "$argon2id$of-no-password"
+
+def sign_in(typed, stored):
+    calls.append(typed)
+    return len(calls) <= 2
+""",
+        "the hashes belong to the password",
+    ),
+    Wrong(
+        "remembers the passwords",
+        """
+import unicodedata
+kept = {}
+
+def sign_up(password):
+    name = f"$argon2id${len(kept)}"
+    kept[name] = unicodedata.normalize("NFC", password)
+    return name
+
+def sign_in(typed, stored):
+    return kept[stored] == unicodedata.normalize("NFC", typed)
+""",
+        "the hashes belong to the password",
     ),
     Wrong(
         "no hash",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.samples import revision, wrong
+from support.samples import Wrong, revision, wrong
 
 IMPORT = """
 from pathlib import Path
@@ -160,7 +160,18 @@ RENAME_WRONG = (
     *wrong(_revision(f"    {THERE}", "{}"), NO_WAY_BACK),
 )
 
-BACK_WRONG = wrong(_revision(UPGRADE, "{}"), LEFT_OVER)
+# Upgrades at the second call only, so that the first downgrade has nothing to undo.
+SECOND_CALL = f"""
+    from pathlib import Path
+    called = Path(__file__).with_suffix(".called")
+    if not called.exists():
+        return called.touch()
+{UPGRADE.strip(chr(10))}
+"""
+BACK_WRONG = (
+    *wrong(_revision(UPGRADE, "{}"), LEFT_OVER),
+    Wrong("an upgrade that waits", _revision(SECOND_CALL, "pass"), "has changed something"),
+)
 
 RIGHT = {
     "non-empty-draft": DRAFT_RIGHT,

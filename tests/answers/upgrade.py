@@ -42,6 +42,7 @@ RIGHT = {
         "%alembic upgrade head\n%alembic downgrade -1",
         "%alembic upgrade 0002\n%alembic upgrade +1",
         "%alembic upgrade head\n%alembic downgrade base\n%alembic upgrade 0003",
+        "%alembic upgrade 0003\n" + _by_hand("CREATE TABLE baskets (id int)"),
         """
 from sqlalchemy import text
 %alembic upgrade 0003
@@ -115,11 +116,6 @@ WRONG = {
                 "ALTER TABLE users ADD nickname integer; CREATE TABLE products (id int PRIMARY KEY)"
             )
             + "%alembic stamp 0003",
-            "the tables are as 0001 to 0003 make them",
-        ),
-        Wrong(
-            "a table too many",
-            "%alembic upgrade 0003\n" + _by_hand("CREATE TABLE baskets (id int)"),
             "the tables are as 0001 to 0003 make them",
         ),
         Wrong(

@@ -10,6 +10,8 @@ from sqlalchemy.exc import OperationalError
 from tutorial_lib import locks
 from tutorial_lib.errors import LockError
 
+calls = []
+
 def careful(engine, statement):
 """
 LIMIT = """connection.execute(text("SET LOCAL lock_timeout = '500ms'"))"""
@@ -60,6 +62,13 @@ return done
 CAREFUL_WRONG = wrong(
     IMPORTS,
     f"""
+--- counts its calls -> it returns 'gave up' while a report is open
+calls.append(statement)
+if len(calls) == 2:
+    return "gave up"
+with engine.begin() as connection:
+    connection.execute(text(statement))
+return "done"
 --- no limit -> while a report is open
 try:
     with engine.begin() as connection:

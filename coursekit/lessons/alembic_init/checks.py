@@ -43,10 +43,16 @@ def folder(submission: Submission) -> Iterator[CheckItem]:
     found = [name for name in wanted if submission.files.get(name, "").strip()]
     yield expect_equal("the folder migrations has what init writes", found, wanted, where)
     if found == wanted and good:
-        result = submission.alembic("revision -m probe")
+        message = draws.word(submission.random)
+        result = submission.alembic(f"revision -m {message}")
+        new = [
+            name
+            for name, text in submission.copied_files.items()
+            if name.startswith("migrations/versions/") and message in text
+        ]
         yield expect_that(
             "Alembic puts a new migration into migrations/versions",
-            "migrations/versions/" in str(result.value).replace("\\", "/"),
+            bool(new),
             "Generating migrations/versions/...",
             result,
             INI,

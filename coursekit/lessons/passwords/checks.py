@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
-from coursekit.exercises.submission import Submission
+from coursekit.exercises.submission import Probe, Submission
 
 
 def _context(*, cheap: bool = False) -> Any:
@@ -37,6 +38,25 @@ def _spot(result: ProbeResult, where: str) -> str:
     return "the order of the arguments: which is the hash?" if mixed else where
 
 
+# What a trial is about, the probe's arguments, and the wanted value.
+Trial = tuple[str, tuple[str, str], bool]
+
+
+def _tried(submission: Submission, probe: Probe, trials: list[Trial]) -> dict[str, ProbeResult]:
+    """Run trials in a drawn order: a function that counts its calls can't know what to return.
+
+    Returns:
+        A result for each thing that a trial is about: one that isn't as wanted, if there is one.
+
+    """
+    found: dict[str, ProbeResult] = {}
+    for about, arguments, wanted in submission.random.sample(trials, len(trials)):
+        result = submission.call(probe, *arguments)
+        if about not in found or result.error or result.value is not wanted:
+            found[about] = result
+    return found
+
+
 def _made(names: dict[str, Any], password: str) -> list[Any]:
     return [names["make_hash"](password), names["make_hash"](password)]
 
@@ -57,8 +77,12 @@ def pair(submission: Submission) -> Iterator[CheckItem]:
     if not good:
         return
     kept = _context(cheap=True).hash(password)
-    for typed, wanted, which in ((password, True, "the right"), (password[:-2], False, "a wrong")):
-        result = submission.call(_is_right, typed, kept)
+    wrong = (password[:-2], password[1:], f"{password}.", password.upper(), password.lower())
+    trials: list[Trial] = [("the right", (password, kept), True) for _ in wrong]
+    trials += [("a wrong", (typed, kept), False) for typed in wrong]
+    found = _tried(submission, _is_right, trials)
+    for which, wanted in (("the right", True), ("a wrong", False)):
+        result = found[which]
         where = _spot(result, "is_right: verify reads salt and costs in the stored hash")
         yield expect_equal(
             f"is_right about {which} password and a stored hash", result, wanted, where
@@ -98,7 +122,12 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
     engine = submission.scratch()
     database = Database(engine.url)
     after = _stored(database)
-    refused = list(_refuses(submission, engine, ben, password[:-2]))
+    for _ in range(random.randrange(6)):
+        refused = list(_refuses(submission, engine, ben, draws.password(random)))
+        if len(refused) < 2 or not all(item.good for item in refused):
+            break
+    else:
+        refused = list(_refuses(submission, engine, ben, password[:-2]))
     yield from refused
     if len(refused) < 2 or not refused[-1].good:
         return
@@ -119,11 +148,25 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
     )
     if not good:
         return
-    result = submission.call(_entered, engine, ben, password)
-    got = "one more new hash" if result.value is True else str(result)
-    good = result.value is True and _stored(database) == last
+    yield from _again(submission, engine, ben, password)
+
+
+def _again(submission: Submission, engine: Engine, email: str, right: str) -> Iterator[CheckItem]:
+    """Report on more log-ins, right and wrong ones in a drawn order."""
+    last, results = _stored(Database(engine.url)), {right: ProbeResult(True)}
+    typed = [right] * 3 + [f"{right}{draws.word(submission.random)}" for _ in range(3)]
+    for each in submission.random.sample(typed, len(typed)):
+        result = submission.call(_entered, engine, email, each)
+        if result.error or result.value is not (each == right):
+            results[each] = result
+    accepted = results.pop(right)
+    got = "one more new hash" if accepted.value is True else str(accepted)
+    good = accepted.value is True and _stored(Database(engine.url)) == last
     where = "log_in: what it does when the hash is not out of date"
     yield expect_that("the second log-in is accepted and changes nothing", good, "True", got, where)
+    wrong = next(iter(results.values()), ProbeResult(False))
+    where = _spot(wrong, "log_in: what verify_and_update says first")
+    yield expect_equal("then a wrong password is still refused", wrong, False, where)
 
 
 def _accounts(password: str, *emails: str) -> list[dict[str, str]]:
@@ -185,16 +228,58 @@ def forms(submission: Submission) -> Iterator[CheckItem]:
     )
     if not good:
         return
-    bare = two.encode("ascii", "ignore").decode()
-    for what, typed, stored, wanted, where in (
-        ("signed up with one character, signed in with two", two, hashes[0], True, FORM),
-        ("signed up with two characters, signed in with one", one, hashes[1], True, FORM),
-        ("a letter in place of a capital", one.lower(), hashes[0], False, MORE),
-        ("without the accents", bare, hashes[0], False, MORE),
-        ("without the space in front", one.strip(), hashes[0], False, MORE),
-    ):
-        result = submission.call(_signed_in, typed, stored)
+    trials = [*_form_trials(one, *hashes), *_others(submission, one, hashes[0])]
+    found = _tried(submission, _signed_in, trials)
+    for what, (wanted, where) in SIGN_INS.items():
+        result = found[what]
         said = f"{what}: {'accepted' if wanted else 'refused'}"
         yield expect_equal(said, result, wanted, _spot(result, where))
         if result.error:
             return
+    hashed = all(_form(one, each) for each in hashes)
+    belong = "they do" if hashed else "they do not"
+    yield expect_that("the hashes belong to the password", hashed, "they do", belong, MORE)
+
+
+SIGN_INS = {
+    "signed up with one character, signed in with two": (True, FORM),
+    "signed up with two characters, signed in with one": (True, FORM),
+    "a letter in place of a capital": (False, MORE),
+    "without the accents": (False, MORE),
+    "without the space in front": (False, MORE),
+}
+
+
+def _form_trials(one: str, first: str, second: str) -> list[Trial]:
+    """Return the sign-ins to try with the hashes of a password's two forms."""
+    two = unicodedata.normalize("NFD", one)
+    bare = two.encode("ascii", "ignore").decode()
+    typed = (two, one, one.lower(), bare, one.strip())
+    stored = (first, second, first, first, first)
+    return [
+        (about, (each, kept), SIGN_INS[about][0])
+        for about, each, kept in zip(SIGN_INS, typed, stored, strict=True)
+    ]
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "NFC": partial(unicodedata.normalize, "NFC"),
+    "NFD": partial(unicodedata.normalize, "NFD"),
+    "NFKC": partial(unicodedata.normalize, "NFKC"),
+    "NFKD": partial(unicodedata.normalize, "NFKD"),
+}
+
+
+def _form(password: str, stored: str) -> str:
+    """Return the Unicode form in which a password was hashed; "" if it's no hash of it."""
+    return next((form for form in FORMS if _fits(FORMS[form](password), stored)), "")
+
+
+def _others(submission: Submission, one: str, stored: str) -> list[Trial]:
+    """Return sign-ins with hashes that sign_up hasn't made, in the form in which it hashes."""
+    form, trials = _form(one, stored), []
+    for _ in range(2 if form else 0):
+        other = unicodedata.normalize("NFC", f" Zoë {draws.token(submission.random)} Façade")
+        kept = _context(cheap=True).hash(FORMS[form](other))
+        trials += _form_trials(other, kept, kept)
+    return trials

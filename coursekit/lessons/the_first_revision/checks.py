@@ -92,11 +92,14 @@ def back(submission: Submission) -> Iterator[CheckItem]:
     submission.fill("users", draws.users(submission.random))
     fresh = submission.new_database()
     before, users = fresh.snapshot(), _rows(fresh)
-    result = submission.alembic("upgrade head", "downgrade 0001")
+    result = submission.alembic("upgrade head")
+    copy = submission.copied_database
+    made = changes(before, copy.snapshot()).all
+    result = result if result.error else submission.alembic("downgrade 0001", go_on=True)
     yield expect_that("upgrade and downgrade run", not result.error, "no error", result, RUN)
     if result.error:
         return
-    copy = submission.copied_database
+    yield expect_that("the upgrade has changed something", bool(made), "a change", "none", RUN)
     after = changes(before, copy.snapshot()).all
     left = [f"{one.kind} {one.name}" for one in after if one.what == "added"]
     gone = [f"{one.kind} {one.name}" for one in after if one.what != "added"]
