@@ -83,7 +83,7 @@ for id, email in bind.execute(sa.select(users.c.id, users.c.email).order_by(user
     bind.execute(users.delete().where(users.c.id == id))
 """
 ALIKE = """op.execute('''CREATE TEMPORARY TABLE doubles AS SELECT * FROM (
-    SELECT u.id, min(o.id) AS stays FROM users u JOIN users o ON u.email ILIKE o.email
+    SELECT u.id, min(o.id) AS stays FROM users u JOIN users o ON u.email ILIKE o.email ESCAPE ''
     GROUP BY 1) AS u WHERE id > stays''')"""
 CAPITALS = "JOIN users w USING (id) WHERE id > stays AND w.email = upper(w.email)"
 MERGE = f"{ORDERS}\n{CARTS}\n{GO}"
