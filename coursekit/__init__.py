@@ -58,8 +58,8 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    # The only effects of an import, in a notebook: `%alembic` exists before a lesson is started,
-    # and says that none is; and a check learns which cells failed.
+    # In a notebook, an import has two side effects: `%alembic` is defined before a lesson is
+    # started (and reports that none is), and failed cells are recorded for the checks.
     if name in _STARTERS and "IPython" in sys.modules:
         import_module(f"{__name__}.course.kernel_setup").announce_magics()
     if name in _EXERCISES and "IPython" in sys.modules:

@@ -1,6 +1,6 @@
 """Write files so that a reader finds the old text or the new one, never half of it.
 
-What's written is on the disk afterwards, except in an isolated run.
+Files are synced to disk, except in an isolated run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
-# Set for an isolated run, which is deleted at the end: it needn't wait for the disk.
+# Set for an isolated run, which is deleted at the end, so its files needn't be synced.
 THROWAWAY_VARIABLE = "TUTORIAL_THROWAWAY"
 
 
@@ -47,14 +47,14 @@ def write_atomic(path: Path, text: str, *, private: bool = False, lasting: bool 
 
 
 def free_name(folder: Path, name: str, suffix: str = "") -> Path:
-    """Return a path that isn't taken: with the current time, and a count if that's taken too."""
+    """Return an unused path that contains the current time and, if necessary, a count."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     names = (f"{name}-{stamp}{extra}{suffix}" for extra in chain([""], (f"-{n}" for n in count(2))))
     return next(folder / name for name in names if not os.path.lexists(folder / name))
 
 
 def other_owner(path: Path) -> str:
-    """Return whom a file belongs to, or its folder, if that's another user, otherwise ""."""
+    """Return the owner of a file or its folder if that's another user, otherwise ""."""
     for each in (path, path.parent):
         with suppress(OSError, KeyError):
             if os.name == "posix" and each.stat().st_uid != os.geteuid():
@@ -83,7 +83,7 @@ def sync(paths: Iterable[Path], *, lasting: bool = False) -> None:
         lasting: Wait even in an isolated run.
 
     Raises:
-        OSError: The disk doesn't store a file.
+        OSError: A file can't be written to disk.
 
     """
     if throwaway() and not lasting:
@@ -93,7 +93,7 @@ def sync(paths: Iterable[Path], *, lasting: bool = False) -> None:
             with suppress(OSError):  # Windows and some network disks can't do this for folders
                 _sync(path, os.O_RDONLY)
         else:
-            _sync(path, os.O_RDWR)  # Windows wants to be able to write
+            _sync(path, os.O_RDWR)  # Windows requires write access
 
 
 def _sync(path: Path, flags: int) -> None:

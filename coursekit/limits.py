@@ -1,8 +1,8 @@
-"""Time limits and size limits: what ends what would never end.
+"""Time and size limits for code that might never end.
 
-No limit decides whether an answer is right. Each is many times what its subject takes on a busy
-machine, and a test that needs a short one sets it. A learner needn't wait: a cell can always be
-interrupted. Times are in seconds.
+No limit decides whether an answer is right. Each is many times longer than necessary on a busy
+machine; a test that needs a shorter one sets it. Learners needn't wait: they can always interrupt a
+cell. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ CALL_TIMEOUT = 60.0
 COMMAND_TIMEOUT = 180.0
 # All calls and commands of one check together. The longest check takes 15 s.
 CHECK_TIMEOUT = 900.0
-# A statement of a check, or of a function that it calls on a scratch database: an abandoned call
+# One statement that a check, or a function it calls, runs on a scratch database. An abandoned call
 # that waits for PostgreSQL ends when its statement does.
 STATEMENT_TIMEOUT = CALL_TIMEOUT
-# A check's wait for a lock. Only a session that the learner left open holds one for so long.
+# A check's wait for a lock. Only a session that the learner left open holds a lock for that long.
 LOCK_TIMEOUT = 5.0
 # A wait for a lock that is part of what's checked: a deployment's for another one, a service's for
 # a revision. Revisions that keep a service going hold their locks for milliseconds.
 SERVICE_LOCK_TIMEOUT = 60.0
 # A connection to a server that has responded before. It takes milliseconds.
 CONNECT_TIMEOUT = 60.0
-# The first one to a server whose address somebody has set: a wrong one must not take a minute.
+# The first connection to a server from the settings: a wrong host must not take a minute to fail.
 FIRST_CONNECT_TIMEOUT = 10.0
 
 # One cell of a lesson or a submission. The longest takes 10 s.
@@ -31,15 +31,15 @@ FIRST_CONNECT_TIMEOUT = 10.0
 CELL_TIMEOUT = 300.0
 # All cells of a submission together. The longest lesson takes a minute.
 NOTEBOOK_TIMEOUT = 3600.0
-# A kernel's start until it responds, and a line of ours that it runs. A start takes up to 3 s.
+# Starting a kernel until it responds, and running setup code in it. A start takes up to 3 s.
 KERNEL_TIMEOUT = 180.0
-# What an interrupted cell has to end. After that its kernel counts as hanging.
+# The time that an interrupted cell has to end. After that, its kernel is considered hung.
 INTERRUPT_GRACE = 10.0
 
 # A wait for another process that writes the learner's copies. All of them take 2 s.
 COPIES_LOCK_TIMEOUT = 60.0
 
-# Characters that are kept of a command's output, half of them from its end.
+# The number of characters kept from a command's output, half of them from its end.
 OUTPUT_LIMIT = 20_000_000
 # Characters of a value that a learner's function returns.
 VALUE_LIMIT = 10_000_000

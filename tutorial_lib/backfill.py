@@ -117,7 +117,7 @@ class _Job:
     table: sa.TableClause
     key: list[sa.ColumnClause[Any]]
     values: Mapping[str, Any]
-    where: Grouping[bool]  # SQLAlchemy adds no parentheses around a text with OR
+    where: Grouping[bool]  # SQLAlchemy adds no parentheses around text() with OR
     size: int
     attempts: int
     seen: BackfillProgress

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Failure:
-    """A lesson that couldn't be judged, or not to its end.
+    """A lesson that couldn't be graded, or only in part.
 
     Attributes:
         lesson: Its slug.
@@ -33,7 +33,7 @@ class Failure:
         """One line: the lesson, and why."""
         from coursekit.course.catalog import number_of
 
-        return f"Lesson {number_of(self.lesson)}: not judged. {self.reason}"
+        return f"Lesson {number_of(self.lesson)}: not graded. {self.reason}"
 
     def __repr__(self) -> str:
         return self.summary

@@ -58,7 +58,7 @@ def verify(
 
     keys = [slug_of(lesson_path(number)) for number in numbers or lessons()]
     if as_json and not learner:
-        raise typer.BadParameter("It needs --learner.", param_hint="--json")
+        raise typer.BadParameter("--json requires --learner.", param_hint="--json")
     if learner:
         raise typer.Exit(judge_copies(keys, as_json=as_json))
     options = Options(python, jobs, server, junit)

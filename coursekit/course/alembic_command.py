@@ -122,10 +122,10 @@ def _blocked(line: str, project: Path) -> AlembicError:
         f"A transaction is open: {'; '.join(sessions)}."
         if sessions
         else "The transaction that blocked it has already ended.",
-        "Leave the `with` block of that session or call its close(), then run this again; "
-        f"or end it with: {ending}."
+        "Leave that session's `with` block or call its close(), then run this command again. "
+        f"Or end the session with: {ending}."
         if sessions
-        else "Run this again.",
+        else "Run this command again.",
     )
 
 

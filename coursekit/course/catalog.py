@@ -1,8 +1,8 @@
-"""The lessons there are: the notebooks in `notebooks/`, in the order of their numbers.
+"""The course's lessons: the notebooks in `notebooks/`, ordered by number.
 
 A lesson's id is its slug, the name of its notebook without the number: `the-first-revision` for
-`06_the_first_revision.ipynb`. Everything that lasts is keyed by slugs. The names of the notebooks
-are the only place that holds numbers, so a lesson moves when its notebook is renamed.
+`06_the_first_revision.ipynb`. All persistent data is keyed by slug. In code, only the
+notebooks' names contain numbers, so renaming a notebook moves its lesson.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def slug_of(path: Path) -> str:
 
 
 def number_of(slug: str) -> str:
-    """Return the number that a lesson has now, such as `06`."""
+    """Return a lesson's current number, such as `06`."""
     return lesson_path(slug).name[:2]
 
 

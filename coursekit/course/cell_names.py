@@ -1,8 +1,8 @@
-"""The names of an exercise's cells: what a cell is, and of which exercise.
+"""The names of an exercise's cells, which identify a cell's kind and its exercise.
 
 They are `exercise-SLUG`, `begin-SLUG`, `starter-SLUG`, `answer-SLUG` and `check-SLUG`; further
-cells of an answer are `answer-SLUG_b`, `answer-SLUG_c`. A slug has no underscore, so none can be
-taken for another one with `_b` at its end.
+cells of an answer are `answer-SLUG_b`, `answer-SLUG_c`. A slug has no underscore, so it can't
+be mistaken for another one that ends in `_b`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def grade_id(cell: Cell) -> str:
 
 
 def current_name(given: object) -> str:
-    """Return the name that a cell has today; in a copy from before there were slugs, it differs."""
+    """Return a cell's current name; a copy from before there were slugs has another one."""
     former = FORMER.fullmatch(str(given))
     if not former:
         return str(given)

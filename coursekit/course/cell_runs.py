@@ -1,6 +1,6 @@
-"""How this kernel's cells ended: the last run of each, and its error.
+"""The outcome of this kernel's cells: the last run of each, and its error.
 
-A check must not judge what an earlier run of a failed cell has left behind. JupyterLab sends a
+A check must not grade results that an earlier run of a failed cell left behind. JupyterLab sends a
 cell's id with each run; runners such as nbclient send none.
 """
 
@@ -33,7 +33,7 @@ _since_mark: list[CellRun] = []
 
 
 def watch() -> None:
-    """Note every cell that ends from now on. Outside of IPython this does nothing."""
+    """Record every cell that ends from now on. Outside IPython, do nothing."""
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
@@ -44,14 +44,14 @@ def watch() -> None:
 
 
 def note_start(info: Any) -> None:
-    """Note that a cell runs, from IPython's ExecutionInfo. Until it fails, it hasn't."""
+    """Record that a cell is running, from IPython's ExecutionInfo; it counts as not failed."""
     _note(_run_of(info))
 
 
 def note_end(result: Any) -> None:
     """Note how a cell ended, from IPython's ExecutionResult."""
     failure = result.error_before_exec or result.error_in_exec
-    if failure is None or isinstance(failure, ExerciseError):  # the cell has come to its check
+    if failure is None or isinstance(failure, ExerciseError):  # the cell reached its check
         run = _run_of(result.info)
     else:
         run = _run_of(result.info, f"{type(failure).__name__}: {failure}")

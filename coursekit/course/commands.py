@@ -51,7 +51,7 @@ def run_command(
         project: The folder to run it in.
         environ: The environment, by default this process's; ENVIRONMENT is added to it.
         into: A file for stdout; without it both streams are returned as one.
-        timeout: Seconds it may take. Then it's killed, with everything it has started.
+        timeout: Seconds it may take before it's killed with all its child processes.
 
     Returns:
         The exit code and what was printed; with `into`, what was printed on stderr.
@@ -92,7 +92,7 @@ def run_program(
         environ: Its whole environment.
         project: The folder to run it in.
         file: A file descriptor for stdout; without it both streams are returned as one.
-        timeout: Seconds it may take. Then it's killed, with everything it has started.
+        timeout: Seconds it may take before it's killed with all its child processes.
 
     Returns:
         The exit code and what was printed; with `file`, what was printed on stderr.
@@ -213,9 +213,9 @@ def failure(name: str, line: str, code: int, last_line: str) -> tuple[str, str, 
 def did_not_end(name: str, line: str, late: subprocess.TimeoutExpired) -> CommandTimeout:
     """Return the error of a command that was stopped."""
     lines = [text.strip() for text in str(late.output or "").splitlines() if text.strip()]
-    last = f"The last line it printed is: {lines[-1]}" if lines else "It had printed nothing."
+    last = f"The last line it printed is: {lines[-1]}" if lines else "It printed nothing."
     return CommandTimeout(
         f"{f'{name} {line.strip()}'.strip()} did not end within {late.timeout:g} seconds.",
         f"It was stopped. {last}",
-        "Look for a loop that never ends, a long sleep, or a wait for a lock.",
+        "Look for an endless loop, a long sleep or a lock that is never released.",
     )

@@ -14,11 +14,11 @@ from tutorial_lib.display import table
 
 @dataclass(frozen=True)
 class Entry:
-    """A lesson as the map shows it.
+    """A lesson on the course map.
 
     Attributes:
-        slug: Its id, which it keeps: `the-first-revision`.
-        number: Its number now: `06`.
+        slug: Its permanent id: `the-first-revision`.
+        number: Its current number: `06`.
         file: The name of its notebook.
         title: The notebook's heading, without the number.
         question: The question that the lesson answers, its first paragraph.
@@ -44,7 +44,7 @@ def entry(path: Path) -> Entry:
     if len(opening) < 2:
         raise NotebookError(
             f"{path.name} doesn't begin with its title and its question.",
-            "The map of the course shows both.",
+            "The course map shows both.",
             f"Get it back with: git checkout notebooks/{path.name}",
         )
     title = opening[0].removeprefix("# ").partition("·")[2].strip()

@@ -53,7 +53,7 @@ def ensure_template(
         name: The template's name.
         label: What it's for; part of its mark.
         build: Fills the empty database, which is called differently until it's complete.
-        former: Its label in earlier editions, whose templates are stale, too.
+        former: Its label in earlier editions; templates with that label are also stale.
 
     """
     if mark_of(connection, name) is not None:
@@ -156,7 +156,7 @@ def _create(connection: Connection, server: Server, label: str) -> str:
 
 
 def _clear(connection: Connection, *labels: str) -> None:
-    """Drop stale templates of these labels, and what a killed builder of its workspace left.
+    """Drop stale templates with these labels, and databases left over from a killed build.
 
     Those of other workspaces stay: an advisory lock is local to a database, and another workspace
     may hold its own in another database of this server.
@@ -197,7 +197,7 @@ def _run(connection: Connection, statement: Composed | SQL) -> None:
         raise LessonError(
             f"The server's disk is full: {str(error).splitlines()[0]}.",
             "Each lesson has its own database.",
-            "Free some disk space where the server keeps its data, then try again.",
+            "Free some disk space on the server's machine, then try again.",
         ) from None
 
 
@@ -210,8 +210,8 @@ def _refused(connection: Connection, error: Exception) -> LessonError:
     if may_create:
         return LessonError(
             f"The user {user} lacks a privilege: {str(error).splitlines()[0]}.",
-            "The lesson's database was made by another user, or another user works in it.",
-            "Set DATABASE_* to that user, or ask them to drop the database.",
+            "Another user created the lesson's database, or is connected to it.",
+            "Connect as that user (set DATABASE_*), or drop the database as that user.",
         )
     return LessonError(
         f"The user {user} may not create databases on this server.",

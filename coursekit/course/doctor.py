@@ -21,7 +21,7 @@ from tutorial_lib.errors import Problem
 
 ENOUGH = 500  # megabytes for a few lessons' databases
 REINSTALL_ADVICE = (
-    "Delete the file .venv/installed, then run start.py again: it installs the pinned versions."
+    "Delete the file .venv/installed, then run start.py again to install the pinned versions."
 )
 
 
@@ -102,7 +102,7 @@ def _python() -> Iterator[Diagnosis]:
     found = f"{sys.version.split()[0]} at {sys.executable}"
     minors = supported_minors()
     fits = sys.version_info.major == 3 and sys.version_info.minor in minors
-    fix = f"Use Python 3.{minors[0]} to 3.{minors[-1]}: delete the folder .venv, run start.py."
+    fix = f"Delete .venv, then run start.py with Python 3.{minors[0]} to 3.{minors[-1]}."
     yield Diagnosis("Python", found, "" if fits else fix)
 
 
@@ -165,15 +165,15 @@ def _server(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _session_defaults(server: Server) -> Iterator[Diagnosis]:
-    """Report defaults that a statement has left for every later session; none is the rule."""
+    """Report defaults that a statement has left for later sessions. Normally there are none."""
     from coursekit.course.session_defaults import left_defaults
 
     with admin(server.url) as connection:
         for left in left_defaults(connection):
             statement = left.reset.as_string(connection)
-            fix = "Begin a lesson or an exercise: that removes them."
+            fix = "Start a lesson or begin an exercise; either removes these defaults."
             if server.origin == "external":
-                fix = f"If no administrator has set them, run: {statement};"
+                fix = f"Unless an administrator set these defaults on purpose, run: {statement};"
             yield Diagnosis("session defaults", ", ".join(left.settings), fix)
 
 

@@ -1,8 +1,8 @@
-"""The ids that lessons and exercises had when numbers were their ids, and their slugs now.
+"""The former ids of lessons and exercises, which contained numbers, and their slugs.
 
-A workspace of such an edition has `01.1` in progress.json, `01-1` in the names of projects and
-of cells, `01_1` in the names of databases. This table says what they belong to, whatever number a
-lesson has today. It never changes: what was added since has had a slug from the beginning.
+A workspace from such an edition has `01.1` in progress.json, `01-1` in the names of projects and
+of cells, `01_1` in the names of databases. This table maps them to slugs, whatever number a lesson
+has now. It never changes: newer lessons and exercises have had a slug from the start.
 """
 
 from __future__ import annotations

@@ -20,12 +20,12 @@ class LessonSpec:
 
     Attributes:
         slug: Its id; its project and its database are named after it.
-        number: The number as the page writes it: `06` or `06.1`.
-        lesson: The slug of the lesson that it is, or belongs to.
+        number: Its number in the notebook: `06` or `06.1`.
+        lesson: The slug of the lesson; for an exercise, of the lesson it belongs to.
         base: The slug of the lesson whose starting state the database has.
         files: The project's files: their paths in it, and their text.
         sql: Statements to run in the database afterwards.
-        seed: What the rows in `sql` were drawn from; "" if none were.
+        seed: The seed of the rows in `sql`; "" if none were drawn.
 
     """
 
@@ -63,7 +63,7 @@ class Lesson(Card):
         url: The URL of its own database; repr and str hide the password.
         project: Its own folder, the working directory after `start`.
         resumed: Whether it continues where you left it.
-        seed: What `begin` drew the database's rows from; "" if that isn't known.
+        seed: The seed of the rows that `begin` drew; "" if it's unknown.
 
     """
 

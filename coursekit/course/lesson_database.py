@@ -19,7 +19,7 @@ from coursekit.settings import Settings, short_hash
 # For every session in a lesson's database: times look the same on every machine, and a
 # statement that waits for a lock fails instead of letting the notebook hang.
 DEFAULTS = {"timezone": "UTC", "lock_timeout": "2s"}
-SUFFIX = 9  # bytes of what tells workspaces apart
+SUFFIX = 9  # bytes of the suffix that distinguishes workspaces
 
 
 def clone_starting_state(
@@ -79,7 +79,7 @@ def former_name(settings: Settings, server: Server, slug: str) -> str:
 
 
 def _name(kind: str, slug: str, suffix: str) -> str:
-    """Return a database's name, with a long slug shortened: PostgreSQL would cut its end.
+    """Return a database's name, with a long slug shortened: PostgreSQL would truncate it.
 
     A lesson shows its database's name, so it's the same with and without the workspace's suffix.
     """

@@ -27,7 +27,7 @@ from coursekit.settings import APP, ROOT
 
 # The installers bring these, in versions of their own.
 IGNORED = {"setuptools", "pip", "wheel"}
-# An environment with this file holds other versions on purpose: `tutorial verify --unpinned`.
+# An environment with this file contains other versions on purpose: `tutorial verify --unpinned`.
 UNPINNED = Path(sys.prefix, "unpinned")
 
 
@@ -67,7 +67,7 @@ def differing_pins(pinned: Iterable[Requirement]) -> dict[str, str]:
 
 
 def not_installed() -> dict[str, str]:
-    """Return the kit itself if it isn't installed: a folder on the path isn't enough."""
+    """Return the kit itself if it isn't installed; being importable isn't enough."""
     return {} if _installed(Requirement(APP)) else {APP: "not installed"}
 
 

@@ -1,7 +1,7 @@
 """The file that holds a learner's progress: read it, replace it, lock it, set it aside.
 
-What's in it is the business of `coursekit.exercises.records`. Whatever the system refuses becomes
-a ProgressError, and no lock is waited for without end.
+`coursekit.exercises.records` defines its contents. Every OSError becomes a ProgressError, and
+waiting for the lock has a time limit.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ProgressFile:
         return aside
 
     def rehearse(self) -> None:
-        """Do everything that saving does, but change nothing.
+        """Do everything that saving does, but leave the content unchanged.
 
         Raises:
             ProgressError: Saving would fail.
@@ -98,8 +98,8 @@ class ProgressFile:
         return ProgressError(
             "Your progress can't be read or saved, because another process has held "
             f"{self._lock} for {LOCK_TIMEOUT:g} seconds.",
-            "It may be a kernel or a command that was stopped"
-            + (f"; the file is open in process {found}." if found else "."),
+            "The other process may be a suspended kernel or command"
+            + (f"; process {found} has the file open." if found else "."),
             "End that process, or shut down all kernels.",
         )
 
@@ -109,7 +109,7 @@ class ProgressFile:
         return ProgressError(
             f"Your progress can't be read or saved, because {path} can't be used: "
             f"{error.strerror or error}.",
-            f"It belongs to the user {owner}, as after a command with sudo." if owner else "",
+            f"It belongs to the user {owner}, perhaps because of a sudo command." if owner else "",
             _advice(error, self.path.parent, owner),
         )
 
@@ -120,5 +120,5 @@ def _advice(error: OSError, workspace: Path, owner: str) -> str:
     if error.errno in NO_ROOM:
         return "Free some disk space."
     if owner:
-        return f'Make your files yours again: sudo chown -R "$USER" "{workspace}"'
-    return "Make it and its folder writable, or set TUTORIAL_WORKSPACE to another folder."
+        return f'Take ownership of your files: sudo chown -R "$USER" "{workspace}"'
+    return "Make the file and its folder writable, or set TUTORIAL_WORKSPACE to another folder."

@@ -39,7 +39,7 @@ def project_url(folder: Path | None = None) -> URL:
 
 
 def noted_seed(project: Path) -> str:
-    """Return what the rows of a project's database were drawn from; "" if that isn't known."""
+    """Return the seed of the rows in a project's database; "" if it's unknown."""
     try:
         return read_project_note(project).seed
     except LessonError:
@@ -56,7 +56,7 @@ def note_database(
         settings: The settings with which the server was found.
         server: The server.
         name: The database's name.
-        seed: What its rows were drawn from.
+        seed: The seed of its rows.
 
     Raises:
         LessonError: The folder can't be written to.

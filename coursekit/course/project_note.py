@@ -23,7 +23,7 @@ class ProjectNote:
         origin: Where its server comes from: external, embedded or container.
         netloc: The server's host and port, or its socket.
         settings: The TUTORIAL_* settings under which the lesson was started.
-        seed: What `begin` drew the database's rows from; "" if it drew none.
+        seed: The seed of the rows that `begin` drew; "" if it drew none.
 
     """
 
@@ -75,7 +75,7 @@ def _parse(path: Path) -> ProjectNote:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise LessonError(
             f"The file {path} cannot be read.",
-            "It names this project's database, and may have been edited by hand.",
+            "This file names the project's database; it may have been edited by hand.",
             "Start the lesson again; your files in the project are kept.",
         ) from None
 

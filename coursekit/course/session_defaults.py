@@ -1,7 +1,7 @@
 """Defaults that ALTER ROLE ... SET or ALTER DATABASE ... SET has left for later sessions.
 
-A lesson's or an exercise's own database is replaced when it begins, and its defaults with it.
-Those of the role outlive it, and would change what every later lesson does.
+When a lesson or an exercise begins, its database is replaced, together with the database's
+defaults. The role's defaults survive, and would affect every later lesson.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Defaults:
     Attributes:
         role: Whether they're this user's; otherwise everyone's.
         database: The database they apply in; "" for all of them.
-        settings: What is set, such as `search_path=evil`.
+        settings: The settings, such as `search_path=evil`.
 
     """
 
@@ -61,7 +61,7 @@ def left_defaults(connection: Connection) -> list[Defaults]:
 
 
 def remove_defaults(connection: Connection) -> None:
-    """Remove them, as far as this user may: on the kit's own server, no one else has set them."""
+    """Remove these defaults, if this user may: on the kit's server, no one else sets any."""
     for defaults in left_defaults(connection):
         with suppress(psycopg2.errors.InsufficientPrivilege), connection.cursor() as cursor:
             cursor.execute(defaults.reset)

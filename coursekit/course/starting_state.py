@@ -59,7 +59,7 @@ def starting_state(lesson: str) -> StartingState:
 
 
 def up_to_the_shop(lesson: str) -> list[str]:
-    """Return the slugs of the lessons up to this one, but of none after SHOP, in order."""
+    """Return the slugs of the lessons up to this one, but at most up to SHOP, in order."""
     known = list(lessons())
     line = known[: known.index(lesson) + 1]
     return line[: line.index(SHOP) + 1] if SHOP in line else line

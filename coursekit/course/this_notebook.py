@@ -1,7 +1,7 @@
-"""Which notebook this kernel runs, and what the numbers in it mean.
+"""The notebook that this kernel runs, and the lessons that its numbers refer to.
 
-A copy that you changed is never overwritten, so its calls keep the numbers of its edition. If
-the lesson has moved since, `start("10")` in it still means the lesson that the copy is of.
+A copy that you changed is never overwritten, so its calls keep the numbers of its edition. If the
+lesson has moved since, `start("10")` in the copy still starts the lesson it was made from.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CALL = re.compile(r"""\b(?:begin|check)\(\s*["'](\d\d\.\d+)["']""")
 
 
 def notebook_path() -> PurePath | None:
-    """Return the path of the notebook that this kernel runs; None when no program says so.
+    """Return the path of the notebook that this kernel runs, or None if it's unknown.
 
     Jupyter's server sets a variable; VS Code puts one into the kernel.
     """
@@ -31,7 +31,7 @@ def notebook_path() -> PurePath | None:
 
 
 def meaning_of(number: str) -> str:
-    """Return the slug that a number has in this kernel's notebook, or "" if it isn't in there."""
+    """Return the slug for a number in this kernel's notebook, or "" if it isn't in it."""
     path = notebook_path()
     if path is None:
         return ""
@@ -44,7 +44,7 @@ def meaning_of(number: str) -> str:
 
 
 def meanings(cells: list[Cell]) -> dict[str, str]:
-    """Return what the numbers in the calls of a notebook's exercises mean: `10.1` and `10`."""
+    """Return the slugs for the numbers in a notebook's calls, such as `10.1` and `10`."""
     found: dict[str, str] = {}
     lesson = ""
     for cell in cells:

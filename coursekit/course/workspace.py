@@ -77,7 +77,7 @@ def identity(workspace: Path) -> str:
 
 
 def _read_identity(path: Path) -> str:
-    """Return what the file holds; "" if it's missing or damaged, as after a full disk."""
+    """Return the workspace's id; "" if the file is missing or damaged, as after a full disk."""
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     return text if IDENTITY.fullmatch(text) else ""
 
@@ -92,7 +92,7 @@ def _new_identity(path: Path) -> str:
 def project_folder(workspace: Path, slug: str) -> Path:
     """Return the path of a lesson's or exercise's project.
 
-    A project from before there were slugs stays where it is, until the lesson is started again.
+    A project from before there were slugs keeps its path until the lesson is started again.
     """
     folder, former = workspace / "projects" / slug, former_key(slug)
     earlier = folder.with_name(former or slug)
@@ -138,7 +138,7 @@ def _usable_folder(path: Path) -> Path:
 
 @contextmanager
 def usable(path: Path) -> Iterator[None]:
-    """Turn what the system refuses for a file or folder of the workspace into a LessonError."""
+    """Turn an OSError for a file or folder of the workspace into a LessonError."""
     try:
         yield
     except OSError as error:
@@ -151,7 +151,7 @@ def unusable_folder(path: Path, error: OSError) -> LessonError:
     return LessonError(
         f"{path} can't be used: {error.strerror or error}.",
         "The workspace keeps your notebooks and projects there.",
-        f'It belongs to the user {owner}. To make it yours: sudo chown -R "$USER" "{path.parent}"'
+        f'It belongs to the user {owner}. Take ownership: sudo chown -R "$USER" "{path.parent}"'
         if owner
         else "Free some disk space, make the folder writable, or set TUTORIAL_WORKSPACE to "
         "another folder.",

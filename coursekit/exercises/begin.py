@@ -12,7 +12,7 @@ from coursekit.errors import ExerciseError
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.manifest import find
 
-# What `begin` draws rows from; grading sets it, so that its checks know the rows.
+# The seed of the rows that `begin` draws; grading sets it, so its checks know the rows.
 SEED_VARIABLE = "TUTORIAL_BEGIN_SEED"
 
 

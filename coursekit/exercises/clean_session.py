@@ -1,7 +1,7 @@
-"""Sessions that nothing in a database can change: no search path, setting, role or trigger.
+"""Sessions that nothing in a database can affect: no search path, setting, role or trigger.
 
 A submission may define operators and functions, and set defaults for its role and its database.
-A check's sessions see none of that, and a check compares in Python what it has read.
+A check's sessions ignore all of these, and a check compares the values it reads in Python.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from coursekit import limits
 from coursekit.exercises.items import Unreadable
 from tutorial_lib.db import make_engine
 
-# Whatever could change what a query means or shows. Options of the connection win over
-# ALTER ROLE ... SET and ALTER DATABASE ... SET, and SET wins over a trigger that runs at login.
+# Whatever could change what a query means or shows. Connection options override
+# ALTER ROLE ... SET and ALTER DATABASE ... SET, and SET overrides a login event trigger.
 SETTINGS: Mapping[str, str] = {
     "role": "none",
     "search_path": "pg_catalog",
@@ -35,9 +35,9 @@ SETTINGS: Mapping[str, str] = {
 READ_ONLY = {**SETTINGS, "default_transaction_read_only": "on"}
 # The path of the learner's own code: a statement that fires a trigger runs with it.
 USUAL_PATH = '"$user", public'
-# PostgreSQL's own objects have ids below 16384, and are as old as the server: template0 is never
-# changed, and no row that was there when it was made is younger than its datfrozenxid. Only a
-# superuser can change one, so for others it was an administrator, who may have had a reason.
+# PostgreSQL's own objects have OIDs below 16384, and are as old as the cluster: template0 is never
+# changed, and no row from its creation is newer than its datfrozenxid. Only a superuser can change
+# such a row. If this user isn't one, an administrator did it, perhaps for a reason.
 CHANGED = """
 SELECT count(*) FROM (
     SELECT oid, xmin, pronamespace AS schema FROM pg_catalog.pg_proc
@@ -96,6 +96,6 @@ def _require_own_catalog(cursor: Any) -> None:
     if cursor.fetchone() != (0,):
         raise Unreadable(
             "there is an operator or a function in pg_catalog that isn't PostgreSQL's own",
-            "what you have created or replaced in pg_catalog: no answer needs it. Begin the "
-            "exercise again, which makes its database anew, and put yours into public.",
+            "what you have created or replaced in pg_catalog: no answer needs that. Begin the "
+            "exercise again, which recreates its database, and create your objects in public.",
         )

@@ -166,12 +166,12 @@ def _copy(path: Path, target: Path, written: dict[str, str]) -> Iterator[str]:
         written[target.name] = current
     elif _hash(target.read_bytes()) == written.get(target.name):
         _write(target, text, written)
-        yield f"{target.name}: there is a new edition. You had not changed yours; it was replaced."
+        yield f"{target.name}: there is a new edition. Your copy was unchanged, so it was replaced."
     else:
         beside = _free(target.with_name(f"{path.stem}_new.ipynb"), written)
         _write(beside, text, written)
         written[target.name] = current  # told once
-        yield f"{target.name}: there is a new edition, {beside.name}. Yours is as you left it."
+        yield f"{target.name}: there is a new edition, {beside.name}. Your copy was kept."
 
 
 def _move(target: Path, written: dict[str, str]) -> Iterator[str]:
@@ -181,10 +181,10 @@ def _move(target: Path, written: dict[str, str]) -> Iterator[str]:
             continue
         untouched = _is_ours(copy, written)
         del written[copy.name]  # told once
-        yours = "Yours is as you left it."
+        yours = "Your copy was kept."
         if untouched:
             copy.unlink()
-            yours = "You had not changed yours; it was removed."
+            yours = "Your copy was unchanged, so it was removed."
         yield f"{copy.name}: there is a new edition, {target.name}. {yours}"
 
 

@@ -1,4 +1,4 @@
-"""A database as a check reads it and writes to it; what comes back is judged in Python."""
+"""The database that a check reads and writes; results are compared in Python."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Database:
             return snapshot(connection)
 
     def column(self, name: str) -> str:
-        """Return the description of a column, `users.email`; "no such column" without it."""
+        """Return the description of a column, `users.email`; "no such column" if it's missing."""
         return self.snapshot().objects.get(("column", name), "no such column")
 
     def columns(self, table: str) -> list[str]:
@@ -67,7 +67,7 @@ class Database:
         )
 
     def labels(self, enum: str) -> list[str]:
-        """Return the labels of an enum type in their order; [] without it."""
+        """Return the labels of an enum type in their order; [] if it's missing."""
         found = self.query(
             "SELECT n.nspname, t.typname, e.enumsortorder, e.enumlabel FROM pg_catalog.pg_enum e "
             "JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) e.enumtypid "
@@ -143,7 +143,7 @@ def _result(connection: Connection, sent: Executable) -> ProbeResult:
 
 
 def _committed(connection: Connection, result: ProbeResult) -> ProbeResult:
-    """Commit; return the result, or the error of a constraint that waits for the end."""
+    """Commit; return the result, or the error of a deferred constraint."""
     try:
         connection.commit()
     except SQLAlchemyError as error:
@@ -162,5 +162,5 @@ def _is_table(connection: Connection, name: str) -> bool:
 
 
 def _use_usual_path(connection: Connection) -> None:
-    """Let the triggers that a statement fires find what their author has meant."""
+    """Set the search path that the authors of triggers expect."""
     connection.exec_driver_sql(f"SET LOCAL search_path = {USUAL_PATH}")

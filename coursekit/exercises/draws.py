@@ -1,7 +1,7 @@
-"""Draw test data: values that no one can know before a check, and the awkward ones among them.
+"""Draw test data: unpredictable values, including edge cases.
 
-Every function takes the generator, `submission.random`. The first values are short and plain, so
-that a message about them can be read; the boundary values follow.
+Every function takes the random generator, `submission.random`. The first values are short and
+plain, to keep messages about them readable; the boundary values follow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def token(random: Random, size: int = 6) -> str:
 
 
 def word(random: Random, syllables: int = 3) -> str:
-    """Return a word in lower case that can be spoken."""
+    """Return a pronounceable lower-case word."""
     return "".join(random.choice(CONSONANTS) + random.choice(VOWELS) for _ in range(syllables))
 
 
@@ -43,7 +43,7 @@ def text(random: Random, length: int) -> str:
 
 
 def email(random: Random, domain: str = "") -> str:
-    """Return an e-mail address, mixed case, that no one has."""
+    """Return an unused mixed-case e-mail address."""
     local = f"{word(random).title()}.{token(random)}"
     return f"{local}@{domain or f'{word(random)}.example'}"
 

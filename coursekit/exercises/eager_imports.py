@@ -1,7 +1,7 @@
-"""Import everything that judging needs before a learner's code runs.
+"""Import everything that grading needs before a learner's code runs.
 
-A submission may write to the folders of the kit and of the installed packages. What the judging
-process has already imported, it doesn't read again.
+A submission may overwrite files of the kit or of installed packages. Modules that the grading
+process has already imported aren't read again.
 """
 
 from __future__ import annotations

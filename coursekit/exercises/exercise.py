@@ -16,7 +16,7 @@ class Exercise:
     """One exercise.
 
     Attributes:
-        slug: Its id, which it keeps wherever it moves: `rename-keeps-values`. Records, cells,
+        slug: Its permanent id: `rename-keeps-values`. Records, cells,
             projects and databases are keyed by it.
         title: As in the notebook's heading.
         check: Looks at a submission and yields a CheckItem for each thing it looked at. Raises
@@ -45,7 +45,7 @@ class Exercise:
 
     @property
     def number(self) -> str:
-        """Its number as the page writes it: `06.2`, the second one of lesson 06."""
+        """Its number in the notebook: `06.2`, the second exercise of lesson 06."""
         return f"{number_of(self.lesson)}.{self.position}"
 
     @property

@@ -23,8 +23,8 @@ def failed_cells(exercise: Exercise) -> tuple[CheckItem, ...]:
     """Return an item for each cell of an exercise's answer whose last run failed.
 
     A cell belongs to the answer if its id says so, or if it defines one of the names that the
-    solution defines: then its failed run hasn't. It counts no more once another cell has
-    defined what it defines. Under nbgrader, if the solution defines no names, every cell since
+    solution defines. A failed cell no longer counts once another cell has defined the same
+    names. Under nbgrader, if the solution defines no names, every cell since
     `begin` belongs to the answer.
     """
     nameless = os.environ.get(NBGRADER) and not exercise.names
@@ -49,7 +49,7 @@ def failed_item(source: str, error: str) -> CheckItem:
     code = (line.strip() for line in source.splitlines() if not line.lstrip().startswith("#"))
     first = next(filter(None, code), "")
     named = f'the cell "{first[:LINE]}"' if first else "the cell of your answer"
-    where = f"{named}: correct it and run it again. Nothing else was checked"
+    where = f"{named}: correct it, run it, then check again. Nothing else was checked"
     return CheckItem(f"{named} runs to its end", False, "no error", shorten(error), where)
 
 

@@ -31,7 +31,7 @@ def hint(number: str, which: int | None = None) -> None:
     elif which not in range(1, count + 1):
         raise _no_such_hint(exercise, which)
     last = which == count
-    after = f'It is the last one. To see an answer: solution("{exercise.number}").' if last else ""
+    after = f'This is the last one. For an answer: solution("{exercise.number}").' if last else ""
     show(Note(f"Hint {which} of {count}", exercise.hints[which - 1], after=after))
     if following:
         with side_note():

@@ -14,8 +14,8 @@ class InitialState:
     """The database and the project that an exercise starts from.
 
     Attributes:
-        lesson: The slug of the lesson whose starting state it builds on. Where a lesson ends, the
-            next one starts.
+        lesson: The slug of the lesson whose starting state it builds on. A lesson starts where the
+            previous one ends.
         sql: Statements to run in the database afterwards.
         files: Files to add to the lesson's project, path to content.
         draw: Returns more statements, with values that no one knows before `begin`.

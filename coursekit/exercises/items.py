@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SHOWN = 200  # characters of a value; more helps no one
-GONE = "Something that the exercise created is gone. Begin it again, and run your answer."
+GONE = "Something that the exercise created is gone. Begin the exercise again and run your answer."
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class NotStarted(Exception):
 
 
 class Unreadable(Exception):
-    """A table isn't there, or the server's catalog was changed; `where` says what to do."""
+    """A table is missing, or the server's catalog was changed; `where` says what to do."""
 
     def __init__(self, what: str, where: str = GONE) -> None:
         super().__init__(what)

@@ -53,7 +53,7 @@ def in_time(
     thread.join(timeout)
     if results:
         return results[0]
-    from coursekit.exercises.time_budget import late  # hardly any call is late
+    from coursekit.exercises.time_budget import late  # rarely needed
 
     ident = ctypes.c_ulong(thread.ident or 0)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
@@ -70,7 +70,7 @@ def run_probe(probe: Probe, names: dict[str, Any], arguments: tuple[Any, ...]) -
     try:
         text = repr(value)
         if len(text) > limits.VALUE_LIMIT:
-            return ProbeResult(error=f"a value of {len(text):,} characters")
+            return ProbeResult(error=f"a value with {len(text):,} characters, which is too long")
         return ProbeResult(ast.literal_eval(text))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return ProbeResult(error=f"a value of type {type(value).__name__}")

@@ -50,7 +50,7 @@ def find(number: str) -> Exercise:
 
 
 def _each() -> Iterator[Exercise]:
-    """Yield the exercises of all lessons. A lesson's content is imported when its turn comes."""
+    """Yield the exercises of all lessons. A lesson's content is imported when it's reached."""
     for lesson in lessons():
         yield from exercises_of(lesson)
 
@@ -64,9 +64,11 @@ def _of_number(number: str) -> tuple[Exercise, ...]:
 def _unknown(number: str, near: tuple[Exercise, ...]) -> ExerciseError:
     known = [exercise.number for exercise in near or all_exercises()]
     listed = ", ".join(known) if near else f"{known[0]} to {known[-1]}"
-    of_lesson = f"Those of lesson {number_of(near[0].lesson)}" if near else "They"
+    of_lesson = (
+        f"Lesson {number_of(near[0].lesson)} has the exercises" if near else "The exercises are"
+    )
     return ExerciseError(
         f"There is no exercise {number!r}.",
-        f"{of_lesson} are {listed}.",
+        f"{of_lesson} {listed}.",
         f'Write its number in quotation marks, for instance "{known[0]}".',
     )

@@ -21,7 +21,7 @@ def show(thing: object) -> None:
 
 @contextmanager
 def side_note() -> Iterator[None]:
-    """Report a failure on one line, and go on: what was asked for has been shown already."""
+    """Print a failure on one line, and continue: the verdict or hint has already been shown."""
     try:
         yield
     except Problem as error:

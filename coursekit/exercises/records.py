@@ -49,7 +49,7 @@ class Record:
 
 
 Records = dict[str, Record]
-# What this process couldn't save yet. The next change that can be saved includes it.
+# Records that this process hasn't been able to save. The next successful save includes them.
 _unsaved: dict[Path, Records] = {}
 
 
@@ -69,7 +69,7 @@ def note_solution(workspace: Path, slug: str) -> None:
 
 
 def record_of(workspace: Path, slug: str) -> Record:
-    """Return an exercise's record, as far as it's known: what can't be read counts as nothing."""
+    """Return an exercise's record; if the file can't be read, only what this process knows."""
     try:
         found = records(workspace)
     except ProgressError:

@@ -1,6 +1,6 @@
-"""Statements that a check sends: with qualified tables, and with values as they are.
+"""Statements that a check sends, with qualified names and unconverted values.
 
-They use no operator but `=` of pg_catalog, so an operator that a submission defines isn't used.
+Their only operator is pg_catalog's `=`, so operators that a submission defines have no effect.
 """
 
 from __future__ import annotations

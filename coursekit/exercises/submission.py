@@ -41,7 +41,7 @@ class Submission(ABC):
     * the exercise's project: `project`, `files`, `initial_files`, `untouched`, `fills`,
       `revisions`, `heads`
     * the exercise's database, read-only, through clean sessions: `database`, `current_revisions`
-    * test data: `random`, from which `draws` takes values, and `seed`, which repeats it
+    * test data: `random`, the generator for `draws`, and `seed`, which reproduces the data
     * the same database as `begin` left it: `initial_database`
     * scratch databases, which a check may change: `scratch`, `new_database`; `fill` adds rows
       to all that are made afterwards
@@ -64,7 +64,7 @@ class Submission(ABC):
 
         """
         self.seed = seed or secrets.token_hex(8)
-        # Not for secrets: a seed must repeat a run. A learner doesn't know it before.
+        # Not cryptographic: a seed must repeat a run. Learners don't know it beforehand.
         self.random = Random(f"{self.seed} {slug}")  # noqa: S311
         self.slug = slug
         self._initial_state = initial_state

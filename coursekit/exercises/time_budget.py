@@ -1,4 +1,4 @@
-"""The time that a check gives to the learner's code and commands."""
+"""The time that a check allows for the learner's code and commands."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from coursekit import limits
 from coursekit.exercises.items import ProbeResult
 
-NOT_RUN = "it was not run, because something before it did not end in time"
+NOT_RUN = "it was not run, because an earlier call or command did not end in time"
 
 
 class TimeBudget:
     """The time that one check may take, all its calls and commands together.
 
-    After a call or command that didn't end, none is run any more: the next ones would take as
-    long, and their results would tell the learner nothing new.
+    After a call or command that didn't end in time, no more are run: they would probably take as
+    long, and their results would add nothing.
     """
 
     def __init__(self) -> None:

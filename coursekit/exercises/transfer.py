@@ -41,7 +41,7 @@ def import_file(workspace: Path, source: Path) -> int:
         found = parse(source.read_bytes())
     except (OSError, ValueError):
         raise ExerciseError(
-            f"{source} holds no progress that can be read.",
+            f"{source} contains no readable progress.",
             "It was not written by `tutorial progress --export`, or it is damaged.",
             "Nothing was changed. Export your progress again, and import that file.",
         ) from None

@@ -30,7 +30,7 @@ class Verdict:
         items: What the check looked at.
         note: What to do first, if the check couldn't find the submission.
         remarks: What else an instructor should know, one sentence each.
-        seed: What the test data was drawn from: `submission.random` starts with it.
+        seed: The seed of the test data, for `submission.random`.
 
     """
 
@@ -46,8 +46,8 @@ class Verdict:
         """All of the exercise's points if it's done, else 0.
 
         nbgrader awards the same: a check cell either raises or doesn't. The items of a check
-        aren't parts of a solution that could be worth a share: many of them hold for an
-        untouched project, and how many there are depends on how far the check comes.
+        aren't parts of a solution that deserve partial credit: many of them pass in an
+        untouched project, and their number depends on how far the check gets.
         """
         return self.exercise.points if self.state == DONE else 0
 
@@ -155,17 +155,17 @@ def _inaccessible(error: Exception) -> CheckItem:
     message = shorten(lines[0] if lines else type(error).__name__)
     where = error.where if isinstance(error, Unreadable) else GONE
     if "lock timeout" in message:
-        where = "A session of yours is still open and holds a lock: end its `with`, or close() it."
+        where = "One of your sessions is open and holds a lock: leave its `with` or call close()."
     if "statement timeout" in message:
-        where = "A query of the check did not end: which view, function or trigger of yours waits?"
-    return CheckItem("the check can look at the database", False, "an answer", message, where)
+        where = "The check's query did not end: which of your views, functions or triggers waits?"
+    return CheckItem("the check can read the database", False, "no error", message, where)
 
 
 def _unexpected(error: Exception) -> CheckItem:
-    what = "the check comes to its end"
+    what = "the check finishes without an error"
     where = (
-        "what your code returns: is it of the type and the form that the page asks for? If it is, "
-        "the error is the check's, and not yours: please report it."
+        "what your code returns: does it have the type and the structure that the exercise asks "
+        "for? If so, the bug is in the check: please report it."
     )
     got = shorten(f"{type(error).__name__}: {error}")
     return CheckItem(what, False, "no error", got, where)

@@ -45,8 +45,8 @@ def grade(notebook: dict[str, Any], lesson: str, seed: str = "") -> Iterator[Ver
     Args:
         notebook: The learner's notebook, as `read_submission` returns it.
         lesson: The lesson's slug.
-        seed: Draws the same test data as the run whose verdicts name this seed. By default each
-            run has its own. A learner who knows the seed beforehand knows the data.
+        seed: The seed of the test data. Pass one from a verdict to repeat that run. By default,
+            each run has its own. A learner who knows the seed beforehand knows the data.
 
     """
     import_all()
@@ -130,19 +130,19 @@ class _Grading:
         return replace(verdict, remarks=tuple(self._remarks(slug)))
 
     def _remarks(self, slug: str) -> Iterator[str]:
-        """Yield what the learner has made of an exercise's cells."""
+        """Yield a remark on every change to an exercise's cells that affects grading."""
         if (count := self._checks[slug]) > 1:
-            yield f"The notebook has {count} checks of this exercise; only the last one counts."
+            yield f"This exercise has {count} check cells; only the last one counts."
         if not self._checks[slug]:
-            yield "Its check cell is missing, so it was judged at the end of the notebook."
+            yield "Its check cell is missing, so it was graded at the end of the notebook."
         for name in sorted(self._other_types):
             if slug_named(name, *OWN) == slug:
                 yield f"The cell {name} is not a code cell, so it did not run."
 
 
 def _not_reached(stopped_at: str) -> CheckItem:
-    where = "the cell named here: the cells after it did not run"
-    what = "the notebook runs as far as this exercise"
+    where = "the cell named here: no cell after it has run"
+    what = "the notebook runs up to this exercise"
     return CheckItem(what, False, "every cell ends", shorten(strip_ansi(stopped_at)), where)
 
 

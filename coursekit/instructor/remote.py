@@ -33,7 +33,7 @@ REPLY = "__import__('coursekit.exercises.probe_reply', fromlist=['reply']).reply
 
 
 class KernelGone(RuntimeError):
-    """The kernel runs nothing any more: it has ended, or it hangs, or the time is up."""
+    """The kernel can't run anything anymore: it has died, it hangs, or the time is up."""
 
 
 class Kernel:
@@ -102,7 +102,7 @@ class Kernel:
                 message = self._client.get_shell_msg(timeout=POLL_INTERVAL)
             except Empty:
                 if not self._manager.is_alive():
-                    raise self._is_gone("it ended the kernel") from None
+                    raise self._is_gone("the kernel died") from None
                 continue
             if _mapping(message.get("parent_header")).get("msg_id") == request:
                 return _mapping(message.get("content"))

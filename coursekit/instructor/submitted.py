@@ -1,4 +1,4 @@
-"""Read a learner's notebook for grading, whatever an editor or a learner has made of it."""
+"""Read a learner's notebook for grading, even if an editor or the learner has altered it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _problem(notebook: Any) -> str:
         return "It has no list of cells"
     wrong = (number for number, cell in enumerate(notebook["cells"], 1) if not _is_cell(cell))
     if number := next(wrong, 0):
-        return f"Its cell {number} has no type, source or metadata that can be read"
+        return f"Its cell {number} has a type, source or metadata that can't be read"
     return ""
 
 
@@ -64,7 +64,7 @@ def _is_text(source: Any) -> bool:
 
 def _unreadable(path: Path, why: str) -> NotebookError:
     return NotebookError(
-        f"{path.name} is not a notebook that can be graded.",
+        f"{path.name} can't be graded.",
         f"{why.rstrip('.')}.",
-        "Open it in JupyterLab and save it, or use an earlier copy of it.",
+        "Open the notebook in JupyterLab and save it, or use an earlier copy.",
     )

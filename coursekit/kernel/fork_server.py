@@ -163,7 +163,7 @@ def run(
         environ: Its environment.
         folder: Its working directory.
         stdout: A descriptor for its stdout. By default stdout and stderr are one stream.
-        timeout: Seconds it may take. Then it's killed, with everything in its session.
+        timeout: Seconds it may take before it's killed with everything in its session.
 
     Returns:
         The exit code and the output.

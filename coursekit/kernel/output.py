@@ -65,13 +65,13 @@ def collect(
         process: The process.
         stream: Its output; it's closed at its end.
         timeout: Seconds that both may take; None for no limit.
-        kill: Ends the process. It's called if the time is up, or at an interrupt.
+        kill: Ends the process. It's called on a timeout or an interrupt.
 
     Returns:
-        The exit code and the output. Of a very long output, the middle is left out.
+        The exit code and the output. If the output is very long, its middle is left out.
 
     Raises:
-        subprocess.TimeoutExpired: The time was up; its `output` is what was printed until then.
+        subprocess.TimeoutExpired: It timed out; the error's `output` is what was printed so far.
 
     """
     reader = _Reader(stream)

@@ -24,7 +24,7 @@ INITDB = (
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-messages=C"),
     *("--no-instructions", "--wal-segsize=4"),
 )
-START_TIMEOUT, STOP_TIMEOUT = 120, 120  # seconds that pg_ctl waits; a slow disk takes many
+START_TIMEOUT, STOP_TIMEOUT = 120, 120  # seconds that pg_ctl waits; a slow disk can need them
 # Phrases in the log after which another attempt, or another port, can succeed.
 RETRYABLE_FAILURES = (
     "pre-existing shared memory block",
@@ -150,7 +150,7 @@ class Cluster:
         return self._noted(3)
 
     def _noted(self, line: int) -> int | None:
-        """Return the number in a line of postmaster.pid."""
+        """Return the number in a line of postmaster.pid, or None."""
         try:
             return int((self.data / "postmaster.pid").read_text().splitlines()[line])
         except (OSError, ValueError, IndexError):

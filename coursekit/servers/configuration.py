@@ -1,8 +1,8 @@
-"""The configuration of the embedded PostgreSQL. What a learner commits is on disk.
+"""The configuration of the embedded PostgreSQL. Everything a learner commits is on disk.
 
-Every launch passes it on the postmaster's command line, which wins over the files in the data
-folder. So a cluster from an earlier edition gets it at its next start, and no damaged or edited
-file changes it.
+Every launch passes the configuration on the postmaster's command line, which overrides the files in
+the data folder. So it also applies to clusters from earlier editions, from their next start on, and
+no damaged or edited file changes it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PARAMETERS = {
     "unix_socket_directories": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # PostgreSQL's own defaults, said aloud: a commit survives any crash, and a power cut.
+    # PostgreSQL's own defaults, made explicit: a commit survives a crash or a power cut.
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
@@ -46,7 +46,7 @@ THROWAWAY_PARAMETERS = {
     # as a key, so they would only add a third to the time of each connection.
     "scram_iterations": "1",
 }
-# An earlier edition wrote this to postgresql.conf: a crash lost the last half second of commits.
+# An earlier edition wrote this to postgresql.conf, so a crash could lose half a second of commits.
 OUTDATED = (
     "SELECT FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'off' "
     "AND source = 'configuration file'"
@@ -68,8 +68,8 @@ def options() -> tuple[str, ...]:
 def make_durable(connection: Connection) -> None:
     """Turn on synchronous commits, if an earlier edition started this server without them.
 
-    It needs no restart and cuts no connection: every session, open or new, waits for the disk from
-    its next statement on.
+    No restart is needed, and no connection is closed: every session, open or new, waits for the
+    disk from its next statement on.
 
     Raises:
         ServerError: The server can't be reconfigured.
@@ -92,12 +92,12 @@ def make_durable(connection: Connection) -> None:
             if cursor.fetchone() is None:
                 return
             time.sleep(POLL_INTERVAL)
-    raise _not_durable("it doesn't reload its configuration")
+    raise _not_durable("it didn't reload its configuration in time")
 
 
 def _not_durable(reason: str) -> ServerError:
     return ServerError(
         one_sentence(f"The running PostgreSQL keeps its old settings: {reason}"),
-        "With them, a crash can lose the last half second of your work.",
-        "Run `python3 start.py db stop`, then try again: it starts with the new ones.",
+        "With these settings, a crash can lose the last half second of commits.",
+        "Run `python3 start.py db stop`, then try again; PostgreSQL starts with the new settings.",
     )

@@ -88,7 +88,7 @@ class EmbeddedServer:
             self.cluster.remove()
 
     def _respond(self) -> Server | None:
-        """Return the server if it accepts a connection, made durable, otherwise None."""
+        """Make the server durable and return it; None if it doesn't accept a connection."""
         state = credentials.load(self._file)
         with suppress(psycopg2.OperationalError):
             return _connect(state, make_durable) if state else None
@@ -185,7 +185,7 @@ def _connect(
 
     Args:
         state: The credentials.
-        prepare: Does something with that connection.
+        prepare: Called with that connection.
 
     Raises:
         psycopg2.OperationalError: It doesn't accept one.
@@ -211,7 +211,7 @@ def _restore_database(state: credentials.Credentials) -> None:
 
 @contextmanager
 def _maintenance(url: URL) -> Iterator[Connection]:
-    """Connect to the database `postgres`, or to `template1` if that was dropped."""
+    """Connect to the `postgres` database, or to `template1` if `postgres` was dropped."""
     safe = _require_scram(url)
     try:
         with admin(safe.set(database="postgres")):

@@ -1,6 +1,6 @@
-"""Why the embedded PostgreSQL doesn't start, or refuses a connection, in its own words.
+"""Errors for an embedded PostgreSQL that doesn't start, or that refuses a connection.
 
-No advice here loses data: what PostgreSQL reports is mostly harmless.
+They quote PostgreSQL's own message. No advice here loses data: most causes are harmless.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ FULL = ("too many clients", "connection slots are reserved", "too many connectio
 LOCKED_OUT = ("password authentication failed", "not permitted to log in")
 NO_DATABASE = ("does not exist", "not currently accepting connections")
 NO_ROOM = ("No space left on device",)
-# A phrase in PostgreSQL's message, and what helps. All of it keeps the data.
+# Phrases in PostgreSQL's message, and the advice for them. No advice loses data.
 ADVICE = {
     FULL: f"Shut down kernels that you don't need, or run {STOP}, which ends all sessions.",
-    LOCKED_OUT: f"Run {STOP}, then {START}: that restores the user and its password.",
-    NO_DATABASE: f"Run {START}: it restores the database.",
-    ("Connection refused",): f"Run {START}: it finds the right port.",
+    LOCKED_OUT: f"Run {STOP}, then {START}; this restores the user and its password.",
+    NO_DATABASE: f"Run {START} to restore the database.",
+    ("Connection refused",): f"Run {START} to find the right port.",
     NO_ROOM: "Free some disk space, then try again.",
     ("starting up", "shutting down", "recovery mode"): "Wait a few seconds, then try again.",
-    ("timeout expired",): "Wait until the machine is less busy, or end that process.",
+    ("timeout expired",): "Try again when the machine is less busy, or end that process.",
 }
 SEVERE = re.compile(r"\b(FATAL|PANIC): ")
 
@@ -54,16 +54,16 @@ def refused(error: psycopg2.OperationalError, pid: int | None) -> ServerError:
 
 
 def suspended(pid: int | None) -> ServerError:
-    """Return the error for a server that another program, or a person, has suspended."""
+    """Return the error for a server whose process is suspended."""
     return ServerError(
         f"PostgreSQL is suspended (process {pid}).",
-        "Something has stopped that process, so it reacts to nothing.",
-        f"Let it go on (on Linux and macOS: `kill -CONT {pid}`), or end it, then try again.",
+        "Something has suspended that process, so it doesn't respond.",
+        f"Resume it (on Linux and macOS: `kill -CONT {pid}`) or end it, then try again.",
     )
 
 
 def not_started(words: str, log: str, data: Path) -> ServerError:
-    """Return the error for a postmaster that ended at once.
+    """Return the error for a postmaster that exited while starting.
 
     Args:
         words: What pg_ctl has printed.
@@ -75,8 +75,8 @@ def not_started(words: str, log: str, data: Path) -> ServerError:
     return ServerError(
         "PostgreSQL doesn't start.",
         one_sentence(f"It reports: {last_lines(_until_severe(log) or words) or 'nothing'}"),
-        "Fix what it names, then try again; your data is still there."
-        + (f" What you set with ALTER SYSTEM is in {settings}." if _holds_any(settings) else ""),
+        "Fix the problem it reports, then try again; your data is still there."
+        + (f" Values set with ALTER SYSTEM are in {settings}." if _holds_any(settings) else ""),
     )
 
 

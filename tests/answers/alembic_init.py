@@ -70,7 +70,7 @@ _ = template.write_text('<% print("Generating migrations/versions/probe.py") %>'
         "the member pasted",
         "%alembic init migrations\n"
         + SQL.format("DELETE FROM members; INSERT INTO members VALUES ('Ann')"),
-        "the table members is as it was",
+        "the members table is unchanged",
     ),
     Wrong(
         "a file deleted",

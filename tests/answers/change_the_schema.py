@@ -19,9 +19,9 @@ EUR = 'op.add_column("orders", sa.Column("currency", {}))'
 GOOD = EUR.format('sa.String(3), server_default="EUR", nullable=False')
 DROP = '    op.drop_column("orders", "currency")'
 NO_CURRENCY = f"""
---- no value for the rows -> a column that must not be NULL
+--- no value for the rows -> a column that is NOT NULL
     {EUR.format("sa.String(3), nullable=False")}
---- a default in Python -> a column that must not be NULL
+--- a default in Python -> a column that is NOT NULL
     {EUR.format('sa.String(3), default="EUR", nullable=False')}
 --- may be empty -> orders has the column currency
     {EUR.format('sa.String(3), server_default="EUR"')}
@@ -34,7 +34,7 @@ NO_CURRENCY = f"""
     {EUR.format('sa.String(50), server_default="EUR", nullable=False')}
 --- quoted twice -> find the line that fails
     {EUR.format('''sa.String(3), server_default="'EUR'", nullable=False''')}
---- another default -> the orders that were there are in EUR
+--- another default -> the existing orders are in EUR
     {EUR.format('sa.String(3), server_default="USD", nullable=False')}
 --- another table -> orders has the column currency
     {GOOD.replace("orders", "carts")}
@@ -48,11 +48,11 @@ NO_CURRENCY = f"""
     {GOOD}; op.execute("DELETE FROM orders WHERE id = 3")
 """
 NO_WAY_BACK = """
---- no way back -> the downgrade leaves nothing over
+--- no way back -> the downgrade leaves nothing behind
     pass
---- the table as well -> the downgrade leaves nothing over
+--- the table as well -> the downgrade leaves nothing behind
     op.drop_table("orders")
---- the wrong column -> the downgrade leaves nothing over
+--- the wrong column -> the downgrade leaves nothing behind
     op.drop_column("orders", "amount")
 --- the wrong way round -> find the line that fails
     op.add_column("orders", sa.Column("currency", sa.String(3)))
@@ -94,7 +94,7 @@ NOT_ALL = f"""
     {VALUE}; {RULE}
 --- in capitals -> an order can be returned
     {DEFAULT}; {VALUE.replace("returned", "RETURNED")}; {RULE}
---- more than nothing -> the condition in models.py, sign by sign
+--- more than nothing -> the condition in models.py, character by character
     {DEFAULT}; {VALUE}; {RULE.replace(">=", ">")}
 --- a rule for carts -> an order below zero is refused
     {DEFAULT}; {VALUE}; {RULE.replace("orders", "carts").replace("amount", "quantity")}
@@ -118,15 +118,15 @@ NOT_ALL = f"""
 --- other rules dropped -> nothing else has changed
     {DEFAULT}; {VALUE}; {RULE}
     op.drop_constraint("quantity_positive", "carts", type_="check")
---- a rule without a name -> the rule has the name of models.py
+--- a rule without a name -> the constraint has the name from models.py
     {DEFAULT}; {VALUE}; op.execute("ALTER TABLE orders ADD CHECK (amount >= 0)")
---- a name that is whole already -> the naming convention writes the rest
+--- a name that is whole already -> the naming convention adds the rest
     {DEFAULT}; {VALUE}; {RULE.replace("amount_not", "ck_orders_amount_not")}
---- a rule for later rows only -> the rule holds for the rows that are there, too
+--- a rule for later rows only -> the constraint must be valid for existing rows
     {DEFAULT}; {VALUE}
     op.execute("ALTER TABLE orders ADD CONSTRAINT ck_orders_amount_not_negative "
                "CHECK (amount >= 0) NOT VALID")
---- a quantity that may be NULL -> quantity is as models.py says
+--- a quantity that may be NULL -> quantity matches models.py
     {DEFAULT.replace('"1"', '"1", nullable=True')}; {VALUE}; {RULE}
 --- another type of amount -> nothing else has changed
     {DEFAULT}; {VALUE}; {RULE}; op.alter_column("orders", "amount", type_=sa.Numeric(14, 4))
@@ -160,25 +160,25 @@ NO_DEFAULT = 'op.alter_column("orders", "payment", server_default=None)'
 CREATE, DROP_TYPE = "payment.create(op.get_bind())", "payment.drop(op.get_bind())"
 BOTH_BACK = f'    op.drop_column("orders", "payment"); {DROP_TYPE}'
 NO_PAYMENT = f"""
---- the draft as it is -> `add_column` does not make it
+--- the draft as it is -> `add_column` does not create it
     {PAID.format("payment, nullable=False")}
---- the type, and no value for the rows -> a column that must not be NULL
+--- the type, and no value for the rows -> a column that is NOT NULL
     {CREATE}; {PAID.format("payment, nullable=False")}
---- the default stays -> orders.payment is as models.py says
+--- the default stays -> orders.payment matches models.py
     {CREATE}; {INVOICE}
---- may be empty -> orders.payment is as models.py says
+--- may be empty -> orders.payment matches models.py
     {CREATE}; {PAID.format("payment")}; op.execute("UPDATE orders SET payment = 'invoice'")
---- paid by card -> the orders that were there are invoices
+--- paid by card -> the existing orders are paid by invoice
     {CREATE}; {INVOICE.replace("invoice", "card")}; {NO_DEFAULT}
---- a text -> orders.payment is as models.py says
+--- a text -> orders.payment matches models.py
     {CREATE}; {INVOICE.replace("payment,", "sa.String(20),")}; {NO_DEFAULT}
 --- in another order -> the same values, in the same order
     op.execute("CREATE TYPE payment_kind AS ENUM ('invoice', 'card')"); {INVOICE}; {NO_DEFAULT}
---- made twice -> which of your lines made it
+--- made twice -> which of your lines created it
     {CREATE}; {CREATE}
 --- other values -> the type has the values of Payment
     op.execute("CREATE TYPE payment_kind AS ENUM ('invoice')"); {INVOICE}; {NO_DEFAULT}
---- another name for the type -> orders.payment is as models.py says
+--- another name for the type -> orders.payment matches models.py
     op.execute("CREATE TYPE payment_kind AS ENUM ('card')")
     op.execute("CREATE TYPE kind AS ENUM ('card', 'invoice')")
     op.execute("ALTER TABLE orders ADD payment kind NOT NULL DEFAULT 'invoice'"); {NO_DEFAULT}
@@ -186,11 +186,11 @@ NO_PAYMENT = f"""
 LEFT_OVER = f"""
 --- the type stays -> Not only a column
     op.drop_column("orders", "payment")
---- no way back -> the downgrade leaves nothing over
+--- no way back -> the downgrade leaves nothing behind
     pass
 --- the type before its column -> find the line that fails
     {DROP_TYPE}; op.drop_column("orders", "payment")
---- with everything that hangs on the type -> the downgrade leaves nothing over
+--- with everything that hangs on the type -> the downgrade leaves nothing behind
     op.execute("DROP TYPE payment_kind CASCADE; DROP TYPE order_status CASCADE")
 """
 STAYS = f"""

@@ -72,7 +72,7 @@ DOMAIN_WRONG = (
     {ADD}; {MUST}; {SET}
 --- never NOT NULL -> NOT NULL as the last step
     {ADD}; {SET}
---- an empty default for everybody -> a default goes into each row
+--- an empty default for everybody -> with a default, a row without a domain
     op.add_column("users", sa.Column("domain", sa.String(100), nullable=False, server_default=""))
 --- an empty text in each row -> users that you have not seen
     {ADD}; op.execute("UPDATE users SET domain = ''"); {MUST}
@@ -100,13 +100,13 @@ with exercise.engine.begin() as connection:
     connection.execute(text("ALTER TABLE users ADD domain varchar(100)"))
 --- other users in their place -> your three users are still there
 {REVISION.replace("{}", f"    {ADD}; {SET}; {MUST}")}{PASTE}
---- a revision that has not run -> your database has it as well
+--- a revision that has not run -> your database also has the column
 {NOT_RUN.replace("{}", f"    {ADD}; {SET}; {MUST}")}
---- run too early, and then mended -> no user of your database has another domain
+--- run too early, and then mended -> no user in your database has a wrong domain
 {REVISION.replace("{}", f"    {ADD}; {SET.replace('split_part', 'concat')}; {MUST}")}
 # %%
 {NOT_RUN.replace("{}", f"    {ADD}; {SET}; {MUST}")}
---- with the model of today -> which will have more columns one day
+--- with the model of today -> which may gain columns later
 {REVISION.replace("{}", WITH_THE_MODEL)}
 """,
     ),
@@ -158,10 +158,10 @@ with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connect
 PIECES_WRONG = wrong(
     DEF,
     """
---- one statement -> what was done before stays
+--- one statement -> earlier batches are kept
 with engine.begin() as connection:
     connection.execute(text(FILL))
---- nobody hears of the error -> an error that is caught tells nobody
+--- nobody hears of the error -> no one learns that orders are left
 try:
     for low in range(0, 35_001, 1000):
         with engine.begin() as connection:
@@ -184,7 +184,7 @@ backfill.run(
     engine, "orders", size=2_000,
     set={"tax": text("round(amount / 6, 2)")}, where=text("tax IS NULL"),
 )
---- batches in one transaction -> what was done before stays
+--- batches in one transaction -> earlier batches are kept
 with engine.begin() as connection:
     count = 1
     while count:
@@ -200,22 +200,22 @@ for page in range(5):
 for low in range(0, 5000, 1000):
     with engine.begin() as connection:
         connection.execute(text(f"{FILL} AND id BETWEEN {low} AND {low + 999}"))
---- all orders anew -> People have written these taxes
+--- all orders anew -> People entered these taxes
 for low in range(0, 35_001, 1000):
     with engine.begin() as connection:
         some = f"id BETWEEN {low} AND {low + 999}"
         connection.execute(text("UPDATE orders SET tax = round(amount / 6, 2) WHERE " + some))
---- done ones twice -> What is done needs no second change
+--- done ones twice -> Finished orders need no second change
 for low in range(0, 35_001, 1000):
     with engine.begin() as connection:
         some = f"id BETWEEN {low} AND {low + 999} AND id % 350 <> 0"
         connection.execute(text("UPDATE orders SET tax = round(amount / 6, 2) WHERE " + some))
---- a fifth -> the sixth part of the amount
+--- a fifth -> a sixth of the amount
 backfill.run(
     engine, "orders", size=1_000,
     set={"tax": text("round(amount / 5, 2)")}, where=text("tax IS NULL"),
 )
---- another database -> does it use the engine that it gets
+--- another database -> does it use the engine that is passed to it
 backfill.run(
     exercise.engine, "orders", size=1_000,
     set={"tax": text("round(amount / 6, 2)")}, where=text("tax IS NULL"),

@@ -77,13 +77,13 @@ VERSIONS_WRONG = (
 --- from new to old only -> when quantity is written, who writes pieces?
     {COLUMN}; {COPY}
     {_trigger("NEW.quantity := NEW.pieces;")}
---- only when a row is new -> what the old version changes
+--- only when a row is new -> what the old version updates
     {COLUMN}; {COPY}
     {_trigger(f"IF TG_OP = 'INSERT' THEN {INSERTED} END IF;")}
---- only what is empty is filled -> what the old version changes
+--- only what is empty is filled -> what the old version updates
     {COLUMN}; {COPY}
     {_trigger(INSERTED)}
---- a trigger that gives nothing back -> what the old version puts in
+--- a trigger that gives nothing back -> what the old version inserts
     {COLUMN}; {COPY}
     {_trigger(BOTH).replace("RETURN NEW", "RETURN NULL")}
 --- a generated column -> when pieces is written, who writes quantity?
@@ -105,9 +105,9 @@ VERSIONS_WRONG = (
 from sqlalchemy import text
 with exercise.engine.begin() as connection:
     connection.execute(text("ALTER TABLE carts ADD pieces int"))
---- a revision that has not run -> your database has it as well
+--- a revision that has not run -> your database also has the column
 {NOT_RUN.replace("{}", indent(_shared(BOTH), "    "))}
---- run too early, and then mended -> your database is as your revision makes it
+--- run too early, and then mended -> your database matches your revision
 {REVISION.replace("{}", f"    {COLUMN}")}
 # %%
 {NOT_RUN.replace("{}", indent(_shared(BOTH), "    "))}

@@ -203,7 +203,7 @@ with engine.begin() as connection:
     if accepted:
         connection.execute(UPDATE, {"new": pwd_context.hash(typed), "email": email})
     return accepted
---- another engine -> which engine it asks
+--- another engine -> which engine it uses
 with exercise.engine.begin() as connection:
     stored = connection.scalar(SELECT, {"email": email})
     accepted, new = pwd_context.verify_and_update(typed, stored)

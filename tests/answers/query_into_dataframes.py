@@ -149,7 +149,7 @@ WRONG = {
         Wrong(
             "a connection left open",
             _contacts(f"return pd.read_sql({NAMES}, engine.connect())"),
-            "every connection is given back",
+            "every connection is returned to the pool",
         ),
         Wrong(
             "the table dropped",
@@ -159,11 +159,11 @@ WRONG = {
                 '    connection.execute(text("DROP TABLE users"))',
                 "return frame",
             ),
-            "the check can look",
+            "the check can read",
         ),
     ),
     "search-for-a-string": (
-        Wrong("an f-string", _find(f"return pd.read_sql({DANGER}, engine)"), "holds SQL"),
+        Wrong("an f-string", _find(f"return pd.read_sql({DANGER}, engine)"), "contains SQL"),
         Wrong(
             "an f-string that commits",
             _find(
@@ -185,11 +185,11 @@ WRONG = {
         Wrong("AND", _bound(BOTH.replace("OR", "AND")), "finds a user by name"),
         Wrong("capitals matter", _bound(BOTH.replace("lower", "")), "do not matter"),
         Wrong("one side", _bound(BOTH.replace("(email) = lower", "(email) = ")), "do not matter"),
-        Wrong("ILIKE", _bound(BOTH.replace("=", "ILIKE")), "a pattern, finds nobody"),
+        Wrong("ILIKE", _bound(BOTH.replace("=", "ILIKE")), "a pattern, finds no one"),
         Wrong(
             "parts of names",
             _bound(BOTH.replace("=", "LIKE"), value="f'%{wanted}%'"),
-            "a pattern, finds nobody",
+            "a pattern, finds no one",
         ),
         Wrong("too much", _bound(BOTH.replace("id, name, email", "*")), "it has the columns"),
         Wrong(
@@ -197,7 +197,7 @@ WRONG = {
             _bound(BOTH, value="wanted if set(wanted).isdisjoint('%:;') else ''"),
             "quotation marks and : and %",
         ),
-        Wrong("left open", _bound(BOTH, "engine.connect()"), "connection is given back"),
+        Wrong("left open", _bound(BOTH, "engine.connect()"), "connection is returned"),
     ),
     "exact-amounts": (
         Wrong("as usual", _read(), "items are whole numbers"),
@@ -246,7 +246,7 @@ WRONG = {
             _read(WHOLE, "return orders", coerce_float="False").replace(
                 ", engine,", ", engine.connect(),"
             ),
-            "every connection is given back",
+            "every connection is returned to the pool",
         ),
         Wrong("nothing returned", _read(WHOLE, coerce_float="False"), "returns a DataFrame"),
     ),

@@ -58,7 +58,7 @@ NO_RULES = """
 --- an e-mail that may be missing -> must have an e-mail
     __table_args__ = (Index("uq_readers_email_lower", text("lower(email)"), unique=True),)
     email: Mapped[str | None] = mapped_column(String(255))
---- about the first letters -> another e-mail is taken
+--- about the first letters -> another e-mail is accepted
     __table_args__ = (Index("uq_readers_email_lower", text("lower(left(email, 4))"), unique=True),)
 """
 NAMED = HEAD.format("Member", "members") + "    name: Mapped[str] = mapped_column(String(50))\n"

@@ -90,7 +90,7 @@ AMOUNTS_WRONG = (
 {_amounts(NOT_VALID, VALIDATE, run=ONE_BY_ONE)}
 --- the whole step in the block -> {_TOGETHER}
 {_amounts(BLOCK + ALTER.format("ADD CONSTRAINT whole CHECK (amount >= 0)"))}
---- beside another change of the table -> keeps the locks of all its steps
+--- beside another change of the table -> holds the locks of all its steps
 {_amounts(NOT_VALID, f"{OTHER}; {VALIDATE}", run=PER_REVISION + UPGRADE)}
 --- the orders thrown away -> no order is gone
 {_amounts(f"{THROW_AWAY}; {NOT_VALID}", BLOCK + VALIDATE)}
@@ -98,7 +98,7 @@ AMOUNTS_WRONG = (
 {_amounts(NOT_VALID, BLOCK + VALIDATE)}{PASTE}
 --- never validated -> valid for old rows
 {_amounts(NOT_VALID)}
---- zero is refused as well -> the rule itself: which amounts does it let in?
+--- zero is refused as well -> the constraint: which amounts does it accept?
 {_amounts(NOT_VALID.replace(">=", ">"), BLOCK + VALIDATE)}
 --- another rule -> -0.01 is refused
 {_amounts(NOT_VALID.replace(">= 0", ">= -1"), BLOCK + VALIDATE)}
@@ -106,7 +106,7 @@ AMOUNTS_WRONG = (
 {_amounts(NOT_VALID, BLOCK + VALIDATE, run="")}
 --- another name in the second step -> runs on another database
 {_amounts(NOT_VALID, BLOCK + VALIDATE.replace("whole", "ck_orders_whole"))}
---- only the bookmark -> has the rule, and it is valid
+--- only the bookmark -> has the constraint, and it is valid
 {_amounts(NOT_VALID, BLOCK + VALIDATE, run=UPGRADE.replace("upgrade", "stamp"))}
 --- by hand -> a new revision follows 0003
 from sqlalchemy import text
@@ -167,21 +167,21 @@ INVALID_INDEX_WRONG = wrong(
 {_index(f"{DELETE}op.drop_index('uq_orders_once', 'orders'){chr(10)}    {BLOCK}{COME}")}
 --- only the old one goes concurrently -> writers can go on
 {_index(f"{DELETE}{BLOCK}{GO}{chr(10)}    op.create_index({NEW})")}
---- the moment alone -> the first order is left
+--- the moment alone -> the first order of each group is left
 {_index(DELETE.replace("a.user_id, ", "").replace("b.user_id, ", "") + BLOCK + REINDEX)}
---- all doubles go -> the first order is left
+--- all doubles go -> the first order of each group is left
 {_index(DELETE.replace("a.id > b.id", "a.id <> b.id") + BLOCK + REINDEX)}
---- the last one stays -> the first order is left
+--- the last one stays -> the first order of each group is left
 {_index(DELETE.replace("a.id > b.id", "a.id < b.id") + BLOCK + REINDEX)}
 --- the ids of this database -> runs on another database
 {_index(BY_ID + BLOCK + REINDEX)}
---- one order for each user -> of each group the first order is left
+--- one order for each user -> the first order of each group is left
 {_index(GROUPED.replace(", created_at", "") + BLOCK + REINDEX)}
---- the orders pasted -> in your database, of each group the first order is left
+--- the orders pasted -> in your database, the first order of each group is left
 {_index(DELETE + BLOCK + REINDEX)}{PASTE}
---- the index is gone -> forbids the same user and moment
+--- the index is gone -> forbids the same user and timestamp
 {_index(f"{DELETE}{BLOCK}{GO}")}
---- not unique -> forbids the same user and moment
+--- not unique -> forbids the same user and timestamp
 {_index(f"{DELETE}{BLOCK}{GO}{chr(10)}        {COME.replace(', unique=True', '')}")}
 --- never run -> your database is at the new revision
 {_index(f"{DELETE}{BLOCK}{REINDEX}", "")}

@@ -92,13 +92,13 @@ with engine.begin() as connection:
     {LIMIT}
     connection.execute(text(statement))
 return "done"
---- never committed -> then the column is there
+--- never committed -> then the column exists
 try:
     with engine.connect() as connection:
         {LIMIT}
         connection.execute(text(statement))
 {GAVE_UP}return "done"
---- every error is a lock -> another error is raised as it is
+--- every error is a lock -> any other error is raised unchanged
 try:
     with engine.begin() as connection:
         {LIMIT}
@@ -106,7 +106,7 @@ try:
 except Exception:
     return "gave up"
 return "done"
---- every OperationalError is a lock -> a lost connection is no lock
+--- every OperationalError is a lock -> a lost connection is not a lock timeout
 try:
     with engine.begin() as connection:
         {LIMIT}
@@ -114,7 +114,7 @@ try:
 except OperationalError:
     return "gave up"
 return "done"
---- a limit for the statement -> a change that has its lock may take its time
+--- a limit for the statement -> a change that has its lock can take longer
 try:
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = '500ms'"))
@@ -130,7 +130,7 @@ try:
         {LIMIT.replace("LOCAL ", "")}
         connection.execute(text(statement))
 {GAVE_UP}return "done"
---- seconds, as one thinks -> with its unit, as '500ms'
+--- seconds, as one thinks -> with a unit, as in '500ms'
 try:
     with engine.begin() as connection:
         {LIMIT.replace("'500ms'", "0.5")}

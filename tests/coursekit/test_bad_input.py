@@ -78,7 +78,7 @@ def test_an_edited_note_is_reported_and_the_work_is_kept(workspace: Path) -> Non
     lesson = start("06")
     (lesson.project / ".lesson.json").write_text("{}")
     (lesson.project / "mine.py").write_text("mine")
-    with pytest.raises(LessonError, match=r"cannot be read\. It names this project's database"):
+    with pytest.raises(LessonError, match=r"read\. This file names the project's database"):
         project_url()
     start("06")
     (kept,) = workspace.glob("kept/the-first-revision-*/mine.py")

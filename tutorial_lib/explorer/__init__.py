@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# `snapshot` is called like its module, so it can't be imported later.
+# `snapshot` has the same name as its module, so it can't be imported lazily.
 from .snapshot import Snapshot, changes, snapshot
 
 if TYPE_CHECKING:

@@ -128,7 +128,7 @@ class Changes:
             ]
             for change in self.all
         )
-        from ..display import LEFT, table  # a check compares snapshots, and shows none
+        from ..display import LEFT, table  # checks compare snapshots without displaying them
 
         edge = f"{LEFT}; white-space: nowrap; border-left: 4px solid"
         styles = [f"{edge} {COLOURS[change.what]}" for change in self.all]
@@ -151,7 +151,7 @@ def _key(row: Any) -> Key:
 
 
 def _described(row: Any) -> str:
-    """Return an object's description as it's shown: a column's type, an index's method."""
+    """Return an object's description for display: a column's type, an index's method."""
     if row.kind == "column":
         null = ", not null" if row.marked else ""
         return f"{row.about}{null}{'' if row.more is None else f', default {row.more}'}"

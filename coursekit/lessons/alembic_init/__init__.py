@@ -23,13 +23,13 @@ EXERCISES = (
         initial_state=InitialState("alembic-init", sql=MEMBERS, draw=a_member),
         hints=(
             "Which command sets Alembic up, and what does the word after it mean?",
-            "In this lesson that word is `alembic`. If you have run it with another word: "
-            "delete what it made, the folder and alembic.ini, before you run it again.",
+            "In this lesson, that word is `alembic`. If you have run the command with another "
+            "word, delete the folder and the alembic.ini that it created before you run it again.",
             "%alembic init, then the name of the folder.",
         ),
         why="The word after `init` is the folder's name, and `init` writes it into alembic.ini "
-        "as `script_location`. Every later command finds the folder there. The database is not "
-        "asked: `init` does not know where it is.",
+        "as `script_location`. Every later command finds the folder there. `init` doesn't "
+        "connect to the database: it doesn't have the URL yet.",
     ),
     Exercise(
         "url-and-metadata",

@@ -59,7 +59,7 @@ def folder(submission: Submission) -> Iterator[CheckItem]:
         )
     rows = submission.database.rows("members", "name")
     was = submission.initial_database.rows("members", "name")
-    yield expect_equal("the table members is as it was", rows, was, "the database; begin again")
+    yield expect_equal("the members table is unchanged", rows, was, "the database; begin again")
 
 
 MODELS = '''"""What the shop sells."""
@@ -121,7 +121,7 @@ def _no_password(submission: Submission, env: str) -> CheckItem:
         secret not in env and address.partition("@")[0] not in env,
         "an address that is asked for",
         "the address, with its password",
-        "get_url: this lesson asks project_url for the address, as db.py does",
+        "get_url: in this lesson it calls project_url, as db.py does",
     )
 
 
@@ -238,7 +238,7 @@ def config(submission: Submission) -> Iterator[CheckItem]:
 def _spot(kind: Any) -> str:
     """Return where to look if the Config has no URL."""
     if "interpolation" in str(kind):
-        return "the trap of this lesson: in an ini file, % begins a placeholder"
+        return "in an ini file, % begins a placeholder: write %% for a percent sign"
     if "without" in str(kind):
         return "config.set_main_option, and the name that env.py reads"
     return "what make_config returns, and what set_main_option takes: text"

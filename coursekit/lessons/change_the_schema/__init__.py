@@ -14,14 +14,14 @@ EXERCISES = (
         currency,
         initial_state=InitialState("history", ROWS),
         hints=(
-            "What stands in the new column of the three orders, at the moment in which it is made?",
-            "NOT NULL needs a value for the rows that are there. Which default does the database "
-            "know, and which only Python?",
+            "Which value do the three orders have in the new column when it's added?",
+            "NOT NULL needs a value for existing rows. Which kind of default is in the database, "
+            "and which is only in Python?",
             'sa.Column("currency", sa.String(3), server_default="EUR", nullable=False); '
-            "on the way back op.drop_column.",
+            "in the downgrade, op.drop_column.",
         ),
-        why="With `server_default`, PostgreSQL itself fills the rows that are there, and later "
-        "every row that names no currency, whoever inserts it.",
+        why="With `server_default`, PostgreSQL fills the column in existing rows, and later in "
+        "every new row without a currency, no matter which program inserts it.",
     ),
     Exercise(
         "missed-by-autogenerate",
@@ -32,14 +32,12 @@ EXERCISES = (
         hints=(
             "Compare models.py with the table of changes in the lesson: which of the three does "
             "autogenerate see?",
-            "PostgreSQL can add a value to a type: ALTER TYPE. For the rule, see how 0003 was "
-            "written.",
+            "PostgreSQL can add a value to a type: ALTER TYPE. For the constraint, see 0003.",
             "op.execute(\"ALTER TYPE order_status ADD VALUE 'returned'\"), and "
             "op.create_check_constraint with the name and the condition of models.py.",
         ),
-        why="The draft held one step of three. The enum and the CHECK are invisible to "
-        "autogenerate, so the list of steps comes from the change of the models, and not from the "
-        "draft.",
+        why="The draft contained one of three steps. Autogenerate doesn't see the enum or the "
+        "CHECK, so make the list of steps from the changes to the models, not from the draft.",
     ),
     Exercise(
         "payment-round-trip",
@@ -48,15 +46,15 @@ EXERCISES = (
         initial_state=InitialState("history", ROWS, {"models.py": PAYMENT}),
         points=2,
         hints=(
-            "The draft makes one thing. What does its column need that is not in the database yet, "
+            "The draft adds one column. What does the column need that isn't in the database yet, "
             "and what do the three orders need?",
-            "The type comes before the column, and goes after it. A default can fill the rows, and "
-            "be taken away when it has.",
+            "Create the type before the column, and drop it after the column. A default can fill "
+            "the existing rows; remove it afterwards.",
             "payment.create(op.get_bind()); op.add_column with server_default; op.alter_column "
-            "with server_default=None. Back: op.drop_column, then payment.drop(op.get_bind()).",
+            "with server_default=None. Downgrade: op.drop_column, payment.drop(op.get_bind()).",
         ),
-        why="Three things are not in the draft: the type, a value for the rows that are there, and "
-        "the end of the type on the way back. The last one shows only when somebody goes there, "
-        "back, and there again.",
+        why="The draft lacks three things: the type, a value for existing rows, and dropping the "
+        "type in the downgrade. You notice the last one only if you upgrade, downgrade and "
+        "upgrade again.",
     ),
 )

@@ -20,7 +20,7 @@ NONE = "nothing"
 FRESH = "before"  # a scratch database as it is before the upgrade
 
 
-# What `missed-by-autogenerate` changes, and the valid rules of orders.
+# What `missed-by-autogenerate` changes, and the valid constraints on orders.
 CHANGED = ("carts.quantity", "orders.ck_orders_amount_not_negative", "order_status")
 
 
@@ -75,13 +75,13 @@ def _ran(submission: Submission, step: str, *, go_on: bool = False) -> CheckItem
     if "SyntaxError" in result.error:
         where = f"%alembic {step}, in a new cell: it shows the line that Python cannot read"
     if "NotNull" in result.error:
-        where = "what the rows that are there get in a column that must not be NULL"
+        where = "which value do existing rows get in a column that is NOT NULL?"
     if "is violated by some row" in result.error:
-        where = "the condition in models.py, sign by sign: a row that is there breaks yours"
+        where = "the condition in models.py, character by character: an existing row violates yours"
     if way == "upgrade" and "does not exist" in result.error and "type" in result.error:
-        where = "the type of the column: `add_column` does not make it"
+        where = "the column's type: `add_column` does not create it"
     if "already exists" in result.error and "type" in result.error:
-        where = "the database has a type of this name already: which of your lines made it?"
+        where = "the database already has a type of this name: which of your lines created it?"
         if "order_status" in result.error:
             where = "the database has a type of this name; ALTER TYPE adds a value to it"
     what = f"the {way} runs, with rows in the tables"
@@ -116,14 +116,14 @@ def currency(submission: Submission) -> Iterator[CheckItem]:
     )
     if about == "no such column":
         return
-    where = "server_default: what the orders get that are there"
+    where = "server_default: which value do existing orders get?"
     found = sorted(map(str, _values(database, "currency")))
-    yield expect_equal("the orders that were there are in EUR", found, ["EUR"], where)
+    yield expect_equal("the existing orders are in EUR", found, ["EUR"], where)
     new = database.attempt(_order(submission, returning=("currency",)))
-    where = "server_default: is it still there after the upgrade? The database must know it"
+    where = "server_default: is it still there after the upgrade? The database needs it"
     yield expect_equal("a new order without a currency is in EUR", _first(new), "EUR", where)
     others = _others(before, database.snapshot(), "orders.currency")
-    where = "def upgrade: it should make one column, and touch no order"
+    where = "def upgrade: it should add one column and change no order"
     yield expect_equal("nothing else has changed", others, NONE, where)
     downgraded = list(_downgraded(submission, before, "is it the opposite of upgrade?"))
     yield from downgraded
@@ -137,7 +137,7 @@ def _downgraded(submission: Submission, before: Snapshot, question: str) -> Iter
     yield ran
     if ran.good:
         left = _others(before, submission.copied_database.snapshot())
-        what = "the downgrade leaves nothing over, and nothing is missing"
+        what = "the downgrade leaves nothing behind, and nothing is missing"
         yield expect_equal(what, left, NONE, f"def downgrade: {question}")
 
 
@@ -169,11 +169,11 @@ def _statuses(submission: Submission) -> Iterator[CheckItem]:
         update("orders", {"status": "returned"}, id=2), select("orders", "status", "id", by="id")
     )
     got = back if back.error else {number: status for status, number in back.value}.get(2)
-    where = "models.py, OrderStatus: PostgreSQL has a type of its own, with values of its own"
+    where = "models.py, OrderStatus: PostgreSQL has its own enum type, with its own values"
     yield expect_equal("an order can be returned", got, "returned", where)
     kept = [row[3] for row in _orders(database)]
     was = [row[3] for row in _orders(submission.new_database(FRESH))]
-    where = "what becomes of the values when a column or a type is dropped"
+    where = "what happens to the values when a column or a type is dropped?"
     yield expect_equal("the orders kept their status", " ".join(kept), " ".join(was), where)
     new = _first(database.attempt(_order(submission, returning=("status",))))
     yield expect_equal(
@@ -190,7 +190,7 @@ def _amounts(submission: Submission) -> Iterator[CheckItem]:
     }
     said = next((one for one in (tried[below], tried[Decimal("-0.01")]) if not one.error), None)
     refused = said or tried[below]
-    where = "models.py, Order: its __table_args__ hold a rule, and the database must know it"
+    where = "models.py, Order: its __table_args__ contain a constraint that the database needs"
     good = said is None and "violates check constraint" in refused.error
     yield expect_that(
         "an order below zero is refused",
@@ -200,16 +200,16 @@ def _amounts(submission: Submission) -> Iterator[CheckItem]:
         where,
     )
     where = (
-        "the name in models.py is the last part; the naming convention writes the rest. And the "
-        "rule holds for the rows that are there, too"
+        "the name in models.py is the last part; the naming convention adds the rest. And the "
+        "constraint must be valid for existing rows"
     )
     yield expect_equal(
-        "the rule has the name of models.py",
+        "the constraint has the name from models.py",
         _valid_rules(database),
         ["ck_orders_amount_not_negative"],
         where,
     )
-    where = "the condition in models.py, sign by sign"
+    where = "the condition in models.py, character by character"
     others = [amount for amount in tried if amount >= 0]
     got = ", ".join(str(_first(tried[amount])) for amount in others)
     wanted = ", ".join(map(str, others))
@@ -231,14 +231,12 @@ def _quantities(submission: Submission) -> Iterator[CheckItem]:
     """Report whether a cart's quantity has its default."""
     database, product = submission.copied_database, draws.word(submission.random)
     cart = insert("carts", user_id=1, product=product, returning=("quantity",))
-    where = "models.py, Cart: server_default. This step stood in the draft"
+    where = "models.py, Cart: server_default. This step was in the draft"
     found = _first(database.attempt(cart))
     yield expect_equal("a cart without a quantity holds 1", found, "1", where)
     about = database.column("carts.quantity")
     where = "op.alter_column for carts.quantity: what else does it change?"
-    yield expect_equal(
-        "quantity is as models.py says", about, "integer, not null, default 1", where
-    )
+    yield expect_equal("quantity matches models.py", about, "integer, not null, default 1", where)
 
 
 def payment(submission: Submission) -> Iterator[CheckItem]:
@@ -252,29 +250,27 @@ def payment(submission: Submission) -> Iterator[CheckItem]:
         "models.py: the type of the column, whether it may be NULL, and whether it has a default"
     )
     about = database.column("orders.payment")
-    yield expect_equal(
-        "orders.payment is as models.py says", about, "payment_kind, not null", where
-    )
+    yield expect_equal("orders.payment matches models.py", about, "payment_kind, not null", where)
     if not about.startswith("payment_kind"):
         return
     where = "Payment in models.py: the same values, in the same order"
     labels = database.labels("payment_kind")
     yield expect_equal("the type has the values of Payment", labels, ["card", "invoice"], where)
-    where = "what the orders that are there get, before the column becomes NOT NULL"
+    where = "which value do existing orders get before the column becomes NOT NULL?"
     found = sorted(map(str, _values(database, "payment")))
-    yield expect_equal("the orders that were there are invoices", found, ["invoice"], where)
+    yield expect_equal("the existing orders are paid by invoice", found, ["invoice"], where)
     yield from _there_again(submission, before)
 
 
 def _there_again(submission: Submission, before: Snapshot) -> Iterator[CheckItem]:
     """Report whether the revision survives a downgrade and a second upgrade."""
-    question = "what has upgrade made in the database? Not only a column"
+    question = "what did upgrade create in the database? Not only a column"
     ran, *schema = _downgraded(submission, before, question)
     yield from (ran, *schema)
     if not ran.good:
         return
     again = submission.alembic("upgrade head", go_on=True)
     where = "def downgrade: what it leaves behind blocks the next upgrade"
-    yield expect_that("the upgrade runs once more", not again.error, "no error", again, where)
+    yield expect_that("the upgrade runs again", not again.error, "no error", again, where)
     if not again.error and all(item.good for item in schema):
         yield _same(submission)

@@ -13,12 +13,12 @@ EXERCISES = (
         any_password,
         names=("make_address",),
         hints=(
-            "Which characters mean something in an address? What if a password has them?",
-            "SQLAlchemy can put an address together from its parts. This lesson does it.",
+            "Which characters have a meaning in a URL? What if a password contains them?",
+            "SQLAlchemy can build a URL from its parts. This lesson does that.",
             'return URL.create("postgresql+psycopg2", username=user, password=..., and so on)',
         ),
-        why="URL.create gets each part by itself. So no character of a password can be taken "
-        "for the border between two parts, and nothing has to be escaped.",
+        why="URL.create takes each part separately. So no character of a password can be mistaken "
+        "for a delimiter, and nothing has to be escaped.",
     ),
     Exercise(
         "who-answered",
@@ -28,16 +28,16 @@ EXERCISES = (
         initial_state=InitialState("connect"),
         points=2,
         hints=(
-            "Who knows which database it is: the one who wrote the address, or the server?",
-            "Take a connection in `with`, and ask in SQL: current_database(), current_user, and "
+            "What knows for certain which database you are connected to: the URL, or the server?",
+            "Open a connection in `with`, and query current_database(), current_user, and "
             "SHOW server_version_num, which is 180006 for PostgreSQL 18.6.",
             "with engine.connect() as connection: "
             'database = connection.scalar(text("SELECT current_database()")), and so on; '
             'int(connection.scalar(text("SHOW server_version_num"))) // 10000',
         ),
-        why="A URL is what somebody wrote down; a tunnel or a proxy can lead it elsewhere. The "
-        "server knows its own database, user and version. `with` gives the connection back, "
-        "so the pool has it for the next question.",
+        why="A URL is only what someone wrote down; a tunnel or a proxy can lead elsewhere. The "
+        "server reports its own database, user and version. `with` returns the connection to "
+        "the pool, so the next query can use it.",
     ),
     Exercise(
         "missing-setting",
@@ -46,14 +46,14 @@ EXERCISES = (
         names=("address_from",),
         points=2,
         hints=(
-            "What does a dictionary do for a name that it does not have: with [ ], with .get()?",
-            "Look at all five names first. When one has no value, raise an error that has this "
-            "name in its message. An empty text is no value either.",
+            "What does a dictionary do with a missing key: with [ ], and with .get()?",
+            "Look at all five names first. If one has no value, raise an error with that name "
+            "in its message. An empty string doesn't count as a value.",
             'if not settings.get(name): raise ValueError(f"{name} is not set"), for each of the '
             "five names; after that URL.create, with settings[...] for each part",
         ),
-        why="An address with a missing part is a valid address to the wrong place. It fails late, "
-        "with a message about something else. A program that checks its settings when it starts "
-        "says at once what to mend. It names the setting and never prints the values.",
+        why="A URL with a missing part is a valid URL for the wrong database. It fails late, with "
+        "a message about something else. A program that checks its settings when it starts "
+        "reports at once what to fix. It names the setting and never prints the values.",
     ),
 )

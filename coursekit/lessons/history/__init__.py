@@ -23,13 +23,14 @@ EXERCISES = (
         bookmark,
         initial_state=InitialState("history", RESTORED, PENDING, rows),
         hints=(
-            "What does `upgrade head` want to do in a database without a bookmark?",
-            "Which of the four revisions have their tables and columns here already? `stamp` tells "
-            "Alembic of these, and of no more.",
+            "What does `upgrade head` try to do in a database without a version table?",
+            "Which of the four revisions' tables and columns already exist here? Stamp the last of "
+            "those revisions, and no later one.",
             "%alembic stamp 0003, and then %alembic upgrade head.",
         ),
-        why="`stamp` tells Alembic what is there, and `upgrade` makes what is missing. A stamp at "
-        "the head would have told that 0004 had run, and the column would never have come.",
+        why="`stamp` records the revisions that the database has, and `upgrade` runs the others. "
+        "A stamp at the head would have recorded that 0004 had run, and the column would never "
+        "have been added.",
     ),
     Exercise(
         "merge-two-heads",
@@ -38,14 +39,14 @@ EXERCISES = (
         initial_state=InitialState("history", files=HEADS, draw=rows),
         points=2,
         hints=(
-            "Ann's database stands at 0004a. What would it need to get the column of 0004b?",
-            "A revision that follows both makes one head of two, and asks each database to run the "
-            "one that it lacks.",
+            "Ann's database is at revision 0004a. What does it need to get the column of 0004b?",
+            "A revision that follows both merges the two heads, and makes each database run the "
+            "revision that it lacks.",
             '%alembic merge heads -m "merge phone and gift note", and %alembic upgrade head.',
         ),
-        why="A merge leaves both revisions as they are, so it is right for every database, "
-        "whichever of them it has run. To let one follow the other is right only while that one "
-        "has run nowhere else.",
+        why="A merge leaves both revisions unchanged, so it works for every database, whichever "
+        "of the two it has run. Changing one revision to follow the other works only while the "
+        "changed one hasn't run anywhere else.",
     ),
     Exercise(
         "lost-revision",
@@ -54,13 +55,13 @@ EXERCISES = (
         initial_state=InitialState("history", GIVEN_UP, draw=rows_with_note),
         points=2,
         hints=(
-            "Two things remember 0004: the bookmark is one. Which is the other?",
-            "What 0004 has made can be undone by hand. For the bookmark, `stamp` has an option "
-            "that forgets where the database was.",
+            "0004 has left traces in two places: the version table is one. What's the other?",
+            "Undo the changes of 0004 by hand. For the version table, `stamp` has an option that "
+            "empties it first.",
             'Run "ALTER TABLE orders DROP COLUMN gift_note", then %alembic stamp --purge 0003.',
         ),
-        why="The file held the way back. Without it the way back is yours: first what the revision "
-        "had made, then the bookmark. `stamp --purge` alone would leave a column that no model "
-        "and no revision knows.",
+        why="The file contained the downgrade. Without it, you have to write your own: first undo "
+        "the revision's changes, then correct the version table. `stamp --purge` alone would "
+        "leave a column that's in no model and no revision.",
     ),
 )

@@ -172,12 +172,12 @@ def _upgraded(submission: Submission, whose: str) -> CheckItem:
     lacks = [name for name in TYPES if database.column(name) != TYPES[name]]
     got = f"without {' and '.join(lacks)}" if lacks else "both"
     if _rows(database) != before:
-        got, where = "other rows", "what your revisions do to the rows that are there"
+        got, where = "other rows", "what your revisions do to existing rows"
     return expect_equal(what, got, "both", where)
 
 
 def _bring(database: Database, current: str, column: str) -> list[Row]:
-    """Bring a database to a revision of somebody's, and return its rows."""
+    """Bring a database to someone else's revision, and return its rows."""
     table, _, name = column.partition(".")
     made = f"ALTER TABLE public.{table} ADD {name} {TYPES[column]}" if column else "SELECT 1"
     database.commit(statement(made), update("alembic_version", {"version_num": current}))

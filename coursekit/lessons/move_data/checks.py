@@ -32,7 +32,7 @@ FROM generate_series(1, 5000) AS n;
 UPDATE orders SET tax = 0 WHERE id % 350 = 0;
 """
 NEW_REVISION = '%alembic revision -m "..." --rev-id 0004, and down_revision in its file'
-STALE = "what ran here was an earlier form of the revision: begin again, and run your answer"
+STALE = "an earlier version of the revision ran here: begin again, then run your answer"
 READ_IT = "alembic/versions: open revision 0004, and find the line that fails"
 
 
@@ -53,7 +53,7 @@ def upgraded(submission: Submission, files: Mapping[str, str] | None = None) -> 
     if "contains null values" in result.error:
         where = "def upgrade: which value does the new column get in the existing rows?"
     if LATER in result.error:
-        where = "def upgrade: it imports the model, which will have more columns one day"
+        where = "def upgrade: it imports the model, which may gain columns later"
     yield expect_that(
         "its upgrade runs, with rows in the table", not result.error, "no error", result, where
     )
@@ -85,18 +85,20 @@ def domain(submission: Submission) -> Iterator[CheckItem]:
     got = submission.copied_database.column("users.domain")
     where = "def upgrade: its type, and NOT NULL as the last step"
     if "default" in got:
-        where = "def upgrade: a default goes into each row that forgets its domain, unseen"
+        where = "def upgrade: with a default, a row without a domain goes unnoticed"
     if "generated" in got:
-        where = "def upgrade: a generated column is no column that people can write"
+        where = "def upgrade: no one can write to a generated column"
     yield expect_equal("users has the column domain", got, wanted, where)
     if got == "no such column":
         return
     found = submission.copied_database.rows("users", "email", "domain", by="id")
     wanted_rows = _domains(submission.new_database("before").rows("users", "email", by="id"))
-    where = "def upgrade: the UPDATE. It must be right for users that you have not seen, too"
-    yield expect_equal("each user has the domain of the own e-mail", found, wanted_rows, where)
+    where = "def upgrade: the UPDATE. It must also be right for users that you have not seen"
+    yield expect_equal(
+        "each user has the domain of their own e-mail address", found, wanted_rows, where
+    )
     where = STALE if own != "no such column" else "%alembic current, and %alembic upgrade head"
-    yield expect_equal("your database has it as well", own, wanted, where)
+    yield expect_equal("your database also has the column", own, wanted, where)
     if own == wanted:
         yield from _own_domains(submission)
 
@@ -105,7 +107,7 @@ def _own_domains(submission: Submission) -> Iterator[CheckItem]:
     """Report whether the learner's own database has its users, each with the right domain."""
     found = submission.database.rows("users", "email", "domain", by="id")
     wrong = sum(one != right for one, right in zip(found, _domains(found), strict=True))
-    yield expect_equal("no user of your database has another domain", wrong, 0, STALE)
+    yield expect_equal("no user in your database has a wrong domain", wrong, 0, STALE)
     were = _domains(submission.initial_database.rows("users", "email", by="id"))
     left = [one for one in were if one in found]
     yield expect_equal("your three users are still there", left, were, STALE)
@@ -134,7 +136,7 @@ WHEN (NEW.id OPERATOR(pg_catalog.=) {}) EXECUTE FUNCTION public.kill()
 """,
 )
 AT_MOST = 1000
-ENGINE = "fill: does it use the engine that it gets, and does it commit?"
+ENGINE = "fill: does it use the engine that is passed to it, and does it commit?"
 
 
 def _fill(names: dict[str, Any], engine: Engine) -> None:
@@ -155,14 +157,14 @@ def pieces(submission: Submission) -> Iterator[CheckItem]:
     before = _done(database, fixed)
     where = ENGINE if killed else first.error or ENGINE
     finished = all(tax is not None for _, _, tax, _ in _state(database))
-    what = "when its session is ended in the middle, what was done before stays"
+    what = "if its session is terminated halfway, earlier batches are kept"
     yield expect_that(what, bool(before), "some orders with a tax", f"{len(before)} of them", where)
     good = bool(first.error) or finished or not killed
-    what = "a call that was ended says so, or has gone on by itself"
-    where = "fill: an error that is caught tells nobody that orders are left"
+    what = "an interrupted call raises an error, or resumes on its own"
+    where = "fill: if it catches the error, no one learns that orders are left"
     yield expect_that(what, good, "an error", first, where)
     again = submission.call(_fill, engine)
-    where = "fill: the second call finds orders that are done, and others that are not"
+    where = "fill: the second call finds some orders done and others not"
     yield expect_that("a second call runs to its end", not again.error, "no error", again, where)
     after = _done(database, fixed)
     yield from _filled(database, fixed)
@@ -176,14 +178,14 @@ def pieces(submission: Submission) -> Iterator[CheckItem]:
         where,
     )
     kept = set(before) <= set(after)
-    where = "fill: its WHERE. What is done needs no second change"
+    where = "fill: its WHERE. Finished orders need no second change"
     yield expect_that(
-        "the second call has left alone what was done", kept, "no change", "changes", where
+        "the second call changes no finished order", kept, "no change", "changes", where
     )
 
 
 def _orders(random: Random) -> list[dict[str, Any]]:
-    """Return orders behind the others, some with a tax of people's own."""
+    """Return orders with higher ids than the others, some with a tax entered by hand."""
     amounts = [*draws.amounts(random), *(draws.amount(random) for _ in range(20))]
     first = random.randrange(36_000, 90_000)
     return [
@@ -220,11 +222,11 @@ def _filled(database: Database, fixed: Mapping[int, Decimal]) -> Iterator[CheckI
     yield expect_equal("no order is without a tax", left, 0, where)
     new = [pair for number, pair in state.items() if number not in fixed]
     wrong = sum(tax is not None and tax != _tax(amount) for amount, tax in new)
-    where = "fill: the sixth part of the amount, rounded to two decimals as round() of SQL does it"
+    where = "fill: a sixth of the amount, rounded to two decimals as SQL's round() does"
     yield expect_equal("no tax is wrong", wrong, 0, where)
     changed = sum(state.get(number, (0, None))[1] != tax for number, tax in fixed.items())
-    where = "fill: its WHERE. People have written these taxes, with a reason"
-    yield expect_equal("taxes that were there before are the same", changed, 0, where)
+    where = "fill: its WHERE. People entered these taxes by hand, for a reason"
+    yield expect_equal("existing taxes are unchanged", changed, 0, where)
 
 
 def _tax(amount: Decimal) -> Decimal:

@@ -40,25 +40,23 @@ def versions(submission: Submission) -> Iterator[CheckItem]:
     there = _read(submission.new_database("before"), "quantity")
     for version, column in (("old", "quantity"), ("new", "pieces")):
         found = _read(database, column)
-        where = f"def upgrade: the {version} version reads carts.{column}, from its first second on"
+        where = f"def upgrade: the {version} version reads carts.{column}, from its first query on"
         yield expect_equal(
-            f"the {version} version reads the carts that were there", found, there.value, where
+            f"the {version} version reads the existing carts", found, there.value, where
         )
         good = good and found.value == there.value
     if good:
         yield from _written(submission)
     where = "%alembic current, and %alembic upgrade head"
     yield expect_that(
-        "your database has it as well", bool(own), "a column carts.pieces", own, where
+        "your database also has the column", bool(own), "a column carts.pieces", own, where
     )
     if own:
         same = _triggers(database) == _triggers(submission.database)
         differ = _differ(submission.database)
         good = same and differ == 0
         got = f"{differ} carts that differ, and {'the same' if same else 'other'} triggers"
-        yield expect_that(
-            "your database is as your revision makes it", good, "no difference", got, STALE
-        )
+        yield expect_that("your database matches your revision", good, "no difference", got, STALE)
 
 
 TRIGGERS = """
@@ -99,7 +97,7 @@ def _read(database: Database, column: str) -> ProbeResult:
 
 
 def _differ(database: Database) -> int:
-    """Return in how many carts the two differ: in all, if there's one column only."""
+    """Return the number of carts in which the two columns differ: all, if one is missing."""
     columns = database.snapshot().objects
     if not {("column", "carts.quantity"), ("column", "carts.pieces")} <= set(columns):
         return len(database.rows("carts", "product"))
@@ -116,18 +114,18 @@ def _written(submission: Submission) -> Iterator[CheckItem]:
         row: dict[str, Any] = {"user_id": 3, "product": product, write: first}
         put = insert("carts", **row)
         change = update("carts", {write: second}, product=product)
-        for what, sent, amount in (("puts in", put, first), ("changes", change, second)):
+        for what, sent, amount in (("inserts", put, first), ("updates", change, second)):
             said = database.commit(sent)
             rows = database.rows("carts", "product", write, read)
             found = [row[1:] for row in rows if row[0] == product]
             yield expect_equal(
-                f"what the {writer} version {what}, the {reader} version finds",
+                f"the {reader} version reads what the {writer} version {what}",
                 said if said.error else found,
                 [(amount, amount)],
                 f"def upgrade: when {write} is written, who writes {read}?",
             )
         database.commit(update("carts", {"user_id": 2}, product=product))
     differ = _differ(database)
-    where = "def upgrade: what happens when neither of the two is written?"
-    got = f"{differ} carts in which the two differ"
-    yield expect_that("a change of something else leaves both alone", differ == 0, "0", got, where)
+    where = "def upgrade: what does the trigger do if neither column is written?"
+    got = f"{differ} carts in which the two columns differ"
+    yield expect_that("updating another column changes neither", differ == 0, "0", got, where)

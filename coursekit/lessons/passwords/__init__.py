@@ -14,13 +14,13 @@ EXERCISES = (
         names=("make_hash", "is_right"),
         hints=(
             "Which two methods does a CryptContext have for this?",
-            "hash gives another text each time, so hashing again and comparing does not work. "
+            "hash returns a different string each time, so you can't hash again and compare. "
             "Which argument does verify take first?",
-            "pwd_context.hash(password), and pwd_context.verify(typed, stored). Return what "
-            "they give.",
+            "pwd_context.hash(password), and pwd_context.verify(typed, stored). Return "
+            "their results.",
         ),
-        why="`hash` takes a new salt each time, and writes it and the costs into the text. "
-        "`verify` reads them there, so it can check a hash that was made with other costs.",
+        why="`hash` uses a new salt each time, and stores it and the cost parameters in the hash. "
+        "`verify` reads them there, so it can check a hash that has other cost parameters.",
     ),
     Exercise(
         "rehash-at-login",
@@ -30,14 +30,14 @@ EXERCISES = (
         initial_state=InitialState("passwords", sql=ACCOUNTS),
         points=2,
         hints=(
-            "When does the program know the password, so that it can hash it anew?",
-            "pwd_context.verify_and_update(typed, stored) gives two things: whether it is right, "
+            "When does the program have the password, so it can hash it again?",
+            "pwd_context.verify_and_update(typed, stored) returns two values: whether it is right, "
             "and a new hash or None.",
-            "Read the stored hash. If verify_and_update gives a new one, UPDATE this account, "
-            "and commit. Return the first of the two.",
+            "Read the stored hash. If verify_and_update returns a new one, UPDATE this account, "
+            "and commit. Return the first value.",
         ),
-        why="Only at log-in the program has the password from which a new hash can be made. "
-        "`verify_and_update` gives one only when the password is right and the old hash is out "
+        why="Only at log-in does the program have the password, which a new hash requires. "
+        "`verify_and_update` returns one only if the password is right and the old hash is out "
         "of date. `engine.begin()` commits at the end of its block.",
     ),
     Exercise(
@@ -48,11 +48,11 @@ EXERCISES = (
         points=2,
         hints=(
             "Where does a password enter the program?",
-            "unicodedata.normalize brings a text into one form. It returns a new text.",
+            "unicodedata.normalize converts a string to one form. It returns a new string.",
             'Hash unicodedata.normalize("NFC", password), and verify the same form of typed.',
         ),
-        why="A hash is made of bytes, and the two forms have different bytes. Brought into one "
-        "form at both entrances, they are the same password. NFC changes no letters: it joins "
+        why="A hash is computed from bytes, and the two forms have different bytes. Normalize the "
+        "password in both functions, and the two are equal. NFC changes no letters: it combines "
         "a letter and its accent into one character.",
     ),
 )

@@ -132,7 +132,7 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
     if len(refused) < 2 or not refused[-1].good:
         return
     result = submission.call(_entered, engine, ben, password)
-    where = "log_in: what it returns, and which engine it asks"
+    where = "log_in: what it returns, and which engine it uses"
     yield expect_equal("the right password is accepted", result, True, where)
     if result.error:
         return
@@ -142,7 +142,7 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
     good, where = got == TODAY, "log_in: the UPDATE, and whether it is committed"
     yield expect_that("now the table has a new hash of it", good, TODAY, got, where)
     others = {**last, ben: ""} == {**after, ben: ""}
-    got = "they stay" if others else "they were changed, too"
+    got = "they stay" if others else "they were also changed"
     yield expect_that(
         "the other accounts stay", others, "they stay", got, "the WHERE of the UPDATE"
     )

@@ -14,14 +14,14 @@ EXERCISES = (
         names=("contacts",),
         initial_state=InitialState("query-into-dataframes", sql=USERS),
         hints=(
-            "Which columns must not come along, and who decides about the order of the rows?",
+            "Which columns must be left out, and what determines the order of the rows?",
             "pd.read_sql takes a SELECT and an engine, or a connection. This lesson does it in "
             'the section "Ask for what you need".',
             "return pd.read_sql(text(...), engine), with SELECT, two columns, and ORDER BY.",
         ),
         why="The SELECT names what it needs, so no password hash leaves the database. Only "
-        "ORDER BY promises an order. When read_sql gets an engine, it takes a connection for "
-        "itself, and gives it back.",
+        "ORDER BY promises an order. If you pass read_sql an engine, it checks out a "
+        "connection and returns it to the pool.",
     ),
     Exercise(
         "search-for-a-string",
@@ -31,14 +31,14 @@ EXERCISES = (
         initial_state=InitialState("query-into-dataframes", sql=USERS),
         points=2,
         hints=(
-            "The text may hold a quotation mark. What happens to your question then?",
-            "Write a name with a colon in the SELECT, and hand the text over in params. The "
-            "same name may stand there twice.",
+            "The string may contain a quotation mark. What happens to your query then?",
+            "Write a bound parameter, :name, in the SELECT, and pass the string in params. The "
+            "same parameter may appear twice.",
             "WHERE lower(name) = lower(:wanted) OR lower(email) = lower(:wanted)",
         ),
-        why="A bound value goes to the driver beside the question, so no character in it can "
-        "become part of the SQL. `lower` on both sides makes capitals equal, and `=` has no "
-        "wildcards, which LIKE has.",
+        why="A bound parameter goes to the driver separately from the query, so none of its "
+        "characters can become part of the SQL. `lower` on both sides ignores capitals, and `=` "
+        "has no wildcards, unlike LIKE.",
     ),
     Exercise(
         "exact-amounts",
@@ -50,11 +50,11 @@ EXERCISES = (
         hints=(
             "Look at the dtypes of what read_sql returns. Which two columns changed their type?",
             "This lesson has an option for decimals, and a dtype for numbers with a missing one. "
-            "The two options of read_sql together make text of the amounts: look at a value.",
+            "The two options of read_sql together turn the amounts into strings: look at a value.",
             'Read with coerce_float=False, then change one column: astype("Int64").',
         ),
-        why="`coerce_float=False` leaves the Decimals that the driver gives. "
-        "`dtype_backend` would make text of them, so only the column `items` gets a dtype "
-        "with a place for a missing number.",
+        why="`coerce_float=False` keeps the Decimals that the driver returns. "
+        "`dtype_backend` would turn them into strings, so convert only the `items` column to a "
+        "dtype that allows missing values.",
     ),
 )

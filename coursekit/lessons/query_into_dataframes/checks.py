@@ -24,7 +24,7 @@ ORDERS = """
 CREATE TABLE orders (id integer PRIMARY KEY, items integer, amount numeric(20, 2) NOT NULL);
 INSERT INTO orders VALUES (1, 2, 19.90), (2, NULL, 5.10), (3, 1, 8.20), (4, 3, 24.70);
 """
-ARGUMENT = "whether it asks the engine that it is given"
+ARGUMENT = "whether it uses the engine that is passed to it"
 
 
 def _call_with(
@@ -87,14 +87,15 @@ def _shape(result: ProbeResult, columns: list[str]) -> Iterator[CheckItem]:
         where = "what the error says; try the function with exercise.engine"
     yield expect_equal("the function returns a DataFrame", kind, "DataFrame", where)
     if kind == "DataFrame":
-        where = "the columns that the SELECT asks for, and their order"
+        where = "the columns in the SELECT, and their order"
         yield expect_equal(
             "it has the columns that were asked for", result.value["columns"], columns, where
         )
 
 
 def _all_returned(result: ProbeResult) -> CheckItem:
-    what, where = "every connection is given back", "`with`, or hand read_sql the engine itself"
+    what = "every connection is returned to the pool"
+    where = "`with`, or pass read_sql the engine itself"
     return expect_equal(what, ProbeResult(result.value["open"]), 0, where)
 
 
@@ -195,12 +196,14 @@ def _no_one_is_found(
 ) -> Iterator[CheckItem]:
     """Report whether SQL, patterns and parts of a name find no user."""
     where = "a value that is bound is never read as SQL"
-    yield _finds_no_one(submission, engine, ATTACKS, "a text that holds SQL finds nobody", where)
-    where = "= compares whole texts; LIKE and ILIKE read % and _ as wildcards"
+    yield _finds_no_one(
+        submission, engine, ATTACKS, "a string that contains SQL finds no one", where
+    )
+    where = "= compares whole strings; LIKE and ILIKE read % and _ as wildcards"
     name, local = str(person[1]), str(person[2]).partition("@")[0]
     parts = (*PATTERNS, name[:-1], local, f"{name} ", f"_{name[1:]}")
     yield _finds_no_one(
-        submission, engine, parts, "a part of a name, or a pattern, finds nobody", where
+        submission, engine, parts, "part of a name, or a pattern, finds no one", where
     )
 
 
@@ -222,7 +225,7 @@ def _finds_no_one(
 
 
 def _orders(random: Random) -> list[dict[str, Any]]:
-    """Return orders in no order, one without items, and one whose amount no float can hold."""
+    """Return unsorted orders: one without items, one with an amount that no float can represent."""
     large = Decimal(random.randrange(10**17, 10**18)) + Decimal("0.91")
     amounts = [*draws.amounts(random), large]
     items = [random.randrange(2, 90), None, 0, 1, random.randrange(100, 999), 2**31 - 1]
@@ -245,7 +248,7 @@ def orders(submission: Submission) -> Iterator[CheckItem]:
         return
     ids, items, amounts = _columns(result.value["rows"])
     every = [row[0] for row in wanted]
-    where = "ORDER BY id; no row may be left out, also none with NULL"
+    where = "ORDER BY id; leave out no row, not even one with NULL"
     yield expect_equal("it has every order, by id", ids, every, f"{ARGUMENT}; {where}")
     if ids != every:
         return

@@ -16,12 +16,12 @@ EXERCISES = (
         initial_state=InitialState("sessions", sql=USERS),
         hints=(
             "When does another connection see what a session has sent?",
-            "This lesson adds Ann with one line more than Ben. Where does that line stand?",
-            "session.commit(), inside of the `with` block, after session.execute(...)",
+            "This lesson uses one more line to add Ann than to add Ben. Where is that line?",
+            "session.commit(), inside the `with` block, after session.execute(...)",
         ),
-        why="A session works in a transaction. Closing it takes back what was not committed, and "
-        "no error says so. The commit belongs after the last statement of the work and before "
-        "the end of the block.",
+        why="A session works in a transaction. Closing it rolls back whatever wasn't committed, "
+        "without an error. The commit belongs after the last statement and before the end of "
+        "the block.",
     ),
     Exercise(
         "both-or-none",
@@ -31,15 +31,15 @@ EXERCISES = (
         initial_state=InitialState("sessions", sql=CARDS),
         points=2,
         hints=(
-            "The second statement fails. What must become of the first?",
-            "Both statements belong into one transaction: one session, and one commit, after both.",
+            "The second statement fails. What must happen to the first?",
+            "Both statements belong in one transaction: one session, and one commit, after both.",
             "with Session(engine) as session: session.execute(TAKE_POINTS, ...), "
             "session.execute(ADD_POINTS, ...), session.commit(). No `except`: the error of a "
-            "refused move leaves the block by itself.",
+            "refused move leaves the block anyway.",
         ),
-        why="One transaction holds both statements. When one of them fails, the error leaves the "
-        "block before the commit, and closing the session takes the other one back. No `except` "
-        "is needed: the caller gets the error.",
+        why="Both statements are in one transaction. If one of them fails, the error leaves the "
+        "block before the commit, and closing the session rolls the other one back. You need no "
+        "`except`: the caller receives the error.",
     ),
     Exercise(
         "get-db-closes",
@@ -50,11 +50,11 @@ EXERCISES = (
         points=2,
         hints=(
             "An endpoint fails. Which lines after the `yield` still run?",
-            "`finally` runs in all cases. So does the end of a `with` block.",
+            "`finally` always runs. So does the end of a `with` block.",
             "db = ExerciseSession(), then try: yield db, and finally: db.close()",
         ),
-        why="An error in a request comes back into the function at the `yield`, and skips what "
-        "stands after it. Only `finally`, or the end of a `with`, runs in all cases. An endpoint "
-        "that changes something commits by itself.",
+        why="An error in a request is raised in the function at the `yield`, and skips the code "
+        "after it. Only `finally`, or the end of a `with`, always runs. An endpoint that changes "
+        "something commits its own changes.",
     ),
 )

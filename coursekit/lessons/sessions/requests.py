@@ -51,7 +51,7 @@ def _start(names: dict[str, Any], mark: str) -> str:
 
 
 def _end(names: dict[str, Any], ending: str, message: str) -> str:
-    """End the request that was started last; return what came out of the generator."""
+    """End the request that started last; return what the generator raised."""
     bug = _Bug(message)
     try:
         ENDINGS[ending](_held[-1][0], bug)

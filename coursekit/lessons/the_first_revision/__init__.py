@@ -22,13 +22,13 @@ EXERCISES = (
         draft,
         initial_state=InitialState("the-first-revision", files={"models.py": MODELS + BOOK}),
         hints=(
-            "Which models does Alembic know, when it compares?",
-            "A table is known after the module with its class was imported. See alembic/env.py.",
+            "Which models does Alembic compare with the database?",
+            "Importing the module with a model's class registers its table. See alembic/env.py.",
             'Put "import models" into alembic/env.py, then run %alembic revision --autogenerate. '
-            "Delete drafts from before.",
+            "Delete earlier drafts.",
         ),
         why="Alembic compares the tables that were registered on `Base` with the tables in the "
-        "database. Importing `models` registers `books`, so the draft has something to make.",
+        "database. Importing `models` registers `books`, so the draft creates it.",
     ),
     Exercise(
         "rename-keeps-values",
@@ -38,11 +38,11 @@ EXERCISES = (
         points=2,
         hints=(
             "What happens to the values in a column when it is dropped?",
-            "Alembic cannot see that a column has a new name. `op.alter_column` can give it one.",
-            'op.alter_column("users", "name", new_column_name="full_name"); back: swap the names.',
+            "Autogenerate can't detect a renamed column. `op.alter_column` can rename one.",
+            'op.alter_column("users", "name", new_column_name="full_name"); downgrade: reverse it.',
         ),
-        why="To Alembic, a renamed column is one that is gone and one that is new. The draft would "
-        "drop the values with the old column. A rename keeps them, and so does its opposite.",
+        why="To autogenerate, a renamed column is a dropped column and a new one. The draft would "
+        "drop the values with the old column. A rename keeps them, and so does its downgrade.",
     ),
     Exercise(
         "enum-downgrade",
@@ -52,10 +52,10 @@ EXERCISES = (
         points=2,
         hints=(
             "What is in the database after the upgrade that was not there before?",
-            "PostgreSQL keeps an enum as a type of its own. Dropping the table does not drop it.",
+            "PostgreSQL stores an enum as a separate type. Dropping the table doesn't drop it.",
             'Drop the column, then the table, then op.execute("DROP TYPE ticket_state").',
         ),
-        why="An `Enum` in `create_table` makes a type as well, without a line of its own. "
-        "`drop_table` leaves it behind, and the next upgrade fails: the type is there already.",
+        why="An `Enum` in `create_table` also creates a type, without a separate line. "
+        "`drop_table` leaves the type behind, and the next upgrade fails: it already exists.",
     ),
 )

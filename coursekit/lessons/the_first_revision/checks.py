@@ -64,7 +64,7 @@ def renamed(submission: Submission) -> Iterator[CheckItem]:
     users = submission.new_database().rows("users", "email", "password", "name")
     for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
         result = submission.alembic(f"{step} {to}", go_on=step == "downgrade")
-        where = f"def {step}: what will stand in the column, in the rows that there are?"
+        where = f"def {step}: what will the column contain in the existing rows?"
         if "NotNull" not in result.error:
             where = f"def {step}: find the line that fails, and read what the error says"
         yield expect_that(

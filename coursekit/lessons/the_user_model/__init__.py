@@ -14,12 +14,12 @@ EXERCISES = (
         names=("Book",),
         initial_state=InitialState("the-user-model"),
         hints=(
-            "Which part of a column says whether it may be empty: its name, type or length?",
-            "`Mapped[str]` promises a text. What would you write for a text or nothing?",
+            "Which part of a column's definition allows NULL: its name, type or length?",
+            "`Mapped[str]` promises a string. What would you write for a string or None?",
             "Mapped[str] and String(120) for the title, Mapped[str | None] for the subtitle.",
         ),
-        why="`Mapped[str]` promises a text, so the column gets NOT NULL. `Mapped[str | None]` "
-        "allows NULL. `String(n)` is the length, and PostgreSQL refuses what is longer.",
+        why="`Mapped[str]` promises a string, so the column is NOT NULL. `Mapped[str | None]` "
+        "allows NULL. `String(n)` sets the maximum length; PostgreSQL refuses longer strings.",
     ),
     Exercise(
         "unique-email",
@@ -29,13 +29,13 @@ EXERCISES = (
         initial_state=InitialState("the-user-model"),
         points=2,
         hints=(
-            "What is the same in Ann@example.com and ann@example.com, and might occur only once?",
-            "An index can be about an expression. This lesson makes one, with a name.",
+            "What do Ann@example.com and ann@example.com have in common that could be unique?",
+            "An index can cover an expression. This lesson creates one, and names it.",
             'Index("uq_readers_email_lower", text("lower(email)"), unique=True), '
             "in __table_args__, which is a tuple.",
         ),
-        why="The index holds each e-mail in lower case, and each may occur once there. The column "
-        "keeps what was written. The name is chosen by hand, so a migration can rely on it.",
+        why="The index contains each e-mail in lower case, and each may occur only once. The "
+        "column keeps the original spelling. You choose the name, so a migration can rely on it.",
     ),
     Exercise(
         "no-way-around-the-hash",
@@ -45,12 +45,12 @@ EXERCISES = (
         initial_state=InitialState("the-user-model"),
         points=2,
         hints=(
-            "A constructor runs once. What runs each time that an attribute is set?",
-            "`validates`, in this lesson, names a method that gets each new value.",
+            "A constructor runs once. What runs each time an attribute is set?",
+            "`validates`, in this lesson, registers a method that receives each new value.",
             'Below @validates("password"), a method (self, key, plain) that returns the hash.',
         ),
         why="The constructor of a model sets its attributes one by one, so `validates` sees its "
-        "values as well as later ones. What is loaded from the table passes it by, so nothing is "
-        "hashed twice. It does not see an UPDATE that goes past the objects.",
+        "values as well as later ones. It isn't called for values loaded from the table, so "
+        "nothing is hashed twice. It doesn't see an UPDATE that bypasses the objects.",
     ),
 )

@@ -105,7 +105,7 @@ def book(submission: Submission) -> Iterator[CheckItem]:
         "books",
         ("a book must have a title", where, [(no_title, REFUSED), ({"subtitle": word}, REFUSED)]),
         ("a subtitle may be missing", where, [({"title": word, "subtitle": None}, TAKEN)]),
-        ("a title may be there twice", where, [({"title": word, "subtitle": other}, TAKEN)]),
+        ("two books may have the same title", where, [({"title": word, "subtitle": other}, TAKEN)]),
         _length(random, "title", 120, {"subtitle": word}),
         _length(random, "subtitle", 200, {"title": word}),
     )
@@ -133,8 +133,8 @@ def reader(submission: Submission) -> Iterator[CheckItem]:
         "readers",
         ("an e-mail stays as it was written", keeps, [({"email": first}, TAKEN)]),
         (
-            "another e-mail is taken",
-            "what the rule is about: the whole e-mail, and nothing else",
+            "another e-mail is accepted",
+            "the constraint: it must compare the whole e-mail, and nothing else",
             [({"email": each}, TAKEN) for each in others],
         ),
         ("the same e-mail in other capitals is refused", section, [(again, REFUSED)]),

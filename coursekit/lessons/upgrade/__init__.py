@@ -30,8 +30,8 @@ EXERCISES = (
             "`upgrade` and `downgrade` take any revision's id, not only `head` and `base`.",
             "The word after `upgrade` is where to stop: 0003.",
         ),
-        why="`upgrade` runs everything between the bookmark and the revision that you name, "
-        "and stops there. So a revision that is not ready may lie in the folder.",
+        why="`upgrade` runs every revision between the current one and the one you name, and "
+        "stops there. So the folder may contain a revision that isn't ready.",
     ),
     Exercise(
         "column-round-trip",
@@ -40,13 +40,13 @@ EXERCISES = (
         initial_state=InitialState("query-into-dataframes"),
         points=2,
         hints=(
-            "A new revision holds `pass` twice. Which of the two runs on the way back?",
-            'The section "A revision that fails halfway" fills a revision: read the text, '
-            "replace `pass`, write the text. `op` can add a column to a table, and drop one.",
+            "A new revision contains `pass` twice. Which of the two runs on a downgrade?",
+            'The section "A revision that fails halfway" fills in a revision: read the file, '
+            "replace `pass`, write the file. `op` can add a column to a table, and drop one.",
             f"The two steps: {ADD} and {DROP}. Then upgrade.",
         ),
-        why="A downgrade undoes what its upgrade does. Nobody tests it by chance: run it once, "
-        "as this check did on a database of its own, before you need it.",
+        why="A downgrade undoes what its upgrade does. No one tests it by accident: run it once, "
+        "as this check did on a scratch database, before you need it.",
     ),
     Exercise(
         "mistake-already-applied",
@@ -61,12 +61,12 @@ EXERCISES = (
         points=2,
         hints=(
             "What would `downgrade` do to the three products?",
-            "What has run is mended by a revision that comes after it. Model and database "
-            f"differ, and Alembic can write down how: lesson {number_of('the-first-revision')}.",
-            "revision --autogenerate, with an id of your own; read the file; then upgrade head.",
+            "Fix a revision that has run with another revision after it. Model and database "
+            f"differ, and Alembic can generate the fix: lesson {number_of('the-first-revision')}.",
+            "revision --autogenerate, with your own id; read the file; then upgrade head.",
         ),
-        why="A revision that has run somewhere is history: to change its file changes no "
-        "database. The way back would have dropped the table and its rows. A new revision "
-        "reaches every database, and the rows stay.",
+        why="A revision that has run somewhere is history: changing its file changes no "
+        "database. A downgrade would have dropped the table and its rows. A new revision "
+        "reaches every database, and the rows are kept.",
     ),
 )

@@ -211,7 +211,7 @@ def _elsewhere(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal("another database gets the new type, and that alone", did, wanted, where)
     if did == wanted:
         stock = _stock(submission.copied_database)
-        what = "the products there kept their prices"
+        what = "there, the products kept their prices"
         yield expect_that(what, stock == wanted_stock, str(wanted_stock), stock, where)
 
 

@@ -23,17 +23,17 @@ EXERCISES = (
         names=("careful",),
         initial_state=InitialState("history", SHOP),
         hints=(
-            "What does PostgreSQL do by itself when a lock does not come? It waits. Who tells it "
-            "for how long?",
-            "`SET LOCAL lock_timeout` holds for one transaction. What comes then is an "
-            "`OperationalError`; other problems can be one, too.",
+            "What does PostgreSQL do by default if it can't get a lock? It waits. Which setting "
+            "limits the wait?",
+            "`SET LOCAL lock_timeout` applies to one transaction. A timeout raises an "
+            "`OperationalError`, and so do other problems.",
             "with engine.begin() as connection: first SET LOCAL lock_timeout = '500ms', then the "
-            "statement. Around it: except OperationalError, and `raise` unless its text holds "
+            "statement. Around it: except OperationalError, and `raise` unless the message has "
             '"lock timeout".',
         ),
-        why="The limit has to be set before the statement, in the same transaction. Nothing has "
-        "to be cleaned up after it: the transaction was rolled back. "
-        "`locks.with_lock_retries` does the same again and again.",
+        why="Set the timeout before the statement, in the same transaction. There's nothing to "
+        "clean up after a timeout: the transaction was rolled back. "
+        "`locks.with_lock_retries` does the same with retries.",
     ),
     Exercise(
         "no-negative-amount",
@@ -42,35 +42,35 @@ EXERCISES = (
         initial_state=InitialState("history", SHOP, draw=drawn_orders),
         points=2,
         hints=(
-            "Which step needs the strongest lock, and which step takes long? They need not be one.",
-            "`NOT VALID` adds a rule without reading; `VALIDATE CONSTRAINT` reads without the "
-            "strong lock. When does a transaction give its locks back?",
+            "Which step needs ACCESS EXCLUSIVE, and which takes long? Can you separate them?",
+            "`NOT VALID` adds a constraint without reading the rows; `VALIDATE CONSTRAINT` reads "
+            "them under a weaker lock. When does a transaction release its locks?",
             "op.create_check_constraint(..., postgresql_not_valid=True); then, in another revision "
             "and an `autocommit_block`, op.execute with ALTER TABLE orders VALIDATE CONSTRAINT and "
-            "the name. The naming convention makes it ck_orders_ and the name that you gave.",
+            "the name. The naming convention puts ck_orders_ before the name you chose.",
         ),
-        why="`autocommit_block` commits what was done before it, and with that the strong lock is "
-        "given back. What follows is a transaction of its own. `transaction_per_migration=True` in "
-        "env.py comes to the same. Two revisions, because a VALIDATE that has failed can then run "
-        "again: the bookmark knows that the rule is there.",
+        why="`autocommit_block` commits the steps before it, which releases the ACCESS EXCLUSIVE "
+        "lock. The steps in it run in separate transactions. `transaction_per_migration=True` in "
+        "env.py has the same effect. You need two revisions, so that a failed VALIDATE can run "
+        "again: the version table records that the constraint exists.",
     ),
     Exercise(
         "invalid-index",
-        "The ruin",
+        "The invalid index",
         invalid_index,
         initial_state=InitialState("history", DOUBLED, {FILE: COLLEAGUE}, doubles),
         points=2,
         hints=(
-            "What is in the way of the index: a name, some rows, or both?",
-            "First the doubles go, by a condition and not by their ids: other databases have "
-            "others. Then the ruin goes. Then the index comes.",
-            "DELETE FROM orders a USING orders b WHERE a.id > b.id AND the rest is equal. Then, "
-            "in an `autocommit_block`, op.drop_index(..., if_exists=True, "
+            "What blocks the index: a name, some rows, or both?",
+            "First delete the duplicates, by a condition, not by their ids, which differ in other "
+            "databases. Then drop the invalid index. Then create the index again.",
+            "DELETE FROM orders a USING orders b WHERE a.id > b.id AND user and time are equal. "
+            "Then, in an `autocommit_block`, op.drop_index(..., if_exists=True, "
             "postgresql_concurrently=True) and op.create_index(..., unique=True, "
             "postgresql_concurrently=True).",
         ),
-        why="The colleague's second run found the name and asked for no more. A revision that "
-        "drops the index first can run as often as it has to: whatever the last run has left, it "
-        "ends with a whole index, or with an error.",
+        why="The colleague's second run found an index of that name and did nothing. A revision "
+        "that drops the index first can run any number of times: whatever the last run left "
+        "behind, it ends with a valid index, or with an error.",
     ),
 )

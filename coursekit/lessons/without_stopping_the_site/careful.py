@@ -17,11 +17,11 @@ from tutorial_lib.db import make_engine
 ADD = "ALTER TABLE orders ADD COLUMN {} text"
 CUT_OFF = "DO $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$"
 SLOW = "DO $$ BEGIN ALTER TABLE orders ADD COLUMN slow text; PERFORM pg_sleep(0.8); END $$"
-# Ends a wait without a limit. It's far from half a second, so that no pause of a busy machine
-# can be taken for a wait.
+# Ends a wait that has no limit. It's far above half a second, so a pause on a busy machine can't
+# be mistaken for a wait.
 LONGEST = 10  # seconds
 NO_LIMIT = f"-c lock_timeout=0 -c statement_timeout={1000 * LONGEST}"
-PATIENT = 1000  # milliseconds; who waits so long for a lock doesn't wait half a second
+PATIENT = 1000  # milliseconds; a limit above this isn't half a second
 # Adds a column, and notes the limit that the statement runs under.
 FREE = """
 DO $$ BEGIN
@@ -66,47 +66,51 @@ def careful(submission: Submission) -> Iterator[CheckItem]:
     free, missing, later, *columns = (draws.word(submission.random, 5) for _ in range(9))
     result = submission.call(_careful, url, FREE.format(free))
     yield expect_equal(
-        "it returns 'done' when nobody is in the way", result, "done", "the last return"
+        "it returns 'done' if no session blocks it", result, "done", "the last return"
     )
     where = "whether the transaction was committed: engine.begin() does it, connect() does not"
-    yield expect_equal("then the column is there", _has(database, free), True, where)
+    yield expect_equal("then the column exists", _has(database, free), True, where)
     busy = set(submission.random.sample(columns, 2))
     results = {column: _added(submission, database, column, column in busy) for column in columns}
     others = [results[column] for column in columns if column not in busy]
     wrong = next((each for each in others if each.error or each.value != "done"), others[0])
-    where = "what comes back when no one holds a lock: not every second call has to wait"
+    where = "what it returns if no session holds a lock: not every second call has to wait"
     yield expect_equal("it returns 'done' again, in no fixed order", wrong, "done", where)
     there = [_has(database, column) for column in columns if column not in busy]
     where = "whether the transaction was committed: engine.begin() does it, connect() does not"
-    yield expect_equal("then those columns are there", there, [True] * len(others), where)
+    yield expect_equal("then those columns exist", there, [True] * len(others), where)
     waited = [results[column] for column in busy]
     result = next((each for each in waited if each.error or each.value != "gave up"), waited[0])
     where = (
-        "lock_timeout: set before the statement, in its transaction, with its unit, as '500ms'; "
-        "and the error that comes"
+        "lock_timeout: set before the statement, in its transaction, with a unit, as in '500ms'; "
+        "and the error it raises"
     )
     if "statement timeout" in result.error:
         result = ProbeResult(error=f"it still waited after {LONGEST} seconds")
     elif (limit := _limit(database, free)) > PATIENT:
         result = ProbeResult(error=f"its lock_timeout is {limit / 1000:g} seconds")
     yield expect_equal("it returns 'gave up' while a report is open", result, "gave up", where)
-    where = "what was done after the error"
+    where = "what does it do after the error?"
     there = [_has(database, column) for column in busy]
-    yield expect_equal("then the column is not there", any(there), False, where)
+    yield expect_equal("then the column does not exist", any(there), False, where)
     result = submission.call(_careful, url, f"ALTER TABLE {missing} ADD COLUMN n int")
-    where = "the except: which errors does it take? A missing table is no lock"
+    where = "the except: which errors does it catch? A missing table is not a lock timeout"
     good = result.error.startswith("ProgrammingError")
-    yield expect_that("another error is raised as it is", good, "a ProgrammingError", result, where)
+    yield expect_that(
+        "any other error is raised unchanged", good, "a ProgrammingError", result, where
+    )
     result = submission.call(_careful, url, CUT_OFF)
     where = "the except: many errors are an OperationalError. What does this one say?"
     good = result.error.startswith("OperationalError")
-    yield expect_that("a lost connection is no lock", good, "an OperationalError", result, where)
+    yield expect_that(
+        "a lost connection is not a lock timeout", good, "an OperationalError", result, where
+    )
     result = submission.call(_careful, url, SLOW)
-    where = "which limit is it: one for waiting, or one for the whole statement?"
-    yield expect_equal("a change that has its lock may take its time", result, "done", where)
+    where = "which timeout is it: for waiting for a lock, or for the whole statement?"
+    yield expect_equal("a change that has its lock can take longer", result, "done", where)
     result = submission.call(_limit_after, url, ADD.format(later))
-    where = "SET holds for the connection, which goes back to the engine; SET LOCAL does not"
-    yield expect_equal("afterwards, the engine has no limit, as before", result, "0", where)
+    where = "the pooled connection: SET outlasts the transaction, and SET LOCAL does not"
+    yield expect_equal("afterwards, the engine still has no lock_timeout", result, "0", where)
 
 
 def _added(submission: Submission, database: Database, column: str, busy: bool) -> ProbeResult:

@@ -46,7 +46,7 @@ def _at_head(submission: Submission) -> CheckItem:
 
 # A constraint has a row in pg_depend, which VALIDATE leaves alone, while it rewrites the
 # constraint's own row. So the two rows have the xmin of two transactions, or of one. A transaction
-# that also changed the table left its xmin there, and held the strong lock meanwhile.
+# that also changed the table left its xmin there, and held the ACCESS EXCLUSIVE lock meanwhile.
 RULES = """
 SELECT n.nspname, t.relname, c.contype, c.oid, c.convalidated, c.xmin,
        pg_catalog.pg_get_constraintdef(c.oid)
@@ -68,7 +68,7 @@ WHERE adrelid OPERATOR(pg_catalog.=) 'public.orders'::pg_catalog.regclass
 
 
 def _rules(database: Database) -> list[tuple[bool, bool]]:
-    """Return the CHECK constraints on amount: whether it's valid, and was validated apart."""
+    """Return, for each CHECK on amount, whether it's valid and was validated separately."""
     return [
         (valid, xmin not in {one for (one,) in database.query(WRITERS, oid=oid)})
         for *home, oid, valid, xmin, definition in database.query(RULES)
@@ -91,20 +91,20 @@ def amounts(submission: Submission) -> Iterator[CheckItem]:
     ran = submission.alembic("upgrade head")
     where = RUN
     if "is violated by some row" in ran.error:
-        where = "the rule itself: which amounts does it let in? There, some orders are of 0.00"
+        where = "the constraint: which amounts does it accept? Some orders there are for 0.00"
     what = "alembic upgrade head runs on another database"
     yield expect_that(what, not ran.error, "no error", ran, where)
     if not ran.error:
         yield from _amounts_there(submission)
     yield _at_head(submission)
     valid = [is_valid for is_valid, _ in _rules(submission.database)]
-    got = "a rule that is NOT VALID" if valid else "no CHECK on orders.amount"
-    where = "def upgrade, and when it ran: what was filled in later has not run. Begin again"
+    got = "a constraint that is NOT VALID" if valid else "no CHECK on orders.amount"
+    where = "def upgrade, and when it ran: code that you added later has not run. Begin again"
     if valid:
         where = "VALIDATE CONSTRAINT, in a revision that follows; then %alembic upgrade head"
-    what = "your database has the rule, and it is valid"
+    what = "your database has the constraint, and it is valid"
     yield expect_that(
-        what, valid == [True], "a valid rule", got if valid != [True] else "one", where
+        what, valid == [True], "a valid constraint", got if valid != [True] else "one", where
     )
     where = "what your revisions do to the rows; begin again to get them back"
     were, are = map(_identities, (submission.initial_database, submission.database))
@@ -119,7 +119,7 @@ def _identities(database: Database) -> set[Row]:
 
 
 def _orders(random: Random) -> list[dict[str, Any]]:
-    """Return orders that a rule about amounts must let be: of nothing, of a cent, ..."""
+    """Return orders that a constraint on amounts must accept: 0.00, 0.01, ..."""
     return [{"user_id": 1, "amount": amount} for amount in draws.amounts(random)]
 
 
@@ -127,31 +127,33 @@ def _amounts_there(submission: Submission) -> Iterator[CheckItem]:
     """Report what the revisions did to another database."""
     database, drawn = submission.copied_database, draws.amount(submission.random)
     below = [_taken(database, amount) for amount in (Decimal("-0.01"), -drawn)]
-    where = "the rule itself: which amounts does it let in?"
+    where = "the constraint: which amounts does it accept?"
     yield expect_equal("there, -0.01 is refused", below, ["refused", "refused"], where)
     above = [_taken(database, amount) for amount in (Decimal(0), drawn)]
-    yield expect_equal("there, 0 is taken", above, ["taken", "taken"], where)
+    yield expect_equal("there, 0 is accepted", above, ["accepted", "accepted"], where)
     was = submission.new_database("before").rows("orders", "id", "amount", by="id")
-    where = "what your revisions do to the rows: an order of 0.00 is no mistake"
+    where = "what your revisions do to the rows: an order of 0.00 is not a mistake"
     same = database.rows("orders", "id", "amount", by="id") == was
-    yield expect_that("there, no order has changed or gone", same, "no change", "a change", where)
-    found = _rules(database)
-    where = "VALIDATE CONSTRAINT: as long as it has not run, the old rows are not known to be good"
-    good = bool(found) and all(valid for valid, _ in found)
-    got = "a rule that is NOT VALID" if found else "no CHECK on orders.amount"
-    yield expect_that("there, the rule is valid for old rows, too", good, "valid", got, where)
-    where = (
-        "which transaction reads the rows: one command of Alembic is one transaction, unless "
-        "env.py or the revision says otherwise; and it keeps the locks of all its steps to its end"
+    yield expect_that(
+        "there, no order was changed or deleted", same, "no change", "a change", where
     )
-    what = "the rows were read in a later transaction than that of ADD CONSTRAINT"
+    found = _rules(database)
+    where = "VALIDATE CONSTRAINT: until it has run, old rows may violate the constraint"
+    good = bool(found) and all(valid for valid, _ in found)
+    got = "a constraint that is NOT VALID" if found else "no CHECK on orders.amount"
+    yield expect_that("there, the constraint is also valid for old rows", good, "valid", got, where)
+    where = (
+        "which transaction reads the rows? One Alembic command is one transaction, unless env.py "
+        "or the revision says otherwise, and it holds the locks of all its steps until its end"
+    )
+    what = "the rows were read in a later transaction than ADD CONSTRAINT"
     if good:
         yield expect_that(what, all(apart for _, apart in found), "two transactions", "one", where)
 
 
 def _taken(database: Database, amount: Decimal) -> str:
     said = database.attempt(insert("orders", user_id=1, amount=amount))
-    return "refused" if said.error else "taken"
+    return "refused" if said.error else "accepted"
 
 
 INVALID_INDEX = (
@@ -184,11 +186,11 @@ def invalid_index(submission: Submission) -> Iterator[CheckItem]:
         return
     first = _leave_invalid_index(submission.copied_database, submission.random)
     ran, writers = _upgraded(submission)
-    what = "alembic upgrade head runs on another database, with other doubles"
+    what = "alembic upgrade head runs on another database, with other duplicates"
     yield expect_that(what, not ran.error, "no error", ran, RUN)
     where = (
-        "who waits for whom: CONCURRENTLY for the index that goes and the one that comes, no lock "
-        "on the whole table, and no row changed that may stay as it is"
+        "which session waits for which? Drop and create the index CONCURRENTLY, lock no whole "
+        "table, and change no row that can stay as it is"
     )
     yield expect_equal("writers can go on while it runs", writers, "they go on", where)
     if not ran.error:
@@ -199,7 +201,7 @@ def invalid_index(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _leave_invalid_index(database: Database, random: Random) -> list[int]:
-    """Add doubles and an invalid index; return the first order of each user and moment."""
+    """Add duplicates and an invalid index; return the first order per user and timestamp."""
     rows = database.rows("orders", "user_id", "amount", "created_at", by="id")
     once, twice, more = random.sample(rows[10:1000], 3)
     doubles = (once, twice, twice, more, more, more)
@@ -222,7 +224,7 @@ def _first_of_each(database: Database) -> list[int]:
 
 
 def _fixed(database: Database, place: str, first: list[int]) -> Iterator[CheckItem]:
-    """Report whether a database has the index, and of the orders these."""
+    """Report whether a database has the index, and exactly these orders."""
     columns: dict[str, list[str]] = {}
     invalid: set[str] = set()
     for *home, index, valid, unique, plain, column in database.query(INDEXES):
@@ -230,14 +232,14 @@ def _fixed(database: Database, place: str, first: list[int]) -> Iterator[CheckIt
             invalid |= set() if valid else {index}
             if valid and unique and plain:
                 columns.setdefault(index, []).append(column)
-    where = "pg_index: an invalid index must go before another one of its name can come"
+    where = "pg_index: drop the invalid index before you create one with the same name"
     yield expect_equal(f"{place}, no index is invalid", sorted(invalid), [], where)
-    where = "the new index: is it there, is it unique, and which are its columns?"
-    what = f"{place}, a unique index forbids the same user and moment"
+    where = "the new index: does it exist, is it unique, and what are its columns?"
+    what = f"{place}, a unique index forbids the same user and timestamp"
     found = [", ".join(sorted(names)) for names in columns.values()]
     yield expect_that(what, "created_at, user_id" in found, "created_at, user_id", found, where)
-    where = "the DELETE: of each group all but the lowest id go, and no other order does"
-    what = f"{place}, of each group the first order is left"
+    where = "the DELETE: of each group, delete all but the lowest id, and no other order"
+    what = f"{place}, the first order of each group is left"
     left = _ids(database)
     got, wanted = ((len(ids), max(ids, default=0)) for ids in (left, first))
     same = sorted(left) == sorted(first)
@@ -270,7 +272,7 @@ def _upgraded(submission: Submission) -> tuple[ProbeResult, str]:
 
 
 def _write(amounts: dict[int, Decimal], order: int) -> Executable:
-    """Return a statement that writes an order without a change."""
+    """Return a statement that writes an order's amount unchanged."""
     return update("orders", {"amount": amounts[order]}, id=order)
 
 

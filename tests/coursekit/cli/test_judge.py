@@ -72,8 +72,8 @@ def test_what_cannot_be_judged_is_an_object_with_a_reason(
     states = ["error", "error", *[NOT_STARTED] * 3]
     assert [verdict["state"] for verdict in verdicts] == states
     assert verdicts[0]["reasons"] == [
-        "01_connect.ipynb is not a notebook that can be graded. It's JSON, but not an object. "
-        "Open it in JupyterLab and save it, or use an earlier copy of it."
+        "01_connect.ipynb can't be graded. It's JSON, but not an object. "
+        "Open the notebook in JupyterLab and save it, or use an earlier copy."
     ]
     assert verdicts[1]["reasons"][0].startswith("There is no learner's copy of lesson 02.")
     assert said.returncode == 1
@@ -95,7 +95,7 @@ def test_a_kernel_that_does_not_start_is_an_object_with_a_reason(
 def test_text_names_what_cannot_be_judged(workspace: Path, tutorial: Tutorial) -> None:
     hand_in(workspace, "01", [1, 2])
     said = tutorial("verify", "--learner", "01")
-    assert said.stdout.startswith("Lesson 01: not judged. 01_connect.ipynb is not a notebook")
+    assert said.stdout.startswith("Lesson 01: not graded. 01_connect.ipynb can't be graded. ")
     assert said.returncode == 1
 
 

@@ -94,8 +94,9 @@ def test_a_session_left_open_is_named_with_what_ends_it(project: Path) -> None:
     assert str(caught.value) == (
         "alembic downgrade base gave up waiting for a lock; nothing was changed. "
         f"A transaction is open: session {pid}, whose last statement began with "
-        "'SELECT * FROM alembic_version WHERE'. Leave the `with` block of that session or call "
-        f"its close(), then run this again; or end it with: SELECT pg_terminate_backend({pid})."
+        "'SELECT * FROM alembic_version WHERE'. Leave that session's `with` block or call "
+        "its close(), then run this command again. Or end the session with: "
+        f"SELECT pg_terminate_backend({pid})."
     )
 
 

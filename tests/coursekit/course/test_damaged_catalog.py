@@ -76,6 +76,6 @@ def test_a_folder_in_its_place_is_named(notebook: Path) -> None:
 def test_a_notebook_without_a_question_is_named(notebook: Path, cells: list[Any]) -> None:
     notebook.write_text(json.dumps({"cells": cells}), encoding="utf-8")
     assert message(course_map) == (
-        f"{NAME} doesn't begin with its title and its question. The map of the course shows both. "
+        f"{NAME} doesn't begin with its title and its question. The course map shows both. "
         f"Get it back with: git checkout notebooks/{NAME}"
     )

@@ -294,7 +294,7 @@ def test_drop_waits_for_autovacuum_and_the_like(server: Server, adas: tuple[Serv
 
 def test_drop_says_so_when_another_user_stays(server: Server, adas: tuple[Server, str]) -> None:
     ada, name = adas
-    refused = pytest.raises(LessonError, match="another user works in it")
+    refused = pytest.raises(LessonError, match="Another user created the lesson")
     with admin(server.url.set(database=name)), databases.building(ada) as connection, refused:
         databases.drop(connection, name)
     assert name in names(ada)
@@ -311,6 +311,5 @@ def test_a_full_disk_of_the_server_is_reported(
         databases.clone(connection, "template0", fresh_name(), label)
     assert str(caught.value) == (
         "The server's disk is full: could not extend file: No space left on device. Each lesson "
-        "has its own database. Free some disk space where the server keeps its data, then try "
-        "again."
+        "has its own database. Free some disk space on the server's machine, then try again."
     )

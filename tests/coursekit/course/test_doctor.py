@@ -153,7 +153,7 @@ def test_defaults_that_a_submission_has_left_are_reported(
 ) -> None:
     assert left_over() == []
     run_sql(server.url, f"ALTER {whose.format(server.url.database)} SET search_path = evil")
-    fix = "Begin a lesson or an exercise: that removes them."
+    fix = "Start a lesson or begin an exercise; either removes these defaults."
     assert left_over() == [doctor.Diagnosis("session defaults", "search_path=evil", fix)]
 
 
@@ -165,7 +165,8 @@ def test_on_an_external_server_the_statement_is_reported_that_removes_them(
     run_sql(external, f"ALTER {owner} SET search_path = evil")
     (wrong,) = left_over()
     assert wrong.found == "search_path=evil"
-    assert wrong.fix == f"If no administrator has set them, run: ALTER {owner} RESET ALL;"
+    statement = f"ALTER {owner} RESET ALL;"
+    assert wrong.fix == f"Unless an administrator set these defaults on purpose, run: {statement}"
     run_sql(external, wrong.fix.partition("run: ")[2])
     assert left_over() == []
 

@@ -47,4 +47,4 @@ def test_rows_of_an_earlier_edition_cannot_be_judged() -> None:
     verdict = verdict_on(find("07.3"), {})
     assert verdict.state == NOT_YET
     assert "earlier edition" in repr(verdict)
-    assert "Begin it again" in repr(verdict)
+    assert "Begin the exercise again" in repr(verdict)

@@ -195,7 +195,7 @@ def test_a_lock_is_reported_instead_of_waited_for(
         connection.execute(text("LOCK TABLE notes"))
         (item,) = verdict_on(NOTES, {}).items
     assert item.got == "canceling statement due to lock timeout"
-    assert "A session of yours is still open" in item.where
+    assert "One of your sessions is open" in item.where
 
 
 def test_a_view_that_never_ends_is_reported(notes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_a_view_that_never_ends_is_reported(notes: Any, monkeypatch: pytest.Monk
         connection.execute(text("CREATE VIEW notes AS SELECT FROM pg_sleep(3600)"))
     (item,) = verdict_on(NOTES, {}).items
     assert item.got == "canceling statement due to statement timeout"
-    assert "which view, function or trigger of yours waits?" in item.where
+    assert "which of your views, functions or triggers waits?" in item.where
 
 
 def test_an_exercise_that_was_not_begun_is_not_started(workspace: Path) -> None:
@@ -315,7 +315,7 @@ def test_hints_come_one_after_another(workspace: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     places = [said.index(f"Hint {n} of {len(FIRST.hints)}") for n, _ in enumerate(FIRST.hints, 1)]
     assert places == sorted(places)
-    assert said.count(f'To see an answer: solution("{FIRST.number}")') == 2
+    assert said.count(f'For an answer: solution("{FIRST.number}")') == 2
     hint(FIRST.number, 1)
     assert FIRST.hints[0] in capsys.readouterr().out
 

@@ -98,7 +98,7 @@ def test_a_changed_copy_is_never_overwritten(lesson: Path, settings: Settings) -
     assert copy_for_learner(settings).told == ()
     write(lesson, "2 + 2")
     assert copy_for_learner(settings).told == (
-        "01_small.ipynb: there is a new edition, 01_small_new.ipynb. Yours is as you left it.",
+        "01_small.ipynb: there is a new edition, 01_small_new.ipynb. Your copy was kept.",
     )
     assert copy.read_text("utf-8") == "my own work"
     assert source_of(load(copy.with_name("01_small_new.ipynb"))["cells"][1]) == "2 + 2"
@@ -129,7 +129,7 @@ def test_an_untouched_copy_follows_the_kit(lesson: Path, settings: Settings) -> 
     write(lesson, "2 + 2")
     copies = copy_for_learner(settings)
     assert copies.told == (
-        "01_small.ipynb: there is a new edition. You had not changed yours; it was replaced.",
+        "01_small.ipynb: there is a new edition. Your copy was unchanged, so it was replaced.",
     )
     assert source_of(load(copies.folder / lesson.name)["cells"][1]) == "2 + 2"
 

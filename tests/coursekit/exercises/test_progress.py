@@ -184,10 +184,10 @@ def test_a_folder_of_another_user_is_reported() -> None:
     assert (caught.value.what, caught.value.why, caught.value.do) == (
         f"Your progress can't be read or saved, because {workspace / 'progress.lock'} can't be "
         f"used: {os.strerror(errno.EACCES)}.",
-        "It belongs to the user root, as after a command with sudo." if foreign else "",
-        f'Make your files yours again: sudo chown -R "$USER" "{workspace}"'
+        "It belongs to the user root, perhaps because of a sudo command." if foreign else "",
+        f'Take ownership of your files: sudo chown -R "$USER" "{workspace}"'
         if foreign
-        else "Make it and its folder writable, or set TUTORIAL_WORKSPACE to another folder.",
+        else "Make the file and its folder writable, or set TUTORIAL_WORKSPACE to another folder.",
     )
 
 
@@ -197,11 +197,11 @@ def test_a_lock_that_stays_held_is_given_up_and_its_holder_named(
     monkeypatch.setattr(progress_file, "LOCK_TIMEOUT", 0.1)
     with held(tmp_path / "progress.lock") as process, pytest.raises(ProgressError) as caught:
         note_check(tmp_path, FIRST, done=True)
-    holder = f"; the file is open in process {process.pid}" if os.name == "posix" else ""
+    holder = f"; process {process.pid} has the file open" if os.name == "posix" else ""
     assert str(caught.value) == (
         "Your progress can't be read or saved, because another process has held "
-        f"{tmp_path / 'progress.lock'} for 0.1 seconds. It may be a kernel or a command that was "
-        f"stopped{holder}. End that process, or shut down all kernels."
+        f"{tmp_path / 'progress.lock'} for 0.1 seconds. The other process may be a suspended "
+        f"kernel or command{holder}. End that process, or shut down all kernels."
     )
 
 
@@ -241,7 +241,7 @@ def test_a_file_that_holds_no_progress_changes_nothing(tmp_path: Path) -> None:
     note_check(tmp_path, FIRST, done=True)
     (tmp_path / "other.json").write_text(json.dumps({"name": "Ann"}), encoding="utf-8")
     before = records(tmp_path)
-    with pytest.raises(ExerciseError, match="holds no progress that can be read"):
+    with pytest.raises(ExerciseError, match="contains no readable progress"):
         import_file(tmp_path, tmp_path / "other.json")
     assert records(tmp_path) == before
 
@@ -249,7 +249,7 @@ def test_a_file_that_holds_no_progress_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_export_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "other.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ExerciseError, match="holds no progress that can be read"):
+    with pytest.raises(ExerciseError, match="contains no readable progress"):
         import_file(tmp_path, tmp_path / "other.json")
     assert not (tmp_path / "progress.json").exists()
 

@@ -105,8 +105,8 @@ def test_an_untouched_copy_follows_and_a_changed_one_is_kept(
     folder = learner / "notebooks"
     changed = (folder / "01_connect.ipynb").read_bytes()
     said = run(renumbered, MAIN, "copy")
-    assert "01_connect.ipynb: there is a new edition, 02_connect.ipynb. Yours is as you" in said
-    assert "02_sessions.ipynb: there is a new edition, 01_sessions.ipynb. You had not" in said
+    assert "01_connect.ipynb: there is a new edition, 02_connect.ipynb. Your copy was kept." in said
+    assert "edition, 01_sessions.ipynb. Your copy was unchanged, so it was removed." in said
     assert (folder / "01_connect.ipynb").read_bytes() == changed
     assert not (folder / "02_sessions.ipynb").exists()
     assert '"# 02 · Connect' in (folder / "02_connect.ipynb").read_text("utf-8")

@@ -174,7 +174,7 @@ def test_a_notebook_cannot_choose_the_rows_it_begins_with(run: None) -> None:
     assert judged("03.1", "%alembic init migrations").state == DONE
     verdict = judged("03.1", CHOSEN)
     assert [item.what for item in verdict.items if not item.good] == [
-        "the table members is as it was"
+        "the members table is unchanged"
     ]
 
 
@@ -311,7 +311,7 @@ def test_of_two_copies_of_an_exercise_the_last_counts(run: None, right_first: bo
         cells.insert(len(before), code_cell(forget))
     verdict = {v.exercise.slug: v for v in grade({"cells": cells}, "connect")}[FIRST.slug]
     assert verdict.state == (NOT_STARTED if right_first else DONE)
-    said = "The notebook has 2 checks of this exercise; only the last one counts."
+    said = "This exercise has 2 check cells; only the last one counts."
     assert said in verdict.reasons
     assert said in repr(verdict)
 

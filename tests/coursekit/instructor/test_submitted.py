@@ -50,7 +50,7 @@ def test_a_notebook_is_read(encoding: str, tmp_path: Path) -> None:
 def test_anything_else_is_refused(content: bytes, why: str, tmp_path: Path) -> None:
     with pytest.raises(NotebookError) as caught:
         read(tmp_path, content)
-    assert caught.value.what == "01_connect.ipynb is not a notebook that can be graded."
+    assert caught.value.what == "01_connect.ipynb can't be graded."
     assert caught.value.why.startswith(why)
 
 

@@ -55,7 +55,8 @@ def test_a_command_that_does_not_end_is_reported_with_its_last_line() -> None:
     late = subprocess.TimeoutExpired("", 180.0, "INFO a\nINFO b\n\n")
     assert str(did_not_end("alembic", "upgrade head", late)) == (
         "alembic upgrade head did not end within 180 seconds. It was stopped. The last line it "
-        "printed is: INFO b Look for a loop that never ends, a long sleep, or a wait for a lock."
+        "printed is: INFO b Look for an endless loop, a long sleep or a lock that is never "
+        "released."
     )
 
 

@@ -151,8 +151,8 @@ def test_a_running_server_that_cannot_be_made_durable_says_so(
         conf.rmdir()
     assert str(caught.value).startswith("The running PostgreSQL keeps its old settings: ")
     assert str(caught.value).endswith(
-        "With them, a crash can lose the last half second of your work. Run `python3 start.py db "
-        "stop`, then try again: it starts with the new ones."
+        "With these settings, a crash can lose the last half second of commits. Run `python3 "
+        "start.py db stop`, then try again; PostgreSQL starts with the new settings."
     )
 
 

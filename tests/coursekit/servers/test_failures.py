@@ -94,7 +94,7 @@ def test_a_user_that_was_changed_is_restored_by_a_restart(
     assert_refuses(
         server,
         reason,
-        "Run `python3 start.py db stop`, then `python3 start.py db start`: that restores the user "
+        "Run `python3 start.py db stop`, then `python3 start.py db start`; this restores the user "
         "and its password.",
     )
     assert server.stop()
@@ -145,7 +145,7 @@ def test_a_database_that_is_gone_is_restored_by_the_next_start(
 ) -> None:
     run(server, "template1", *statements)
     assert str(failure(server.probe)).endswith(
-        f"It reports: {reason} Run `python3 start.py db start`: it restores the database."
+        f"It reports: {reason} Run `python3 start.py db start` to restore the database."
     )
     assert_nothing_is_lost(server)
 
@@ -159,8 +159,8 @@ def test_a_suspended_server_is_named(server: EmbeddedServer) -> None:
     try:
         for call in (server.probe, server.ensure):
             assert str(failure(call)) == (
-                f"PostgreSQL is suspended (process {pid}). Something has stopped that process, so "
-                f"it reacts to nothing. Let it go on (on Linux and macOS: `kill -CONT {pid}`), or "
+                f"PostgreSQL is suspended (process {pid}). Something has suspended that process, "
+                f"so it doesn't respond. Resume it (on Linux and macOS: `kill -CONT {pid}`) or "
                 "end it, then try again."
             )
     finally:
@@ -176,7 +176,7 @@ def test_the_first_fatal_error_is_shown_and_no_deletion_suggested(tmp_path: Path
     assert str(error) == (
         "PostgreSQL doesn't start. It reports: 2026-01-01 UTC [7] LOG: starting PostgreSQL 18.6 | "
         '2026-01-01 UTC [7] PANIC: could not write to file "pg_wal/xlogtemp.7": No space left on '
-        "device. Fix what it names, then try again; your data is still there."
+        "device. Fix the problem it reports, then try again; your data is still there."
     )
 
 
@@ -191,5 +191,5 @@ def test_the_file_of_alter_system_is_named_if_it_sets_anything(tmp_path: Path) -
     assert "ALTER SYSTEM" not in not_started("", "", tmp_path).do
     settings.write_text("# Do not edit\nmax_connections = '1000000'\n")
     assert not_started("", "", tmp_path).do.endswith(
-        f"What you set with ALTER SYSTEM is in {settings}."
+        f"Values set with ALTER SYSTEM are in {settings}."
     )

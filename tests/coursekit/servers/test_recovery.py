@@ -230,8 +230,8 @@ def test_shows_the_cause_when_postgresql_fails(used: EmbeddedServer) -> None:
     assert message.startswith("PostgreSQL doesn't start. It reports: ")
     assert 'LOG: unrecognized configuration parameter "nonsense" in file' in message
     assert message.endswith(
-        f'FATAL: configuration file "{settings}" contains errors. Fix what it names, then try '
-        f"again; your data is still there. What you set with ALTER SYSTEM is in {settings}."
+        f'FATAL: configuration file "{settings}" contains errors. Fix the problem it reports, '
+        f"then try again; your data is still there. Values set with ALTER SYSTEM are in {settings}."
     )
 
 
