@@ -8,10 +8,13 @@ server, has another major version in it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from psycopg2.extensions import ConnectionInfo, connection, cursor
+
+Changed = Callable[[Any], Any]
 
 
 def classes(real: int, shown: int) -> dict[str, Any]:
@@ -29,6 +32,10 @@ def classes(real: int, shown: int) -> dict[str, Any]:
             return type(value)(version.sub(str(shown), str(value)))
         return value
 
+    return {"connection_factory": _connection(changed), "cursor_factory": _cursor(changed)}
+
+
+def _cursor(changed: Changed) -> type[cursor]:
     def row(values: Any) -> Any:
         return values and tuple(map(changed, values))
 
@@ -45,6 +52,10 @@ def classes(real: int, shown: int) -> dict[str, Any]:
         def __next__(self) -> Any:
             return row(super().__next__())
 
+    return Cursor
+
+
+def _connection(changed: Changed) -> type[connection]:
     class Info(ConnectionInfo):
         @property
         def server_version(self) -> Any:
@@ -63,4 +74,4 @@ def classes(real: int, shown: int) -> dict[str, Any]:
         def get_parameter_status(self, name: str) -> Any:
             return changed(super().get_parameter_status(name))
 
-    return {"connection_factory": Connection, "cursor_factory": Cursor}
+    return Connection

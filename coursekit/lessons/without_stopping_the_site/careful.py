@@ -36,6 +36,11 @@ FROM pg_catalog.pg_description d JOIN pg_catalog.pg_attribute a
      ON a.attrelid OPERATOR(pg_catalog.=) d.objoid AND a.attnum OPERATOR(pg_catalog.=) d.objsubid
 WHERE d.objoid OPERATOR(pg_catalog.=) 'public.orders'::pg_catalog.regclass
 """
+COMMITTED = "whether the transaction was committed: engine.begin() does it, connect() does not"
+TIMEOUT = (
+    "lock_timeout: set before the statement, in its transaction, with a unit, as in '500ms'; "
+    "and the error it raises"
+)
 
 
 def _careful(names: dict[str, Any], url: str, statement: str) -> Any:
@@ -68,49 +73,58 @@ def careful(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal(
         "it returns 'done' if no session blocks it", result, "done", "the last return"
     )
-    where = "whether the transaction was committed: engine.begin() does it, connect() does not"
-    yield expect_equal("then the column exists", _has(database, free), True, where)
-    busy = set(submission.random.sample(columns, 2))
-    results = {column: _added(submission, database, column, column in busy) for column in columns}
-    others = [results[column] for column in columns if column not in busy]
-    wrong = next((each for each in others if each.error or each.value != "done"), others[0])
-    where = "what it returns if no session holds a lock: not every second call has to wait"
-    yield expect_equal("it returns 'done' again, in no fixed order", wrong, "done", where)
-    there = [_has(database, column) for column in columns if column not in busy]
-    where = "whether the transaction was committed: engine.begin() does it, connect() does not"
-    yield expect_equal("then those columns exist", there, [True] * len(others), where)
-    waited = [results[column] for column in busy]
-    result = next((each for each in waited if each.error or each.value != "gave up"), waited[0])
-    where = (
-        "lock_timeout: set before the statement, in its transaction, with a unit, as in '500ms'; "
-        "and the error it raises"
-    )
-    if "statement timeout" in result.error:
-        result = ProbeResult(error=f"it still waited after {LONGEST} seconds")
-    elif (limit := _limit(database, free)) > PATIENT:
-        result = ProbeResult(error=f"its lock_timeout is {limit / 1000:g} seconds")
-    yield expect_equal("it returns 'gave up' while a report is open", result, "gave up", where)
-    where = "what does it do after the error?"
-    there = [_has(database, column) for column in busy]
-    yield expect_equal("then the column does not exist", any(there), False, where)
-    result = submission.call(_careful, url, f"ALTER TABLE {missing} ADD COLUMN n int")
-    where = "the except: which errors does it catch? A missing table is not a lock timeout"
-    good = result.error.startswith("ProgrammingError")
-    yield expect_that(
-        "any other error is raised unchanged", good, "a ProgrammingError", result, where
-    )
-    result = submission.call(_careful, url, CUT_OFF)
-    where = "the except: many errors are an OperationalError. What does this one say?"
-    good = result.error.startswith("OperationalError")
-    yield expect_that(
-        "a lost connection is not a lock timeout", good, "an OperationalError", result, where
-    )
+    yield expect_equal("then the column exists", _has(database, free), True, COMMITTED)
+    yield from _in_turns(submission, database, columns, _limit(database, free))
+    yield from _errors(submission, url, missing)
     result = submission.call(_careful, url, SLOW)
     where = "which timeout is it: for waiting for a lock, or for the whole statement?"
     yield expect_equal("a change that has its lock can take longer", result, "done", where)
     result = submission.call(_limit_after, url, ADD.format(later))
     where = "the pooled connection: SET outlasts the transaction, and SET LOCAL does not"
     yield expect_equal("afterwards, the engine still has no lock_timeout", result, "0", where)
+
+
+def _in_turns(
+    submission: Submission, database: Database, columns: list[str], limit: int
+) -> Iterator[CheckItem]:
+    """Check calls of which two, drawn, meet a session that blocks them."""
+    busy = set(submission.random.sample(columns, 2))
+    results = {column: _added(submission, database, column, column in busy) for column in columns}
+    free = [column for column in columns if column not in busy]
+    where = "what it returns if no session holds a lock: not every second call has to wait"
+    wrong = _first_other([results[column] for column in free], "done")
+    yield expect_equal("it returns 'done' again, in no fixed order", wrong, "done", where)
+    there = [_has(database, column) for column in free]
+    yield expect_equal("then those columns exist", there, [True] * len(free), COMMITTED)
+    result = _first_other([results[column] for column in busy], "gave up")
+    if "statement timeout" in result.error:
+        result = ProbeResult(error=f"it still waited after {LONGEST} seconds")
+    elif limit > PATIENT:
+        result = ProbeResult(error=f"its lock_timeout is {limit / 1000:g} seconds")
+    yield expect_equal("it returns 'gave up' while a report is open", result, "gave up", TIMEOUT)
+    there = [_has(database, column) for column in busy]
+    where = "what does it do after the error?"
+    yield expect_equal("then the column does not exist", any(there), False, where)
+
+
+def _errors(submission: Submission, url: str, missing: str) -> Iterator[CheckItem]:
+    """Check that only a lock timeout is caught."""
+    result = submission.call(_careful, url, f"ALTER TABLE {missing} ADD COLUMN n int")
+    where = "the except: which errors does it catch? A missing table is not a lock timeout"
+    good = result.error.startswith("ProgrammingError")
+    what = "any other error is raised unchanged"
+    yield expect_that(what, good, "a ProgrammingError", result, where)
+    result = submission.call(_careful, url, CUT_OFF)
+    where = "the except: many errors are an OperationalError. What does this one say?"
+    good = result.error.startswith("OperationalError")
+    what = "a lost connection is not a lock timeout"
+    yield expect_that(what, good, "an OperationalError", result, where)
+
+
+def _first_other(results: list[ProbeResult], expected: str) -> ProbeResult:
+    """Return the first result that isn't what's expected, or else the first one."""
+    others = (each for each in results if each.error or each.value != expected)
+    return next(others, results[0])
 
 
 def _added(submission: Submission, database: Database, column: str, busy: bool) -> ProbeResult:

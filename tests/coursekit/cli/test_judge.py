@@ -82,7 +82,7 @@ def test_what_cannot_be_judged_is_an_object_with_a_reason(
 def test_a_kernel_that_does_not_start_is_an_object_with_a_reason(
     workspace: Path, tutorial: Tutorial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dies(folder: Path) -> None:
+    def dies(*_: object) -> None:
         raise RuntimeError("Kernel died before replying to kernel_info")
 
     monkeypatch.setattr(grading, "Kernel", dies)

@@ -69,7 +69,10 @@ def test_control_characters_do_not_reach_a_terminal() -> None:
 
 def test_a_value_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "VALUE_LIMIT", 100)
-    assert run_probe(lambda names: "x" * 99, {}, ()).error == "a value of 101 characters"
+    assert (
+        run_probe(lambda names: "x" * 99, {}, ()).error
+        == "a value with 101 characters, which is too long"
+    )
     assert run_probe(lambda names: "x" * 98, {}, ()).value == "x" * 98
 
 

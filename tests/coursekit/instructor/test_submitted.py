@@ -38,8 +38,8 @@ def test_a_notebook_is_read(encoding: str, tmp_path: Path) -> None:
         (b'{"cells": {}}', "It has no list of cells."),
         (b'{"nbformat": 3, "worksheets": []}', "Its nbformat is 3, not 4."),
         (b"[" * 200_000, "It's nested too deeply."),
-        (b'{"cells": [1]}', "Its cell 1 has no type, source or metadata that can be read."),
-        (b'{"cells": [{"cell_type": "code", "source": null}]}', "Its cell 1 has no type"),
+        (b'{"cells": [1]}', "Its cell 1 has a type, source or metadata that can't be read."),
+        (b'{"cells": [{"cell_type": "code", "source": null}]}', "Its cell 1 has a type"),
         (b'{"cells": [{"cell_type": "code", "source": "", "metadata": 1}]}', "Its cell 1"),
         (
             b'{"cells": [{"cell_type": "code", "source": "", "metadata": {"nbgrader": []}}]}',
