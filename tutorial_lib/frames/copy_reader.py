@@ -13,14 +13,16 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, Self
 
 import psycopg2
+from psycopg2.extensions import encodings
 from sqlalchemy import Connection, Executable, event
 from sqlalchemy.exc import DBAPIError
 
-from .query import check_names, trimmed
+from .query import check_names, prints_text, trimmed
 from .readonly import AT_ONCE, ReadOnlyConnection, driver_of
 
 BLOCK = 1 << 20  # bytes; larger blocks don't make the parser faster
 AHEAD = 8  # blocks that may wait to be parsed
+OPEN = "DECLARE query refcursor := '_frames'; BEGIN OPEN query FOR EXECUTE %s; END"
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,30 @@ class Shape:
 def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[str, Any]) -> Shape:
     """Read a query's columns, and none of its rows.
 
-    SQLAlchemy executes it, so values are bound as usual.
+    SQLAlchemy executes it, so values are bound as usual. The server gets the query as a value
+    and opens a cursor for it: PL/pgSQL refuses that for anything but one query, whatever the
+    comments and quotes in its text.
     """
     connection, opening = reader.connection, reader.take_opening()
     sent: list[tuple[str, bytes]] = []
 
     def wrap(_: Any, cursor: Any, sql: str, values: Any, context: Any, __: Any) -> tuple[str, Any]:
         check_names(params, context.compiled.params)
-        sql = trimmed(sql)
-        sent.append((sql, cursor.mogrify(sql, values)))
-        return f"{opening}SELECT * FROM (\n{sql}\n) AS _ LIMIT 0", values  # noqa: S608  the caller's own query
+        short = trimmed(sql)
+        sent.append((short, cursor.mogrify(short, values)))
+        whole = cursor.mogrify("%s", [cursor.mogrify(sql, values).decode(encoding)])
+        opened = {"open": OPEN % whole.decode(encoding)}
+        return f"{opening}DO %(open)s;{described}", opened
 
+    # A FETCH, even of no row, would run an EXPLAIN ANALYZE.
+    described = "" if prints_text(statement) else "\nFETCH 0 FROM _frames"
+    encoding = encodings[driver_of(connection).encoding]
     event.listen(connection, "before_cursor_execute", wrap, retval=True)
     try:
         with connection.execute(statement, params, execution_options=AT_ONCE) as result:
-            return Shape(*sent[0], list(result.keys()), result.cursor.description or ())
+            if not result.returns_rows:
+                return Shape(*sent[0], (), ())
+            return Shape(*sent[0], list(result.keys()), result.cursor.description)
     finally:
         event.remove(connection, "before_cursor_execute", wrap)
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import StatementError
 
 from .copy_reader import Copy, Shape, buffered, shape_of
-from .query import explained, prints_text
+from .query import explained
 from .readonly import Bind, ReadOnlyConnection, driver_of, reading, source_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_frames(request: Request, bind: Bind) -> Frames:
                         held.close()
                     yield frame
     except StatementError as error:
-        better = explained(error, lambda catalog: _names(source, catalog))
+        better = explained(error, request.statement, lambda catalog: _names(source, catalog))
         raise better from (None if better is error else error)
 
 
@@ -82,8 +82,6 @@ def _next(found: Frames) -> pd.DataFrame | None:
 
 
 def _read(request: Request, reader: ReadOnlyConnection) -> Frames:
-    if prints_text(request.statement):
-        return _by_pandas(request, reader)
     shape = shape_of(reader, request.statement, request.params)
     # A result without columns has nothing to parse. pyarrow has no wheels for Windows on Arm.
     possible = shape.described and driver_of(reader.connection).encoding == "UTF8"
@@ -105,8 +103,11 @@ def _by_pandas(request: Request, reader: ReadOnlyConnection) -> Frames:
     statement: Any = request.statement
     options: dict[str, Any] = {"dtype_backend": request.backend} if request.backend else {}
     options |= {"params": dict(request.params) or None, "chunksize": request.chunks}
-    found = pd.read_sql(statement, reader.connection, **options)
-    yield from ([found] if request.chunks is None else list(found))
+    try:
+        found = pd.read_sql(statement, reader.connection, **options)
+        yield from ([found] if request.chunks is None else list(found))
+    except pd.errors.DatabaseError as error:  # pandas' wrapper of SQLAlchemy's error
+        raise error.__cause__ or error from None
 
 
 def _by_copy(request: Request, reader: ReadOnlyConnection, shape: Shape) -> Frames:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,12 +13,15 @@ from sqlalchemy.sql import TextClause, quoted_name
 
 from ..errors import FrameError
 
-# Quoted text and comments: nothing in them is SQL.
+# Quoted text, a line's comment, or the beginning of one that can be nested. Nothing in them is SQL.
 _OPAQUE = re.compile(
-    r"""(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$"""
-    r"|--[^\n]*|/\*.*?\*/",
+    r"""(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*\""""
+    r"|(?<![\w$])\$((?:[^\W\d]\w*)?)\$.*?\$\1\$|--[^\r\n]*|/\*",
     re.DOTALL,
 )
+_COMMENT = re.compile(r"/\*|\*/")
+_SLICE = re.compile(r"(?<![:\w\\]):(?=\d)")  # the colon of [:2]
+_BEFORE = re.compile(r"(?<![:\w\\])(:[^\W\d]\w*)(?=:)")  # a parameter in :name::int
 _QUERIES = ("SELECT", "WITH", "VALUES", "TABLE")
 _PRINTED = ("SHOW", "EXPLAIN")  # they return rows, but COPY doesn't accept them
 _NAME = re.compile(r'(?:"(?:[^"]|"")+"|[\w$]+)(?:\.(?:"(?:[^"]|"")+"|[\w$]+))*')
@@ -30,9 +33,10 @@ _COLUMNS = """
 SELECT DISTINCT attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
 JOIN pg_namespace n ON n.oid = relnamespace
 WHERE attnum > 0 AND NOT attisdropped AND nspname !~ '^(pg_|information_schema)'"""
+_READ_ONLY = "25006"
+_NO_CURSOR = "42P11"  # not one query
 _MISSING = {"42P01": _TABLES, "42703": _COLUMNS}
 _NO_VALUE = "cd3x"  # SQLAlchemy's code for a parameter without a value
-_CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 ONLY_QUERIES = "Only a table or a query can be read."
 _BEGINS = f"a query starts with {', '.join((*_QUERIES, _PRINTED[0]))} or {_PRINTED[1]}."
 _SHAPES = "Pass a table's name, a mapped class, SQL or a select()."
@@ -41,6 +45,8 @@ _SHAPES = "Pass a table's name, a mapped class, SQL or a select()."
 def statement_of(query: object) -> Executable:
     """Return the statement that reads `query`; raise FrameError if it isn't a query."""
     if isinstance(query, str):
+        if not query.strip() or "\0" in query:
+            raise FrameError(ONLY_QUERIES, f"{_short(query)} can't be one.", _SHAPES)
         return _of_text(query) if _verb(query) in _QUERIES + _PRINTED else _of_table(query)
     if getattr(query, "is_dml", False) or getattr(query, "is_ddl", False):
         raise FrameError(ONLY_QUERIES, f"This changes data: {type(query).__name__}.", _SHAPES)
@@ -54,10 +60,8 @@ def statement_of(query: object) -> Executable:
 
 
 def prints_text(statement: Executable) -> bool:
-    """Return whether it's a SHOW or an EXPLAIN; raise FrameError for more than one query."""
-    if not isinstance(statement, TextClause) or _verb(statement.text) not in _PRINTED:
-        return False
-    return bool(trimmed(statement.text))
+    """Return whether it's a SHOW or an EXPLAIN, which COPY doesn't accept."""
+    return isinstance(statement, TextClause) and _verb(statement.text) in _PRINTED
 
 
 def _of_table(name: str) -> Executable:
@@ -70,13 +74,51 @@ def _of_table(name: str) -> Executable:
 
 
 def _of_text(sql: str) -> Executable:
-    """Return SQL as a statement; a colon in quotes doesn't start a parameter."""
-    return text(_OPAQUE.sub(lambda found: found[0].replace(":", r"\:"), sql))
+    """Return SQL as a statement, with PostgreSQL's colons besides those of parameters."""
+    return text(
+        "".join(
+            _without_parameters(part) if i % 2 else _with_parameters(part)
+            for i, part in enumerate(_parts(sql))
+        )
+    )
+
+
+def _without_parameters(part: str) -> str:
+    return part.replace(":", r"\:")
+
+
+def _with_parameters(part: str) -> str:
+    return _SLICE.sub(r"\:", _BEFORE.sub(r"\1 ", part))
+
+
+def _parts(sql: str) -> Iterator[str]:
+    """Yield SQL and what is opaque in it, quoted text or a comment, in turns."""
+    place = 0
+    while found := _OPAQUE.search(sql, place):
+        yield sql[place : found.start()]
+        place = _end_of_comment(sql, found.start()) if found[0] == "/*" else found.end()
+        yield sql[found.start() : place]
+    yield sql[place:]
+
+
+def _end_of_comment(sql: str, start: int) -> int:
+    """Return where a comment ends, with all those in it; without an end, that of the text."""
+    depth = 0
+    for found in _COMMENT.finditer(sql, start):
+        depth += 1 if found[0] == "/*" else -1
+        if not depth:
+            return found.end()
+    return len(sql)
 
 
 def _blank(sql: str) -> str:
     """Replace comments with spaces and quoted text with quotes; the length stays the same."""
-    return _OPAQUE.sub(lambda m: (" " if m[0][:2] in ("--", "/*") else "'") * len(m[0]), sql)
+    parts = enumerate(_parts(sql))
+    return "".join(_blanked(part) if i % 2 else part for i, part in parts)
+
+
+def _blanked(part: str) -> str:
+    return (" " if part[:2] in ("--", "/*") else "'") * len(part)
 
 
 def _short(text: str) -> str:
@@ -90,11 +132,8 @@ def _verb(sql: str) -> str:
 
 
 def trimmed(sql: str) -> str:
-    """Strip what follows a query; raise FrameError if it's another one."""
-    bare = _blank(sql).rstrip("; \t\r\n")
-    if ";" in bare:
-        raise FrameError("Only one query can be read.", "There's a ; in the middle of it.")
-    return sql[: len(bare)]
+    """Strip semicolons and comments from the end."""
+    return sql[: len(_blank(sql).rstrip("; \t\r\n"))]
 
 
 def check_names(given: Iterable[str], known: Collection[str]) -> None:
@@ -104,11 +143,14 @@ def check_names(given: Iterable[str], known: Collection[str]) -> None:
         raise FrameError(f"The query has no parameter :{name}.", f"Its parameters: {names}.")
 
 
-def explained(error: StatementError, names: Callable[[str], list[str]]) -> Exception:
+def explained(
+    error: StatementError, statement: Executable, names: Callable[[str], list[str]]
+) -> Exception:
     """Return a clearer error, or the same one if there's nothing to add.
 
     Args:
         error: SQLAlchemy's error.
+        statement: What was to be read.
         names: Runs a catalog query and returns its first column.
 
     """
@@ -117,7 +159,9 @@ def explained(error: StatementError, names: Callable[[str], list[str]]) -> Excep
         do = "Pass it by name, or in params={...} if its name is an argument of read()."
         return FrameError("A parameter has no value.", why, do)
     code, message = getattr(error.orig, "pgcode", None), str(error.orig).partition("\n")[0]
-    if code == "25006" or (code == "0A000" and _CHANGES.search(_blank(error.statement or ""))):
+    if code == _NO_CURSOR and ";" in _blank(trimmed(str(statement))):
+        return FrameError("Only one query can be read.", "There's a ; in the middle of it.")
+    if code in (_READ_ONLY, _NO_CURSOR):
         return FrameError(ONLY_QUERIES, f"PostgreSQL says: {message}.", _SHAPES)
     if code not in _MISSING:
         return error
@@ -133,6 +177,6 @@ def explained(error: StatementError, names: Callable[[str], list[str]]) -> Excep
 
 def _name_at(error: Any) -> str:
     """Return the name the server didn't find, independent of its language; "" if it isn't given."""
-    sql, position = error.cursor.query.decode(errors="replace"), error.diag.statement_position
+    sql, position = error.diag.internal_query, error.diag.internal_position
     found = _NAME.match(sql, int(position) - 1) if position else None
     return re.sub(r'"((?:[^"]|"")+)"', lambda m: m[1].replace('""', '"'), found[0] if found else "")
