@@ -20,7 +20,9 @@ from sqlalchemy import URL, Engine
 from coursekit import servers
 from coursekit.course.catalog import lessons, slug_of
 from coursekit.instructor.isolated_run import use_workspace
+from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import Server, admin
+from coursekit.settings import read_settings
 from tutorial_lib.db import make_engine
 
 # A run that was started in the background ignores Ctrl-C, and all that it starts would, too;
@@ -98,6 +100,20 @@ def fresh_database(server: Server) -> Iterator[URL]:
 def server() -> Server:
     """The embedded server of this run."""
     return servers.find()
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An embedded server for one module; `servers.find()` returns it, too.
+
+    What a test sets on a role would hold in all databases of the run's server, and with it for
+    all tests that run at the same time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUTORIAL_SERVER_HOME", str(tmp_path_factory.mktemp("own") / "server"))
+        patch.setenv("TUTORIAL_POSTGRES", "embedded")
+        yield servers.find()
+        EmbeddedServer(read_settings().server_home).remove()
 
 
 @pytest.fixture

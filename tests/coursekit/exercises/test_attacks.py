@@ -21,6 +21,13 @@ from tutorial_lib.db import make_engine
 
 pytestmark = pytest.mark.usefixtures("answers", "harmless")
 
+
+@pytest.fixture(scope="module")
+def server(own_server: Server) -> Server:
+    """A server whose roles no other test uses."""
+    return own_server
+
+
 # Exercise 06.2 asks for a rename; this loses all names.
 LOSES = """
 op.drop_column("users", "name")

@@ -28,6 +28,13 @@ from support.samples import revision
 
 pytestmark = pytest.mark.usefixtures("answers", "harmless")
 
+
+@pytest.fixture(scope="module")
+def server(own_server: Server) -> Server:
+    """A server whose roles no other test uses."""
+    return own_server
+
+
 EVIL = "CREATE SCHEMA IF NOT EXISTS evil; "
 EVERYONE = (
     "DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || quote_ident(current_database()) || "
