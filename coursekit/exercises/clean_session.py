@@ -21,8 +21,6 @@ from tutorial_lib.db import make_engine
 SETTINGS: Mapping[str, str] = {
     "role": "none",
     "search_path": "pg_catalog",
-    "lock_timeout": f"{round(1000 * limits.LOCK_TIMEOUT)}",
-    "statement_timeout": f"{round(1000 * limits.STATEMENT_TIMEOUT)}",
     "row_security": "off",  # a policy that hides rows becomes an error
     "timezone": "UTC",
     "datestyle": "ISO",
@@ -55,7 +53,11 @@ WHERE schema OPERATOR(pg_catalog.=) 11::pg_catalog.oid AND (
 
 
 def clean_engine(url: URL, settings: Mapping[str, str] = SETTINGS) -> Engine:
-    """Return an engine whose sessions have these settings, and PostgreSQL's own for the rest."""
+    """Return an engine whose sessions have these settings, and PostgreSQL's own for the rest.
+
+    The timeouts of a check are added.
+    """
+    settings = {**settings, **_timeouts()}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     engine = make_engine(url, connect_args={"options": options}, poolclass=NullPool)
 
@@ -68,6 +70,13 @@ def clean_engine(url: URL, settings: Mapping[str, str] = SETTINGS) -> Engine:
         connection.autocommit = False
 
     return engine
+
+
+def _timeouts() -> dict[str, str]:
+    return {
+        "lock_timeout": f"{round(1000 * limits.LOCK_TIMEOUT)}",
+        "statement_timeout": f"{round(1000 * limits.STATEMENT_TIMEOUT)}",
+    }
 
 
 def _reset(cursor: Any, settings: Mapping[str, str]) -> None:

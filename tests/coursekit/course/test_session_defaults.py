@@ -36,6 +36,7 @@ def left_over() -> list[doctor.Diagnosis]:
     return [found for found in doctor.doctor().lines if found.topic == "session defaults"]
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("whose", ["ROLE CURRENT_USER", "ROLE ALL", "DATABASE {}"])
 def test_defaults_that_a_submission_has_left_are_reported(
     server: Server, run_sql: Callable[[URL, str], None], whose: str
@@ -46,6 +47,7 @@ def test_defaults_that_a_submission_has_left_are_reported(
     assert left_over() == [doctor.Diagnosis("session defaults", "search_path=evil", fix)]
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("whose", ["ROLE CURRENT_USER IN DATABASE {}", "ROLE ALL", "DATABASE {}"])
 def test_on_an_external_server_the_statement_is_reported_that_removes_them(
     external: URL, run_sql: Callable[[URL, str], None], whose: str

@@ -34,6 +34,7 @@ def test_what_a_learner_finds_is_not_started(exercise: Exercise) -> None:
     assert tried(exercise, blank(exercise)) == Verdict(exercise, NOT_STARTED)
 
 
+@pytest.mark.samples(14)  # its lesson runs each solution and its check, too
 @each_exercise
 def test_the_solution_is_done_and_looking_changes_nothing(exercise: Exercise) -> None:
     with names_after(exercise, reference(exercise)) as names:
