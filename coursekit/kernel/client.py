@@ -44,7 +44,8 @@ def _start(timeout: float, kernel_name: str, options: dict[str, Any]) -> tuple[A
     manager = KernelManager(kernel_name=kernel_name)
     manager.start_kernel(**options)
     client = manager.client()
-    client.start_channels()
+    # Nothing here needs the heartbeat. Stopped before its thread has begun, it would never end.
+    client.start_channels(hb=False)
     try:
         wait_for_ready(client, timeout)
     except RuntimeError:
