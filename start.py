@@ -4,11 +4,11 @@
     python3 start.py test       run the quick tests and every notebook
     python3 start.py doctor     pass any other words to the `tutorial` command
 
-An environment that fits is used, whichever Python runs this file. Otherwise a process of its own
-builds one (coursekit/environment/build.py).
+If .venv is up to date, it's used, whichever Python runs this file. Otherwise, a separate process
+builds it (coursekit/environment/build.py).
 
-This file uses only the standard library, and syntax that old Pythons can parse: they then print
-which version to install.
+This file uses only the standard library, and syntax that old versions of Python can parse, so that
+they can print which version to install.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ def main() -> int:
             return another_python(problem)
         code = wait([sys.executable, str(SCRIPTS / "build.py")])
         if code < 0:
-            stop(f"The installation was ended by signal {-code}.", "Run start.py again.")
+            stop(f"The installation was killed by signal {-code}.", "Run start.py again.")
         if code:
             return code
     words = sys.argv[1:] or ["lab"]
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def ready(folder: Path) -> bool:
-    """Return whether an environment is built from what's wanted, and whole."""
+    """Return whether an environment is up to date and complete."""
     fitting = (wanted() + extras(), wanted() + DEV)
     try:
         built_from = (folder / STAMP).read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def ready(folder: Path) -> bool:
 
 
 def wanted() -> str:
-    """Return a digest of what the environment should be built from, and of where it is."""
+    """Return a digest of the requirements and of the environment's path."""
     tables = f"\n{read('pyproject.toml')}".split("\n[")
     texts = [text for text in tables if text.startswith(("build-system", "project", "tool.hatch"))]
     texts += [os.path.normcase(str(ROOT)), read("constraints.txt")]
@@ -98,7 +98,7 @@ def supported() -> "list[tuple[int, int]]":
     """Return the versions of Python that pyproject.toml allows, newest first."""
     found = re.search(r'^requires-python = ">=3\.(\d+),<3\.(\d+)"$', read("pyproject.toml"), re.M)
     if not found:
-        damaged("pyproject.toml doesn't say which versions of Python it supports.")
+        damaged("pyproject.toml has no requires-python line that can be read.")
     return [(3, minor) for minor in range(int(found.group(2)) - 1, int(found.group(1)) - 1, -1)]
 
 
@@ -110,7 +110,7 @@ def unsuitable() -> str:
     if sys.version_info[:2] not in supported():
         return f"This is {this}; {needs}."
     if free_threaded():
-        return f"This is a free-threaded build of {this}; {needs}, in the ordinary build."
+        return f"This is a free-threaded build of {this}; {needs}, in a standard build."
     return ""
 
 
@@ -128,7 +128,11 @@ def another_python(problem: str) -> int:
             if shutil.which(command[0]) and works(command, (major, minor)):
                 return wait([*command, str(ROOT / "start.py"), *sys.argv[1:]])
     newest = "python{}.{}".format(*supported()[0])
-    stop(problem, f"Install one, then run it with this file, for instance: {newest} start.py")
+    stop(
+        problem,
+        "Install one of these versions, then use it to run this file, for example: "
+        f"{newest} start.py",
+    )
 
 
 def works(command: "list[str]", version: "tuple[int, int]") -> bool:
@@ -172,7 +176,11 @@ def read(name: str) -> str:
 
 def damaged(what: str) -> NoReturn:
     """Exit because a file of the course is missing or damaged."""
-    stop(what, "This copy of the course is damaged: run git restore . in it, or get it again.")
+    stop(
+        what,
+        "This copy of the course is damaged. Restore that file with git, or download the course "
+        "again.",
+    )
 
 
 def stop(what: str, do: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Build the environment in .vnew, check it, and put it in the place of .venv. Run by start.py.
+"""Build the environment in .vnew, check it, and replace .venv with it. Run by start.py.
 
 Two renames replace the old environment, and only when the new one is whole. So an interruption at
 any time leaves one of them; the next run continues from there. It's a process of its own: if
@@ -30,10 +30,10 @@ FULL = 50  # megabytes: with less, a full disk is the cause
 # Why a step failed, and what to do before the next start.
 NETWORK = "The cause is printed above; usually it's the network.", "Fix it"
 LOST = "The package index didn't respond.", "Check your internet connection, or your proxy"
-KILLED = "Another program has ended it, or the system because memory ran out.", "Close programs"
+KILLED = "Another program killed it, or the system did because memory ran out.", "Close programs"
 SETTINGS = (
-    "Its settings may say so.",
-    "Look for target, prefix or dry-run in them (pip config list)",
+    "The installer's settings may be the cause.",
+    "Look for target, prefix or dry-run in what `pip config list` prints",
 )
 UNREACHABLE = re.compile(r"connection (broken|error|timed out)|read timed out", re.IGNORECASE)
 
@@ -50,7 +50,7 @@ def main() -> None:
     except OSError as error:
         stop(
             f"The environment can't be set up: {error}.",
-            f"Check that you may write to {ROOT} and to what's named here.",
+            f"Check that you have write permission for {ROOT} and for what's named here.",
         )
 
 
@@ -78,7 +78,10 @@ def build() -> None:
     """Make .vnew with the versions that constraints.txt pins, check it and stamp it."""
     uv = shutil.which("uv")
     tool = "uv" if uv else "pip"
-    say(f"Setting up the environment in .venv, with {tool}; once, for a minute or two.")
+    say(
+        f"Setting up the environment in .venv, with {tool}. This happens once and takes a minute "
+        "or two."
+    )
     discard(NEW)
     if exists(NEW):
         stop("The folder .vnew can't be deleted.", "Delete it, then run start.py again.")
@@ -108,7 +111,7 @@ def with_pip() -> None:
         import venv  # noqa: F401
     except ImportError:
         stop(
-            "This Python can't create an environment: its module ensurepip is missing.",
+            "This Python can't create an environment: its ensurepip module is missing.",
             "On Debian and Ubuntu: apt install python3-venv. Elsewhere: install uv, or Python "
             "from python.org. Then run start.py again.",
         )
@@ -148,17 +151,17 @@ def requirements() -> list[str]:
 
 
 def finish() -> None:
-    """Prepare the new environment for its place, prove that it works, and stamp it."""
+    """Prepare the new environment for its final path, check that it works, and stamp it."""
     contents = str(Path(__file__).with_name("contents.py"))
     call("Compiling", [python(NEW), "-I", "-S", "-B", contents, "finish"], stdout=-3)
-    say("Getting ready for the first plot ...")  # if it fails, the first plot takes longer
+    say("Building the font cache for plots ...")  # if it fails, the first plot takes longer
     fonts = "from coursekit.course.fonts import build_font_cache; build_font_cache()"
     child([python(NEW), "-c", fonts], **QUIET).wait()
     # From a folder where the kit is found only if it's installed.
     look = child([python(NEW), "-m", "coursekit.course.packages"], cwd=NEW)
     if look.wait() or not start.whole(NEW):
         failed("The installer reported success, but packages are missing.", SETTINGS)
-    if hasattr(os, "sync"):  # a power cut must not spare the stamp alone
+    if hasattr(os, "sync"):  # otherwise a power cut could keep only the stamp
         os.sync()
     (NEW / STAMP).write_text(start.wanted() + start.extras(), encoding="utf-8")
 
@@ -177,7 +180,8 @@ def put_in_place() -> None:
             OLD.rename(VENV)
         stop(
             f"The new environment is complete, but .venv is in use: {error.strerror}.",
-            "End JupyterLab and close editors, then run start.py again; it takes a moment.",
+            "Stop JupyterLab, close editors that use .venv, then run start.py again. It only takes "
+            "a moment.",
         )
     say("The environment is ready." + (" If JupyterLab is running, restart it." if update else ""))
 
@@ -189,7 +193,7 @@ def stop_server() -> None:
 
 
 def discard(folder: Path) -> None:
-    """Delete an environment that isn't used; never what a link leads to."""
+    """Delete an environment that isn't used; never follow a link."""
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
     else:
@@ -240,7 +244,7 @@ def call(name: str, command: list[str], **options: Any) -> None:
 def ended(name: str, code: int, cause: tuple[str, str]) -> NoReturn:
     """Exit because a step of the installation failed, or was killed."""
     if code < 0:
-        failed(f"{name} was ended by signal {-code}.", KILLED)
+        failed(f"{name} was killed by signal {-code}.", KILLED)
     failed(f"{name} ended with exit code {code}.", cause)
 
 
@@ -256,7 +260,7 @@ def say(text: str) -> None:
 
 def kept() -> str:
     """Return a sentence about the environment that hasn't been replaced, if there's one."""
-    return "The environment in .venv is as it was. " if exists(VENV) else ""
+    return "The environment in .venv is unchanged. " if exists(VENV) else ""
 
 
 def failed(what: str, cause: tuple[str, str] = NETWORK) -> NoReturn:
@@ -264,7 +268,7 @@ def failed(what: str, cause: tuple[str, str] = NETWORK) -> NoReturn:
     for folder in (tempfile.gettempdir(), ROOT):
         free = shutil.disk_usage(folder).free // 1_000_000
         if free < FULL:
-            cause = f"The disk is full: {free} MB are free in {folder}.", "Free 1 GB"
+            cause = f"The disk is full, or nearly: {free} MB are free in {folder}.", "Free 1 GB"
     why, do = cause
     stop(f"The installation failed. {what}", f"{why} {kept()}{do}, then run start.py again.")
 

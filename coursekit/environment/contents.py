@@ -1,7 +1,7 @@
-"""Finish a new environment, and look whether one is whole. Run by start.py, with its Python.
+"""Finish a new environment, and check whether one is complete. Run by start.py, with its Python.
 
-    python -I -S environment.py whole     print the version of Python, unless a file is missing
-    python environment.py finish          prepare a new environment for the name `.venv`
+    python -I -S contents.py whole        print the version of Python, unless a file is missing
+    python contents.py finish             prepare a new environment for the name `.venv`
 
 It works without any package, so it needs only the standard library.
 """
@@ -32,7 +32,7 @@ def whole(folder: Path) -> bool:
 
 
 def finish(folder: Path) -> None:
-    """Prepare a new environment for its final name, and write down what's in it."""
+    """Prepare a new environment for its final name, and record what's in it."""
     site = site_packages(folder)
     make_relative(folder.parent, site)
     rename_in_scripts(folder)
@@ -70,7 +70,7 @@ def missing(site: Path, packages: Iterable[str]) -> Iterator[str]:
 
 
 def recorded(record: Path) -> Iterator[tuple[str, str]]:
-    """Yield the folder and the name of each file in an installer's list, but for compiled ones."""
+    """Yield the folder and the name of each file in an installer's list, except compiled files."""
     for line in record.read_text("utf-8").splitlines():
         folder, _, name = line.rsplit(",", 2)[0].strip('"').rpartition("/")
         if not name.endswith(".pyc"):
@@ -88,7 +88,7 @@ def listing(folder: Path) -> set[str]:
 def make_relative(clone: Path, site: Path) -> None:
     """Let the environment find the clone by a relative path.
 
-    Python reads these files in the locale's encoding, which may not have the letters of the path.
+    Python reads these files in the locale's encoding, which may not be able to represent the path.
     """
     for path in site.glob("_editable_impl_*.pth"):
         path.write_text(os.path.relpath(clone, site), "ascii")

@@ -73,8 +73,8 @@ def test_an_old_python_says_which_are_wanted(minor: int, tmp_path: Path) -> None
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"This is Python 3.{minor}; the course needs Python 3.11 to 3.15. Install one, then run it "
-        "with this file, for instance: python3.15 start.py\n"
+        f"This is Python 3.{minor}; the course needs Python 3.11 to 3.15. Install one of "
+        "these versions, then use it to run this file, for example: python3.15 start.py\n"
     )
 
 
@@ -91,7 +91,7 @@ def test_a_python_without_ensurepip_says_which_package_to_install(tmp_path: Path
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "This Python can't create an environment: its module ensurepip is missing. "
+        "This Python can't create an environment: its ensurepip module is missing. "
         "On Debian and Ubuntu: apt install python3-venv. Elsewhere: install uv, or Python from "
         "python.org. Then run start.py again.\n"
     )
@@ -105,7 +105,7 @@ def test_a_free_threaded_python_is_refused(
     this = "{}.{}".format(*sys.version_info[:2])
     assert start.unsuitable() == (
         f"This is a free-threaded build of Python {this}; the course needs Python 3.11 to 3.15, "
-        "in the ordinary build."
+        "in a standard build."
     )
 
 

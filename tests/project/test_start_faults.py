@@ -20,8 +20,8 @@ import pytest
 from support import stand_in
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in's uv is a script")
-BUILD = "Setting up the environment in .venv, with uv; once, for a minute or two."
-KEPT = "The environment in .venv is as it was."
+BUILD = "Setting up the environment in .venv, with uv. This happens once and takes a minute or two."
+KEPT = "The environment in .venv is unchanged."
 # build.py, killed before the nth call of one of its functions.
 KILLED = """\
 import os, pathlib, signal, sys
@@ -121,7 +121,7 @@ def test_a_changed_requirement_is_installed(clone: Path) -> None:
     code, lines = stand_in.run(clone)
     assert code == 0
     done = "The environment is ready. If JupyterLab is running, restart it."
-    assert lines == [BUILD, "Getting ready for the first plot ...", done, "ran 2 hello"]
+    assert lines == [BUILD, "Building the font cache for plots ...", done, "ran 2 hello"]
     assert repaired(clone, "2")
 
 
@@ -172,8 +172,8 @@ def test_if_the_installer_is_killed_it_says_so(clone: Path, number: signal.Signa
         assert process.stdout
         *_, last = process.stdout
     assert last == (
-        f"The installation failed. uv was ended by signal {number:d}. Another program has ended "
-        f"it, or the system because memory ran out. {KEPT} Close programs, then run start.py "
+        f"The installation failed. uv was killed by signal {number:d}. Another program killed "
+        f"it, or the system did because memory ran out. {KEPT} Close programs, then run start.py "
         "again.\n"
     )
     assert stand_in.works(clone) == "ran 1 directly"
@@ -191,7 +191,7 @@ def test_no_script_contains_the_name_that_it_was_built_under(clone: Path) -> Non
     ("fault", "said"),
     [
         ("network", "uv ended with exit code 1. The cause is printed above; usually it's the"),
-        ("lie", "The installer reported success, but packages are missing. Its settings may say "),
+        ("lie", "The installer reported success, but packages are missing. The installer's "),
     ],
 )
 def test_a_failed_installation_leaves_the_old_environment(
@@ -310,7 +310,7 @@ def test_an_installer_whose_parents_were_killed_holds_the_lock(clone: Path) -> N
         (clone / "go").touch()
         assert second.stdout.read().splitlines()[-1] == "ran 2 hello"
     assert process.stdout.read().splitlines()[-1] == (
-        "The installation was ended by signal 9. Run start.py again."
+        "The installation was killed by signal 9. Run start.py again."
     )
     process.stdout.close()
     assert repaired(clone, "2")
@@ -358,7 +358,8 @@ def test_on_a_full_disk_it_says_so_and_the_old_environment_stays(clone: Path) ->
     )
     *_, code, ran = done.stdout.splitlines()
     assert (code, ran) == ("1", "ran 1 directly"), done.stderr
-    why = f"The disk is full: 0 MB are free in {clone}. {KEPT} Free 1 GB, then run start.py again."
+    full = f"The disk is full, or nearly: 0 MB are free in {clone}."
+    why = f"{full} {KEPT} Free 1 GB, then run start.py again."
     assert why in done.stderr
 
 
@@ -392,8 +393,9 @@ def test_a_damaged_project_file_is_named(clone: Path, text: str) -> None:
     assert stand_in.run(clone) == (
         1,
         [
-            "pyproject.toml doesn't say which versions of Python it supports. "
-            "This copy of the course is damaged: run git restore . in it, or get it again."
+            "pyproject.toml has no requires-python line that can be read. "
+            "This copy of the course is damaged. Restore that file with git, or download the "
+            "course again."
         ],
     )
 
