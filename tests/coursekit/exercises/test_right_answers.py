@@ -29,12 +29,14 @@ SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1"
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: one.number)
 
 
+@pytest.mark.samples(14)
 @each_exercise
 def test_what_a_learner_finds_is_not_started(exercise: Exercise) -> None:
     assert tried(exercise, blank(exercise)) == Verdict(exercise, NOT_STARTED)
 
 
-@pytest.mark.samples(14)  # its lesson runs each solution and its check, too
+@pytest.mark.slow  # the test command runs each solution and its check in its lesson
+@pytest.mark.samples(14)
 @each_exercise
 def test_the_solution_is_done_and_looking_changes_nothing(exercise: Exercise) -> None:
     with names_after(exercise, reference(exercise)) as names:
