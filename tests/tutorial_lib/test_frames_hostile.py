@@ -160,7 +160,7 @@ def source(request: pytest.FixtureRequest, filled: Engine) -> Iterator[Engine | 
         assert session.execute(text("SHOW transaction_read_only")).scalar() == "off"
 
 
-@pytest.mark.samples(24)
+@pytest.mark.samples(12)
 @pytest.mark.parametrize("backend", [None, "numpy_nullable"])
 @pytest.mark.parametrize("sql", HOSTILE)
 def test_no_text_changes_anything(

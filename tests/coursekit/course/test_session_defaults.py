@@ -12,6 +12,9 @@ from coursekit.course.session_defaults import remove_defaults
 from coursekit.servers.server import Server, admin
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def server(own_server: Server) -> Server:
     """A server whose roles no other test uses."""
