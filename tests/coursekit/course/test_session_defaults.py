@@ -11,7 +11,6 @@ from coursekit.course import doctor
 from coursekit.course.session_defaults import remove_defaults
 from coursekit.servers.server import Server, admin
 
-
 pytestmark = pytest.mark.slow
 
 
