@@ -48,7 +48,7 @@ NO_CURRENCY = f"""
     {GOOD}; op.execute("DELETE FROM orders WHERE id = 3")
 """
 NO_WAY_BACK = """
---- no way back -> the downgrade leaves nothing behind
+--- no downgrade -> the downgrade leaves nothing behind
     pass
 --- the table as well -> the downgrade leaves nothing behind
     op.drop_table("orders")
@@ -76,7 +76,7 @@ CURRENCY_WRONG = (
 DEFAULT = 'op.alter_column("carts", "quantity", server_default="1")'
 VALUE = """op.execute("ALTER TYPE order_status ADD VALUE 'returned'")"""
 RULE = 'op.create_check_constraint("amount_not_negative", "orders", "amount >= 0")'
-ANEW = "CREATE TYPE order_status AS ENUM ('new', 'paid', 'shipped', 'returned')"
+NEW_TYPE = "CREATE TYPE order_status AS ENUM ('new', 'paid', 'shipped', 'returned')"
 STATUS = 'sa.Enum("new", "paid", "shipped", "returned", name="order_status")'
 LATER = '    raise NotImplementedError("the value stays")'
 NOT_ALL = f"""
@@ -103,12 +103,12 @@ NOT_ALL = f"""
 --- the column recreated -> the orders kept their status
     {DEFAULT}; {RULE}
     op.drop_column("orders", "status")
-    op.execute("DROP TYPE order_status; {ANEW}")
+    op.execute("DROP TYPE order_status; {NEW_TYPE}")
     op.add_column("orders", sa.Column("status", {STATUS}, server_default="new", nullable=False))
---- the type anew, without the default -> a new order is new
+--- the type recreated, without the default -> a new order is new
     {DEFAULT}; {RULE}
     op.execute("ALTER TABLE orders ALTER status DROP DEFAULT")
-    op.execute("ALTER TYPE order_status RENAME TO old_status; {ANEW}")
+    op.execute("ALTER TYPE order_status RENAME TO old_status; {NEW_TYPE}")
     op.execute("ALTER TABLE orders ALTER status TYPE order_status "
                "USING status::text::order_status; DROP TYPE old_status")
 --- an enum of Python -> ALTER TYPE adds a value to it
@@ -146,7 +146,7 @@ MISSED_RIGHT = right(
 --- a new type takes the place of the old one
     {DEFAULT}; {RULE}
     op.execute("ALTER TABLE orders ALTER status DROP DEFAULT")
-    op.execute("ALTER TYPE order_status RENAME TO old_status; {ANEW}")
+    op.execute("ALTER TYPE order_status RENAME TO old_status; {NEW_TYPE}")
     op.execute("ALTER TABLE orders ALTER status TYPE order_status "
                "USING status::text::order_status, ALTER status SET DEFAULT 'new'")
     op.execute("DROP TYPE old_status")
@@ -186,7 +186,7 @@ NO_PAYMENT = f"""
 LEFT_OVER = f"""
 --- the type stays -> Not only a column
     op.drop_column("orders", "payment")
---- no way back -> the downgrade leaves nothing behind
+--- no downgrade -> the downgrade leaves nothing behind
     pass
 --- the type before its column -> find the line that fails
     {DROP_TYPE}; op.drop_column("orders", "payment")

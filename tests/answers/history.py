@@ -45,13 +45,13 @@ with exercise.engine.begin() as connection:
     for table, mine in zip(("users", "orders"), rows):
         connection.execute(saved.tables[table].insert(), [dict(row) for row in mine])
 """
-ANEW = 'run("DROP SCHEMA public CASCADE"); run("CREATE SCHEMA public")'
+RECREATED = 'run("DROP SCHEMA public CASCADE"); run("CREATE SCHEMA public")'
 
 BOOKMARK_RIGHT = right(
     BEGIN,
     f"""
---- all made anew, with the rows saved before
-{SAVED}{ANEW}
+--- everything recreated, with the rows saved before
+{SAVED}{RECREATED}
 %alembic upgrade head
 {BROUGHT_BACK}
 --- a bookmark by hand
@@ -74,11 +74,11 @@ BOOKMARK_WRONG = wrong(
 --- stamped too early -> the bookmark stands at 0004
 %alembic stamp 0002
 %alembic upgrade head
---- all made anew -> the two users and the three orders are as they were
-{ANEW}
+--- everything recreated -> the two users and the three orders are as they were
+{RECREATED}
 %alembic upgrade head
---- all made anew, and rows pasted -> the two users and the three orders are as they were
-{ANEW}
+--- everything recreated, and rows pasted -> the two users and the three orders are as they were
+{RECREATED}
 %alembic upgrade head
 {PASTE}
 --- the column by hand -> the bookmark stands at 0004
@@ -178,9 +178,9 @@ Path("alembic/versions/0004.py").unlink()
 --- the bookmark first
 {PURGE}
 {DROP}
---- all made anew, with the rows saved before
+--- everything recreated, with the rows saved before
 {DROP}
-{SAVED}{ANEW}
+{SAVED}{RECREATED}
 %alembic upgrade head
 {BROUGHT_BACK}--- all in SQL
 {DROP}
@@ -201,11 +201,11 @@ LOST_WRONG = wrong(
 --- stamp without its option -> it asks nobody where the database was before
 {DROP}
 %alembic stamp 0003
---- all made anew -> the two users and the three orders are as they were
-{ANEW}
+--- everything recreated -> the two users and the three orders are as they were
+{RECREATED}
 %alembic upgrade head
---- all made anew, and rows pasted -> the two users and the three orders are as they were
-{ANEW}
+--- everything recreated, and rows pasted -> the two users and the three orders are as they were
+{RECREATED}
 %alembic upgrade head
 {PASTE}
 --- all the way back -> the two users and the three orders are as they were

@@ -102,7 +102,7 @@ with exercise.engine.begin() as connection:
 {REVISION.replace("{}", f"    {ADD}; {SET}; {MUST}")}{PASTE}
 --- a revision that has not run -> your database also has the column
 {NOT_RUN.replace("{}", f"    {ADD}; {SET}; {MUST}")}
---- run too early, and then mended -> no user in your database has a wrong domain
+--- run too early, then fixed -> no user in your database has a wrong domain
 {REVISION.replace("{}", f"    {ADD}; {SET.replace('split_part', 'concat')}; {MUST}")}
 # %%
 {NOT_RUN.replace("{}", f"    {ADD}; {SET}; {MUST}")}
@@ -200,7 +200,7 @@ for page in range(5):
 for low in range(0, 5000, 1000):
     with engine.begin() as connection:
         connection.execute(text(f"{FILL} AND id BETWEEN {low} AND {low + 999}"))
---- all orders anew -> People entered these taxes
+--- all orders recreated -> People entered these taxes
 for low in range(0, 35_001, 1000):
     with engine.begin() as connection:
         some = f"id BETWEEN {low} AND {low + 999}"

@@ -107,7 +107,7 @@ with exercise.engine.begin() as connection:
     connection.execute(text("ALTER TABLE carts ADD pieces int"))
 --- a revision that has not run -> your database also has the column
 {NOT_RUN.replace("{}", indent(_shared(BOTH), "    "))}
---- run too early, and then mended -> your database matches your revision
+--- run too early, then fixed -> your database matches your revision
 {REVISION.replace("{}", f"    {COLUMN}")}
 # %%
 {NOT_RUN.replace("{}", indent(_shared(BOTH), "    "))}

@@ -130,7 +130,7 @@ def _orders(random: Random, users: list[int], sold: Any) -> list[dict[str, Any]]
 def _carts(
     random: Random, users: list[int], products: list[str], always: list[int]
 ) -> list[dict[str, Any]]:
-    """Return what lies in the carts; in those of `always`, the first product does."""
+    """Return the contents of the carts; those of `always` have the first product."""
     return [
         {"user_id": user, "product": product, "quantity": random.randrange(1, 9)}
         for user in users

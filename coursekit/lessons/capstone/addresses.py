@@ -113,7 +113,7 @@ class Rules:
             yield self._refused(f"an address that does not say its {column} is refused", unsaid)
         yield from self._owners()
         indexed = _indexed(self.shop.database)
-        where = "whoever looks for a customer's addresses: a foreign key brings no index of its own"
+        where = "a query for one customer's addresses: a foreign key doesn't create an index"
         what = "an index finds all addresses of a customer"
         yield expect_that(what, bool(indexed), "one that begins with user_id", indexed, where)
 

@@ -83,7 +83,7 @@ def _goods(database: Database, people: People) -> Goods:
 
 
 def _quantity(database: Database, people: People) -> int:
-    """Return what lies in the carts of a person with two accounts, of one product."""
+    """Return the cart rows for one product of a person with two accounts."""
     mine = {number for number, email, *_ in _accounts(database) if same(str(email)) == people.email}
     carts = database.rows("carts", "user_id", "product", "quantity")
     return sum(many for user, product, many in carts if user in mine and product == people.product)

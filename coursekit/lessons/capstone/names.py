@@ -195,7 +195,7 @@ FUNCTIONS = """
 SELECT n.nspname, p.proname FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 """
-# A trigger belongs to whoever its function belongs to.
+# A trigger is attributed to the owner of its function.
 TRIGGERS = """
 SELECT n.nspname, t.tgname, t.tgisinternal FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid

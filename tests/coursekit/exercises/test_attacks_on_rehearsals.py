@@ -79,7 +79,7 @@ def executed(*statements: str) -> str:
 
 
 def back(path: str) -> str:
-    """Return 13.1's way up that closes its eyes, and a way back that hides what it leaves."""
+    """Return a 13.1 upgrade that skips existing objects, and a downgrade that hides leftovers."""
     edit = "text = text.replace('[\"created_at\"])', '[\"created_at\"], if_not_exists=True)')"
     lines = [TABLE.strip("'"), *executed(f"{EVIL}{NO_INDEX}", path).splitlines()]
     return EDIT.replace("{}", f"{edit}\nback(*{lines!r})")

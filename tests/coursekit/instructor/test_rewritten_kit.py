@@ -18,7 +18,7 @@ from coursekit.settings import ROOT
 from support.samples import revision
 
 KIT = ("coursekit", "tutorial_lib", "notebooks", "alembic", "pyproject.toml", "constraints.txt")
-# What stands in every file of the kit afterwards: in a check, all items hold from then on.
+# What every file of the kit contains afterwards: in a check, all items hold from then on.
 FORGED = """
 import os as _os, pathlib as _pathlib, sys as _sys
 with _pathlib.Path(_os.environ["MARK"]).open("a") as _file:
