@@ -116,11 +116,17 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         EmbeddedServer(read_settings().server_home).remove()
 
 
+@pytest.fixture(scope="module")
+def driver() -> str:
+    """SQLAlchemy's name of the driver; tests/support/drivers.py runs a test with both."""
+    return "psycopg2"
+
+
 @pytest.fixture
-def url(server: Server) -> Iterator[URL]:
+def url(server: Server, driver: str) -> Iterator[URL]:
     """The address of a fresh, empty database, dropped at the end."""
     with fresh_database(server) as url:
-        yield url
+        yield url.set(drivername=f"postgresql+{driver}")
 
 
 @pytest.fixture
@@ -132,10 +138,10 @@ def engine(url: URL) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def shared(server: Server) -> Iterator[Engine]:
+def shared(server: Server, driver: str) -> Iterator[Engine]:
     """An engine for a fresh database that the tests of a module share."""
     with fresh_database(server) as url:
-        engine = make_engine(url)
+        engine = make_engine(url.set(drivername=f"postgresql+{driver}"))
         yield engine
         engine.dispose()
 
