@@ -9,14 +9,16 @@ The first read imports pandas and pyarrow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ..db import SessionLocal
 from ..errors import FrameError
+from .binds import Bind, is_bind, source_of
+from .bound import bound, parameters_of
+from .calls import checked
 from .dispatch import Request, read_frames
+from .options import columns_of, options_of
 from .query import statement_of
-from .readonly import Bind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,35 +28,44 @@ __all__ = ["read"]
 Backend = Literal["pyarrow", "numpy_nullable"] | None
 Params = Mapping[str, Any] | None
 
+USAGE = "Pass the query, then con, and the rest by name: frames.read(query, con, chunks=1000)."
+_CON = "Pass the engine as con: frames.read(query, con). {}"
+_IN_PARAMS = "If it's a parameter of the query, pass it in params={{{!r}: ...}}."
+REFUSED = {
+    **{
+        name: _CON.format(_IN_PARAMS.format(name))
+        for name in ("engine", "bind", "connection", "conn")
+    },
+    **{name: f"{USAGE} {_IN_PARAMS.format(name)}" for name in ("sql", "table_name")},
+}
 
+
+# What else `read` takes is in `options` here: the names decide which type is returned.
 @overload
 def read(
     query: object,
     /,
     con: Bind | None = None,
     *,
-    session: Bind | None = None,
     chunks: None = None,
-    dtype_backend: Backend = None,
-    params: Params = None,
-    **values: Any,
+    chunksize: None = None,
+    **options: Any,
 ) -> pd.DataFrame: ...
 
 
 @overload
 def read(
-    query: object,
-    /,
-    con: Bind | None = None,
-    *,
-    session: Bind | None = None,
-    chunks: int,
-    dtype_backend: Backend = None,
-    params: Params = None,
-    **values: Any,
+    query: object, /, con: Bind | None = None, *, chunks: int, **options: Any
 ) -> Iterator[pd.DataFrame]: ...
 
 
+@overload
+def read(
+    query: object, /, con: Bind | None = None, *, chunksize: int, **options: Any
+) -> Iterator[pd.DataFrame]: ...
+
+
+@checked(USAGE, REFUSED)
 def read(
     query: object,
     /,
@@ -62,8 +73,15 @@ def read(
     *,
     session: Bind | None = None,
     chunks: int | None = None,
-    dtype_backend: Backend = None,
+    chunksize: int | None = None,
     params: Params = None,
+    schema: str | None = None,
+    columns: Sequence[str] | None = None,
+    index_col: str | Sequence[str] | None = None,
+    parse_dates: Any = None,
+    dtype: Any = None,
+    coerce_float: bool = True,
+    dtype_backend: Backend = None,
     **values: Any,
 ) -> pd.DataFrame | Iterator[pd.DataFrame]:
     """Read a table or a query into a DataFrame with `pandas.read_sql`'s values and dtypes.
@@ -73,36 +91,56 @@ def read(
     Args:
         query: A table's name (`users`, `shop.users`), a mapped class, a `select()`, or SQL
             with parameters (`:name`).
-        con: An engine, a connection or a session; by default what SessionLocal is bound to.
-            An engine reads a snapshot of the committed rows. A connection or session that's
-            in a transaction sees its own uncommitted rows (a session is flushed first), its
-            temporary tables and its search_path.
+        con: An engine, a connection, a session, a sessionmaker or a database URL; by default
+            what SessionLocal is bound to. An engine reads a snapshot of the committed rows. A
+            connection or session that's in a transaction sees its own uncommitted rows (a
+            session is flushed first), its temporary tables and its search_path.
         session: The same as `con`, for code that reads better with this name.
         chunks: Rows per DataFrame. Returns an iterator, which holds the connection until it's
             exhausted or closed.
+        chunksize: The same as `chunks`; pandas' name for it.
+        params: Values of parameters whose names are also names of arguments here.
+        schema: The schema of a table that's given by its name.
+        columns: The columns to read of a table; by default all.
+        index_col: The column or columns that become the index.
+        parse_dates: Columns to parse as dates: a list of names, or a dict with a format or
+            arguments of `pandas.to_datetime` for each.
+        dtype: A dtype, or a dict of dtypes by column, for `DataFrame.astype`.
+        coerce_float: False to keep numeric as exact Decimal objects instead of float64.
         dtype_backend: "pyarrow" for Arrow-backed columns: integers stay integers with NULLs,
             numeric stays exact, and json, uuid and arrays are strings. "numpy_nullable" as in
             pandas.
-        params: Values of parameters whose names are also names of arguments here.
-        values: Values of the query's parameters, by name.
+        values: Values of the query's parameters, by name. A list fits `IN :ids` and
+            `= ANY(:ids)`; Series, arrays and scalars of NumPy, pandas and pyarrow are
+            converted, and their missing values are NULL.
+
+    Returns:
+        A DataFrame; with `chunks`, an iterator of DataFrames, at least one.
 
     Raises:
-        FrameError: `query` isn't a query, a table, column or parameter doesn't exist, or the
-            driver isn't psycopg2.
-        sqlalchemy.exc.DBAPIError: The server reports any other error.
+        FrameError: The call makes no sense, `query` isn't a query, a table, column or
+            parameter doesn't exist, or the driver isn't psycopg2.
+        sqlalchemy.exc.DBAPIError: The server or the driver reports any other error.
 
     """
+    if is_bind(query):
+        raise FrameError("The first argument is a database, not a query.", "", USAGE)
     if con is not None and session is not None:
         raise FrameError("Both con and session are given.", "They mean the same: pass one.")
-    if chunks is not None and chunks < 1:
-        raise FrameError(f"chunks is {chunks}.", "It must be a number of rows, at least 1.")
-    if dtype_backend not in (None, "pyarrow", "numpy_nullable"):
-        why = "It must be 'pyarrow', 'numpy_nullable' or None."
-        raise FrameError(f"dtype_backend is {dtype_backend!r}.", why)
-    bind = next((each for each in (con, session) if each is not None), None)
-    request = Request(statement_of(query), {**(params or {}), **values}, chunks, dtype_backend)
-    found = read_frames(request, SessionLocal() if bind is None else bind)
-    if chunks is not None:
+    options = options_of(
+        chunks=chunks,
+        chunksize=chunksize,
+        dtype_backend=dtype_backend,
+        coerce_float=coerce_float,
+        index_col=index_col,
+        parse_dates=parse_dates,
+        dtype=dtype,
+    )
+    statement = statement_of(query, schema, columns_of(columns, options.index_col))
+    request = Request(*bound(statement, parameters_of(params, values)), options)
+    name, bind = ("con", con) if session is None else ("session", session)
+    found = read_frames(request, source_of(bind, statement, name))
+    if options.chunks is not None:
         return found
     (frame,) = found
     return frame

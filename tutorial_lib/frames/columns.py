@@ -44,6 +44,7 @@ class Column:
     """
 
     text = pa.large_string()
+    coerce_float = True
 
     def __init__(self, described: Any, cursor: Any, process: Process) -> None:
         self.described, self.process = described, process
@@ -83,11 +84,22 @@ class Column:
     def array(self) -> Any:
         """Return the whole column as `pandas.read_sql` would; an empty one keeps its type."""
         if self.kind is None or any(isinstance(piece, list) for piece in self.pieces):
-            return _inferred(list(chain.from_iterable(map(_listed, self.pieces))))
+            values = list(chain.from_iterable(map(_listed, self.pieces)))
+            return _inferred(values, self.coerce_float)
         cells = _joined(self.pieces, self.kind)
         if 0 < len(cells) == cells.null_count:
             return np.full(len(cells), None)
         return _of_arrow(cells)
+
+
+class ExactColumn(Column):
+    """A column as with pandas' `coerce_float=False`: numeric becomes Decimal objects."""
+
+    coerce_float = False
+
+    def find_kind(self, caster: Any) -> Any:
+        """Return the Arrow type; None for numeric, so that the driver casts it."""
+        return None if self.described.type_code == NUMERIC else super().find_kind(caster)
 
 
 class ArrowColumn(Column):
@@ -142,14 +154,16 @@ def _listed(piece: Any) -> list[Any]:
     return values
 
 
-def _inferred(values: list[Any]) -> Any:
+def _inferred(values: list[Any], coerce_float: bool = True) -> Any:
     """Infer the dtype of objects as `pandas.read_sql` does."""
     array = np.fromiter(values, object, len(values))
     first = next((value for value in values if value is not None), None)
     if type(first) in OBJECTS:  # pandas infers object from one of these
         return array
     series = pd.Series(array, dtype=object).infer_objects()
-    if series.dtype == object and hasattr(first, "__float__"):  # decimals become floats
+    if (
+        coerce_float and series.dtype == object and hasattr(first, "__float__")
+    ):  # decimals become floats
         frame = pd.DataFrame.from_records([(value,) for value in values], coerce_float=True)
         series = frame.iloc[:, 0]
     if isinstance(series.dtype, pd.DatetimeTZDtype):

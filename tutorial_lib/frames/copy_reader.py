@@ -17,8 +17,9 @@ from psycopg2.extensions import encodings
 from sqlalchemy import Connection, Executable, event
 from sqlalchemy.exc import DBAPIError
 
-from .query import check_names, prints_text, trimmed
+from .query import prints_text
 from .readonly import AT_ONCE, ReadOnlyConnection, driver_of
+from .sql_text import trimmed
 
 BLOCK = 1 << 20  # bytes; larger blocks don't make the parser faster
 AHEAD = 8  # blocks that may wait to be parsed
@@ -53,8 +54,7 @@ def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[
     connection, opening = reader.connection, reader.take_opening()
     sent: list[tuple[str, bytes]] = []
 
-    def wrap(_: Any, cursor: Any, sql: str, values: Any, context: Any, __: Any) -> tuple[str, Any]:
-        check_names(params, context.compiled.params)
+    def wrap(_: Any, cursor: Any, sql: str, values: Any, *__: Any) -> tuple[str, Any]:
         short = trimmed(sql)
         sent.append((short, cursor.mogrify(short, values)))
         whole = cursor.mogrify("%s", [cursor.mogrify(sql, values).decode(encoding)])

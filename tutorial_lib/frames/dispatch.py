@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import StatementError
 
 from .copy_reader import Copy, Shape, buffered, shape_of
-from .query import explained
-from .readonly import Bind, ReadOnlyConnection, driver_of, reading, source_of
+from .explain import explained
+from .options import Options
+from .readonly import ReadOnlyConnection, driver_of, reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,17 +34,15 @@ class Request:
 
     statement: Executable
     params: Mapping[str, Any]
-    chunks: int | None
-    backend: str | None
+    options: Options
 
 
-def read_frames(request: Request, bind: Bind) -> Frames:
+def read_frames(request: Request, source: Engine | Connection) -> Frames:
     """Yield the DataFrames of a request.
 
     An engine's connection is held until the generator is exhausted or closed. A caller's
     connection is free again before the first DataFrame, so the caller can use it in between.
     """
-    source = source_of(bind, request.statement)
     try:
         with ExitStack() as held:
             reader = held.enter_context(reading(source))
@@ -51,10 +50,18 @@ def read_frames(request: Request, bind: Bind) -> Frames:
                 while (frame := _next(found)) is not None:
                     if reader.lent:
                         held.close()
-                    yield frame
+                    yield _reshaped(frame, request.options)
     except StatementError as error:
         better = explained(error, request.statement, lambda catalog: _names(source, catalog))
         raise better from (None if better is error else error)
+
+
+def _reshaped(frame: pd.DataFrame, options: Options) -> pd.DataFrame:
+    if not options.reshape:
+        return frame
+    from .shaping import reshaped
+
+    return reshaped(frame, options)
 
 
 def _names(source: Engine | Connection, catalog: str) -> list[str]:
@@ -83,9 +90,11 @@ def _next(found: Frames) -> pd.DataFrame | None:
 
 def _read(request: Request, reader: ReadOnlyConnection) -> Frames:
     shape = shape_of(reader, request.statement, request.params)
+    if shape.names:
+        request.options.check_columns(shape.names)
     # A result without columns has nothing to parse. pyarrow has no wheels for Windows on Arm.
     possible = shape.described and driver_of(reader.connection).encoding == "UTF8"
-    if not possible or request.backend == "numpy_nullable" or not _has_pyarrow():
+    if not possible or request.options.backend == "numpy_nullable" or not _has_pyarrow():
         return _by_pandas(request, reader)
     return _by_copy(request, reader, shape)
 
@@ -101,11 +110,14 @@ def _by_pandas(request: Request, reader: ReadOnlyConnection) -> Frames:
     if opening := reader.take_opening():
         reader.run(opening)
     statement: Any = request.statement
-    options: dict[str, Any] = {"dtype_backend": request.backend} if request.backend else {}
-    options |= {"params": dict(request.params) or None, "chunksize": request.chunks}
+    options: dict[str, Any] = (
+        {"dtype_backend": request.options.backend} if request.options.backend else {}
+    )
+    options |= {"params": dict(request.params) or None, "chunksize": request.options.chunks}
+    options["coerce_float"] = request.options.coerce_float
     try:
         found = pd.read_sql(statement, reader.connection, **options)
-        yield from ([found] if request.chunks is None else list(found))
+        yield from ([found] if request.options.chunks is None else list(found))
     except pd.errors.DatabaseError as error:  # pandas' wrapper of SQLAlchemy's error
         raise error.__cause__ or error from None
 
@@ -116,25 +128,26 @@ def _by_copy(request: Request, reader: ReadOnlyConnection, shape: Shape) -> Fram
     make = _column_factory(request, reader, shape)
     with Copy(reader.connection, shape) as copy:
         blocks = copy.blocks()
-        if request.chunks and reader.lent:
+        if request.options.chunks and reader.lent:
             blocks = buffered(blocks)
-        elif not request.chunks and not request.backend:
+        elif not request.options.chunks and not request.options.backend:
             begin = list(islice(blocks, 2))
             if len(begin) == 1 and len(begin[0]) < FEW:
-                yield few(begin[0], make(), shape.names)
+                yield few(begin[0], make(), shape.names, request.options.coerce_float)
                 return
             blocks = chain(begin, blocks)
-        yield from frames(tables(blocks, make()), make, shape.names, request.chunks or inf)
+        yield from frames(tables(blocks, make()), make, shape.names, request.options.chunks or inf)
 
 
 def _column_factory(
     request: Request, reader: ReadOnlyConnection, shape: Shape
 ) -> Callable[[], list[Column]]:
     """Return a factory of empty columns that also works after the connection is closed."""
-    from .columns import ArrowColumn, Column
+    from .columns import ArrowColumn, Column, ExactColumn
     from .values import processes_of
 
-    kind = ArrowColumn if request.backend else Column
+    usual = Column if request.options.coerce_float else ExactColumn
+    kind = ArrowColumn if request.options.backend else usual
     cursor, dialect = driver_of(reader.connection).cursor(), reader.connection.dialect
     processes = processes_of(request.statement, shape, dialect, kind is ArrowColumn)
     both = list(zip(shape.described, processes, strict=True))

@@ -7,13 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable
-from sqlalchemy.exc import UnboundExecutionError
-from sqlalchemy.orm import Session, scoped_session
-
-from ..errors import FrameError
-
-Bind = Engine | Connection | Session | scoped_session[Session]
+from sqlalchemy import Connection, CursorResult, Engine
 
 ALONE = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK")
 # Rolling back to a savepoint also releases the locks acquired since.
@@ -108,36 +102,3 @@ def _without_begin(connection: Connection) -> Iterator[None]:
 def driver_of(connection: Connection) -> Any:
     """Return the psycopg2 connection underneath."""
     return connection.connection.dbapi_connection
-
-
-def source_of(bind: Bind, statement: Executable) -> Engine | Connection:
-    """Return where to read: of a session in a transaction, its connection after a flush.
-
-    Raises:
-        FrameError: The session has no database, or the driver isn't psycopg2.
-
-    """
-    source = _engine_or_connection(bind, statement)
-    if source.dialect.driver != "psycopg2":
-        raise FrameError(
-            f"The engine connects to {source.dialect.name} with {source.dialect.driver}.",
-            "frames reads only from PostgreSQL, with psycopg2.",
-            "Create it with a postgresql+psycopg2:// URL, or use pandas.read_sql.",
-        )
-    return source
-
-
-def _engine_or_connection(bind: Bind, statement: Executable) -> Engine | Connection:
-    if isinstance(bind, scoped_session):
-        bind = bind()
-    if isinstance(bind, Session) and bind.in_transaction():
-        bind.flush()
-        return bind.connection(bind_arguments={"clause": statement})
-    try:  # outside of a transaction, a session has no rows of its own
-        return bind.get_bind(clause=statement) if isinstance(bind, Session) else bind  # type: ignore[arg-type]
-    except UnboundExecutionError:
-        raise FrameError(
-            "There is no database to read from.",
-            "No engine was passed, and the session isn't bound to one.",
-            "Pass one: frames.read(query, engine). Or call db.connect(url) first.",
-        ) from None

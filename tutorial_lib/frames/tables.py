@@ -60,12 +60,14 @@ def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.replace_substring(cells, "\0", "\\")
 
 
-def few(block: bytes, columns: Sequence[Column], names: Sequence[str]) -> pd.DataFrame:
+def few(
+    block: bytes, columns: Sequence[Column], names: Sequence[str], coerce_float: bool
+) -> pd.DataFrame:
     """Return a DataFrame of a few rows; psycopg2 casts the values, pandas infers the dtypes."""
     rows = (line.split("\t") for line in block.decode().split("\n")[:-1])
     texts = [[_plain_text(cell) for cell in column] for column in zip(*rows, strict=True)]
     values = [column.objects(cells) for column, cells in zip(columns, texts, strict=True)]
-    frame = pd.DataFrame.from_records(list(zip(*values, strict=True)), coerce_float=True)
+    frame = pd.DataFrame.from_records(list(zip(*values, strict=True)), coerce_float=coerce_float)
     for number, column in enumerate(columns):
         if column.described.type_code == TIMESTAMPTZ:
             _in_utc(frame, number)
