@@ -44,8 +44,16 @@ class BackfillError(Problem):
 
 
 class LockError(Problem):
-    """A schema change didn't get its lock."""
+    """A schema change didn't get its lock, or was asked for with arguments that can't work."""
 
 
-class AdvisoryLockNotAcquired(Problem):
+class AdvisoryLockError(Problem):
+    """An advisory lock can't be used like this; base class of the two below."""
+
+
+class AdvisoryLockNotAcquired(AdvisoryLockError):
     """Another session held the advisory lock until the timeout."""
+
+
+class AdvisoryLockLost(AdvisoryLockError):
+    """The session that held the advisory lock ended before the block did."""

@@ -9,10 +9,12 @@ from sqlalchemy.exc import DBAPIError
 RETRYABLE = frozenset({"55P03", "40P01", "40001"})
 
 
-def sqlstate_of(error: DBAPIError) -> str:
-    """Return the SQLSTATE of an error, or "" if it didn't come from the server.
+def sqlstate_of(error: Exception) -> str:
+    """Return the SQLSTATE of an error, SQLAlchemy's or the driver's own.
+
+    It's "" if the error didn't come from the server.
 
     psycopg calls it `sqlstate`, psycopg2 `pgcode`. Neither has one when the connection is lost.
     """
-    driver_error = error.orig
+    driver_error = error.orig if isinstance(error, DBAPIError) else error
     return getattr(driver_error, "sqlstate", None) or getattr(driver_error, "pgcode", None) or ""

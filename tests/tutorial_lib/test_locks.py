@@ -7,12 +7,11 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import ProgrammingError
 
 from coursekit.course.alembic_command import run_alembic
 from coursekit.course.catalog import lesson_path
@@ -20,7 +19,6 @@ from coursekit.course.lesson import Lesson
 from coursekit.course.opening import start
 from tutorial_lib import locks
 from tutorial_lib.db import make_engine
-from tutorial_lib.errors import LockError
 from tutorial_lib.locks import Queue, QueuedSession
 
 READ = "SELECT count(*) FROM orders"
@@ -190,91 +188,9 @@ def test_a_picture_escapes_what_a_statement_contains() -> None:
     assert "c &lt; d" in queue.html()
 
 
-def test_a_deadlock_has_no_root_blocker() -> None:
-    ring = [QueuedSession(n, n, "", "active", "a lock", (n % 2 + 1,), ()) for n in (1, 2)]
-    assert Queue(tuple(ring)).root_blockers(1) == ()
-
-
-def test_an_unblocked_change_takes_one_attempt(shop: Engine) -> None:
-    assert locks.with_lock_retries(shop, ADD) == 1
-    assert locks.with_lock_retries(shop, text("ALTER TABLE orders ADD COLUMN gift text")) == 1
-    assert columns(shop) == ["id", "amount", "note", "gift"]
-
-
-def test_a_transaction_that_a_function_leaves_open_is_committed(shop: Engine) -> None:
-    def change(connection: Connection) -> None:
-        assert not connection.in_transaction()
-        connection.execute(text(ADD))
-
-    assert locks.with_lock_retries(shop, change) == 1
-    assert "note" in columns(shop)
-
-
-def test_the_error_names_the_blocking_session(shop: Engine) -> None:
-    with report(shop) as connection:
-        pid = connection.scalar(text("SELECT pg_backend_pid()"))
-        with pytest.raises(LockError) as caught:
-            locks.with_lock_retries(shop, ADD, lock_timeout=0.4, attempts=2, pause=0)
-    assert str(caught.value) == (
-        f"{ADD!r} didn't get its lock in 2 attempts, and was rolled back. Blocked by: session "
-        f"{pid} (idle in transaction), 'SELECT pg_backend_pid()'. Try again when that has ended; "
-        f"or end it with: SELECT pg_terminate_backend({pid})."
-    )
-    assert "note" not in columns(shop)
-
-
-def test_retries_until_the_lock_is_free(shop: Engine) -> None:
-    calls: list[int] = []
-    with report(shop) as blocking:
-
-        def change(connection: Connection) -> None:
-            calls.append(1)
-            if len(calls) == 3:
-                blocking.close()
-            connection.execute(text(ADD))
-
-        assert locks.with_lock_retries(shop, change, lock_timeout=0.05, pause=0) == 3
-    assert "note" in columns(shop)
-
-
-def test_pauses_double_up_to_a_limit(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr("tutorial_lib.locks.retry.time.sleep", pauses.append)
-    with report(shop), pytest.raises(LockError):
-        locks.with_lock_retries(shop, ADD, lock_timeout=0.01, attempts=5, pause=2)
-    assert [pause for pause in pauses if pause >= 2] == [2, 4, 8, 10]
-
-
-def test_retries_after_a_deadlock(shop: Engine) -> None:
-    calls: list[int] = []
-
-    def change(connection: Connection) -> None:
-        calls.append(1)
-        if len(calls) == 1:
-            fail = "DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$"
-            connection.execute(text(fail))
-
-    assert locks.with_lock_retries(shop, change, pause=0) == 2
-
-
-def test_another_error_is_raised_at_once(shop: Engine) -> None:
-    with pytest.raises(ProgrammingError, match="nothing"):
-        locks.with_lock_retries(shop, "ALTER TABLE nothing ADD COLUMN n int", attempts=5, pause=60)
-
-
-@pytest.mark.parametrize("work", [ADD, "ALTER TABLE nothing ADD COLUMN n int"])
-def test_no_pooled_connection_keeps_the_lock_timeout(shop: Engine, work: str) -> None:
-    with suppress(ProgrammingError):
-        locks.with_lock_retries(shop, work)
-    assert shop.pool.checkedout() == 0  # type: ignore[attr-defined]
-    for _ in range(2):
-        with shop.connect() as connection:
-            assert connection.scalar(text("SHOW lock_timeout")) == "0"
-
-
-def test_zero_attempts_are_rejected() -> None:
-    with pytest.raises(ValueError, match="attempts is 0"):
-        locks.with_lock_retries(make_engine("postgresql+psycopg2://nowhere"), ADD, attempts=0)
+def test_in_a_deadlock_the_direct_blockers_are_named() -> None:
+    ring = [QueuedSession(n, n, "", "active", "a lock", (n % 3 + 1,), ()) for n in (1, 2, 3)]
+    assert Queue(tuple(ring)).root_blockers(1) == (ring[1],)
 
 
 # -- the env.py that lesson 12 recommends

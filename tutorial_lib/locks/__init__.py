@@ -6,7 +6,8 @@
 Both take seconds as floats: `timeout`, `lock_timeout`, `pause`.
 """
 
-from .inspect import Queue, QueuedSession, queue, statement_prefix
+from .inspect import Queue, QueuedSession
+from .read import queue, statement_prefix
 from .retry import with_lock_retries
 
 __all__ = ["Queue", "QueuedSession", "queue", "statement_prefix", "with_lock_retries"]

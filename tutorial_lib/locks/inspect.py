@@ -3,45 +3,13 @@
 from __future__ import annotations
 
 import html
-import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from sqlalchemy import Connection, Engine, text
 
 from ..display import Picture
 
 if TYPE_CHECKING:
     import pandas as pd
-
-POLL_INTERVAL = 0.02  # seconds between two queries
-
-# The sessions of this database that wait for a lock, and those that block them. A session that
-# holds no lock blocks too if its request came first. pid 0 is a prepared transaction.
-SESSIONS = """
-WITH waits AS MATERIALIZED (
-    SELECT l.*, pg_blocking_pids(l.pid) AS behind
-    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-    WHERE NOT l.granted AND a.datname = current_database()
-),
-queue AS (
-    SELECT pid FROM waits WHERE cardinality(behind) > 0
-    UNION SELECT unnest(behind) FROM waits
-)
-SELECT q.pid, coalesce(a.state, '') AS state, coalesce(a.application_name, '') AS application,
-       coalesce(a.query, '') AS query, coalesce(w.behind, '{}') AS behind,
-       w.locktype, w.mode, w.relation::regclass::text AS name,
-       ARRAY (
-           SELECT DISTINCT h.mode || ' on ' || h.relation::regclass
-           FROM pg_locks h JOIN waits AS x ON q.pid = ANY (x.behind)
-           WHERE h.pid = q.pid AND h.granted AND h.locktype = 'relation'
-             AND x.locktype = 'relation' AND (h.database, h.relation) = (x.database, x.relation)
-           ORDER BY 1
-       ) AS holds
-FROM queue q LEFT JOIN pg_stat_activity a USING (pid) LEFT JOIN waits w USING (pid)
-ORDER BY w.pid IS NOT NULL, coalesce(w.waitstart, a.xact_start, clock_timestamp()), q.pid
-"""
 
 
 @dataclass(frozen=True)
@@ -51,12 +19,15 @@ class QueuedSession:
     Attributes:
         position: Its position in the queue, from 1. Sessions that wait for nothing come
             first, then the others by the start of their wait.
-        pid: Its process id, which pg_terminate_backend takes.
+        pid: Its process id, which pg_terminate_backend takes; 0 for a prepared transaction.
         activity: Its application_name, if set, and how its current or last query starts.
         state: Its state in pg_stat_activity, such as `idle in transaction`.
         waiting_for: What it waits for; empty if it doesn't wait.
         blocked_by: Positions of the sessions that block it directly.
         holds: Locks it holds on the tables that others wait for.
+        kind: Its backend_type in pg_stat_activity, such as `autovacuum worker`.
+        database: The database it's connected to, if that's another one.
+        prepared: The identifier of a prepared transaction, which ROLLBACK PREPARED takes.
 
     """
 
@@ -67,6 +38,9 @@ class QueuedSession:
     waiting_for: str
     blocked_by: tuple[int, ...]
     holds: tuple[str, ...]
+    kind: str = "client backend"
+    database: str = ""
+    prepared: str = ""
 
     @property
     def description(self) -> str:
@@ -86,7 +60,10 @@ class Queue(Picture):
         return len(self.sessions)
 
     def root_blockers(self, pid: int) -> tuple[QueuedSession, ...]:
-        """Return the sessions at the root of a wait: they block `pid` and wait for nothing."""
+        """Return the sessions at the root of a wait: they block `pid` and wait for nothing.
+
+        In a deadlock everyone waits; then these are the sessions that block `pid` directly.
+        """
         seen: set[int] = set()
         todo = [one.position for one in self.sessions if one.pid == pid]
         while todo:
@@ -94,8 +71,10 @@ class Queue(Picture):
             if position not in seen:  # in a deadlock, the path is a circle
                 seen.add(position)
                 todo += self.sessions[position - 1].blocked_by
-        roots = (one for one in self.sessions if one.position in seen and not one.blocked_by)
-        return tuple(one for one in roots if one.pid != pid)
+        found = [one for one in self.sessions if one.position in seen and one.pid != pid]
+        direct = {front for one in self.sessions if one.pid == pid for front in one.blocked_by}
+        roots = tuple(one for one in found if not one.blocked_by)
+        return roots or tuple(one for one in found if one.position in direct)
 
     def frame(self) -> pd.DataFrame:
         """Return a DataFrame with one row per session."""
@@ -137,75 +116,6 @@ class Queue(Picture):
             for one in self.sessions
         )
         return f"<ol>{''.join(items)}</ol>" if self.sessions else f"<p>{self!r}</p>"
-
-
-def queue(
-    bind: Engine | Connection, *, at_least: int = 0, waiting: int = 0, timeout: float = 5.0
-) -> Queue:
-    """Return the lock queue of a database: who waits for whom, now.
-
-    Queries are cut before their first value. Only a member of pg_monitor (or
-    pg_read_all_stats) sees other users' queries.
-
-    Args:
-        bind: The database. Of a connection, only the engine is used.
-        at_least: Poll until this many sessions are in the queue, blockers included.
-        waiting: Poll until this many sessions wait; blockers may come and go.
-        timeout: How many seconds to poll. Then the queue is returned as it is.
-
-    """
-    deadline = time.monotonic() + timeout
-    while True:
-        found = _read_queue(bind.engine)
-        wait = sum(bool(one.waiting_for) for one in found.sessions)
-        if (len(found) >= at_least and wait >= waiting) or time.monotonic() >= deadline:
-            return found
-        time.sleep(POLL_INTERVAL)
-
-
-def statement_prefix(statement: str, length: int = 60) -> str:
-    """Return the start of a statement on one line, cut before its first value for privacy."""
-    line = " ".join(COMMENT.sub(" ", statement).split())
-    return VALUE.split(line, maxsplit=1)[0][:length].strip()
-
-
-COMMENT = re.compile(r"/\*.*?(?:\*/|$)|--[^\n]*", re.S)
-VALUE = re.compile(r"\b[ebnxu]&?'|['$]|(?<![\w\".])[-+]?\.?\d", re.I)
-
-
-def _read_queue(engine: Engine) -> Queue:
-    with engine.connect() as connection:
-        rows = connection.execute(text(SESSIONS)).all()
-    positions = {row.pid: position for position, row in enumerate(rows, start=1)}
-    return Queue(
-        tuple(
-            QueuedSession(
-                position=positions[row.pid],
-                pid=row.pid,
-                activity=_activity(row.pid, row.application, row.query),
-                state=row.state,
-                waiting_for=_waiting_for(row.locktype, row.mode, row.name),
-                blocked_by=tuple(sorted({positions[pid] for pid in row.behind})),
-                holds=tuple(row.holds),
-            )
-            for row in rows
-        )
-    )
-
-
-def _activity(pid: int, application: str, query: str) -> str:
-    if not pid:
-        return "a prepared transaction"
-    return ": ".join(part for part in (application, statement_prefix(query)) if part) or "unknown"
-
-
-def _waiting_for(kind: str | None, mode: str | None, name: str | None) -> str:
-    """Name the lock that a session waits for, or the end of a transaction."""
-    if kind is None:
-        return ""
-    if kind in ("transactionid", "virtualxid", "spectoken"):
-        return "the end of a transaction"
-    return f"{mode} on {name or f'an object of kind {kind}'}"
 
 
 def _plain(words: str) -> str:
