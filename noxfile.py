@@ -30,15 +30,16 @@ from commands import (  # noqa: E402
     module,
     pip,
     pytest,
+    samples,
     tutorial,
     verify,
 )
 
 CHANGE = (
     *("tests", "lint", "refresh", "answers", "runners", "slow_tests"),
-    *("browser", "containers", "external_servers", "newest_python"),
+    *("browser", "containers", "external_servers"),
 )
-WEEKLY = (*CHANGE, "default_kernels", "devcontainer", "unpinned")
+WEEKLY = (*CHANGE, "newest_python", "default_kernels", "devcontainer", "unpinned")
 ANSWERS = tuple(f"tests/coursekit/exercises/test_{name}_answers.py" for name in ("right", "wrong"))
 RUNNERS = (
     "tests/coursekit/exercises/test_nbgrader.py",
@@ -90,7 +91,8 @@ def weekly(session: nox.Session) -> None:
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
     """Run the README's test command: the quick tests and every notebook."""
-    session.run(PYTHON, "start.py", "test", junit("embedded 18", "--junit-xml"), *session.posargs)
+    results = junit("embedded 18", "--junit-xml")
+    session.run(PYTHON, "start.py", "test", results, *session.posargs, env=samples())
 
 
 @nox.session(python=False)
@@ -121,8 +123,7 @@ def refresh(session: nox.Session) -> None:
 @nox.session(python=False)
 def answers(session: nox.Session) -> None:
     """Try right and wrong answers: samples and those of changed lessons, or all."""
-    footprint = "tests/coursekit/exercises/test_footprint.py"
-    pytest(session, "-m", "slow or samples", *ANSWERS, footprint)
+    pytest(session, "-m", "slow", *ANSWERS)
 
 
 @nox.session(python=False)

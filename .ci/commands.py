@@ -29,6 +29,11 @@ def lessons_changed() -> list[str]:
     return changed.changed_lessons(changed.changed_files())
 
 
+def samples() -> Environ:
+    """Return the variable that adds the changed lessons to the samples."""
+    return {"TUTORIAL_CHANGED": " ".join(lessons_changed())}
+
+
 def module(session: nox.Session, *words: str) -> None:
     """Run a module of the project's environment."""
     session.run(PYTHON, "-m", *words)
@@ -37,7 +42,7 @@ def module(session: nox.Session, *words: str) -> None:
 def pytest(session: nox.Session, *words: str, on: Words = (), env: Environ = NOTHING) -> None:
     """Run tests, two files at a time, with the changed lessons among the samples."""
     spread = ("-q", "-n", "2", "--dist", "loadfile")
-    env = {"TUTORIAL_CHANGED": " ".join(lessons_changed()), **env}
+    env = {**samples(), **env}
     session.run(*on, PYTHON, "-m", "pytest", *spread, *words, env=env)
 
 
