@@ -13,7 +13,7 @@ from coursekit.exercises.manifest import all_exercises
 from coursekit.exercises.verdict import DONE, NOT_YET, Verdict
 from support.attempts import reference, tried
 
-pytestmark = pytest.mark.usefixtures("answers")
+pytestmark = [pytest.mark.usefixtures("answers"), pytest.mark.slow]
 EXERCISES = all_exercises()
 WRONG = [
     pytest.param(one, wrong, id=f"{one.number}-{wrong.name}")
@@ -52,7 +52,6 @@ def summary(verdict: Verdict) -> str:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.samples(2, each="exercise")
 @pytest.mark.parametrize(("exercise", "wrong"), WRONG)
 def test_a_wrong_answer_gets_the_message_meant_for_it(exercise: Exercise, wrong: Any) -> None:
@@ -61,7 +60,7 @@ def test_a_wrong_answer_gets_the_message_meant_for_it(exercise: Exercise, wrong:
     assert wrong.says in summary(verdict)
 
 
-@pytest.mark.samples(2, each="exercise")
+@pytest.mark.samples(1, each="exercise")
 @pytest.mark.parametrize("form", USELESS)
 @pytest.mark.parametrize("exercise", NAMED, ids=lambda one: one.number)
 def test_a_useless_answer_is_refused(exercise: Exercise, form: str) -> None:
@@ -69,6 +68,7 @@ def test_a_useless_answer_is_refused(exercise: Exercise, form: str) -> None:
     assert tried(exercise, code).state == NOT_YET
 
 
+@pytest.mark.samples(6)
 @pytest.mark.parametrize("exercise", NAMED, ids=lambda one: one.number)
 def test_an_answer_that_hangs_is_stopped(
     exercise: Exercise, monkeypatch: pytest.MonkeyPatch
@@ -78,6 +78,7 @@ def test_an_answer_that_hangs_is_stopped(
     assert verdict.state == NOT_YET
 
 
+@pytest.mark.samples(4)
 @pytest.mark.parametrize("exercise", ON_DATABASE, ids=lambda one: one.number)
 def test_an_answer_that_drops_the_tables_is_refused(exercise: Exercise) -> None:
     assert tried(exercise, reference(exercise) + "# %%\n" + DROP).state != DONE

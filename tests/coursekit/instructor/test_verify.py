@@ -18,6 +18,8 @@ from coursekit.servers.server import Server
 from coursekit.settings import ROOT
 from support.command import Tutorial
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 15  # seconds for a cell; one hangs until then
 CANARY = "hunter2"
 
@@ -213,7 +215,6 @@ def test_all_is_well_ends_with_0(kit: Path) -> None:
     assert done.stdout.endswith("\n1 lesson passed.\n")
 
 
-@pytest.mark.slow
 def test_twice_finds_what_is_not_the_same_each_time(kit: Path, tmp_path: Path) -> None:
     once = f"import pathlib\np = pathlib.Path({str(tmp_path / 'seen')!r})\n"
     path = kit / "notebooks" / "07_twice.ipynb"
@@ -226,7 +227,6 @@ def test_twice_finds_what_is_not_the_same_each_time(kit: Path, tmp_path: Path) -
     assert done.stdout.endswith("07 · Twice isn't stable: only the second run failed.\n")
 
 
-@pytest.mark.slow
 def test_it_runs_on_a_server_that_is_named_and_shows_no_password(
     kit: Path, server: Server, tmp_path: Path
 ) -> None:

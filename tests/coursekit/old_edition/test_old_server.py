@@ -123,6 +123,7 @@ def test_an_old_project_on_an_external_server_knows_it(settings: Settings, exter
     assert (url.database, url.port) == (DATABASE, external.port)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "old", "new"), RENAMED)
 @pytest.mark.parametrize("words", [["db", "status"], ["doctor"]], ids=" ".join)
 def test_an_old_word_in_dotenv_is_refused_with_the_new_one(
