@@ -6,7 +6,8 @@ from sqlalchemy.exc import DBAPIError
 
 # lock_not_available, deadlock_detected, serialization_failure: the server rolled the
 # transaction back because of what other sessions did, so the same one may succeed next time.
-RETRYABLE = frozenset({"55P03", "40P01", "40001"})
+LOCK_NOT_AVAILABLE = "55P03"
+RETRYABLE = frozenset({LOCK_NOT_AVAILABLE, "40P01", "40001"})
 
 
 def sqlstate_of(error: Exception) -> str:

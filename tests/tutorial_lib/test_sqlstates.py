@@ -66,7 +66,7 @@ def test_with_lock_retries_retries_what_a_backfill_retries(engine: Engine, sqlst
 def test_a_backfill_retries_them(
     engine: Engine, sqlstate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfill, "FIRST_WAIT", 0)
+    monkeypatch.setattr("tutorial_lib.backfill.session.FIRST_WAIT", 0)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE orders (id int PRIMARY KEY, tax int)"))
         connection.execute(text("INSERT INTO orders VALUES (1)"))

@@ -1,0 +1,99 @@
+"""What backfill.run was called with, checked before anything is sent to the server."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import BackfillError
+from .catalog import Relation, near
+
+LONGEST = 2_147_483.0  # seconds; PostgreSQL holds its timeouts as 32-bit milliseconds
+
+
+def check_counts(**counts: object) -> None:
+    """Raise an error unless each is a whole number of at least 1."""
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise BackfillError(f"{name} must be a whole number, 1 or more.", f"Got {value!r}.")
+
+
+def check_seconds(*, zero: bool, **seconds: object) -> None:
+    """Raise an error unless each is None or a number of seconds; 0 only if that's allowed."""
+    for name, value in seconds.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is None or (number and _within(float(value), zero)):  # type: ignore[arg-type]
+            continue
+        least = "0 or more" if zero else "more than 0"
+        raise BackfillError(
+            f"{name} must be a number of seconds, {least}.",
+            f"Got {value!r}." + ("" if zero else " PostgreSQL takes 0 as no limit at all."),
+        )
+
+
+def _within(seconds: float, zero: bool) -> bool:
+    return math.isfinite(seconds) and (seconds >= 0 if zero else seconds > 0) and seconds <= LONGEST
+
+
+def condition(where: object) -> sa.ColumnElement[bool]:
+    """Return the condition as an expression; a string is SQL, and a colon in it is a colon."""
+    if isinstance(where, str | sa.TextClause) and not str(where).strip():
+        raise BackfillError(
+            "where= is empty.",
+            "It says which rows still need the change; without it, a second call can't resume.",
+            'Write where="tax IS NULL", for example.',
+        )
+    if isinstance(where, str):
+        return sa.literal_column(where, sa.Boolean)
+    if isinstance(where, sa.TextClause | sa.ColumnElement):
+        return where  # type: ignore[return-value]
+    clause = where.__clause_element__() if hasattr(where, "__clause_element__") else None
+    if isinstance(clause, sa.ColumnElement):
+        return clause
+    raise BackfillError(
+        "where= must be a SQL condition.",
+        f"Got {type(where).__name__}.",
+        'Write where="tax IS NULL" or where=orders.c.tax.is_(None); join several by sa.and_(...).',
+    )
+
+
+def new_values(relation: Relation, table: sa.TableClause, given: object) -> dict[str, Any]:
+    """Return the new values by the column's name in `table`.
+
+    Raises:
+        BackfillError: There are none, a column is unknown, or a value is a string: it could be
+            SQL as well as the text that each row should have.
+
+    """
+    if not isinstance(given, Mapping) or not given:
+        got = "It's empty." if isinstance(given, Mapping) else f"Got {type(given).__name__}."
+        do = 'Write set={"tax": text("amount / 6")}, for example.'
+        raise BackfillError("set= must name at least one column and its new value.", got, do)
+    values = {_column(relation, table, name): value for name, value in given.items()}
+    for name, value in values.items():
+        if isinstance(value, str) and not isinstance(value, enum.Enum):
+            raise BackfillError(
+                f"The new value of {name} is a string, which could be SQL or a text.",
+                "The backfill doesn't guess, because the wrong guess would be in every row.",
+                f'For SQL, write {{"{name}": text(...)}}; for a text, {{"{name}": literal(...)}}. '
+                "Both come from sqlalchemy.",
+            )
+    return values
+
+
+def _column(relation: Relation, table: sa.TableClause, given: object) -> str:
+    name = given if isinstance(given, str) else getattr(given, "key", None)
+    column = table.c.get(name) if isinstance(name, str) else None
+    if column is not None and column.name in relation.columns:
+        return column.key
+    what = f"The table {relation.name} has no column {name if name else given!r}."
+    if name in relation.columns:
+        what = f"The table that you passed for {relation.name} doesn't name the column {name}."
+        raise BackfillError(what, "The database has it.", f'Add sa.column("{name}") to the table.')
+    hint = near(name, relation.columns) if isinstance(name, str) else ""
+    columns = f"It has {', '.join(relation.columns)}."
+    raise BackfillError(what, columns, hint or "Check the names in set=.")

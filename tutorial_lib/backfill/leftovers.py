@@ -1,0 +1,76 @@
+"""Why rows are left at the end of a backfill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import BackfillError
+from .progress import BackfillProgress, many
+from .reasons import hides_rows, holders_of_row, triggers
+from .walk import Walk
+
+
+def rows_left(walk: Walk, done: BackfillProgress) -> BackfillError:
+    """Return the error for rows that still match, with the number of rows for each reason."""
+    left = done.left or 0
+    verb = "matches" if left == 1 else "match"
+    return BackfillError(
+        f"{many(left, 'row')} of {done.table} still {verb}; {many(done.rows, 'row')} changed.",
+        " ".join(f"{reason}." for reason in _reasons(walk, left)),
+        "What was committed stays. Remove the cause and run it again; "
+        "strict=False accepts rows that are left.",
+    )
+
+
+def _reasons(walk: Walk, left: int) -> Iterator[str]:
+    for number, reason in (_without_key(walk), _locked(walk)):
+        if number:
+            yield f"{many(number, 'row')}: {reason}"
+            left -= number
+    unchanged = min(left, walk.unchanged)
+    names = triggers(walk.session, walk.statements)
+    if unchanged > 0:
+        causes = [f"the trigger {name} suppressed that" for name in names]
+        if hides_rows(walk.session, walk.statements):
+            causes.append("a row-level security policy prevents it")
+        causes.append("other sessions changed the rows meanwhile")
+        yield f"{many(unchanged, 'row')}: selected, but not updated; {' or '.join(causes)}"
+    if left > unchanged:
+        causes = [f"the trigger {name} undid the change" for name in names]
+        causes.append("other sessions wrote rows that match")
+        listed = " or ".join(["set= doesn't make where= false", *causes])
+        yield f"{many(left - unchanged, 'row')}: changed or passed, and match again; {listed}"
+
+
+def _without_key(walk: Walk) -> tuple[int, str]:
+    key = walk.statements.key
+    if key.unique:
+        return 0, ""
+    count = walk.statements.count(sa.not_(key.known()))
+    names = " or ".join(column.name for column in key.columns)
+    return walk.session.read(count).scalar_one(), f"{names} is NULL, so no batch contains them"
+
+
+def _locked(walk: Walk) -> tuple[int, str]:
+    """Count the rows that stayed locked, and say which is the first and who has locked it."""
+    number, reason = 0, ""
+    for after, until in walk.locked:
+        between = walk.statements.key.between(after, until)
+        number += walk.session.read(walk.statements.count(*between)).scalar_one()
+        reason = reason or _first_locked(walk, after, until)
+    return number, reason
+
+
+def _first_locked(walk: Walk, after: tuple[str, ...], until: tuple[str, ...]) -> str:
+    try:
+        found = walk.session.read(walk.statements.locker(after, until)).first()
+    except DBAPIError:  # a view has no xmax
+        found = None
+    if found is None:
+        return "locked by other sessions"
+    holders = holders_of_row(walk.session, found[0]) or ["another session"]
+    row = walk.statements.key.describe(tuple(found[1:]))
+    return f"locked; the first, {row}, by {' and '.join(holders)}"

@@ -1,0 +1,158 @@
+"""The backfill's session: each statement is a transaction, and is retried if it's worth it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import BackfillError
+from ..sqlstates import RETRYABLE, sqlstate_of
+
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between two attempts; each wait doubles
+CANCELED = "57014"  # by statement_timeout, or by another session
+SETTINGS = sa.text("SELECT current_setting(:name), set_config(:name, :value, false)")
+LIMIT = sa.text(
+    "SELECT setting::float8 / 1000, pg_backend_pid() FROM pg_settings "
+    "WHERE name = 'statement_timeout'"
+)
+
+
+@dataclass
+class Session:
+    """An autocommitting connection that retries.
+
+    Attributes:
+        connection: The connection.
+        attempts: How many times a statement is tried.
+        statement_timeout: The session's limit in seconds; 0 for none.
+        pid: Its process id on the server.
+        retries: How many times a statement was retried because of a lock.
+
+    """
+
+    connection: sa.Connection
+    attempts: int
+    statement_timeout: float
+    pid: int
+    retries: int = 0
+
+    def read(self, statement: sa.Executable) -> sa.CursorResult[Any]:
+        """Run a query of the backfill's own; no statement_timeout ends it.
+
+        It can read the whole table to find that no row is left, and holds no lock that anyone
+        waits for. The limit is meant for what blocks others: the updates.
+        """
+        started = time.monotonic()
+        try:
+            return self.execute(statement)
+        except DBAPIError as error:
+            if not self.timed_out(error, time.monotonic() - started):
+                raise
+        with changed_settings(self.connection, {"statement_timeout": "0"}):
+            return self.execute(statement)
+
+    def execute(self, statement: sa.Executable, but: str = "") -> sa.CursorResult[Any]:
+        """Run a statement; retry it after a pause if other sessions made it fail.
+
+        Args:
+            statement: What to run.
+            but: A SQLSTATE that isn't retried.
+
+        """
+        for attempt in range(1, self.attempts):
+            try:
+                return self.connection.execute(statement)
+            except DBAPIError as error:
+                if sqlstate_of(error) not in RETRYABLE - {but}:
+                    raise
+            self.retries += 1
+            self.wait(attempt)
+        return self.connection.execute(statement)
+
+    def wait(self, attempt: int) -> None:
+        """Wait before the next attempt, each time twice as long."""
+        time.sleep(min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT))
+
+    def timed_out(self, error: DBAPIError, seconds: float) -> bool:
+        """Return whether the statement_timeout ended a statement, and no other session did."""
+        return sqlstate_of(error) == CANCELED and 0 < self.statement_timeout <= seconds
+
+
+@contextmanager
+def opened(bind: object, lock_timeout: float, name: str, attempts: int) -> Iterator[Session]:
+    """Yield a session with this lock_timeout and application_name.
+
+    The settings of a given connection are as before afterwards.
+    """
+    settings = {
+        "lock_timeout": f"{max(1, round(lock_timeout * 1000))}ms",
+        "application_name": name,
+    }
+    with _connected(bind) as connection, changed_settings(connection, settings):
+        limit, pid = connection.execute(LIMIT).one()
+        yield Session(connection, attempts, limit, pid)
+
+
+@contextmanager
+def _connected(bind: object) -> Iterator[sa.Connection]:
+    _check_bind(bind)
+    if isinstance(bind, sa.Engine):
+        with bind.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+        return
+    assert isinstance(bind, sa.Connection)
+    driver: Any = bind.connection.dbapi_connection
+    idle = driver.info.transaction_status == 0  # of libpq: in no transaction
+    if not (idle and bind.dialect.detect_autocommit_setting(driver)):
+        raise BackfillError(
+            "This connection is in a transaction.",
+            "No batch could be committed before the transaction ends.",
+            "In a revision, write: with op.get_context().autocommit_block(): "
+            "backfill.run(op.get_bind(), ...). Elsewhere, pass the engine.",
+        )
+    yield bind
+
+
+def _check_bind(bind: object) -> None:
+    if bind is None:
+        raise BackfillError(
+            "There is no connection.",
+            "In offline mode (--sql), Alembic doesn't connect, and batches depend on the rows.",
+            "In the revision, write: if not op.get_context().as_sql: backfill.run(...).",
+        )
+    if not isinstance(bind, sa.Engine | sa.Connection):
+        why = f"Got {type(bind).__name__}, whose transactions aren't the backfill's to commit."
+        if isinstance(bind, str | sa.URL):
+            why = "Got a database URL."
+        do = "Pass create_engine(url), or session.get_bind() of a Session that has no open work."
+        raise BackfillError("backfill.run needs an engine.", why, do)
+    if bind.dialect.driver not in ("psycopg", "psycopg2"):
+        why = f"Got {bind.dialect.name}+{bind.dialect.driver}."
+        do = "Create the engine with postgresql+psycopg:// or postgresql+psycopg2://."
+        raise BackfillError("backfill.run needs PostgreSQL, by psycopg or psycopg2.", why, do)
+    if isinstance(bind, sa.Connection) and (bind.closed or bind.invalidated):
+        do = "Pass the engine, or connect again."
+        raise BackfillError("This connection is closed.", "No statement can be sent.", do)
+
+
+@contextmanager
+def changed_settings(connection: sa.Connection, wanted: Mapping[str, str]) -> Iterator[None]:
+    """Change a session's settings for the block and restore them afterwards."""
+
+    def change(to: Mapping[str, str]) -> dict[str, str]:
+        pairs = ({"name": name, "value": value} for name, value in to.items())
+        return {pair["name"]: connection.execute(SETTINGS, pair).one()[0] for pair in pairs}
+
+    before = change(wanted)
+    try:
+        yield
+    finally:
+        if not (connection.invalidated or connection.closed):
+            with suppress(DBAPIError):  # the connection may have been lost meanwhile
+                change(before)
