@@ -32,7 +32,8 @@ COLUMNS = sa.text("""
     )
     SELECT a.attname AS name, format_type(t.oid, -1) AS type, a.attnotnull AND NOT EXISTS (
                SELECT FROM pg_constraint WHERE conrelid = a.attrelid AND contype = 'n'
-               AND conkey = ARRAY[a.attnum] AND NOT convalidated) AS not_null
+               AND conkey = ARRAY[a.attnum] AND NOT convalidated) AS not_null,
+           a.atttypid <> t.oid AS is_domain
     FROM pg_attribute a JOIN types USING (attnum) JOIN pg_type t ON t.oid = type
     WHERE a.attrelid = :oid AND t.typtype <> 'd' ORDER BY attnum
 """)
@@ -60,11 +61,20 @@ NAMES = sa.text("""
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, its type without a length, and whether it's NOT NULL."""
+    """A column.
+
+    Attributes:
+        name: Its name.
+        type: Its type without a length; a domain's base type.
+        not_null: Whether it's NOT NULL, for the rows that are there as well.
+        is_domain: Whether its type is a domain.
+
+    """
 
     name: str
     type: str
     not_null: bool
+    is_domain: bool
 
 
 @dataclass(frozen=True)

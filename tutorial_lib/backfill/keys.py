@@ -51,12 +51,14 @@ class BatchKey:
     Attributes:
         columns: The columns.
         types: Their types' names.
+        operands: The columns as they're compared: a domain has no operators of its own.
         unique: Whether the catalog says that it's unique and never NULL.
 
     """
 
     columns: tuple[sa.ColumnClause[Any], ...]
     types: tuple[str, ...]
+    operands: tuple[sa.ColumnElement[Any], ...]
     unique: bool
 
     def as_text(self, source: sa.FromClause | None = None) -> list[sa.ColumnElement[Any]]:
@@ -66,13 +68,13 @@ class BatchKey:
 
     def between(self, after: TextKey, until: TextKey) -> list[sa.ColumnElement[bool]]:
         """Return the conditions for keys after the one and up to the other; () is no limit."""
-        key = sa.tuple_(*self.columns)
+        key = sa.tuple_(*self.operands)
         above = [key > self._values(after)] if after else []
         return above + ([key <= self._values(until)] if until else [])
 
     def before(self, key: TextKey) -> sa.ColumnElement[bool]:
         """Return the condition for keys before this one."""
-        return sa.tuple_(*self.columns) < self._values(key)
+        return sa.tuple_(*self.operands) < self._values(key)
 
     def known(self) -> sa.ColumnElement[bool]:
         """Return the condition that no column of the key is NULL."""
@@ -105,10 +107,14 @@ def batch_key(relation: Relation, table: sa.TableClause, key: object) -> BatchKe
         what = "It has no primary key." if key is None else "key= names no column."
         raise _no_key(relation, what, "")
     columns = tuple(_column(relation, table, getattr(one, "key", one)) for one in asked)
-    types = tuple(relation.columns[column.name].type for column in columns)
+    known = [relation.columns[column.name] for column in columns]
     if relation.has_keys:
         _check(relation, [column.name for column in columns])
-    return BatchKey(columns, types, unique=relation.has_keys)
+    operands = tuple(
+        sa.cast(column, _Named(about.type)) if about.is_domain else column
+        for column, about in zip(columns, known, strict=True)
+    )
+    return BatchKey(columns, tuple(one.type for one in known), operands, relation.has_keys)
 
 
 def _column(relation: Relation, table: sa.TableClause, name: Any) -> sa.ColumnClause[Any]:
