@@ -43,7 +43,7 @@ class Replicas:
     marks: deque[tuple[float, int]] = field(default_factory=deque)
 
     def wait(self) -> None:
-        """Note where the log ends, and wait while a replica lags behind by more than max_lag.
+        """Note where the log ends, and wait while a replica lags behind by max_lag.
 
         Raises:
             BackfillError: A replica didn't catch up within ten minutes, or the role can't see
@@ -57,7 +57,7 @@ class Replicas:
             if time.monotonic() - started > PATIENCE:
                 names = " and ".join(behind)
                 raise BackfillError(
-                    f"The replica {names} is more than {self.max_lag:g} seconds behind.",
+                    f"{names} is {self.max_lag:g} seconds behind, or more.",
                     f"The backfill has waited for it for {PATIENCE / 60:g} minutes.",
                     "What was committed stays. Look at pg_stat_replication; then run it again.",
                 )
@@ -78,6 +78,6 @@ class Replicas:
             self.marks.popleft()
         now = time.monotonic()
         for name, position in replayed:
-            missing = next((when for when, end in self.marks if end > position), now)
-            if now - missing > self.max_lag:
+            missing = next((when for when, end in self.marks if end > position), None)
+            if missing is not None and now - missing >= self.max_lag:
                 yield name
