@@ -15,7 +15,6 @@ from tutorial_lib.errors import BackfillError
 
 pytestmark = both_drivers
 LOCK = "UPDATE orders SET amount = 0 WHERE id = 550"
-UPDATED = "SELECT n_tup_upd FROM pg_stat_xact_user_tables"
 
 
 @pytest.fixture
@@ -45,10 +44,8 @@ def test_a_locked_row_is_left_out_and_tried_again_at_the_end(
         seen = fill(orders, lock_timeout=0.02)
     assert (seen.rows, seen.batches, seen.left, seen.retries) == (1000, 11, 0, 1)
     assert rows(orders, "SELECT tax FROM orders WHERE id = 550") == [0]  # of the newer amount
-    assert rows(orders, "SELECT count(*) FROM orders GROUP BY xmin HAVING count(*) < 100") == [
-        99,
-        1,
-    ]
+    query = "SELECT count(*) FROM orders GROUP BY xmin HAVING count(*) < 100 ORDER BY 1"
+    assert rows(orders, query) == [1, 99]
 
 
 def test_all_but_the_locked_row_is_done_and_the_message_names_who_holds_it(
@@ -96,7 +93,7 @@ def test_a_new_child_of_a_row_does_not_keep_it_from_being_updated(orders: Engine
 
 
 def test_many_locked_rows_are_counted(orders: Engine) -> None:
-    locked = "SELECT FROM orders WHERE id % 50 = 1 FOR UPDATE"
+    locked = "SELECT FROM orders WHERE mod(id, 50) = 1 FOR UPDATE"
     with holding(orders, locked), pytest.raises(BackfillError) as caught:
         fill(orders, lock_timeout=0.02, attempts=1)
     assert caught.value.what == "20 rows of orders still match; 980 rows changed."
