@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import signal
+import subprocess
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -197,3 +199,11 @@ def test_a_role_that_cannot_see_the_replicas_is_told_before_a_row_is_written(
     with pytest.raises(BackfillError, match="GRANT pg_monitor TO the role"):
         fill(orders, max_lag=1.0)
     assert rows(orders, "SELECT count(tax) FROM orders") == [0]
+
+
+def test_importing_it_loads_no_driver_and_no_rich() -> None:
+    code = "import sys; from tutorial_lib import backfill; backfill.run; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert {"psycopg2", "psycopg", "rich", "IPython"}.isdisjoint(loaded.stdout.split())

@@ -86,11 +86,12 @@ def new_values(relation: Relation, table: sa.TableClause, given: object) -> dict
 
 
 def _column(relation: Relation, table: sa.TableClause, given: object) -> str:
-    name = given if isinstance(given, str) else getattr(given, "key", None)
+    clause = given.__clause_element__() if hasattr(given, "__clause_element__") else given
+    name = clause if isinstance(clause, str) else getattr(clause, "key", None)
     column = table.c.get(name) if isinstance(name, str) else None
     if column is not None and column.name in relation.columns:
         return column.key
-    what = f"The table {relation.name} has no column {name if name else given!r}."
+    what = f"The table {relation.name} has no column {name or repr(given)}."
     if name in relation.columns:
         what = f"The table that you passed for {relation.name} doesn't name the column {name}."
         raise BackfillError(what, "The database has it.", f'Add sa.column("{name}") to the table.')

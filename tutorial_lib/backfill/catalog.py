@@ -102,14 +102,17 @@ class Relation:
 
 def relation_of(connection: sa.Connection, table: sa.TableClause) -> Relation:
     """Return what the catalog knows about the table."""
-    if found := _rows(connection, table.name, table.schema):
+    # SQLAlchemy translates the schema of a Table, and of nothing else.
+    schema = _translated(connection, table.schema) if isinstance(table, sa.Table) else table.schema
+    if found := _rows(connection, table.name, schema):
         return _relation(connection, found[0], table.fullname)
     raise _missing(connection, table.fullname)
 
 
 def table_named(connection: sa.Connection, name: str) -> sa.TableClause:
     """Return the table with this name, or with this `schema.name`, and all its columns."""
-    found = [pair for pair in _readings(name) if _rows(connection, pair[1], pair[0])]
+    readings = [(_translated(connection, schema), table) for schema, table in _readings(name)]
+    found = [pair for pair in readings if _rows(connection, pair[1], pair[0])]
     if not found:
         raise _missing(connection, name)
     if len(found) > 1:
@@ -142,9 +145,12 @@ def _readings(name: str) -> Iterator[tuple[str | None, str]]:
 
 
 def _rows(connection: sa.Connection, name: str, schema: str | None) -> list[sa.Row[Any]]:
+    return list(connection.execute(RELATIONS, {"name": name, "schema": schema}).all())
+
+
+def _translated(connection: sa.Connection, schema: str | None) -> str | None:
     schemas = connection.get_execution_options().get("schema_translate_map") or {}
-    where = {"name": name, "schema": schemas.get(schema, schema)}
-    return list(connection.execute(RELATIONS, where).all())
+    return schemas.get(schema, schema)
 
 
 def _relation(connection: sa.Connection, row: sa.Row[Any], name: str) -> Relation:

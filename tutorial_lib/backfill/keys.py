@@ -106,7 +106,7 @@ def batch_key(relation: Relation, table: sa.TableClause, key: object) -> BatchKe
     if not asked:
         what = "It has no primary key." if key is None else "key= names no column."
         raise _no_key(relation, what, "")
-    columns = tuple(_column(relation, table, getattr(one, "key", one)) for one in asked)
+    columns = tuple(_column(relation, table, _name(one)) for one in asked)
     known = [relation.columns[column.name] for column in columns]
     if relation.has_keys:
         _check(relation, [column.name for column in columns])
@@ -115,6 +115,11 @@ def batch_key(relation: Relation, table: sa.TableClause, key: object) -> BatchKe
         for column, about in zip(columns, known, strict=True)
     )
     return BatchKey(columns, tuple(one.type for one in known), operands, relation.has_keys)
+
+
+def _name(given: Any) -> Any:
+    clause = given.__clause_element__() if hasattr(given, "__clause_element__") else given
+    return getattr(clause, "key", clause)
 
 
 def _column(relation: Relation, table: sa.TableClause, name: Any) -> sa.ColumnClause[Any]:
