@@ -50,6 +50,8 @@ RUNNERS = (
 ON_ANY_SERVER = (
     "tests/project/test_alembic_root.py",
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("advisory_lock", "backfill", "db")),
+    *(f"tests/tutorial_lib/test_backfill_{name}.py" for name in ("calls", "keys", "mistakes")),
+    *(f"tests/tutorial_lib/test_backfill_{name}.py" for name in ("limits", "locked", "strict")),
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("explorer", "explorer_changes", "locks")),
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("lock_retries", "models", "orders")),
     "tests/tutorial_lib/test_workload.py",

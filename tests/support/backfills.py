@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, text
+from sqlalchemy.orm import Session
 
 from tutorial_lib import backfill
 
@@ -35,5 +36,5 @@ def _sent(connection: Connection, sql: str) -> CursorResult[Any]:
     return connection.execution_options(no_parameters=True).exec_driver_sql(sql)
 
 
-def fill(bind: Engine | Connection | None, **options: Any) -> backfill.BackfillProgress:
+def fill(bind: Engine | Connection | Session | None, **options: Any) -> backfill.BackfillProgress:
     return backfill.run(bind, "orders", **{"set": TAX, "where": NO_TAX, "size": 100, **options})

@@ -90,13 +90,9 @@ def test_a_string_for_each_row_is_a_literal_or_an_enum(orders: Engine) -> None:
     assert rows(orders, "SELECT DISTINCT status FROM orders") == ["paid"]
 
 
-def test_a_lock_timeout_below_a_millisecond_is_not_without_a_limit(orders: Engine) -> None:
-    shown: list[str] = []
-    fill(
-        orders, lock_timeout=0.0001, set={"tax": func.length(func.current_setting("lock_timeout"))}
-    )
-    shown = rows(orders, "SELECT DISTINCT tax FROM orders")
-    assert shown == [len("1ms")]
+def test_a_session_without_a_transaction_is_taken_for_its_engine(orders: Engine) -> None:
+    with Session(orders) as session:
+        assert fill(session).left == 0  # type: ignore[arg-type]
 
 
 def test_a_name_with_a_dot_is_found(orders: Engine) -> None:

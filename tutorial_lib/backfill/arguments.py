@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,32 +10,6 @@ import sqlalchemy as sa
 
 from ..errors import BackfillError
 from .catalog import Relation, near
-
-LONGEST = 2_147_483.0  # seconds; PostgreSQL holds its timeouts as 32-bit milliseconds
-
-
-def check_counts(**counts: object) -> None:
-    """Raise an error unless each is a whole number of at least 1."""
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise BackfillError(f"{name} must be a whole number, 1 or more.", f"Got {value!r}.")
-
-
-def check_seconds(*, zero: bool, **seconds: object) -> None:
-    """Raise an error unless each is None or a number of seconds; 0 only if that's allowed."""
-    for name, value in seconds.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is None or (number and _within(float(value), zero)):  # type: ignore[arg-type]
-            continue
-        least = "0 or more" if zero else "more than 0"
-        raise BackfillError(
-            f"{name} must be a number of seconds, {least}.",
-            f"Got {value!r}." + ("" if zero else " PostgreSQL takes 0 as no limit at all."),
-        )
-
-
-def _within(seconds: float, zero: bool) -> bool:
-    return math.isfinite(seconds) and (seconds >= 0 if zero else seconds > 0) and seconds <= LONGEST
 
 
 def condition(where: object) -> sa.ColumnElement[bool]:

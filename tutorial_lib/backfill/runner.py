@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ..arguments import count, seconds
 from ..errors import BackfillError
 from ..sqlstates import LOCK_NOT_AVAILABLE, sqlstate_of
-from .arguments import check_counts, check_seconds, condition, new_values
+from .arguments import condition, new_values
 from .bars import Report, reporting
 from .catalog import relation_of, table_named
 from .keys import batch_key
@@ -25,9 +26,14 @@ from .session import opened
 from .statements import Statements
 from .walk import Walk
 
+if TYPE_CHECKING:
+    from ..connections import Bind
+
+LONGEST = 2_147_483.0  # seconds: PostgreSQL holds its timeouts as 32-bit milliseconds
+
 
 def run(
-    bind: sa.Engine | sa.Connection | None,
+    bind: Bind | None,
     target: sa.TableClause | type[Any] | str,
     *,
     set: Mapping[Any, Any],
@@ -48,7 +54,7 @@ def run(
     session has locked is left out of its batch, and is tried again at the end.
 
     Args:
-        bind: An engine; in a revision, `op.get_bind()` within an `autocommit_block()`.
+        bind: An engine, or a session without a transaction; in a revision, `op.get_bind()` within an `autocommit_block()`.
         target: A table, a mapped class, or a name: `orders` or `schema.name`.
         set: New values by column: SQL as a SQLAlchemy expression or `text("...")`, a string for
             every row as `literal("...")`, other values as they are.
@@ -74,9 +80,14 @@ def run(
             committed; nothing was written if the call itself is wrong.
 
     """
-    check_counts(size=size, attempts=attempts)
-    check_seconds(zero=False, lock_timeout=lock_timeout, target_time=target_time)
-    check_seconds(zero=True, pause=pause, max_lag=max_lag)
+    size = count("size", size, BackfillError, least=1)
+    attempts = count("attempts", attempts, BackfillError, least=1)
+    lock_timeout = seconds("lock_timeout", lock_timeout, BackfillError, least=0.001, most=LONGEST)
+    pause = seconds("pause", pause, BackfillError, most=LONGEST)
+    if target_time is not None:
+        target_time = seconds("target_time", target_time, BackfillError, least=0.001)
+    if max_lag is not None:
+        max_lag = seconds("max_lag", max_lag, BackfillError)
     name = f"backfill {getattr(target, '__tablename__', target)}"
     with reporting(progress) as report, opened(bind, lock_timeout, name, attempts) as session:
         statements = _statements(session.connection, target, set, where, key)

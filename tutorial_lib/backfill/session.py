@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from ..connections import engine_of
 from ..errors import BackfillError
 from ..sqlstates import RETRYABLE, sqlstate_of
 
@@ -101,44 +102,36 @@ def opened(bind: object, lock_timeout: float, name: str, attempts: int) -> Itera
 
 @contextmanager
 def _connected(bind: object) -> Iterator[sa.Connection]:
-    _check_bind(bind)
-    if isinstance(bind, sa.Engine):
-        with bind.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            yield connection
-        return
-    assert isinstance(bind, sa.Connection)
-    driver: Any = bind.connection.dbapi_connection
-    idle = driver.info.transaction_status == 0  # of libpq: in no transaction
-    if not (idle and bind.dialect.detect_autocommit_setting(driver)):
-        raise BackfillError(
-            "This connection is in a transaction.",
-            "No batch could be committed before the transaction ends.",
-            "In a revision, write: with op.get_context().autocommit_block(): "
-            "backfill.run(op.get_bind(), ...). Elsewhere, pass the engine.",
-        )
-    yield bind
-
-
-def _check_bind(bind: object) -> None:
     if bind is None:
         raise BackfillError(
             "There is no connection.",
             "In offline mode (--sql), Alembic doesn't connect, and batches depend on the rows.",
             "In the revision, write: if not op.get_context().as_sql: backfill.run(...).",
         )
-    if not isinstance(bind, sa.Engine | sa.Connection):
-        why = f"Got {type(bind).__name__}, whose transactions aren't the backfill's to commit."
-        if isinstance(bind, str | sa.URL):
-            why = "Got a database URL."
-        do = "Pass create_engine(url), or session.get_bind() of a Session that has no open work."
-        raise BackfillError("backfill.run needs an engine.", why, do)
-    if bind.dialect.driver not in ("psycopg", "psycopg2"):
-        why = f"Got {bind.dialect.name}+{bind.dialect.driver}."
-        do = "Create the engine with postgresql+psycopg:// or postgresql+psycopg2://."
-        raise BackfillError("backfill.run needs PostgreSQL, by psycopg or psycopg2.", why, do)
-    if isinstance(bind, sa.Connection) and (bind.closed or bind.invalidated):
-        do = "Pass the engine, or connect again."
-        raise BackfillError("This connection is closed.", "No statement can be sent.", do)
+    engine = engine_of(bind, BackfillError)
+    if isinstance(bind, sa.Connection):
+        if bind.closed or bind.invalidated:
+            do = "Pass the engine, or connect again."
+            raise BackfillError("This connection is closed.", "No statement can be sent.", do)
+        driver: Any = bind.connection.dbapi_connection
+        idle = driver.info.transaction_status == 0  # of libpq: in no transaction
+        _check_free(idle and bind.dialect.detect_autocommit_setting(driver), "connection")
+        yield bind
+        return
+    if busy := getattr(bind, "in_transaction", None):
+        _check_free(not busy(), "session")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+
+
+def _check_free(free: bool, what: str) -> None:
+    if not free:
+        raise BackfillError(
+            f"This {what} is in a transaction.",
+            "No batch could be committed before the transaction ends.",
+            "In a revision, write: with op.get_context().autocommit_block(): "
+            "backfill.run(op.get_bind(), ...). Elsewhere, pass the engine.",
+        )
 
 
 @contextmanager
