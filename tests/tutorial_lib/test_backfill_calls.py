@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine, column, func, literal, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tests.support.backfills import ORDERS, do, fill, rows
 from tests.support.drivers import both_drivers
@@ -92,7 +92,7 @@ def test_a_string_for_each_row_is_a_literal_or_an_enum(orders: Engine) -> None:
 
 def test_a_session_without_a_transaction_is_taken_for_its_engine(orders: Engine) -> None:
     with Session(orders) as session:
-        assert fill(session).left == 0  # type: ignore[arg-type]
+        assert fill(session).left == 0
 
 
 def test_a_name_with_a_dot_is_found(orders: Engine) -> None:

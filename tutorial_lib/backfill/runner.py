@@ -54,7 +54,8 @@ def run(
     session has locked is left out of its batch, and is tried again at the end.
 
     Args:
-        bind: An engine, or a session without a transaction; in a revision, `op.get_bind()` within an `autocommit_block()`.
+        bind: An engine, or a session without a transaction; in a revision, `op.get_bind()`
+            within an `autocommit_block()`.
         target: A table, a mapped class, or a name: `orders` or `schema.name`.
         set: New values by column: SQL as a SQLAlchemy expression or `text("...")`, a string for
             every row as `literal("...")`, other values as they are.
