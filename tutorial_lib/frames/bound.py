@@ -55,8 +55,7 @@ def bound(statement: Executable, values: Mapping[str, Any]) -> tuple[Executable,
         FrameError: A value has no parameter, or can't be sent.
 
     """
-    elements = list(visitors.iterate(statement))  # type: ignore[arg-type]
-    parameters = {one.key: one for one in elements if isinstance(one, BindParameter)}
+    parameters = _parameters(statement)
     named = {key: one for key, one in parameters.items() if not one.unique}
     if not isinstance(statement, LambdaElement):  # its parameters are known later
         check_names(values, named, statement)
@@ -70,10 +69,23 @@ def bound(statement: Executable, values: Mapping[str, Any]) -> tuple[Executable,
         for key, one in parameters.items()
         if one.unique and (found := plain(one.value, "in the query", True)) is not one.value
     }
+    if inside:
+        statement = _with_values(statement, inside)
     if any(isinstance(value, list | tuple) for value in converted.values()):
-        clauses = [one for one in elements if isinstance(one, TextClause)]
-        statement, converted = _with_lists(statement, clauses, converted)
-    return statement.params(inside) if inside else statement, converted  # type: ignore[attr-defined]
+        return _with_lists(statement, converted)
+    return statement, converted
+
+
+def _with_values(statement: Executable, values: Mapping[str, Any]) -> Executable:
+    """Return a copy in which parameters without a name of their own have other values."""
+    tree: Any = statement
+
+    def replace(parameter: BindParameter[Any]) -> None:
+        parameter.value = values.get(parameter.key, parameter.value)
+
+    options = {"maintain_key": True, "detect_subquery_cols": True}
+    copy: Executable = visitors.cloned_traverse(tree, options, {"bindparam": replace})
+    return copy
 
 
 def check_names(given: Iterable[str], known: Collection[str], statement: Executable) -> None:
@@ -86,23 +98,27 @@ def check_names(given: Iterable[str], known: Collection[str], statement: Executa
         raise FrameError(f"The query has no parameter :{name}.", f"Its parameters: {names}.", do)
 
 
+def _parameters(tree: Any) -> dict[str, BindParameter[Any]]:
+    return {one.key: one for one in visitors.iterate(tree) if isinstance(one, BindParameter)}
+
+
 def _is_typed(parameter: BindParameter[Any] | None) -> bool:
     return parameter is not None and not isinstance(parameter.type, NullType)
 
 
 def _with_lists(
-    statement: Executable, clauses: Iterable[TextClause], values: Mapping[str, Any]
+    statement: Executable, values: Mapping[str, Any]
 ) -> tuple[Executable, dict[str, Any]]:
     """Make lists fit `IN :ids` and `= ANY(:ids)` where a statement is text."""
+    tree: Any = statement
+    clauses = [one for one in visitors.iterate(tree) if isinstance(one, TextClause)]
     expanded: dict[str, Any] = {}
     edited = {id(clause): _expanded(clause, values, expanded) for clause in clauses}
-    tree: Any = statement
-    changed: Any = visitors.replacement_traverse(
-        tree, {}, lambda element, **_: edited.get(id(element))
-    )
-    left = [one for one in visitors.iterate(changed) if isinstance(one, BindParameter)]
-    arrays = {one.key: _array(one, edited.values(), values) for one in left if one.key in values}
-    return changed, {**arrays, **expanded}
+    if any(edited[id(clause)] is not clause for clause in clauses):
+        tree = visitors.replacement_traverse(tree, {}, lambda element, **_: edited.get(id(element)))
+    left = _parameters(tree).items()
+    arrays = {key: _array(one, edited.values(), values) for key, one in left if key in values}
+    return tree, {**arrays, **expanded}
 
 
 def _expanded(
@@ -112,9 +128,7 @@ def _expanded(
 
     It has another name, because SQLAlchemy caches statements by their text.
     """
-    parameters = {
-        one.key: one for one in visitors.iterate(clause) if isinstance(one, BindParameter)
-    }
+    parameters = _parameters(clause)
     pieces, place = [], 0
     for found in _IN.finditer(blank(clause.text)):
         name, value = found[3], values.get(found[3])

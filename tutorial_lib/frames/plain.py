@@ -41,10 +41,8 @@ def plain(value: Any, name: str, typed: bool = False) -> Any:
     """
     kind = type(value)
     if kind in KNOWN:
-        if kind is str and "\0" in value:
-            raise _refusal(
-                name, "contains a zero byte", "PostgreSQL's strings can't.", "Remove it."
-            )
+        if kind is str:
+            _check_text(value, name)
         return value
     if isinstance(value, float):  # numpy.float64 is a subclass
         return None if value != value else float(value)
@@ -59,6 +57,17 @@ def plain(value: Any, name: str, typed: bool = False) -> Any:
         # SQLAlchemy stores names. A member that is also a string or a number is sent as that.
         return plain(value.value, name) if isinstance(value, str | int) else value.name
     return _of_library(value, name, typed)
+
+
+def _check_text(value: str, name: str) -> None:
+    """Raise FrameError for a string that PostgreSQL can't store."""
+    if "\0" in value:
+        raise _refusal(name, "contains a zero byte", "PostgreSQL's strings can't.", "Remove it.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        why = "It has half of a surrogate pair, which UTF-8 can't encode."
+        raise _refusal(name, "isn't valid text", why, "Remove it.") from None
 
 
 def _of_library(value: Any, name: str, typed: bool) -> Any:
@@ -100,8 +109,8 @@ def _of_numpy(value: Any, numpy: Any, name: str) -> Any:
         return list(value) if value.ndim else value[()]
     if isinstance(value, numpy.datetime64 | numpy.timedelta64):
         unit, kind = _MICROSECONDS[value.dtype.kind]
-        exact = numpy.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D") and kind is date
-        return _python(lambda: value.astype("datetime64[D]" if exact else unit).item(), name, kind)
+        whole = numpy.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D") and kind is date
+        return _python(lambda: value.astype("datetime64[D]" if whole else unit).item(), name, kind)
     if isinstance(value, numpy.longdouble):
         return float(value)
     return value.item() if isinstance(value, numpy.generic) else value
