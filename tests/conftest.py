@@ -76,7 +76,7 @@ def _lesson(item: pytest.Item) -> str:
     """Return the slug of the lesson that a case is about: of its exercise or its notebook."""
     for value in _parameters(item).values():
         slug = slug_of(value) if isinstance(value, Path) else getattr(value, "lesson", value)
-        if slug in lessons():
+        if isinstance(slug, str) and slug in lessons():
             return str(slug)
     return ""
 

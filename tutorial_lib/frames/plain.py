@@ -106,6 +106,8 @@ def _of_numpy(value: Any, numpy: Any, name: str) -> Any:
     if value is numpy.ma.masked:
         return None
     if isinstance(value, numpy.ndarray):
+        if value.dtype.kind in "biufSU":
+            return value.tolist()
         return list(value) if value.ndim else value[()]
     if isinstance(value, numpy.datetime64 | numpy.timedelta64):
         unit, kind = _MICROSECONDS[value.dtype.kind]
