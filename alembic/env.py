@@ -17,7 +17,7 @@ from tutorial_lib import models, orders
 from tutorial_lib.advisory_lock import advisory_lock
 from tutorial_lib.config import DRIVER
 from tutorial_lib.db import Base, make_engine
-from tutorial_lib.errors import AdvisoryLockNotAcquired, Problem
+from tutorial_lib.errors import AdvisoryLockError, Problem
 
 config = context.config
 
@@ -92,7 +92,7 @@ def _one_deployment_at_a_time(connectable: Engine) -> Iterator[None]:
     try:
         with advisory_lock(connectable, "alembic", timeout=ADVISORY_LOCK_TIMEOUT):
             yield
-    except AdvisoryLockNotAcquired as error:
+    except AdvisoryLockError as error:
         raise CommandError(str(error)) from None  # Alembic prints it on one line
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError, UnboundExecutionError
@@ -68,3 +68,9 @@ def separate_connection(engine: Engine) -> Iterator[Connection]:
             connection.invalidate()  # unlike close(), sends nothing on a broken connection
         connection.close()
         pool.dispose()
+
+
+def autocommits(connection: Connection) -> bool:
+    """Whether each statement on this connection is its own transaction."""
+    driver: Any = connection.connection.dbapi_connection
+    return bool(driver.autocommit)

@@ -7,15 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from coursekit.settings import ROOT
-from tutorial_lib import advisory_lock as module
-from tutorial_lib.advisory_lock import advisory_lock
+from tests.support.waiting import until
+from tutorial_lib.advisory_lock import advisory_lock, hold
 from tutorial_lib.errors import AdvisoryLockNotAcquired
 
 HOLD = """
@@ -32,13 +31,6 @@ BOTH_WAIT = text("""
     FROM pg_stat_activity WHERE datname = current_database()
     AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """)
-
-
-def until(true: Callable[[], object], seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.02)
 
 
 def other_process(url: URL) -> subprocess.Popen[str]:
@@ -135,15 +127,6 @@ def test_an_error_in_the_block_releases_the_lock(engine: Engine) -> None:
         pass
 
 
-def test_a_lost_connection_raises_no_error_at_the_end(engine: Engine) -> None:
-    with advisory_lock(engine, "job"), engine.connect() as connection:
-        cut = (
-            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
-            "WHERE locktype = 'advisory' AND datname = current_database()"
-        )
-        until(lambda: connection.execute(text(cut)).all() == [])
-
-
 def test_no_pool_keeps_the_connection(engine: Engine) -> None:
     with advisory_lock(engine, "job"):
         pass
@@ -235,7 +218,7 @@ def test_a_wait_inside_postgresql_would_deadlock_with_it(engine: Engine) -> None
 
 
 def test_the_application_name_fits_into_63_bytes() -> None:
-    who = module._application_name("a" * 100)
+    who = hold._application_name("a" * 100)
     assert who.startswith("a" * 30 + f", process {os.getpid()} on ")
     assert len(who) <= 63
 

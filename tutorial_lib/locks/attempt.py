@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
-from ..connections import separate_connection
+from ..connections import autocommits, separate_connection
 from ..errors import LockError
 from ..poolers import behind_pooler, shares_its_session
 from .watch import Waits, Watch
@@ -64,12 +64,6 @@ def attempt_connection(engine: Engine, watch: Watch, lock_timeout: float) -> Ite
             yield connection
         finally:
             watch.current = None
-
-
-def autocommits(connection: Connection) -> bool:
-    """Whether each statement on this connection is its own transaction."""
-    driver: Any = connection.connection.dbapi_connection
-    return bool(driver.autocommit)
 
 
 def _begin(connection: Connection, lock_timeout: float) -> Waits:

@@ -7,8 +7,9 @@ from contextlib import suppress
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ..connections import autocommits
 from ..sqlstates import sqlstate_of
-from .attempt import attempt_connection, autocommits
+from .attempt import attempt_connection
 from .leftovers import Leftovers, leftovers_of
 from .outcome import (
     ACTIVE_TRANSACTION,
