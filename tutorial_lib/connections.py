@@ -61,6 +61,9 @@ def separate_connection(engine: Engine) -> Iterator[Connection]:
         connection = Connection(engine, pool.connect())
     except engine.dialect.loaded_dbapi.Error as error:
         raise OperationalError(None, None, error) from error  # as Engine.connect() does
+    driver: Any = connection.connection.driver_connection
+    if hasattr(driver, "prepare_threshold"):  # psycopg 3
+        driver.prepare_threshold = None  # a pooler may not know prepared statements
     try:
         yield connection
     finally:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from .connections import separate_connection
 
-ROUNDS = 3  # how many times to probe
+ROUNDS = 10  # how many times to probe: on a busy pooler, one may miss it
 
 
 def pid_of(connection: Connection) -> int:
@@ -51,6 +51,9 @@ def shares_its_session(engine: Engine, connection: Connection) -> bool:
         with separate_connection(engine) as other:
             other.execution_options(isolation_level="READ COMMITTED")
             if server_pid(other) == first or server_pid(connection) != first:
+                return True
+            other.connection.rollback()  # and once more, when its session is the last one used
+            if server_pid(connection) != first:
                 return True
     return False
 
