@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from inspect import signature
+from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, select, text
+from sqlalchemy.orm import Session
 
 from coursekit.settings import ROOT
 from tutorial_lib import frames
+from tutorial_lib.models import User
 
 PAGE = (ROOT / "docs" / "frames.md").read_text(encoding="utf-8")
 LINE = re.compile(r"^\| `([^`]+)`[^|]*\| `([^`]+)` \| `([^`]+)`[^|]*\|$", re.MULTILINE)
@@ -58,6 +62,22 @@ def test_pandas_keeps_text_in_pyarrows_memory() -> None:
     assert (str(kind), kind.storage) == ("str", "pyarrow")  # type: ignore[union-attr]
 
 
-def test_the_first_example_names_what_exists() -> None:
-    for option in re.findall(r"(\w+)=", PAGE.split("```")[1]):
-        assert option in ("session", "paid", "dtype_backend", "chunks")
+def test_every_word_of_pandas_is_on_the_page() -> None:
+    table = PAGE.split("## pandas' words")[1].split("## ")[0]
+    words = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE)))
+    functions = (pd.read_sql, pd.read_sql_table)
+    assert set(words) == {name for each in functions for name in signature(each).parameters}
+    assert set(words) - {"sql", "table_name"} <= {*signature(frames.read).parameters}
+
+
+def test_the_first_example_works(engine: Engine) -> None:
+    with engine.begin() as connection:
+        User.metadata.tables["users"].create(connection)
+        connection.execute(insert(User.__table__).values(name="Ann", email="a@x.io", password="$x"))
+        orders = "CREATE TABLE orders AS SELECT id AS user_id, true AS paid FROM users"
+        connection.execute(text(orders))
+    with Session(engine) as db:
+        names: dict[str, Any] = {"engine": engine, "db": db, "User": User, "select": select}
+        exec(PAGE.split("```python")[1].split("```")[0], names)
+    assert names["users"].index.tolist() == [1]
+    assert names["part"]["paid"].tolist() == [True]
