@@ -28,11 +28,14 @@ def checked(usage: str, refused: Mapping[str, str]) -> Callable[[Callable[..., A
             for name in refused.keys() & options.keys():
                 raise FrameError(f"{name}= isn't an argument here.", "", refused[name])
             try:
-                signature.bind(*args, **options)
-            except TypeError as error:
-                why = f"Python says: {error}."
-                raise FrameError("The arguments of the call don't fit.", why, usage) from None
-            return function(*args, **options)
+                return function(*args, **options)
+            except TypeError:
+                try:
+                    signature.bind(*args, **options)
+                except TypeError as error:
+                    why = f"Python says: {error}."
+                    raise FrameError("The arguments of the call don't fit.", why, usage) from None
+                raise  # the function ran, so its arguments were fine
 
         return call
 

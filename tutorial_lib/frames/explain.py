@@ -28,6 +28,10 @@ _READ_ONLY = "25006"
 _NO_CURSOR = "42P11"  # not one query
 _MISSING = {"42P01": _TABLES, "42703": _COLUMNS}
 _NO_VALUE = "cd3x"  # SQLAlchemy's code for a parameter without a value
+# In the server's own language only. Other lines contain the query, with its values.
+_FUNCTION = re.compile(
+    r'^(?:SQL|PL/pgSQL) function "?(?!inline_code_block)([^\s"(]+)', re.MULTILINE
+)
 _CANNOT_ADAPT = re.compile(r"can(?:'t|not) adapt type '([\w.]+)'")
 
 
@@ -65,8 +69,8 @@ def explained(
 
 def _writes(error: Any, message: str) -> FrameError:
     """Explain a refusal to change data, also of a function that a query or a view calls."""
-    context = (getattr(error.diag, "context", None) or "").partition("\n")[0]
-    where = f" Where: {context}." if context else ""
+    found = _FUNCTION.search(getattr(error.diag, "context", None) or "")
+    where = f" It's in the function {found[1]}." if found else ""
     return FrameError(
         "frames.read changes nothing, and this would change data, or lock rows.",
         f"PostgreSQL says: {message}.{where}",

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine
 
+from .leftovers import Leftovers, is_shared
+
 ALONE = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK")
 # Rolling back to a savepoint also releases the locks acquired since.
 INSIDE = (
@@ -73,15 +75,15 @@ def _read_only(connection: Connection, lent: bool) -> Iterator[ReadOnlyConnectio
     alone = driver.info.transaction_status == IDLE
     begin, end = ALONE if alone else INSIDE
     with _without_begin(connection) if alone else nullcontext():
-        reader = ReadOnlyConnection(connection, lent, f"{begin};\n" if alone else "")
-        if not alone:
-            reader.run(begin)
+        shared = not alone or is_shared(connection, lent)
+        reader = ReadOnlyConnection(connection, lent, "" if shared else f"{begin};\n")
+        leftovers = Leftovers(connection, reader.run, begin, shared)
         try:
             yield reader
         finally:
             reader.opening = ""
             if not driver.closed:
-                reader.run(end)
+                leftovers.end(end)
 
 
 @contextmanager

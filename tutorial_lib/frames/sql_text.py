@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 # Quoted text, a line's comment, or the beginning of one that can be nested. Nothing in them is SQL.
 _OPAQUE = re.compile(
@@ -34,6 +35,7 @@ def _end_of_comment(sql: str, start: int) -> int:
     return len(sql)
 
 
+@lru_cache(8)  # a read looks at its text several times
 def blank(sql: str) -> str:
     """Replace comments with spaces and quoted text with quotes; the length stays the same."""
     return "".join(_blanked(part) if i % 2 else part for i, part in enumerate(parts(sql)))
