@@ -17,8 +17,8 @@ from coursekit.exercises.clean_session import (
     clean_engine,
 )
 from coursekit.exercises.items import ProbeResult, Unreadable
+from coursekit.exercises.schema import Schema, read_schema
 from coursekit.exercises.statements import SCHEMA, insert, select
-from tutorial_lib.explorer import Snapshot, snapshot
 
 Row = tuple[Any, ...]
 KIND = """
@@ -46,11 +46,10 @@ class Database:
         """Its engine, for queries whose names are all qualified."""
         return clean_engine(self.url, self._settings)
 
-    def snapshot(self) -> Snapshot:
-        """Return a snapshot of the schema `public`."""
+    def snapshot(self) -> Schema:
+        """Return what's in the schema `public` now."""
         with self.engine.connect() as connection:
-            connection.exec_driver_sql("SET LOCAL search_path = public")
-            return snapshot(connection)
+            return read_schema(connection)
 
     def column(self, name: str) -> str:
         """Return the description of a column, `users.email`; "no such column" if it's missing."""

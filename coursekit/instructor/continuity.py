@@ -28,7 +28,7 @@ from coursekit.instructor.starting_states import capture, next_start
 from coursekit.settings import read_settings
 from tutorial_lib import explorer
 from tutorial_lib.db import make_engine
-from tutorial_lib.explorer.snapshot import Changes
+from tutorial_lib.explorer.comparison import Changes
 
 
 class ContinuityFile(pytest.File):

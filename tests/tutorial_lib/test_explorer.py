@@ -51,11 +51,14 @@ def test_a_connection_test_that_fails_raises(engine: Engine) -> None:
 
 
 def test_an_empty_database_has_no_tables(engine: Engine) -> None:
-    assert explorer.tables(engine).to_dict("list") == {"table": [], "columns": [], "rows": []}
+    empty = {"table": [], "columns": [], "estimated_rows": [], "size_kb": []}
+    assert explorer.tables(engine).to_dict("list") == empty
 
 
 def test_tables_are_listed_by_name_with_their_rows_counted(filled: Engine) -> None:
-    assert explorer.tables(filled).values.tolist() == [["Order", 3, 0], ["users", 4, 2]]
+    found = explorer.tables(filled, count=True)
+    assert found.columns.tolist() == ["table", "columns", "rows", "size_kb"]
+    assert found.values.tolist() == [["Order", 3, 0, 24], ["users", 4, 2, 40]]
 
 
 def test_columns_tell_type_null_default_and_keys(filled: Engine) -> None:

@@ -121,7 +121,7 @@ before = explorer.snapshot(engine)
 with engine.begin() as connection:
     connection.execute(text("ALTER TABLE orders ADD COLUMN note text"))
 assert repr(explorer.changes(before, explorer.snapshot(engine))).startswith("+ added")
-assert explorer.tables(engine)["rows"].tolist() == [2]
+assert explorer.tables(engine, count=True)["rows"].tolist() == [2]
 assert "note" in explorer.columns(engine, "orders")["column"].tolist()
 assert "orders" in explorer.diagram(engine).mermaid()
 assert repr(explorer.revisions(engine, Path("."))) == "base (current)"

@@ -1,6 +1,7 @@
-"""See what's in a database: its server, tables, columns and revisions, and what a step changed.
+"""See what's in a database, and what a step changed. Nothing here writes.
 
-Comparing two snapshots takes one module. The others are imported when they're first used.
+`explorer.` and the Tab key show what there is to list: tables, views, functions and so on, each by
+a function of that name. One function with a kind to pass would hide the kinds.
 """
 
 from __future__ import annotations
@@ -9,34 +10,68 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 # `snapshot` has the same name as its module, so it can't be imported lazily.
-from .snapshot import Snapshot, changes, snapshot
+from .comparison import changes
+from .snapshot import Snapshot, snapshot
 
 if TYPE_CHECKING:
     from .connection import test_connection
     from .er_diagram import diagram
     from .history import revisions
-    from .inspect import columns, tables
+    from .listings import (
+        constraints,
+        extensions,
+        functions,
+        grants,
+        indexes,
+        objects,
+        schemas,
+        sequences,
+        triggers,
+        types,
+        views,
+    )
+    from .relations import columns, head, tables
 
+_HOMES = {
+    "connection": ["test_connection"],
+    "er_diagram": ["diagram"],
+    "history": ["revisions"],
+    "listings": [
+        *("constraints", "extensions", "functions", "grants", "indexes", "objects", "schemas"),
+        *("sequences", "triggers", "types", "views"),
+    ],
+    "relations": ["columns", "head", "tables"],
+}
+_LAZY = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Snapshot",
     "changes",
     "columns",
+    "constraints",
     "diagram",
+    "extensions",
+    "functions",
+    "grants",
+    "head",
+    "indexes",
+    "objects",
     "revisions",
+    "schemas",
+    "sequences",
     "snapshot",
     "tables",
     "test_connection",
+    "triggers",
+    "types",
+    "views",
 ]
-_HOMES = {
-    "columns": "inspect",
-    "diagram": "er_diagram",
-    "revisions": "history",
-    "tables": "inspect",
-    "test_connection": "connection",
-}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

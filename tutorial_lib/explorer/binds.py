@@ -1,27 +1,214 @@
-"""Connect to a bind: an engine, or a connection that's open already."""
+"""Read from a bind in a read-only transaction, or a savepoint, that leaves nothing behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, CursorResult, Engine, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, UnboundExecutionError
+from sqlalchemy.orm import Session, scoped_session
+
+from ..errors import ExplorerError
+
+Bind = Engine | Connection | Session | scoped_session[Session]
+
+Statements = tuple[tuple[str, ...], tuple[str, ...]]
+# How a read-only part of a caller's connection begins and ends. Without autocommit, the driver
+# sends BEGIN, and the connection is rolled back; with it, both have to be sent. Rolling back to a
+# savepoint also releases the locks acquired since.
+ALONE: Statements = ("SET TRANSACTION READ ONLY",), ()
+AUTOCOMMIT: Statements = ("BEGIN READ ONLY",), ("ROLLBACK",)
+INSIDE: Statements = (
+    ("SAVEPOINT explorer", "SET LOCAL transaction_read_only = on"),
+    ("ROLLBACK TO SAVEPOINT explorer", "RELEASE SAVEPOINT explorer"),
+)
+IDLE, FAILED = 0, 3  # libpq's PQTRANS_IDLE and PQTRANS_INERROR; both drivers use its numbers
+# Without parameters, % is an ordinary character. A caller's connection may stream its results.
+AS_IT_IS = {"no_parameters": True, "stream_results": False, "yield_per": None}
+# Nothing here changes a table, so a lock is waited for only if someone else is changing one.
+PATIENCE = """
+SELECT pg_catalog.set_config('lock_timeout', '3s', true)
+WHERE pg_catalog.current_setting('lock_timeout') = '0'
+"""
+# PostgreSQL qualifies the names of all other schemas, and pg_catalog comes before any of them.
+PATH = """
+SELECT pg_catalog.set_config(
+    'search_path',
+    pg_catalog.concat_ws(', ', pg_catalog.quote_ident(pg_catalog.current_schema()), 'pg_temp'),
+    true
+)
+"""
+LOCK_NOT_AVAILABLE, PERMISSION_DENIED, NOT_READY = "55P03", "42501", "55000"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A connection in a read-only transaction.
+
+    Attributes:
+        connection: The connection.
+        schema: The schema that an unqualified name is looked up in; empty if there's none.
+
+    """
+
+    connection: Connection
+    schema: str
+
+    def run(self, sql: str, **parameters: Any) -> CursorResult[Any]:
+        """Run a statement; with parameters, they're written as `:name`."""
+        if parameters:
+            options = {**AS_IT_IS, "no_parameters": False}
+            return self.connection.execute(text(sql), parameters, execution_options=options)
+        return self.connection.exec_driver_sql(sql, execution_options=AS_IT_IS)
+
+    def narrow(self) -> None:
+        """Set the search path to the schema alone, until the end of the transaction."""
+        self.run(PATH)
 
 
 @contextmanager
-def connected(bind: Engine | Connection) -> Iterator[Connection]:
-    """Yield a new connection of an engine, or the given connection itself.
+def reading(bind: Bind) -> Iterator[Reader]:
+    """Yield a reader; no lock and no transaction remains afterwards.
 
-    A given connection sees its own uncommitted changes, and it's left as it was: if it was in
-    no transaction, it's in none afterwards.
+    Of an engine, it's a new connection, whose queries all see the database at one point in time.
+    A caller's connection remains in its transaction, if any, and sees its uncommitted changes.
+
+    Raises:
+        ExplorerError: It isn't a bind, it's closed, its transaction has failed, it's no
+            PostgreSQL, the role lacks a privilege, or another session holds a lock.
+
     """
-    if isinstance(bind, Engine):
-        with bind.connect() as connection:
-            yield connection
-        return
-    was_idle = not bind.in_transaction()
+    source = _source(bind)
+    if source.dialect.name != "postgresql":
+        raise ExplorerError(
+            f"This is a {source.dialect.name} database.",
+            "The explorer reads PostgreSQL's catalog.",
+            "Pass an engine with a postgresql URL.",
+        )
     try:
-        yield bind
+        with _fresh(source) if isinstance(source, Engine) else _lent(source) as reader:
+            yield reader
+    except DBAPIError as error:
+        better = _explained(error)
+        raise better from (None if better is error else error)
+
+
+@contextmanager
+def _fresh(engine: Engine) -> Iterator[Reader]:
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        yield _reader(connection)
+
+
+@contextmanager
+def _lent(connection: Connection) -> Iterator[Reader]:
+    """Use a caller's connection, and leave it as it was: idle, or in its transaction."""
+    _check_usable(connection)
+    driver = _driver(connection)
+    was_idle = not connection.in_transaction()
+    alone = was_idle and driver.info.transaction_status == IDLE
+    begin, end = INSIDE if not alone else AUTOCOMMIT if driver.autocommit else ALONE
+    try:
+        try:
+            for statement in begin:
+                connection.exec_driver_sql(statement)
+            yield _reader(connection)
+        finally:
+            for statement in () if driver.closed else end:
+                connection.exec_driver_sql(statement)
     finally:
-        if was_idle:
-            bind.rollback()
+        if was_idle and not connection.closed:
+            connection.rollback()
+
+
+def _check_usable(connection: Connection) -> None:
+    if connection.closed or connection.invalidated or _driver(connection).closed:
+        raise ExplorerError(
+            "The connection is closed.",
+            "It was returned to the pool, or the server has ended it.",
+            "Pass the engine, or a connection inside of its `with` block.",
+        )
+    if _driver(connection).info.transaction_status == FAILED:
+        raise ExplorerError(
+            "The connection's transaction has failed.",
+            "PostgreSQL runs nothing in it until it's rolled back.",
+            "Call rollback() on the connection or the session first.",
+        )
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection
+
+
+def _reader(connection: Connection) -> Reader:
+    connection.exec_driver_sql(PATIENCE)
+    schema = connection.exec_driver_sql("SELECT pg_catalog.current_schema()").scalar()
+    return Reader(connection, schema or "")
+
+
+def _source(bind: object) -> Engine | Connection:
+    """Return where to read: of a session in a transaction, its connection after a flush."""
+    if isinstance(bind, scoped_session):
+        bind = bind()
+    if isinstance(bind, Engine | Connection):
+        return bind
+    if isinstance(bind, Session):
+        return _source_of_session(bind)
+    if hasattr(bind, "sync_engine") or hasattr(bind, "sync_session"):
+        advice = "Pass it inside of run_sync, or pass the engine's sync_engine."
+    elif isinstance(bind, str) or hasattr(bind, "render_as_string"):
+        advice = "The database comes first. Make an engine of a URL: create_engine(url)."
+    elif callable(bind):
+        advice = "If it makes sessions, call it: with SessionLocal() as session."
+    else:
+        advice = "Pass an engine: create_engine(url)."
+    raise ExplorerError(
+        f"There's no database to read from: the first argument is of type {type(bind).__name__}.",
+        "It has to be an Engine, a Connection or a Session.",
+        advice,
+    )
+
+
+def _source_of_session(session: Session) -> Engine | Connection:
+    try:
+        if session.in_transaction():
+            session.flush()
+            return session.connection()
+        return session.get_bind()  # outside of a transaction, it has no rows of its own
+    except UnboundExecutionError:
+        raise ExplorerError(
+            "There's no database to read from.",
+            "The session isn't bound to an engine.",
+            "Pass the engine.",
+        ) from None
+
+
+def sqlstate(error: BaseException) -> str:
+    """Return the SQLSTATE of a driver's error, or an empty string."""
+    driver = getattr(error, "orig", None)
+    return getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None) or ""
+
+
+def _explained(error: DBAPIError) -> Exception:
+    """Return an ExplorerError for what the caller can change, or else the error itself."""
+    message = str(error.orig).strip().partition("\n")[0]
+    if sqlstate(error) == LOCK_NOT_AVAILABLE:
+        return ExplorerError(
+            "Another session holds a lock on a table.",
+            "It's changing the schema, and 3 seconds weren't enough.",
+            "Try again when it has finished.",
+        )
+    if sqlstate(error) == PERMISSION_DENIED:
+        return ExplorerError(
+            f"The server refused: {message}.",
+            "The role that you connect as lacks a privilege.",
+            "Ask the owner for GRANT SELECT on it, and GRANT USAGE on its schema.",
+        )
+    if sqlstate(error) == NOT_READY:
+        return ExplorerError(f"The server can't read it: {message}.")
+    if isinstance(error, InterfaceError) and not sqlstate(error):
+        return ExplorerError("The connection is closed.", message, "Pass the engine.")
+    return error

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from sqlalchemy import Connection, Engine, text
-
 from ..display import Card
-from .binds import connected
+from .binds import Bind, Reader, reading
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,24 +45,25 @@ class ConnectionInfo(Card):
         }
 
 
-def test_connection(bind: Engine | Connection) -> ConnectionInfo:
+def test_connection(bind: Bind) -> ConnectionInfo:
     """Connect to the server and return its version, the user, the database and the latency.
 
     Raises:
+        ExplorerError: It isn't a bind.
         sqlalchemy.exc.OperationalError: No server responds, or it refuses the connection.
 
     """
-    with connected(bind) as connection:
-        version = connection.scalar(text("SHOW server_version"))
-        user, database = connection.execute(text("SELECT current_user, current_database()")).one()
-        latency = median(_round_trip(connection) for _ in range(5))
-    url = bind.engine.url
+    with reading(bind) as reader:
+        version = reader.run("SHOW server_version").scalar()
+        who = reader.run("SELECT current_user AS name, current_database() AS database").one()
+        latency = median(_round_trip(reader) for _ in range(5))
+        url = reader.connection.engine.url
     return ConnectionInfo(
         version=str(version).split()[0],
         host=str(url.host or url.query.get("host", "a local socket")),
         port=url.port or 5432,
-        user=user,
-        database=database,
+        user=who.name,
+        database=who.database,
         latency=latency * 1000,
     )
 
@@ -72,7 +71,7 @@ def test_connection(bind: Engine | Connection) -> ConnectionInfo:
 test_connection.__test__ = False  # type: ignore[attr-defined]  # its name looks like a test's
 
 
-def _round_trip(connection: Connection) -> float:
+def _round_trip(reader: Reader) -> float:
     started = time.perf_counter()
-    connection.scalar(text("SELECT 1"))
+    reader.run("SELECT 1")
     return time.perf_counter() - started

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from sqlalchemy import Connection, Engine
+from typing import Any
 
 from ..display import Picture
 from ..errors import ExplorerError
-from .binds import connected
+from .binds import Bind, reading
 
 LOST = "current, without a file"
 
@@ -26,6 +28,9 @@ class Revision:
         after: The ids of its down revisions.
         head: Whether it's a head.
         current: Whether the database is at it.
+        file: The name of its file.
+        files: The number of files that have its id. With more than one, Alembic runs only one of
+            them, and a database that's at this id may have run either.
 
     """
 
@@ -34,11 +39,16 @@ class Revision:
     after: tuple[str, ...]
     head: bool
     current: bool
+    file: str = ""
+    files: int = 1
 
     @property
     def marks(self) -> str:
-        """`head`, `current`, both, or an empty string."""
-        return ", ".join(word for word in ("head", "current") if getattr(self, word))
+        """`head`, `current`, that its id isn't unique, or an empty string."""
+        words = [word for word in ("head", "current") if getattr(self, word)]
+        if self.files > 1:
+            words.append(f"one of {self.files} files with this id: {self.file}")
+        return ", ".join(words)
 
     @property
     def label(self) -> str:
@@ -83,13 +93,15 @@ class History(Picture):
         """
         lines = ["flowchart LR", "    accTitle: The revisions of this project"]
         lines.append(f'    base(["{self.base}"])')
-        for revision in self.revisions:
+        names = _nodes(self.revisions)
+        for node, revision in zip(names, self.revisions, strict=True):
             marks = f"<br>{revision.marks}" if revision.marks else ""
             name = f"{revision.id}<br>{revision.message}{marks}".replace('"', "'")
-            lines.append(f'    r{revision.id}["{name}"]')
-            lines += [f"    {_node(one)} --> r{revision.id}" for one in revision.after or ("",)]
-            if revision.current:
-                lines.append(f"    style r{revision.id} stroke-width:4px")
+            lines.append(f'    {node}["{name}"]')
+            for one in revision.after or ("",):
+                lines.append(f"    {_node(one) if one else 'base'} --> {node}")
+            if style := _style(revision):
+                lines.append(f"    style {node} {style}")
         for number, one in enumerate(self.lost):
             name = f"{one}<br>{LOST}".replace('"', "'")
             lines.append(f'    lost{number}["{name}"]')
@@ -102,43 +114,82 @@ class History(Picture):
         return f"<p>{self.base}</p><ol>{items}</ol>"
 
 
-def revisions(bind: Engine | Connection, project: Path | None = None) -> History:
+def revisions(bind: Bind, project: Path | str | None = None) -> History:
     """Return a project's revisions, and which of them the database is at.
+
+    Files that have the same id are all there, and marked.
 
     Args:
         bind: The database.
         project: The folder that contains alembic.ini; by default the working directory.
 
     Raises:
-        ExplorerError: There's no alembic.ini.
+        ExplorerError: There's no alembic.ini, a file can't be loaded, or the revisions don't
+            form a history: one follows itself, or a revision that no file has.
 
     """
-    from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
-    folder = project or Path.cwd()
+    with reading(bind) as reader:
+        current = MigrationContext.configure(reader.connection).get_current_heads()
+    scripts, heads = _scripts(_folder(project))
+    times = Counter(one.revision for one in scripts)
+    found = [
+        Revision(
+            id=one.revision,
+            message=one.doc or "",
+            after=_ids(one.down_revision),
+            head=one.revision in heads,
+            current=one.revision in current,
+            file=Path(one.path).name,
+            files=times[one.revision],
+        )
+        for one in scripts
+    ]
+    lost = sorted(set(current) - {one.id for one in found})
+    return History(tuple(found), at_base=not current, lost=tuple(lost))
+
+
+def _folder(project: Path | str | None) -> Path:
+    folder = Path(project) if isinstance(project, str | Path) else Path.cwd()
+    if project is not None and not isinstance(project, str | Path):
+        raise ExplorerError(
+            f"The project is of type {type(project).__name__}.",
+            do="Pass the folder that contains alembic.ini, as a path.",
+        )
     if not (folder / "alembic.ini").is_file():
         raise ExplorerError(
             f"There is no alembic.ini in {folder.name}.",
             "That file says where the revisions are.",
             "Pass the project's folder, or run: alembic init alembic",
         )
-    script = ScriptDirectory.from_config(Config(folder / "alembic.ini"))
-    with connected(bind) as connection:
-        current = MigrationContext.configure(connection).get_current_heads()
-    found = [
-        Revision(
-            id=one.revision,
-            message=one.doc or "",
-            after=_ids(one.down_revision),
-            head=one.is_head,
-            current=one.revision in current,
-        )
-        for one in script.walk_revisions()
-    ]
-    lost = sorted(set(current) - {one.id for one in found})
-    return History(tuple(reversed(found)), at_base=not current, lost=tuple(lost))
+    return folder
+
+
+def _scripts(folder: Path) -> tuple[list[Any], Sequence[str]]:
+    """Return the revision files, oldest first, and the heads.
+
+    Alembic's own list keeps one file for each id, so the files are read a second time.
+    """
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    try:
+        script = ScriptDirectory.from_config(Config(folder / "alembic.ini"))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Revision \S+ is present more than once")
+            ordered = [one.revision for one in script.walk_revisions()]
+            heads = script.get_heads()
+        loaded = list(script._load_revisions())
+    except (CommandError, SyntaxError, ImportError, NameError, KeyError) as error:
+        raise ExplorerError(
+            f"Alembic can't read the revisions of {folder.name}.",
+            f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            "Run `alembic history`, which names the file.",
+        ) from error
+    place = {one: number for number, one in enumerate(reversed(ordered))}
+    return sorted(loaded, key=lambda one: (place[one.revision], one.path)), heads
 
 
 def _ids(value: object) -> tuple[str, ...]:
@@ -147,5 +198,22 @@ def _ids(value: object) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
 
 
+def _nodes(revisions: Sequence[Revision]) -> list[str]:
+    """Return a Mermaid id for each revision; a second file of the same id gets a number."""
+    seen: Counter[str] = Counter()
+    names = []
+    for revision in revisions:
+        seen[revision.id] += 1
+        number = seen[revision.id]
+        names.append(_node(revision.id) + (f"_{number}" if number > 1 else ""))
+    return names
+
+
 def _node(revision: str) -> str:
-    return f"r{revision}" if revision else "base"
+    return "r" + re.sub(r"\W", "_", revision)
+
+
+def _style(revision: Revision) -> str:
+    """Return the border: thick for the current revision, dashed if its id isn't unique."""
+    borders = ["stroke-width:4px"] if revision.current else []
+    return ",".join([*borders, *(["stroke-dasharray:6 4"] if revision.files > 1 else [])])

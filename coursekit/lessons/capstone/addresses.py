@@ -12,9 +12,9 @@ from coursekit.exercises import draws
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.rehearsal import Sandbox, in_line, models_match, sandbox
+from coursekit.exercises.schema import changes
 from coursekit.exercises.statements import delete, insert, select, update
 from coursekit.exercises.submission import Submission
-from tutorial_lib.explorer import changes
 
 BASE = "0004"
 WHERE = "addresses.py: which rule of the request speaks of this?"
@@ -75,7 +75,7 @@ def addresses(submission: Submission) -> Iterator[CheckItem]:
         told = shop.run(f"downgrade {BASE}")
         where = "def downgrade: what does each line of upgrade make in the database?"
         yield expect_that("the downgrade runs", not told.error, "no error", told, where)
-        after = changes(before, shop.database.snapshot()).all
+        after = changes(before, shop.database.snapshot())
         left = [f"{one.kind} {one.name}" for one in after if one.kind != "rows"]
         yield expect_equal("after the downgrade, the tables are as they were", left, [], where)
 

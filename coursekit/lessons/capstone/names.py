@@ -10,11 +10,11 @@ from coursekit.exercises import draws
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.rehearsal import Sandbox, in_line, models_match, sandbox, unlocked
+from coursekit.exercises.schema import changes
 from coursekit.exercises.statements import update
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.capstone.versions import New, Old, Version, divided, people
 from tutorial_lib import workload
-from tutorial_lib.explorer import changes
 
 BASE = "0004"
 TOGETHER = 0.15  # seconds during which both versions run side by side, without a migration
@@ -151,7 +151,7 @@ def names(submission: Submission) -> Iterator[CheckItem]:
         yield unlocked(shop)
         yield models_match(shop)
         yield from play.back()
-        after = changes(schema, shop.database.snapshot()).all
+        after = changes(schema, shop.database.snapshot())
         left = [f"{one.kind} {one.name}" for one in after if one.kind != "rows"]
         where = "def downgrade: column by column, is users what it was?"
         yield expect_equal("after the downgrade, the tables are as they were", left, [], where)

@@ -11,10 +11,9 @@ from sqlalchemy import Executable
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.schema import Schema, changes
 from coursekit.exercises.statements import insert, select, update
 from coursekit.exercises.submission import Submission
-from tutorial_lib.explorer import changes
-from tutorial_lib.explorer.snapshot import Snapshot
 
 NONE = "nothing"
 FRESH = "before"  # a scratch database as it is before the upgrade
@@ -61,9 +60,9 @@ def _values(database: Database, column: str) -> set[Any]:
     return {value for (value,) in database.rows("orders", column)}
 
 
-def _others(before: Snapshot, after: Snapshot, *wanted: str) -> str:
+def _others(before: Schema, after: Schema, *wanted: str) -> str:
     """Describe the changes to all objects but the ones with these names."""
-    found = [one for one in changes(before, after).all if one.name not in wanted]
+    found = [one for one in changes(before, after) if one.name not in wanted]
     return "; ".join(f"{one.what}: {one.kind} {one.name}" for one in found) or NONE
 
 
@@ -88,7 +87,7 @@ def _ran(submission: Submission, step: str, *, go_on: bool = False) -> CheckItem
     return expect_that(what, not result.error, "no error", result, where)
 
 
-def _upgraded(submission: Submission) -> tuple[Snapshot, CheckItem]:
+def _upgraded(submission: Submission) -> tuple[Schema, CheckItem]:
     """Upgrade a copy with more rows; return the schema before, and report whether it ran.
 
     Raises:
@@ -131,7 +130,7 @@ def currency(submission: Submission) -> Iterator[CheckItem]:
         yield _same(submission)
 
 
-def _downgraded(submission: Submission, before: Snapshot, question: str) -> Iterator[CheckItem]:
+def _downgraded(submission: Submission, before: Schema, question: str) -> Iterator[CheckItem]:
     """Downgrade the copy, and report whether the schema is as it was before the upgrade."""
     ran = _ran(submission, "downgrade 0003", go_on=True)
     yield ran
@@ -262,7 +261,7 @@ def payment(submission: Submission) -> Iterator[CheckItem]:
     yield from _there_again(submission, before)
 
 
-def _there_again(submission: Submission, before: Snapshot) -> Iterator[CheckItem]:
+def _there_again(submission: Submission, before: Schema) -> Iterator[CheckItem]:
     """Report whether the revision survives a downgrade and a second upgrade."""
     question = "what did upgrade create in the database? Not only a column"
     ran, *schema = _downgraded(submission, before, question)

@@ -11,9 +11,9 @@ from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.literal_rows import insert_rows
 from coursekit.exercises.revision_file import revision_file
+from coursekit.exercises.schema import changes
 from coursekit.exercises.statements import statement, update
 from coursekit.exercises.submission import Submission
-from tutorial_lib.explorer import changes
 
 NONE = "nothing"
 PHONE, NOTE = "users.phone", "orders.gift_note"
@@ -92,7 +92,7 @@ def _rows(database: Database) -> list[Row]:
 
 def _rest(submission: Submission, *names: str) -> str:
     """Describe changes to the schema, apart from alembic_version and these columns."""
-    found = changes(submission.initial_database.snapshot(), submission.database.snapshot()).all
+    found = changes(submission.initial_database.snapshot(), submission.database.snapshot())
     return (
         "; ".join(
             f"{one.what}: {one.kind} {one.name}"

@@ -11,6 +11,7 @@ from coursekit.exercises import draws
 from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.rehearsal import allow_long_waits
+from coursekit.exercises.schema import changes
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.in_ci.starter import COUPONS, ENV, SHOP, THREE
@@ -20,7 +21,6 @@ from coursekit.lessons.in_ci.variants import (
     wrong_downgrades,
     wrong_upgrades,
 )
-from tutorial_lib.explorer import changes
 
 READ = "read what the error says, and the file that it names"
 
@@ -48,7 +48,7 @@ def round_trip(submission: Submission) -> Iterator[CheckItem]:
     yield expect_that("they go down to 0003", not result.error, "no error", result, READ)
     if result.error:
         return
-    found = changes(before, database.snapshot()).all
+    found = changes(before, database.snapshot())
     left = [f"{one.what} {one.kind} {one.name}" for one in found]
     left += ["other values in users or orders"] * (not left and _rows(database) != rows)
     where = "def downgrade of each: is every line of its upgrade taken back?"

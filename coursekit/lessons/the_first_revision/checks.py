@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
+from coursekit.exercises.schema import changes
 from coursekit.exercises.submission import Submission
-from tutorial_lib.explorer import changes
 
 if TYPE_CHECKING:
     from coursekit.exercises.database import Database
@@ -94,13 +94,13 @@ def back(submission: Submission) -> Iterator[CheckItem]:
     before, users = fresh.snapshot(), _rows(fresh)
     result = submission.alembic("upgrade head")
     copy = submission.copied_database
-    made = changes(before, copy.snapshot()).all
+    made = changes(before, copy.snapshot())
     result = result if result.error else submission.alembic("downgrade 0001", go_on=True)
     yield expect_that("upgrade and downgrade run", not result.error, "no error", result, RUN)
     if result.error:
         return
     yield expect_that("the upgrade has changed something", bool(made), "a change", "none", RUN)
-    after = changes(before, copy.snapshot()).all
+    after = changes(before, copy.snapshot())
     left = [f"{one.kind} {one.name}" for one in after if one.what == "added"]
     gone = [f"{one.kind} {one.name}" for one in after if one.what != "added"]
     where = "def upgrade: what does each of its lines make in the database? Not only tables"

@@ -14,9 +14,8 @@ from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.literal_rows import insert_rows
 from coursekit.exercises.revision_file import revision_file
+from coursekit.exercises.schema import Schema, changes
 from coursekit.exercises.submission import Submission
-from tutorial_lib.explorer import changes
-from tutorial_lib.explorer.snapshot import Snapshot
 
 PROJECT = starting_state("query-into-dataframes").files
 NONE = "nothing has changed"
@@ -41,10 +40,9 @@ PENDING = {
 }
 
 
-def _difference(before: Snapshot, after: Snapshot) -> str:
-    """Describe the difference between two snapshots in one line."""
-    found = changes(before, after)
-    return " ".join(repr(found).split()) if len(found) else NONE
+def _difference(before: Schema, after: Schema) -> str:
+    """Describe the difference between two schemas in one line."""
+    return " ".join(map(str, changes(before, after))) or NONE
 
 
 def pending(submission: Submission) -> Iterator[CheckItem]:

@@ -17,7 +17,7 @@ from coursekit.settings import ROOT
 
 FOLDERS = (ROOT / "coursekit" / "lessons", ROOT / "coursekit" / "exercises")
 # These make the clean sessions, or begin an exercise.
-MAKERS = {"clean_session.py", "database.py", "statements.py", "listener.py"}
+MAKERS = {"clean_session.py", "database.py", "schema.py", "statements.py", "listener.py"}
 FORBIDDEN = {"text", "inspect", "create_engine", "select", "insert", "update", "delete", "func"}
 SENT = {"execute", "exec_driver_sql", "scalar", "scalars", "executemany"}
 OPERATOR = re.compile(r"(?<![<>!=:])(?:=|<>|!=|<|>|\|\||~)(?![>])")

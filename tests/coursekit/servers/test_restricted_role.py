@@ -77,7 +77,7 @@ def test_migrations_explorer_and_frames_work_in_the_database(given: URL, engine:
     )
     with engine.begin() as connection:
         connection.execute(text(ADA))
-    assert dict(explorer.tables(engine)[["table", "rows"]].to_numpy())["users"] == 1
+    assert dict(explorer.tables(engine, count=True)[["table", "rows"]].to_numpy())["users"] == 1
     with engine.connect() as connection:
         pandas = pd.read_sql(text("SELECT id, email FROM users"), connection)
     assert frames.read("SELECT id, email FROM users", engine).equals(pandas)
