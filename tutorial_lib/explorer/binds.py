@@ -33,13 +33,23 @@ PATIENCE = """
 SELECT pg_catalog.set_config('lock_timeout', '3s', true)
 WHERE pg_catalog.current_setting('lock_timeout') = '0'
 """
-# PostgreSQL qualifies the names of all other schemas, and pg_catalog comes before any of them.
-PATH = """
+# PostgreSQL qualifies the names of all other schemas, and pg_catalog comes before any of them. The
+# other settings are what the text of a value or a definition depends on.
+CANONICAL = """
 SELECT pg_catalog.set_config(
-    'search_path',
-    pg_catalog.concat_ws(', ', pg_catalog.quote_ident(pg_catalog.current_schema()), 'pg_temp'),
-    true
-)
+           'search_path',
+           pg_catalog.concat_ws(
+               ', ', pg_catalog.quote_ident(pg_catalog.current_schema()), 'pg_temp'
+           ),
+           true
+       ),
+       pg_catalog.set_config('timezone', 'UTC', true),
+       pg_catalog.set_config('datestyle', 'ISO', true),
+       pg_catalog.set_config('intervalstyle', 'postgres', true),
+       pg_catalog.set_config('extra_float_digits', '1', true),
+       pg_catalog.set_config('bytea_output', 'hex', true),
+       pg_catalog.set_config('lc_monetary', 'C', true),
+       pg_catalog.set_config('quote_all_identifiers', 'off', true)
 """
 LOCK_NOT_AVAILABLE, PERMISSION_DENIED, NOT_READY = "55P03", "42501", "55000"
 
@@ -65,8 +75,11 @@ class Reader:
         return self.connection.exec_driver_sql(sql, execution_options=AS_IT_IS)
 
     def narrow(self) -> None:
-        """Set the search path to the schema alone, until the end of the transaction."""
-        self.run(PATH)
+        """Set the search path to the schema alone, and text forms to one form.
+
+        This holds until the end of the transaction or of its savepoint.
+        """
+        self.run(CANONICAL)
 
 
 @contextmanager

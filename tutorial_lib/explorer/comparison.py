@@ -94,7 +94,7 @@ def changes(before: Snapshot, after: Snapshot) -> Changes:
     Rows are compared if both snapshots have them.
 
     Raises:
-        ExplorerError: One of them isn't a snapshot.
+        ExplorerError: One of them isn't a snapshot, or their current schemas differ.
 
     """
     for one in (before, after):
@@ -104,6 +104,13 @@ def changes(before: Snapshot, after: Snapshot) -> Changes:
                 "Both have to be snapshots.",
                 "Take one with explorer.snapshot(engine) before, and one after.",
             )
+    if before.schema != after.schema:
+        raise ExplorerError(
+            f"These snapshots call the same table by two names: the first was taken in the schema "
+            f"{before.schema!r}, the second in {after.schema!r}.",
+            "The first schema of the search_path isn't part of a name.",
+            "Take both with the same search_path.",
+        )
     return Changes(tuple(_compare(before, after)), _none(before, after))
 
 

@@ -8,14 +8,6 @@ from typing import NamedTuple
 from .binds import Reader
 
 BATCH = 100  # tables in one query, whose locks are held until the next batch
-# What the text form of a value depends on.
-SETTINGS = """
-SELECT pg_catalog.set_config('timezone', 'UTC', true),
-       pg_catalog.set_config('datestyle', 'ISO', true),
-       pg_catalog.set_config('intervalstyle', 'postgres', true),
-       pg_catalog.set_config('extra_float_digits', '1', true),
-       pg_catalog.set_config('bytea_output', 'hex', true)
-"""
 # On a standby, PostgreSQL refuses to read what's unlogged.
 READABLE = """
 SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind,
@@ -108,7 +100,6 @@ def _batches(relations: Sequence[Relation]) -> Iterator[Sequence[Relation]]:
 def _run(reader: Reader, parts: Iterable[str]) -> list[tuple[int, int, object]]:
     """Run a query of several parts in a savepoint: rolling back to it releases the locks."""
     reader.run("SAVEPOINT explorer_rows")
-    reader.run(SETTINGS)
     found = reader.run(" UNION ALL ".join(parts)).all()
     reader.run("ROLLBACK TO SAVEPOINT explorer_rows")
     reader.run("RELEASE SAVEPOINT explorer_rows")

@@ -18,7 +18,7 @@ KINDS = (
 )
 PLURALS = {"index": "indexes", "policy": "policies", "statistics": "statistics"}
 EVERYWHERE = {("schema", "public"), ("extension", "plpgsql")}  # in every new database
-NOT_COUNTED = {"grant", "rows", "position"}
+NOT_COUNTED = {"setting", "grant", "rows", "position"}
 Key = tuple[str, str]
 
 
@@ -31,6 +31,7 @@ class Snapshot:
             includes that of the table and, unless it's the current one, that of the schema.
         details: (kind, name) to what else was read, by label: comment, owner, definition.
         column_order: The columns of each table, in their order.
+        schema: The current schema, whose names aren't qualified.
         rows: Whether the rows were read.
         unread: The tables and sequences that this role may not read.
 
@@ -39,6 +40,7 @@ class Snapshot:
     objects: Mapping[Key, str]
     details: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
     column_order: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    schema: str = "public"
     rows: bool = False
     unread: tuple[str, ...] = ()
 
@@ -79,6 +81,7 @@ def snapshot(bind: Bind, *, rows: bool = False) -> Snapshot:
         {key: item.details for key, item in described.items() if item.details}
         | {key: {"values": one.values} for key, one in data.items()},
         _column_order(items, here),
+        here,
         rows,
         tuple(_name(one, here) for one in found if not one.readable),
     )
