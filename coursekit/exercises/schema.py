@@ -139,7 +139,7 @@ def _compare(before: Mapping[Key, str], after: Mapping[Key, str]) -> Iterator[Ch
 
 
 def _count(connection: Connection, name: str) -> str:
-    quoted = connection.dialect.identifier_preparer.quote(name)
-    query = f"SELECT pg_catalog.count(*) FROM public.{quoted}"  # noqa: S608
+    quoted = name.replace('"', '""')
+    query = f'SELECT pg_catalog.count(*) FROM public."{quoted}"'  # noqa: S608
     options = {"no_parameters": True}  # a name may contain %
     return str(connection.exec_driver_sql(query, execution_options=options).scalar())

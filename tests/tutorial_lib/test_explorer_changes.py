@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from coursekit.settings import ROOT
 from tutorial_lib import explorer
-from tutorial_lib.errors import Problem
+from tutorial_lib.errors import ExplorerError, Problem
 
 TABLES = """
 CREATE TABLE users (
@@ -219,6 +219,72 @@ def test_a_bookmark_without_a_file_is_shown(engine: Engine, branched: Path) -> N
     assert repr(history).splitlines()[-1] == "  ? -> 4 (current, without a file)"
     assert 'lost0["4<br>current, without a file"]' in history.mermaid()
     assert "? -&gt; 4 (current, without a file)" in history.html()
+
+
+def test_two_files_with_one_id_are_both_drawn_and_marked(engine: Engine, branched: Path) -> None:
+    second = '"""another three"""\n' + REVISION.format("3", ("2a", "2b"))
+    (branched / "alembic" / "versions" / "3_another.py").write_text(second)
+    history = explorer.revisions(engine, branched)
+    assert repr(history).splitlines()[-2:] == [
+        "  2a and 2b -> 3 step 3 (head, one of 2 files with this id: 3.py)",
+        "  2a and 2b -> 3 another three (head, one of 2 files with this id: 3_another.py)",
+    ]
+    drawing = history.mermaid()
+    assert 'r3["3<br>step 3<br>head, one of 2 files with this id: 3.py"]' in drawing
+    assert "style r3_2 stroke-dasharray:6 4" in drawing
+    assert "r2a --> r3_2" in drawing
+    assert "3_another.py" in history.html()
+
+
+BROKEN = {
+    "a cycle": REVISION.format("1", "3"),
+    "a loop": REVISION.format("1", "1"),
+    "a missing revision": REVISION.format("1", "0"),
+    "a syntax error": "revision = (",
+    "a missing module": "import nothing_of_this_name\n" + REVISION.format("1", None),
+    "no revision": "x = 1",
+    "two bases": REVISION.format("1", None).replace("'1'", "None"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_history_is_explained(engine: Engine, branched: Path, name: str) -> None:
+    (branched / "alembic" / "versions" / "1.py").write_text(BROKEN[name])
+    with pytest.raises(ExplorerError, match="Alembic can't read the revisions of"):
+        explorer.revisions(engine, branched)
+
+
+def test_rows_that_were_not_compared_are_named(engine: Engine) -> None:
+    before = explorer.snapshot(engine)
+    run(engine, "CREATE TABLE t (id int)")
+    after = explorer.snapshot(engine)
+    run(engine, "INSERT INTO t VALUES (1)")
+    told = "No change in the schema. To compare rows too, take both snapshots with rows=True."
+    assert repr(explorer.changes(after, explorer.snapshot(engine, rows=True))) == told
+    assert told in explorer.changes(after, explorer.snapshot(engine))._repr_html_()
+    assert "+ added    table" in repr(explorer.changes(before, after))
+
+
+def test_a_long_definition_shows_the_line_that_differs(engine: Engine) -> None:
+    body = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1;\n{}'"
+    run(engine, body.format("SELECT 2"))
+    assert changes_of(engine, body.format("SELECT 3")) == [
+        "~ changed function f() definition: SELECT 2$function$ before, SELECT 3$function$ after"
+    ]
+
+
+def test_the_order_of_columns_is_compared(engine: Engine) -> None:
+    run(engine, "CREATE TABLE t (a int, b int)")
+    assert changes_of(engine, "ALTER TABLE t DROP a, ADD a int") == [
+        "~ changed table t column order: a, b before, b, a after"
+    ]
+
+
+def test_snapshots_of_two_current_schemas_are_refused(engine: Engine) -> None:
+    before = explorer.snapshot(engine)
+    with engine.connect() as connection, pytest.raises(ExplorerError, match="the second in 'pg_"):
+        connection.execute(text("SET search_path = pg_catalog"))
+        explorer.changes(before, explorer.snapshot(connection))
 
 
 def test_without_a_project_there_are_no_revisions(engine: Engine, tmp_path: Path) -> None:

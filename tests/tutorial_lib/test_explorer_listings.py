@@ -65,7 +65,9 @@ def test_sequences_tell_who_owns_them_and_their_value(full: Engine) -> None:
         ["users_id_seq", "users.id", "last value 2"]
     ]
     found = explorer.sequences(full, "sales")
-    assert found[["sequence", "start", "value"]].values.tolist() == [["numbers", "7", "next value 7"]]
+    assert found[["sequence", "start", "value"]].values.tolist() == [
+        ["numbers", "7", "next value 7"]
+    ]
 
 
 def test_functions_are_listed_with_their_kind(full: Engine) -> None:
@@ -161,7 +163,9 @@ def test_head_of_a_view_without_data_says_so(full: Engine) -> None:
 def test_head_says_if_python_cannot_hold_a_value(full: Engine) -> None:
     with full.begin() as connection:
         connection.execute(text("CREATE TEMP TABLE days AS SELECT date '12000-01-01' AS day"))
-        schema = connection.scalar(text("SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()"))
+        schema = connection.scalar(
+            text("SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()")
+        )
         with pytest.raises(ExplorerError, match="Python can't hold a value of 'days'"):
             explorer.head(connection, "days", schema=schema)
 
@@ -183,4 +187,8 @@ def test_a_size_is_missing_while_the_table_is_locked(full: Engine) -> None:
     with full.begin() as connection:
         connection.execute(text("LOCK TABLE users"))
         found = explorer.tables(full).set_index("table")
-    assert found["size_kb"].isna().to_dict() == {"events": False, "events_2026": False, "users": True}
+    assert found["size_kb"].isna().to_dict() == {
+        "events": False,
+        "events_2026": False,
+        "users": True,
+    }

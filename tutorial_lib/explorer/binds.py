@@ -199,6 +199,14 @@ def _source_of_session(session: Session) -> Engine | Connection:
         ) from None
 
 
+def quoted(*names: str) -> str:
+    """Return a qualified name for SQL that's sent without parameters.
+
+    SQLAlchemy's own quoting doubles %, which it expects the driver to undo.
+    """
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
 def sqlstate(error: BaseException) -> str:
     """Return the SQLSTATE of a driver's error, or an empty string."""
     driver = getattr(error, "orig", None)

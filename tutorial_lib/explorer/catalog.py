@@ -49,14 +49,14 @@ class Item(NamedTuple):
 
     def full_name(self, current: str) -> str:
         """Return its name after its table's and, unless it's the current one, its schema's."""
-        schema = "" if self.schema == current else self.schema
-        if not (schema or self.home):
+        if not self.schema:
             return self.name
+        schema = "" if self.schema == current else self.schema
         return ".".join([_part(part) for part in (schema, self.home, self.name) if part])
 
 
 def _part(name: str) -> str:
-    """Quote a part of a name that contains a dot: a.b.c could be two tables' columns."""
+    """Quote a part of a name that contains a dot: a.b could be in the schema a."""
     if "." not in name and '"' not in name:
         return name
     plain = name.partition("(")[0]

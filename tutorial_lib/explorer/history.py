@@ -173,16 +173,15 @@ def _scripts(folder: Path) -> tuple[list[Any], Sequence[str]]:
     """
     from alembic.config import Config
     from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
 
     try:
         script = ScriptDirectory.from_config(Config(folder / "alembic.ini"))
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"Revision \S+ is present more than once")
+            warnings.simplefilter("ignore", UserWarning)  # all that it warns of is shown, or raised
             ordered = [one.revision for one in script.walk_revisions()]
             heads = script.get_heads()
-        loaded = list(script._load_revisions())
-    except (CommandError, SyntaxError, ImportError, NameError, KeyError) as error:
+            loaded = list(script._load_revisions())
+    except Exception as error:  # the files are Python code
         raise ExplorerError(
             f"Alembic can't read the revisions of {folder.name}.",
             f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Dialect, inspect
-from sqlalchemy.exc import CompileError, DBAPIError
+from sqlalchemy.exc import CompileError, DataError, DBAPIError
 
 from ..errors import ExplorerError
-from .binds import Bind, Reader, reading
+from .binds import Bind, Reader, quoted, reading, sqlstate
 from .names import Found, find, schema_of
 from .pandas_output import data_frame
 from .rows import Relation, counts
@@ -190,30 +190,20 @@ def head(bind: Bind, name: str, n: int = 5, schema: str | None = None) -> DataFr
 
 
 def _first_rows(reader: Reader, found: Found, n: int) -> tuple[list[str], list[Any]]:
-    quote = reader.connection.dialect.identifier_preparer.quote_identifier
     key = reader.run(PRIMARY_KEY, oid=found.oid).scalars().all()
-    order = f" ORDER BY {', '.join(map(quote, key))}" if key else ""
-    source = f"{quote(found.schema)}.{quote(found.name)}"
+    order = f" ORDER BY {', '.join(map(quoted, key))}" if key else ""
+    source = quoted(found.schema, found.name)
     try:
         result = reader.run(f"SELECT * FROM {source}{order} LIMIT {n}")  # noqa: S608
         return list(result.keys()), [tuple(row) for row in result]
     except (ValueError, OverflowError, DBAPIError) as error:
-        if isinstance(error, DBAPIError) and not _of_python(error):
-            raise
+        if isinstance(error, DBAPIError) and (sqlstate(error) or not isinstance(error, DataError)):
+            raise  # the server's; if a driver can't convert a value, there's no SQLSTATE
         raise ExplorerError(
             f"Python can't hold a value of {found.name!r}.",
             "Dates and timestamps before year 1, after 9999, or infinite have no Python value.",
             "Select the other columns, or cast the column to text.",
         ) from None
-
-
-def _of_python(error: DBAPIError) -> bool:
-    """Return whether the driver couldn't convert a value: the server has sent no SQLSTATE."""
-    return (
-        isinstance(error.orig, Exception)
-        and type(error.orig).__name__ == "DataError"
-        and not (getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None))
-    )
 
 
 def type_name(kind: Any, dialect: Dialect) -> str:

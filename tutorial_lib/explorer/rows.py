@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from .binds import Reader
+from .binds import Reader, quoted
 
 BATCH = 100  # tables in one query, whose locks are held until the next batch
 # On a standby, PostgreSQL refuses to read what's unlogged.
@@ -75,7 +75,7 @@ def _query(
     for batch in _batches(tables):
         parts = (
             f"SELECT {number}, pg_catalog.count(*), {values.format('t') if only else 'NULL'} "  # noqa: S608
-            f"FROM {only} {_quoted(reader, table)} AS t"
+            f"FROM {only} {quoted(table.schema, table.name)} AS t"
             for number, table in enumerate(batch)
         )
         for number, count, value in _run(reader, parts):
@@ -85,7 +85,7 @@ def _query(
 def _positions(reader: Reader, sequences: Sequence[Relation]) -> Iterator[tuple[Relation, Content]]:
     for batch in _batches(sequences):
         parts = (
-            f"SELECT {number}, last_value, is_called FROM {_quoted(reader, one)}"  # noqa: S608
+            f"SELECT {number}, last_value, is_called FROM {quoted(one.schema, one.name)}"  # noqa: S608
             for number, one in enumerate(batch)
         )
         for number, last, called in _run(reader, parts):
@@ -104,8 +104,3 @@ def _run(reader: Reader, parts: Iterable[str]) -> list[tuple[int, int, object]]:
     reader.run("ROLLBACK TO SAVEPOINT explorer_rows")
     reader.run("RELEASE SAVEPOINT explorer_rows")
     return [tuple(row) for row in found]
-
-
-def _quoted(reader: Reader, relation: Relation) -> str:
-    quote = reader.connection.dialect.identifier_preparer.quote_identifier
-    return f"{quote(relation.schema)}.{quote(relation.name)}"
