@@ -120,7 +120,7 @@ def _none(before: Snapshot, after: Snapshot) -> str:
         return "No change in the schema. To compare rows too, take both snapshots with rows=True."
     unread = sorted({*before.unread, *after.unread})
     if unread:
-        return f"No change, except perhaps in what this role may not read: {', '.join(unread)}."
+        return f"No change, except perhaps in what couldn't be read: {', '.join(unread)}."
     return NOTHING
 
 

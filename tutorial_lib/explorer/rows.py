@@ -8,24 +8,30 @@ from typing import NamedTuple
 from .binds import Reader, quoted
 
 BATCH = 100  # tables in one query, whose locks are held until the next batch
-# On a standby, PostgreSQL refuses to read what's unlogged.
+# What can't be read in full: on a standby, PostgreSQL refuses to read what's unlogged; row security
+# hides rows; a foreign table is elsewhere; and nothing lists a large object's contents.
 READABLE = """
 SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind,
-       pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+       c.relkind <> 'f'
+       AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
        AND CASE
                WHEN c.relkind = 'S' THEN pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
                ELSE pg_catalog.has_table_privilege(c.oid, 'SELECT')
            END
-       AND (c.relpersistence <> 'u' OR NOT pg_catalog.pg_is_in_recovery()) AS readable
+       AND (c.relpersistence <> 'u' OR NOT pg_catalog.pg_is_in_recovery())
+       AND NOT pg_catalog.row_security_active(c.oid) AS readable
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'S') AND pg_catalog."left"(n.nspname::text, 3) <> 'pg_'
-      AND n.nspname <> 'information_schema'
-ORDER BY n.nspname, c.relname
+WHERE c.relkind IN ('r', 'm', 'f', 'S') AND c.relispopulated
+      AND pg_catalog."left"(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+UNION ALL
+SELECT '', 'large objects', 'L', false
+WHERE EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)
+ORDER BY schema, name
 """
 
 
 class Relation(NamedTuple):
-    """A table or a sequence, and whether this role may read it; `kind` is its relkind."""
+    """A table or a sequence, and whether it can be read in full; `kind` is its relkind."""
 
     schema: str
     name: str
@@ -47,7 +53,7 @@ class Content(NamedTuple):
 
 
 def relations(reader: Reader) -> list[Relation]:
-    """Return all tables and sequences of all schemas but PostgreSQL's own."""
+    """Return what contains data, in all schemas but PostgreSQL's own."""
     return [Relation._make(row) for row in reader.run(READABLE)]
 
 
@@ -64,7 +70,7 @@ def contents(reader: Reader, wanted: Iterable[Relation]) -> Mapping[Relation, Co
         "pg_catalog.sum(pg_catalog.hashtextextended("
         "pg_catalog.textin(pg_catalog.record_out({}.*)), 0))"
     )
-    tables = _query(reader, [one for one in readable if one.kind == "r"], values, "ONLY")
+    tables = _query(reader, [one for one in readable if one.kind in "rm"], values, "ONLY")
     sequences = [one for one in readable if one.kind == "S"]
     return dict([*tables, *_positions(reader, sequences)])
 

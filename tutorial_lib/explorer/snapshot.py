@@ -33,7 +33,7 @@ class Snapshot:
         column_order: The columns of each table, in their order.
         schema: The current schema, whose names aren't qualified.
         rows: Whether the rows were read.
-        unread: The tables and sequences that this role may not read.
+        unread: What couldn't be read in full.
 
     """
 
