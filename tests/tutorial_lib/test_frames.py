@@ -7,12 +7,15 @@ import gc
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
+import psycopg
+import psycopg2
 import pytest
-from psycopg2 import extensions, extras
+from psycopg2 import extensions
 from sqlalchemy import (
     ARRAY,
     Engine,
@@ -32,12 +35,15 @@ from sqlalchemy import (
     text,
     union_all,
 )
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, deferred, mapped_column
 
 from support.assert_frames import assert_same
+from support.drivers import DRIVERS
 from tutorial_lib import db, frames
 from tutorial_lib.errors import FrameError
 from tutorial_lib.frames import values
+from tutorial_lib.frames.drivers import driver_of
 from tutorial_lib.models import User
 
 SHAPES = "Pass a table's name, a mapped class, SQL or a select()."
@@ -77,6 +83,12 @@ class Product(Base):
     photo: Mapped[bytes] = mapped_column(LargeBinary)
     token: Mapped[uuid.UUID]
     colour: Mapped[str] = mapped_column(Enum("red", "blue", name="colour"))
+
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    """Each of the drivers; the engines of this file use it."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -338,7 +350,8 @@ def test_an_option_that_makes_no_sense_is_refused(filled: Engine) -> None:
 def test_another_driver_is_refused() -> None:
     assert said("users", create_engine("sqlite://")) == (
         "The engine connects to sqlite with pysqlite. frames works only with PostgreSQL, with "
-        "psycopg2. Create it with a postgresql+psycopg2:// URL, or use pandas."
+        "psycopg2 or psycopg. Create it with a postgresql+psycopg2:// or postgresql+psycopg:// "
+        "URL, or use pandas."
     )
 
 
@@ -392,15 +405,24 @@ def test_types_that_were_named_are_applied_by_name(filled: Engine, way: None) ->
     assert frames.read(query, filled).iloc[0].tolist() == [19.9, 5]
 
 
+def register(driver: Any, oid: int, name: str, change: Callable[[str], Any]) -> None:
+    """Let a connection make a type's values from strings with a function."""
+    if isinstance(driver, psycopg2.extensions.connection):
+        caster = extensions.new_type((oid,), name, lambda value, _: value and change(value))
+        extensions.register_type(caster, driver)
+    else:
+        loads = {"load": lambda _, data: change(bytes(data).decode())}
+        driver.adapters.register_loader(oid, type(name, (psycopg.adapt.Loader,), loads))
+
+
 @pytest.mark.parametrize(
     ("oid", "literal"), [(23, "3"), (25, "'x'::text"), (2950, f"'{uuid.UUID(int=1)}'::uuid")]
 )
 def test_casters_that_were_registered_are_applied(
     filled: Engine, way: None, oid: int, literal: str
 ) -> None:
-    twice = extensions.new_type((oid,), "TWICE", lambda value, cursor: value and value * 2)
     with filled.connect() as connection:
-        extensions.register_type(twice, connection.connection.dbapi_connection)
+        register(connection.connection.dbapi_connection, oid, "TWICE", lambda value: value * 2)
         query = text(f"SELECT {literal.replace('::', chr(92) + ':' + chr(92) + ':')} AS n")
         frame = frames.read(query, connection)
         assert_same(frame, pd.read_sql(query, connection))
@@ -408,9 +430,18 @@ def test_casters_that_were_registered_are_applied(
         connection.invalidate()  # its values must not reach other tests
 
 
-def test_another_reader_of_json_is_applied(filled: Engine, way: None) -> None:
-    engine = db.make_engine(filled.url, json_deserializer=lambda value: f"<{value}>")
-    assert frames.read("SELECT '{}'::jsonb AS j", engine)["j"].tolist() == ["<{}>"]
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_another_reader_of_json_is_applied(
+    filled: Engine, way: None, everywhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query, options = "SELECT '{}'::jsonb AS j", {"json_deserializer": lambda value: [value]}
+    if everywhere:  # psycopg2 has no such thing
+        monkeypatch.setattr("psycopg.types.json._JsonLoader._loads", lambda value: [value])
+        options = {}
+    engine = db.make_engine(filled.url, **options)
+    frame = frames.read(query, engine)
+    assert_same(frame, pd.read_sql(text(query.replace(":", r"\:")), engine))
+    assert frame["j"][0] in (["{}"], [b"{}"], {})
     engine.dispose()
 
 
@@ -421,11 +452,10 @@ def test_documents_too_deep_for_one_list_are_read_one_by_one(
         raise RecursionError
 
     monkeypatch.setattr(values.json, "loads", shallow)
-    one, found = values.maker_of, []
+    found: list[Any] = []
     with filled.connect() as connection:
-        driver = connection.connection.dbapi_connection
-        extras.register_default_jsonb(driver, loads=found.append)
-        values._documents(["1", "2"], one(3802, driver.cursor()))
+        register(connection.connection.dbapi_connection, 3802, "JSONB", found.append)
+        values._documents(["1", "2"], driver_of(connection).caster(3802).cast)
         connection.invalidate()
     assert found == ["1", "2"]
 
@@ -443,7 +473,7 @@ def test_the_garbage_collector_is_as_it_was(filled: Engine, enabled: bool) -> No
     (gc.enable if enabled else gc.disable)()
     try:
         frames.read("users", filled)
-        with pytest.raises(ValueError, match=r"out of range|must be in"):
+        with pytest.raises((ValueError, DataError), match=r"out of range|must be in|too small"):
             frames.read("SELECT date '0044-03-15 BC' AS ides", filled)
         chunks = frames.read("users", filled, chunks=2)
         next(chunks)

@@ -9,15 +9,24 @@ from typing import Any
 import pandas as pd
 import pytest
 from sqlalchemy import Engine, insert, select, text
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from coursekit.settings import ROOT
+from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.models import User
 
 PAGE = (ROOT / "docs" / "frames.md").read_text(encoding="utf-8")
 LINE = re.compile(r"^\| `([^`]+)`[^|]*\| `([^`]+)` \| `([^`]+)`[^|]*\|$", re.MULTILINE)
-FIRST, SECOND = (LINE.findall(part) for part in PAGE.split('With `dtype_backend="pyarrow"`'))
+PARTS = re.split(r'## Differences from pandas|With `dtype_backend="pyarrow"`', PAGE)
+DRIVERS_DIFFER, FIRST, SECOND = map(LINE.findall, PARTS)
+
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    """Each of the drivers; the engines of this file use it."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +38,18 @@ def engine(shared: Engine) -> Engine:
     return shared
 
 
-def test_the_page_has_both_tables() -> None:
-    assert (len(FIRST), len(SECOND)) == (8, 7)
+def test_the_page_has_all_tables() -> None:
+    assert (len(DRIVERS_DIFFER), len(FIRST), len(SECOND)) == (9, 8, 7)
+
+
+@pytest.mark.parametrize(("what", "old", "new"), DRIVERS_DIFFER)
+def test_the_drivers_differ_as_the_page_says(engine: Engine, what: str, old: str, new: str) -> None:
+    expected = {"psycopg2": old, "psycopg": new}[engine.driver]
+    try:
+        found = frames.read(what, engine).iloc[0, 0]
+    except (ValueError, DataError) as error:
+        found = error
+    assert type(found).__name__ == expected
 
 
 @pytest.mark.parametrize(("what", "usual", "ours"), FIRST)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.errors import FrameError
 
@@ -113,6 +114,12 @@ WRITERS = (
     "SELECT pg_notify('channel', 'text')",
 )
 HOSTILE = (*(each.format(DROP) for each in DISGUISES), *WRITERS)
+
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    """Each of the drivers; the engines of this file use it."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")

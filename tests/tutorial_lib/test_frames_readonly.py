@@ -25,6 +25,7 @@ from sqlalchemy.orm import (
 )
 
 from support.assert_frames import assert_same
+from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
 from tutorial_lib.frames import copy_reader
@@ -43,6 +44,12 @@ class Thing(Base):
     __tablename__ = "added"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
+
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    """Each of the drivers; the engines of this file use it."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from coursekit.servers import configuration
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import admin
 from support.assert_frames import assert_same
+from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
 
@@ -38,6 +39,12 @@ def assert_reads(url: URL) -> None:
     next(iter(frames.read(QUERY, engine, chunks=7)))
     assert len(frames.read(QUERY, engine, dtype_backend="pyarrow")) == 2000
     engine.dispose()
+
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    """Each of the drivers; the engines of this file use it."""
+    return str(request.param)
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ def test_a_role_that_may_only_read_reads_what_it_may(reader: URL) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        {"options": "-c search_path=pg_catalog -c timezone=Asia/Kolkata -c datestyle=German"},
+        {"options": "-c search_path=pg_catalog -c timezone=Asia/Kolkata"},
         {"sslmode": "prefer"},
         {"sslmode": "disable", "application_name": "frames", "connect_timeout": "9"},
     ],

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from support.drivers import DRIVERS
 from tutorial_lib import frames
 
 ACCEPTED = (
@@ -57,6 +58,12 @@ ACCEPTED = (
     "explain (costs off) select 1; -- ;",
     "EXPLAIN (COSTS OFF, FORMAT JSON) SELECT ':x'",
 )
+
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    """Each of the drivers; the engines of this file use it."""
+    return str(request.param)
 
 
 @pytest.mark.parametrize("sql", ACCEPTED)

@@ -119,7 +119,7 @@ def read(
 
     Raises:
         FrameError: The call makes no sense, `query` isn't a query, a table, column or
-            parameter doesn't exist, or the driver isn't psycopg2.
+            parameter doesn't exist, or the driver is neither psycopg2 nor psycopg 3.
         sqlalchemy.exc.DBAPIError: The server or the driver reports any other error.
 
     """

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from ..db import SessionLocal, make_engine
 from ..errors import FrameError
+from .drivers import DRIVERS
 
 Bind = Engine | Connection | Session | scoped_session[Session] | sessionmaker[Session] | URL | str
 BINDS = Engine, Connection, Session, scoped_session, sessionmaker, URL
 
-DRIVERS = ("psycopg2",)
 KINDS = "Pass an engine, a connection, a session, a sessionmaker or a database URL."
 _URL = re.compile(r"\s*[\w+.:-]+://")
 

@@ -1,10 +1,10 @@
-"""Build one column from COPY's text: Arrow converts what it can, psycopg2 casts the rest."""
+"""Build one column from COPY's text: Arrow converts what it can, the driver casts the rest."""
 
 from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from datetime import UTC, date, time
+from datetime import UTC, date, time, tzinfo
 from itertools import chain
 from typing import Any
 
@@ -13,12 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .values import Process, caster_of, is_stock, maker_of
+from .drivers import Caster, Driver
+from .values import Process, cast_of
 
 WHOLE, REAL, NUMERIC = pa.int64(), pa.float64(), 1700
 DATE, TIMESTAMP, TIMESTAMPTZ = pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")
 INTERVAL = pa.duration("us")
-# By type OID: the Arrow types that pandas converts to the same column as psycopg2's values.
+# By type OID: the Arrow types that pandas converts to the same column as the driver's values.
 # Text is handled separately; the values of all other types are Python objects.
 KINDS = {
     16: pa.bool_(),
@@ -26,10 +27,9 @@ KINDS = {
     **dict.fromkeys((700, 701), REAL),
     **{1082: DATE, 1114: TIMESTAMP, 1184: TIMESTAMPTZ, 1186: INTERVAL},
 }
-TEXTS = (18, 19, 25, 1042, 1043)
 PARSED = (pa.bool_(), WHOLE, REAL)  # the CSV parser reads these, and never fails
 CAST = (DATE, TIMESTAMP, TIMESTAMPTZ)  # fails for infinity and for years after 9999
-OBJECTS = (dict, list, uuid.UUID, date, time, memoryview)
+OBJECTS = (dict, list, uuid.UUID, date, time, memoryview, bytes)
 DIGITS = 76  # the highest precision of Arrow's decimals
 
 
@@ -46,19 +46,19 @@ class Column:
     text = pa.large_string()
     coerce_float = True
 
-    def __init__(self, described: Any, cursor: Any, process: Process) -> None:
-        self.described, self.process = described, process
-        self.make = maker_of(described.type_code, cursor)
-        self.kind = None if process else self.find_kind(caster_of(described.type_code, cursor))
+    def __init__(self, described: Any, driver: Driver, process: Process) -> None:
+        self.described, self.process, self.zone = described, process, driver.zone
+        caster = driver.caster(described.type_code)
+        self.cast = cast_of(described.type_code, caster)
+        self.kind = None if process else self.find_kind(caster)
         self.parsed = self.kind if self.kind in PARSED else self.text
         self.pieces: list[Any] = []
 
-    def find_kind(self, caster: Any) -> Any:
+    def find_kind(self, caster: Caster) -> Any:
         """Return the Arrow type, or None if the application registered its own caster."""
-        oid = self.described.type_code
-        if caster is None or (oid in TEXTS and is_stock(caster)):
+        if caster.text:
             return self.text
-        return {**KINDS, NUMERIC: REAL}.get(oid) if is_stock(caster) else None
+        return {**KINDS, NUMERIC: REAL}.get(self.described.type_code) if caster.stock else None
 
     def add(self, cells: pa.ChunkedArray) -> None:
         """Add the next cells."""
@@ -66,9 +66,9 @@ class Column:
 
     def converted(self, cells: pa.ChunkedArray) -> Any:
         """Convert text to `kind`, or to objects if a cell doesn't fit."""
-        in_utc = self.kind != TIMESTAMPTZ or pc.all(pc.ends_with(cells, "+00")).as_py() is not False
+        offsets = self.kind == TIMESTAMPTZ and not self.zone
         try:
-            if self.kind in CAST and in_utc:  # else pandas keeps the offsets
+            if self.kind in CAST and not (offsets and _has_offsets(cells)):  # pandas keeps them
                 return cells.cast(self.kind)
             if self.kind == INTERVAL:
                 return pa.chunked_array([pa.array(self.objects(cells.to_pylist()), INTERVAL)])
@@ -77,15 +77,19 @@ class Column:
         return self.objects(cells.to_pylist())
 
     def objects(self, texts: list[Any]) -> list[Any]:
-        """Cast text with psycopg2, then apply SQLAlchemy's result processor."""
-        values = self.make(texts)
+        """Cast text with the driver, then apply SQLAlchemy's result processor."""
+        values = self.cast(texts)
         return [self.process(value) for value in values] if self.process else values
+
+    def listed(self) -> list[Any]:
+        """Return the whole column as the driver's values."""
+        zone = self.zone or UTC
+        return list(chain.from_iterable(_listed(piece, zone) for piece in self.pieces))
 
     def array(self) -> Any:
         """Return the whole column as `pandas.read_sql` would; an empty one keeps its type."""
         if self.kind is None or any(isinstance(piece, list) for piece in self.pieces):
-            values = list(chain.from_iterable(map(_listed, self.pieces)))
-            return _inferred(values, self.coerce_float)
+            return _inferred(self.listed(), self.coerce_float)
         cells = _joined(self.pieces, self.kind)
         if 0 < len(cells) == cells.null_count:
             return np.full(len(cells), None)
@@ -107,13 +111,13 @@ class ArrowColumn(Column):
 
     text = pa.string()
 
-    def find_kind(self, caster: Any) -> Any:
+    def find_kind(self, caster: Caster) -> Any:
         """Return Arrow's type, or string."""
         own = {**KINDS, 17: pa.binary(), 1083: pa.time64("us")}
         return own.get(self.described.type_code, self.text)
 
     def converted(self, cells: pa.ChunkedArray) -> Any:
-        """Convert text to `kind`; psycopg2 casts what Arrow can't read."""
+        """Convert text to `kind`; the driver casts what Arrow can't read."""
         if self.kind in CAST:
             with suppress(pa.ArrowInvalid):
                 return cells.cast(self.kind)
@@ -125,7 +129,7 @@ class ArrowColumn(Column):
     def array(self) -> Any:
         """Return the whole column; numeric as exact decimals."""
         if self.kind is None or any(isinstance(piece, list) for piece in self.pieces):
-            return _typed_by_arrow(list(chain.from_iterable(map(_listed, self.pieces))))
+            return _typed_by_arrow(self.listed())
         cells = _joined(self.pieces, self.kind)
         if self.described.type_code == NUMERIC:
             cells = _decimals(cells, self.described.precision, self.described.scale)
@@ -144,13 +148,17 @@ def _joined(pieces: list[pa.ChunkedArray], kind: Any) -> pa.ChunkedArray:
     return pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], kind)
 
 
-def _listed(piece: Any) -> list[Any]:
-    """Return the psycopg2 values that a piece was built from."""
+def _has_offsets(cells: pa.ChunkedArray) -> bool:
+    return pc.all(pc.ends_with(cells, "+00")).as_py() is False
+
+
+def _listed(piece: Any, zone: tzinfo) -> list[Any]:
+    """Return the driver's values that a piece was built from."""
     if isinstance(piece, list):
         return piece
     values: list[Any] = piece.to_pylist()
     if piece.type == TIMESTAMPTZ:
-        return [value and value.replace(tzinfo=UTC) for value in values]
+        return [value and value.replace(tzinfo=UTC).astimezone(zone) for value in values]
     return values
 
 

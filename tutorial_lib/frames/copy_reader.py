@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import _thread
-import io
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Any, Self
 
-import psycopg2
-from psycopg2.extensions import encodings
-from sqlalchemy import Connection, Executable, event
+from sqlalchemy import Connection, Engine, Executable, event
 from sqlalchemy.exc import DBAPIError
 
+from .drivers import driver_of
 from .query import prints_text
-from .readonly import AT_ONCE, ReadOnlyConnection, driver_of
+from .readonly import AT_ONCE, ReadOnlyConnection
 from .sql_text import trimmed
 
 BLOCK = 1 << 20  # bytes; larger blocks don't make the parser faster
@@ -34,7 +32,7 @@ class Shape:
         sql: The SQL that SQLAlchemy compiled.
         bound: The same, with the values of its parameters.
         names: The names of its columns.
-        described: psycopg2's description of its columns.
+        described: The driver's description of its columns.
 
     """
 
@@ -52,21 +50,24 @@ def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[
     comments and quotes in its text.
     """
     connection, opening = reader.connection, reader.take_opening()
+    driver = driver_of(connection)
     sent: list[tuple[str, bytes]] = []
 
-    def wrap(_: Any, cursor: Any, sql: str, values: Any, *__: Any) -> tuple[str, Any]:
+    def wrap(_: Any, __: Any, sql: str, values: Any, *___: Any) -> tuple[str, Any]:
         short = trimmed(sql)
-        sent.append((short, cursor.mogrify(short, values)))
-        whole = cursor.mogrify("%s", [cursor.mogrify(sql, values).decode(encoding)])
-        opened = {"open": OPEN % whole.decode(encoding)}
+        sent.append((short, driver.bound(short, values)))
+        whole = driver.bound("%s", [driver.bound(sql, values).decode(driver.encoding)])
+        opened = {"open": OPEN % whole.decode(driver.encoding)}
         return f"{opening}DO %(open)s;{described}", opened
 
     # A FETCH, even of no row, would run an EXPLAIN ANALYZE.
     described = "" if prints_text(statement) else "\nFETCH 0 FROM _frames"
-    encoding = encodings[driver_of(connection).encoding]
     event.listen(connection, "before_cursor_execute", wrap, retval=True)
     try:
-        with connection.execute(statement, params, execution_options=AT_ONCE) as result:
+        with (
+            driver.simple(),
+            connection.execute(statement, params, execution_options=AT_ONCE) as result,
+        ):
             if not result.returns_rows:
                 return Shape(*sent[0], (), ())
             return Shape(*sent[0], list(result.keys()), result.cursor.description)
@@ -82,6 +83,7 @@ class Copy:
         self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(AHEAD)
         self._ended = self._over = False
+        self._rest = b""
         self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -95,7 +97,7 @@ class Copy:
             return
         self._over = True
         self._room.release()
-        with suppress(psycopg2.Error):
+        with suppress(self.engine.dialect.loaded_dbapi.Error):
             self.driver.cancel()
         while not self._ended:
             with suppress(KeyboardInterrupt):  # the query is cancelled; wait for its end
@@ -107,20 +109,25 @@ class Copy:
             yield block
             self._room.release()
         if self._error:
-            raise self._as_sqlalchemy_error(self._error)
+            with sqlalchemy_errors(self.engine, self.shape.sql):
+                raise self._error
 
-    def put(self, block: bytes) -> None:
-        """Queue a block, and wait until there's room for another; called by the thread."""
-        if not self._over:
-            self._blocks.put(block)
+    def _put(self, block: bytes) -> None:
+        """Queue the complete rows of a block, and wait until there's room for another."""
+        if self._over:
+            return
+        if self._rest:
+            block = self._rest + block
+        end = block.rfind(b"\n") + 1  # COPY escapes a newline within a value
+        self._rest = block[end:]
+        if end:
+            self._blocks.put(block[:end])
             self._room.acquire()
 
     def _run(self) -> None:
         try:
-            with self.driver.cursor() as cursor:
-                buffer = io.BufferedWriter(_Sink(self), BLOCK)
-                cursor.copy_expert(b"COPY (\n" + self.shape.bound + b"\n) TO STDOUT", buffer)
-                buffer.flush()
+            command = b"COPY (\n" + self.shape.bound + b"\n) TO STDOUT"
+            self.driver.copy_out(command, self._put, BLOCK)
         except BaseException as error:  # raised where the blocks are read
             self._over, self._error = True, error
         finally:
@@ -133,32 +140,16 @@ class Copy:
                 self._ended = block is None
                 return block
 
-    def _as_sqlalchemy_error(self, error: BaseException) -> BaseException:
-        return DBAPIError.instance(
-            self.shape.sql,
-            None,
-            error,
-            psycopg2.Error,
-            self.engine.hide_parameters,
-            dialect=self.engine.dialect,
-        )
 
-
-class _Sink(io.RawIOBase):
-    """A file that COPY writes to; it passes on blocks of complete rows."""
-
-    def __init__(self, copy: Copy) -> None:
-        self.copy, self.rest = copy, b""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        block = self.rest + bytes(data)
-        end = block.rfind(b"\n") + 1  # COPY escapes a newline within a value
-        self.rest = block[end:]
-        self.copy.put(block[:end])
-        return len(data)
+@contextmanager
+def sqlalchemy_errors(engine: Engine, sql: str) -> Iterator[None]:
+    """Raise the driver's errors as SQLAlchemy's."""
+    base = engine.dialect.loaded_dbapi.Error
+    try:
+        yield
+    except base as error:
+        hide, dialect = engine.hide_parameters, engine.dialect
+        raise DBAPIError.instance(sql, None, error, base, hide, dialect=dialect) from error
 
 
 def buffered(blocks: Iterable[bytes]) -> Iterator[bytes]:

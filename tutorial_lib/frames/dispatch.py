@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import StatementError
 
-from .copy_reader import Copy, Shape, buffered, shape_of
+from .copy_reader import Copy, Shape, buffered, shape_of, sqlalchemy_errors
+from .drivers import driver_of
 from .explain import explained
 from .options import Options
-from .readonly import ReadOnlyConnection, driver_of, reading
+from .readonly import ReadOnlyConnection, reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .columns import Column
 
 Frames = Generator["pd.DataFrame"]
+UTF8 = ("utf8", "utf_8", "utf-8")  # Python's names of it
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _read(request: Request, reader: ReadOnlyConnection) -> Frames:
     if shape.names:
         request.options.check_columns(shape.names)
     # A result without columns has nothing to parse. pyarrow has no wheels for Windows on Arm.
-    possible = shape.described and driver_of(reader.connection).encoding == "UTF8"
+    possible = shape.described and driver_of(reader.connection).encoding in UTF8
     if not possible or request.options.backend == "numpy_nullable" or not _has_pyarrow():
         return _by_pandas(request, reader)
     return _by_copy(request, reader, shape)
@@ -126,7 +128,8 @@ def _by_copy(request: Request, reader: ReadOnlyConnection, shape: Shape) -> Fram
     from .tables import FEW, few, frames, tables
 
     make = _column_factory(request, reader, shape)
-    with Copy(reader.connection, shape) as copy:
+    engine = reader.connection.engine
+    with sqlalchemy_errors(engine, shape.sql), Copy(reader.connection, shape) as copy:
         blocks = copy.blocks()
         if request.options.chunks and reader.lent:
             blocks = buffered(blocks)
@@ -148,7 +151,7 @@ def _column_factory(
 
     usual = Column if request.options.coerce_float else ExactColumn
     kind = ArrowColumn if request.options.backend else usual
-    cursor, dialect = driver_of(reader.connection).cursor(), reader.connection.dialect
+    driver, dialect = driver_of(reader.connection), reader.connection.dialect
     processes = processes_of(request.statement, shape, dialect, kind is ArrowColumn)
     both = list(zip(shape.described, processes, strict=True))
-    return lambda: [kind(described, cursor, process) for described, process in both]
+    return lambda: [kind(described, driver, process) for described, process in both]

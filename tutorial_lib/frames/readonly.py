@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine
 
+from .drivers import driver_of
 from .leftovers import Leftovers, is_shared
 
 ALONE = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK")
@@ -19,7 +20,6 @@ INSIDE = (
 )
 # A server-side cursor, which the caller may have configured, has no types before its first row.
 AT_ONCE = {"stream_results": False, "yield_per": None}
-IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open on the server
 
 
 @dataclass
@@ -46,7 +46,8 @@ class ReadOnlyConnection:
     def run(self, sql: str) -> CursorResult[Any]:
         """Run a statement, after the opening if that's still to be sent."""
         sql = self.take_opening() + sql
-        return self.connection.exec_driver_sql(sql, execution_options=AT_ONCE)
+        with driver_of(self.connection).simple():
+            return self.connection.exec_driver_sql(sql, execution_options=AT_ONCE)
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def reading(source: Engine | Connection) -> Iterator[ReadOnlyConnection]:
 @contextmanager
 def _read_only(connection: Connection, lent: bool) -> Iterator[ReadOnlyConnection]:
     driver = driver_of(connection)
-    alone = driver.info.transaction_status == IDLE
+    alone = driver.idle
     begin, end = ALONE if alone else INSIDE
     with _without_begin(connection) if alone else nullcontext():
         shared = not alone or is_shared(connection, lent)
@@ -88,19 +89,14 @@ def _read_only(connection: Connection, lent: bool) -> Iterator[ReadOnlyConnectio
 
 @contextmanager
 def _without_begin(connection: Connection) -> Iterator[None]:
-    """Stop psycopg2 from sending its own BEGIN, which would cost another round trip."""
+    """Stop the driver from sending its own BEGIN, which would cost another round trip."""
     driver = driver_of(connection)
     before = driver.autocommit
-    driver.autocommit = True
+    driver.set_autocommit(True)
     try:
         yield
     finally:
-        if not driver.closed and driver.info.transaction_status == IDLE:
-            driver.autocommit = before
+        if not driver.closed and driver.idle:
+            driver.set_autocommit(before)
         elif not connection.invalidated:  # lost, or interrupted before the ROLLBACK
             connection.invalidate()
-
-
-def driver_of(connection: Connection) -> Any:
-    """Return the psycopg2 connection underneath."""
-    return connection.connection.dbapi_connection

@@ -63,7 +63,7 @@ def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 def few(
     block: bytes, columns: Sequence[Column], names: Sequence[str], coerce_float: bool
 ) -> pd.DataFrame:
-    """Return a DataFrame of a few rows; psycopg2 casts the values, pandas infers the dtypes."""
+    """Return a DataFrame of a few rows; the driver casts the values, pandas infers the dtypes."""
     rows = (line.split("\t") for line in block.decode().split("\n")[:-1])
     texts = [[_plain_text(cell) for cell in column] for column in zip(*rows, strict=True)]
     values = [column.objects(cells) for column, cells in zip(columns, texts, strict=True)]

@@ -1,51 +1,30 @@
-"""Cast text to Python values: with psycopg2's casters, or faster with the same result."""
+"""Cast text to Python values: with the driver's casters, or faster with the same result."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from typing import Any
 
-from psycopg2 import _psycopg, extensions
 from sqlalchemy import Dialect, Executable, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 from .copy_reader import Shape
+from .drivers import Cast, Caster
 
-Maker = Callable[[list[Any]], list[Any]]
 Process = Callable[[Any], Any] | None
-UUID, NIL = 2950, uuid.UUID(int=0)
+UUID, DOCUMENTS = 2950, (114, 3802)  # type OIDs
 
 
-def caster_of(oid: int, cursor: Any) -> Any:
-    """Return psycopg2's caster for a type, the connection's own first; None for text."""
-    return cursor.connection.string_types.get(oid) or extensions.string_types.get(oid)
-
-
-def is_stock(caster: Any) -> bool:
-    """Return whether a caster is psycopg2's own, not one the application registered."""
-    return caster is None or getattr(_psycopg, caster.name, None) is caster
-
-
-def maker_of(oid: int, cursor: Any) -> Maker:
+def cast_of(oid: int, caster: Caster) -> Cast:
     """Return the function that casts a list of strings to values; NULL is None in both."""
-    caster = caster_of(oid, cursor)
-    if caster is None:
-        return list
-
-    def each(texts: list[Any]) -> list[Any]:
-        return list(map(caster, texts, repeat(cursor)))
-
-    if caster is extensions.JSON or caster is extensions.JSONB:
-        return lambda texts: _documents(texts, each)
-    if oid == UUID and caster(str(NIL), cursor) == NIL:
-        return _uuids
-    return each
+    if caster.stock and oid in DOCUMENTS:
+        return lambda texts: _documents(texts, caster.cast)
+    return _uuids if caster.stock and oid == UUID else caster.cast
 
 
-def _documents(texts: list[Any], each: Maker) -> list[Any]:
+def _documents(texts: list[Any], each: Cast) -> list[Any]:
     """Parse all documents as one list, so they share the strings of their keys."""
     try:
         found: list[Any] = json.loads(f"[{','.join([text or 'null' for text in texts])}]")

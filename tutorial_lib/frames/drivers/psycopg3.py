@@ -1,0 +1,169 @@
+"""Connections of psycopg 3: the simple query protocol on request, COPY by libpq's own calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import tzinfo
+from decimal import Decimal
+from typing import Any
+
+from psycopg import ClientCursor, errors, postgres
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import Dumper, PyFormat, Transformer
+from psycopg.pq import ExecStatus, Format
+
+from ...errors import FrameError
+from . import Caster, Driver, Write
+
+# The classes of psycopg's own loaders, which differ between its Python and its C implementation.
+STOCK = {
+    16: "BoolLoader",
+    **dict.fromkeys((20, 21, 23, 26), "IntLoader"),
+    **dict.fromkeys((700, 701), "FloatLoader"),
+    **{1700: "NumericLoader", 114: "JsonLoader", 3802: "JsonbLoader", 2950: "UUIDLoader"},
+    **{1082: "DateLoader", 1114: "TimestampLoader", 1184: "TimestamptzLoader"},
+    1186: "IntervalLoader",
+}
+HOMES = ("psycopg.types.", "psycopg_binary.", "psycopg_c.")
+
+
+class Adapted(Driver):
+    """A connection of psycopg 3."""
+
+    @property
+    def encoding(self) -> str:
+        """Return the connection's."""
+        return str(self.raw.info.encoding)
+
+    @property
+    def zone(self) -> tzinfo:
+        """Return the session's."""
+        zone: tzinfo = self.raw.info.timezone
+        return zone
+
+    @contextmanager
+    def simple(self) -> Iterator[None]:
+        """Exchange the connection's cursors."""
+        if self.raw.pgconn.pipeline_status:
+            why = "A read needs COPY, which doesn't work in a pipeline."
+            raise FrameError("The connection is in pipeline mode.", why, "Read outside of it.")
+        before = self.raw.cursor_factory
+        self.raw.cursor_factory = _LastResult
+        try:
+            yield
+        finally:
+            self.raw.cursor_factory = before
+
+    def bound(self, sql: str, values: Any) -> bytes:
+        """Bind on the client what it would bind on the server."""
+        with _LastResult(self.raw) as cursor:
+            found = cursor.mogrify(sql, _literals(values, self.raw))
+        return found.encode(self.encoding)
+
+    def caster(self, oid: int) -> Caster:
+        """Return the connection's loader."""
+        loader: Any = Transformer(self.raw).get_loader(oid, Format.TEXT)
+        kind, encoding = type(loader), self.encoding
+        own = kind.__module__.startswith(HOMES)
+        if own and kind.__name__ == "TextLoader":
+            return Caster(list, text=True)
+        load = loader.load
+
+        def cast(texts: list[Any]) -> list[Any]:
+            return [None if text is None else load(text.encode(encoding)) for text in texts]
+
+        stock = own and kind.__name__ == STOCK.get(oid)
+        return Caster(cast, stock and getattr(loader, "loads", json.loads) is json.loads)
+
+    def copy_out(self, sql: bytes, write: Write, size: int) -> None:
+        """Collect rows until they have the size."""
+        # psycopg's Copy runs a generator for each row; that takes longer than everything else.
+        pgconn = self.raw.pgconn
+        result = pgconn.exec_(sql)
+        if result.status == ExecStatus.COPY_OUT:
+            self._pass_on(write, size)
+            result = pgconn.get_result()
+            while pgconn.get_result():  # until it's ready for the next statement
+                pass
+        if result is None or result.status != ExecStatus.COMMAND_OK:
+            raise errors.error_from_result(result, encoding=self.encoding)
+
+    def _pass_on(self, write: Write, least: int) -> None:
+        read, block = self.raw.pgconn.get_copy_data, bytearray()
+        while True:
+            size, row = read(0)  # waits, and lets other threads run
+            if size < 0:
+                break
+            block += row
+            if len(block) >= least:
+                write(bytes(block))
+                block.clear()
+        if block:
+            write(bytes(block))
+
+    def copy_in(self, sql: bytes, blocks: Iterable[bytes]) -> int:
+        """Write each block."""
+        with self.raw.cursor() as cursor:
+            with cursor.copy(sql) as copy:
+                for block in blocks:
+                    copy.write(block)
+            return int(cursor.rowcount)
+
+    def cancel(self) -> None:
+        """Send the server a request to cancel."""
+        self.raw.cancel_safe()
+
+
+class _LastResult(ClientCursor[Any]):
+    """A cursor that binds values itself, and shows the last statement's result as psycopg2 does.
+
+    It sends a string by the simple query protocol, and prepares nothing.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.adapters.register_dumper(_Literal, _LiteralDumper)
+
+    def execute(self, *arguments: Any, **options: Any) -> Any:
+        super().execute(*arguments, **options)
+        while self.nextset():
+            pass
+        return self
+
+
+class _Literal(bytes):
+    """A value that is SQL already."""
+
+
+class _LiteralDumper(Dumper):
+    """Inserts it as it is."""
+
+    def dump(self, value: Any) -> Buffer:
+        """Return the SQL."""
+        return bytes(value)
+
+    def quote(self, value: Any) -> Buffer:
+        """Return the SQL."""
+        return bytes(value)
+
+
+def _literals(values: Any, context: AdaptContext) -> Any:
+    """Return the values, with typed numbers as the server gets them from psycopg.
+
+    As 5, one would be a literal: an int4 instead of an int2, and a column's place in ORDER BY.
+    """
+    if not isinstance(values, Mapping):
+        return [_literal(value, context) for value in values]
+    return {name: _literal(value, context) for name, value in values.items()}
+
+
+def _literal(value: Any, context: AdaptContext) -> Any:
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
+        return value
+    dumper = Transformer(context).get_dumper(value, PyFormat.TEXT)
+    kind, cells = postgres.types.get(dumper.oid), dumper.dump(value)
+    if kind is None or cells is None:
+        return value
+    return _Literal(b"'%s'::%s" % (bytes(cells), kind.name.encode()))
