@@ -47,6 +47,10 @@ class LockError(Problem):
     """A schema change didn't get its lock, or was asked for with arguments that can't work."""
 
 
+class WorkloadError(Problem):
+    """A workload can't start as it's called."""
+
+
 class AdvisoryLockError(Problem):
     """An advisory lock can't be used like this; base class of the two below."""
 

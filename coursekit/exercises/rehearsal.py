@@ -71,7 +71,7 @@ class Sandbox:
 
     def upgrade(self, steps: tuple[str, ...], **workers: workload.Worker) -> Iterator[CheckItem]:
         """Upgrade step by step while the workers run; yield an item each for steps and workers."""
-        with workload.run(self.engine, **workers) as seen:
+        with workload.run(self.engine, workers) as seen:
             failed = next(filter(None, map(self._failed, steps)), ProbeResult("no error"))
         what = f"the upgrade to {', '.join(steps)} runs while the shop is open"
         yield expect_that(what, not failed.error, "no error", failed, RUN)

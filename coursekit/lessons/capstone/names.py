@@ -53,7 +53,7 @@ class Play:
             **{"old_reads": self.old.read, "old_registers": self.old.register},
             **{"new_reads": self.new.read, "new_registers": self.new.register},
         }
-        with workload.run(self.shop.engine, **workers) as seen:
+        with workload.run(self.shop.engine, workers) as seen:
             time.sleep(TOGETHER)
         yield self.shop.no_errors(seen.errors, "while both versions run")
         if seen.errors:
