@@ -347,6 +347,7 @@ def test_a_scalar_inside_a_construct(engine: Engine, value: Any) -> None:
     assert frames.read(query, engine)["name"].tolist() == ["n2"]
     named = select(THINGS.c.name).where(THINGS.c.id == bindparam("x"))
     assert frames.read(named, engine, x=value)["name"].tolist() == ["n2"]
+    assert frames.read(named.params(x=value), engine)["name"].tolist() == ["n2"]
     again = select(THINGS.c.name).where(THINGS.c.id == np.int64(3))
     assert frames.read(again, engine)["name"].tolist() == ["n3"]  # compiled before
 
@@ -443,3 +444,17 @@ def test_a_document_that_is_no_json_is_refused(engine: Engine) -> None:
     message = "The value of the parameter :x is a dictionary, which is sent as JSON."
     assert said(engine, {"a": object()}).startswith(message)
     assert said(engine, {("a", 1): 1}).startswith(message)
+
+
+def test_a_value_that_contains_itself_is_refused(engine: Engine) -> None:
+    value: list[Any] = []
+    value.append(value)
+    assert said(engine, value) == "The value of a parameter is nested too deeply."
+
+
+@pytest.mark.parametrize("value", [1, "a", None, {"a": 1}])
+def test_a_single_value_after_in_is_explained(engine: Engine, value: Any) -> None:
+    assert said(engine, value, "SELECT 1 WHERE 1 NOT IN :x") == (
+        "The value of the parameter :x isn't a list. In the query, it comes after IN: IN :x. "
+        "Pass a list."
+    )

@@ -60,10 +60,14 @@ def bound(statement: Executable, values: Mapping[str, Any]) -> tuple[Executable,
     if not isinstance(statement, LambdaElement):  # its parameters are known later
         check_names(values, named, statement)
     defaults = {key: one.value for key, one in named.items() if one.value is not None}
-    converted = {
-        name: plain(value, name, _is_typed(parameters.get(name)))
-        for name, value in {**defaults, **values}.items()
-    }
+    defaults |= getattr(statement, "_params", {})  # of select().params()
+    try:
+        converted = {
+            name: plain(value, name, _is_typed(parameters.get(name)))
+            for name, value in {**defaults, **values}.items()
+        }
+    except RecursionError:
+        raise FrameError("The value of a parameter is nested too deeply.") from None
     inside = {
         key: found
         for key, one in parameters.items()
@@ -104,6 +108,13 @@ def _parameters(tree: Any) -> dict[str, BindParameter[Any]]:
 
 def _is_typed(parameter: BindParameter[Any] | None) -> bool:
     return parameter is not None and not isinstance(parameter.type, NullType)
+
+
+def not_a_list(statement: Executable, values: Mapping[str, Any]) -> str:
+    """Return the name of a parameter that comes after IN without a list as its value, or ""."""
+    text = statement.text if isinstance(statement, TextClause) else ""
+    found = (each[3] for each in _IN.finditer(blank(text)) if not each[2])
+    return next((name for name in found if name in values and name + "_list" not in values), "")
 
 
 def _with_lists(

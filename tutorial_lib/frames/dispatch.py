@@ -54,7 +54,8 @@ def read_frames(request: Request, source: Engine | Connection) -> Frames:
                         held.close()
                     yield _reshaped(frame, request.options)
     except StatementError as error:
-        better = explained(error, request.statement, lambda catalog: _names(source, catalog))
+        statement, params = request.statement, request.params
+        better = explained(error, statement, params, lambda catalog: _names(source, catalog))
         raise better from (None if better is error else error)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Executable
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from ..errors import FrameError
 from ..sqlstates import sqlstate_of
+from .bound import not_a_list
 from .query import BEGINS, ONLY_QUERIES, SHAPES
 from .sql_text import blank, short, trimmed
 from .suggestions import near, similar
@@ -27,6 +28,7 @@ WHERE attnum > 0 AND NOT attisdropped AND nspname !~ '^(pg_|information_schema)'
 _READ_ONLY = "25006"
 _NO_CURSOR = "42P11"  # not one query
 _MISSING = {"42P01": _TABLES, "42703": _COLUMNS}
+_SYNTAX = "42601"
 _NO_VALUE = "cd3x"  # SQLAlchemy's code for a parameter without a value
 # In the server's own language only. Other lines contain the query, with its values.
 _FUNCTION = re.compile(
@@ -36,13 +38,17 @@ _CANNOT_ADAPT = re.compile(r"can(?:'t|not) adapt type '([\w.]+)'")
 
 
 def explained(
-    error: StatementError, statement: Executable, names: Callable[[str], list[str]]
+    error: StatementError,
+    statement: Executable,
+    params: Mapping[str, Any],
+    names: Callable[[str], list[str]],
 ) -> Exception:
     """Return a clearer error, or the same one if there's nothing to add.
 
     Args:
         error: SQLAlchemy's error.
         statement: What was to be read.
+        params: Its parameters' values.
         names: Runs a catalog query and returns its first column.
 
     """
@@ -62,9 +68,28 @@ def explained(
         return _writes(error.orig, message)
     if code == _NO_CURSOR:
         return FrameError(ONLY_QUERIES, f"PostgreSQL says: {message}.", SHAPES)
-    return (
-        _missing(error.orig, message, lambda: names(_MISSING[code])) if code in _MISSING else error
-    )
+    if code in _MISSING:
+        return _missing(error.orig, message, lambda: names(_MISSING[code]))
+    if code == _SYNTAX and (name := not_a_list(statement, params)):
+        what = f"The value of the parameter :{name} isn't a list."
+        return FrameError(what, f"In the query, it comes after IN: IN :{name}.", "Pass a list.")
+    return _in_short(error) if code else error
+
+
+def _in_short(error: StatementError) -> StatementError:
+    """Leave out of a message where the server ran the query, and the query with its values."""
+    orig: Any = error.orig
+    message, diag = str(orig), orig.diag
+    head, functions, label = message, [], ""
+    if diag.context:
+        head, _, label = message.rpartition(diag.context)[0].rpartition("\n")
+        functions = [line for line in diag.context.splitlines() if _FUNCTION.match(line)]
+    if diag.internal_query:
+        head = head.rpartition(diag.internal_query)[0].rpartition("\n")[0]
+    if head:
+        short_one = "\n".join([head, *(f"{label}{line}" for line in functions)])
+        error.args = (error.args[0].replace(message, short_one), *error.args[1:])
+    return error
 
 
 def _writes(error: Any, message: str) -> FrameError:

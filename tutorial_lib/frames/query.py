@@ -6,7 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Executable, Table, column, inspect, literal_column, select, table, text
+from sqlalchemy import (
+    Executable,
+    MetaData,
+    Table,
+    column,
+    inspect,
+    literal_column,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import TextClause, quoted_name
 
@@ -54,7 +64,7 @@ def statement_of(
         _refuse_table_options(schema, columns)
         return query
     inspected = inspect(query, raiseerr=False)
-    if inspected is None:  # not a mapped class or a table
+    if inspected is None or isinstance(query, MetaData):  # not a mapped class or a table
         raise FrameError(ONLY_QUERIES, f"This is of type {type(query).__name__}.", SHAPES)
     if not columns and schema is None:
         return select(query)  # type: ignore[call-overload, no-any-return]
