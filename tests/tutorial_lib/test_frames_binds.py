@@ -21,7 +21,6 @@ from coursekit.settings import ROOT
 from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.errors import FrameError
-from tutorial_lib.frames import binds
 from tutorial_lib.frames.binds import resolve
 from tutorial_lib.models import User
 
@@ -30,7 +29,7 @@ USAGE = "Pass the query, then con, and the rest by name: frames.read(query, con,
 SECRET = "postgresql+psycopg2://me:s3cret@127.0.0.1:1/db"
 
 
-@pytest.fixture(scope="module", params=DRIVERS[:1])
+@pytest.fixture(scope="module", params=DRIVERS)
 def driver(request: pytest.FixtureRequest) -> str:
     """Each of the drivers; the engines of this file use it."""
     return str(request.param)
@@ -114,8 +113,6 @@ def test_a_url_has_an_engine_of_its_own(engine: Engine) -> None:
 
 def test_a_url_without_a_driver_uses_that_of_sqlalchemy(engine: Engine) -> None:
     pytest.importorskip("psycopg")
-    if "psycopg" not in binds.DRIVERS:
-        return
     assert len(frames.read("users", engine.url.set(drivername="postgresql"))) == 1
 
 

@@ -42,7 +42,7 @@ QUERIES = (
 WAYS = ("{}", "{} UNION ALL SELECT 1 / 0", "SELECT 1 / n FROM ({}) AS _, (SELECT 0 AS n) AS zero")
 
 
-@pytest.fixture(scope="module", params=DRIVERS[:1])
+@pytest.fixture(scope="module", params=DRIVERS)
 def driver(request: pytest.FixtureRequest) -> str:
     """Each of the drivers; the engines of this file use it."""
     return str(request.param)

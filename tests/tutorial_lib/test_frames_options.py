@@ -34,7 +34,7 @@ class Sale(Base):
     amount: Mapped[Decimal] = mapped_column(Numeric(8, 2))
 
 
-@pytest.fixture(scope="module", params=DRIVERS[:1])
+@pytest.fixture(scope="module", params=DRIVERS)
 def driver(request: pytest.FixtureRequest) -> str:
     """Each of the drivers; the engines of this file use it."""
     return str(request.param)

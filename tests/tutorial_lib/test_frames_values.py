@@ -54,7 +54,7 @@ class Level(enum.IntEnum):
 THINGS = table("things", column("id", Integer), column("name", String))
 
 
-@pytest.fixture(scope="module", params=DRIVERS[:1])
+@pytest.fixture(scope="module", params=DRIVERS)
 def driver(request: pytest.FixtureRequest) -> str:
     """Each of the drivers; the engines of this file use it."""
     return str(request.param)

@@ -71,6 +71,9 @@ def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[
             if not result.returns_rows:
                 return Shape(*sent[0], (), ())
             return Shape(*sent[0], list(result.keys()), result.cursor.description)
+    except DBAPIError as error:
+        error.statement = sent[0][0] if sent else error.statement  # the caller's, not the DO
+        raise
     finally:
         event.remove(connection, "before_cursor_execute", wrap)
 

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, SingletonThreadPool, StaticPool
+from sqlalchemy.exc import DBAPIError
 
 # The statements that would undo all of it. These are the functions behind the views pg_locks and
 # pg_prepared_statements: views would be locked until the caller's transaction ends.
@@ -47,7 +48,13 @@ class Leftovers:
         self, connection: Connection, run: Callable[[str], Any], begin: str, shared: bool
     ) -> None:
         self._connection, self._run, self._started = connection, run, monotonic()
-        self._before = set(run(f"{begin};\n{_UNDO}").scalar()) if shared else None
+        self._before: set[str] | None = None
+        if shared:
+            try:
+                self._before = set(run(f"{begin};\n{_UNDO}").scalar())
+            except DBAPIError as error:  # the caller's transaction has failed before
+                error.statement = begin
+                raise
 
     def end(self, sql: str) -> None:
         """End the transaction, and undo what remains: nothing, usually, in one round trip.
