@@ -54,7 +54,7 @@ ON_ANY_SERVER = (
     *(f"tests/tutorial_lib/test_backfill_{name}.py" for name in ("limits", "locked", "strict")),
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("explorer", "explorer_changes", "locks")),
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("lock_retries", "models", "orders")),
-    "tests/tutorial_lib/test_workload.py",
+    *(f"tests/tutorial_lib/test_{name}.py" for name in ("advisory_lock_loss", "workload")),
     *(f"tests/coursekit/course/test_{name}.py" for name in ("alembic_command", "databases")),
     "tests/coursekit/course/test_lesson.py",
     *(f"tests/coursekit/servers/test_{name}.py" for name in ("external", "restricted_role")),

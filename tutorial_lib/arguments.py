@@ -29,10 +29,13 @@ def seconds(
     example = f"Pass a number of seconds, such as {name}={max(least, 0.5):g}."
     if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
         raise error(f"{name} must be a number of seconds, not {reprlib.repr(value)}.", "", example)
-    number = float(value)
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):  # 10**400, Decimal("sNaN")
+        number = math.nan
     if not least <= number <= most:  # false for NaN, too
-        limit = f"at least {least:g}" + (f" and at most {most:g}" if most < math.inf else "")
-        raise error(f"{name} must be {limit} seconds, not {number:g}.", "", example)
+        limit = f"at least {least:g}" + (f" and at most {most:.15g}" if most < math.inf else "")
+        raise error(f"{name} must be {limit} seconds, not {reprlib.repr(value)}.", "", example)
     return number
 
 

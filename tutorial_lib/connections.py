@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ def separate_connection(engine: Engine) -> Iterator[Connection]:
         sqlalchemy.exc.OperationalError: The server refuses the connection.
 
     """
+    process = os.getpid()
     pool = engine.pool.recreate()  # the same way to connect, and the same events
     try:
         connection = Connection(engine, pool.connect())
@@ -67,10 +69,11 @@ def separate_connection(engine: Engine) -> Iterator[Connection]:
     try:
         yield connection
     finally:
-        with suppress(SQLAlchemyError):  # it may be closed already
-            connection.invalidate()  # unlike close(), sends nothing on a broken connection
-        connection.close()
-        pool.dispose()
+        if os.getpid() == process:  # a forked child would end its parent's session
+            with suppress(SQLAlchemyError):  # it may be closed already
+                connection.invalidate()  # unlike close(), sends nothing on a broken connection
+            connection.close()
+            pool.dispose()
 
 
 def autocommits(connection: Connection) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -127,6 +128,37 @@ def test_a_lock_can_be_checked(shared: Engine, end: End) -> None:
             assert lock.lost
 
     expect_loss(block)
+
+
+def test_a_lock_that_was_released_is_not_a_lost_one(shared: Engine) -> None:
+    with advisory_lock(shared, "job") as lock:
+        held = f"<the advisory lock 'job', held by session {lock.session.pid}>"
+        assert repr(lock) == held
+    assert repr(lock) == held.replace("held", "released")
+    with pytest.raises(AdvisoryLockError, match="has ended"):
+        lock.check()
+
+
+@both_drivers
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system doesn't fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork while threads run
+def test_a_forked_child_leaves_the_lock_to_its_parent(shared: Engine) -> None:
+    with advisory_lock(shared, "job") as lock:
+        if not (child := os.fork()):
+            work_and_exit(shared)
+        assert os.waitpid(child, 0)[1] == 0
+        lock.check()
+
+
+def work_and_exit(engine: Engine) -> None:
+    status = 1
+    try:
+        engine.dispose(close=False)
+        with engine.begin() as connection:
+            connection.execute(text("SELECT 1"))
+        status = 0
+    finally:
+        os._exit(status)  # whatever happens: the rest of the tests is the parent's
 
 
 @both_drivers

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
@@ -222,6 +222,19 @@ def spying(real: Any, seen: list[watch.Watch]) -> Any:
         return real(engine, watch, limit)
 
     return attempt_connection
+
+
+def test_a_server_without_a_connection_to_watch_with_is_no_obstacle(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(engine: Engine) -> Any:
+        raise OperationalError(None, None, Exception("too many connections"))
+
+    monkeypatch.setattr(watch, "separate_connection", refuse)
+    with holding(shop), pytest.raises(LockError, match="a session that wasn't seen in time"):
+        locks.with_lock_retries(shop, ADD, **QUICK)
+    assert locks.with_lock_retries(shop, ADD) == 1
+    assert caplog.text.count("no connection to watch with") == 2
 
 
 def test_a_longer_limit_that_a_function_sets_counts(shop: Engine) -> None:

@@ -21,8 +21,8 @@ TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 # pg_locks shows the number in two halves; objsubid 1 marks a lock on one 64-bit number. Only a
 # prepared transaction has no session.
 HOLDERS = text("""
-SELECT l.pid, a.backend_start, a.application_name FROM pg_locks l
-LEFT JOIN pg_stat_activity a USING (pid)
+SELECT l.pid, extract(epoch FROM a.backend_start)::float8 AS started, a.application_name
+FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND (l.classid::bigint << 32) | l.objid::bigint = hashtextextended(:name, 0)
@@ -62,7 +62,7 @@ def acquire(connection: Connection, name: str, timeout: float) -> AdvisoryLock:
 
 def _is_ours(holder: Row[Any], *, this_thread: bool) -> bool:
     owner = (os.getpid(), threading.get_ident())
-    session = ServerSession(holder.pid, holder.backend_start)
+    session = ServerSession(holder.pid, holder.started)
     return any(
         lock.session == session
         and (lock.owner == owner if this_thread else lock.owner[0] == owner[0])

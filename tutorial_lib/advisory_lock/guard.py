@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +21,10 @@ def stopping_work(engine: Engine, lock: AdvisoryLock) -> Iterator[None]:
     here: a commit, or a statement in autocommit mode, is preceded by a check. Other statements
     are stopped as soon as the loss is known. Other threads that use the engine go on.
     """
-    thread = threading.get_ident()
 
     def concerns(connection: Connection) -> bool:
-        return threading.get_ident() == thread and not lock.is_held_by(connection)
+        here = (os.getpid(), threading.get_ident())
+        return here == lock.owner and not lock.is_held_by(connection)
 
     def before_commit(connection: Connection) -> None:
         if concerns(connection):

@@ -7,18 +7,21 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import AdvisoryLockLost
+from ..errors import AdvisoryLockError, AdvisoryLockLost
 
 PING_INTERVAL = 5.0  # seconds
 # PostgreSQL locks numbers, so the name is hashed to one.
 UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
-SESSION = text("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+# A number, because psycopg 3 can't read a time in every DateStyle.
+SESSION = text("""
+SELECT pid, extract(epoch FROM backend_start)::float8 FROM pg_stat_activity
+WHERE pid = pg_backend_pid()
+""")
 PID = text("SELECT pg_backend_pid()")
 log = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ class ServerSession(NamedTuple):
     """A server process. Another one may get its pid later, but not the time of its start."""
 
     pid: int
-    started: datetime | None
+    started: float | None
 
 
 class AdvisoryLock:
@@ -47,6 +50,11 @@ class AdvisoryLock:
         self._connection = connection
         self._one_at_a_time = threading.RLock()
         self._loss: AdvisoryLockLost | None = None
+        self._released = False
+
+    def __repr__(self) -> str:
+        state = "lost" if self._loss else "released" if self._released else "held"
+        return f"<the advisory lock {self.name!r}, {state} by session {self.session.pid}>"
 
     @property
     def lost(self) -> bool:
@@ -58,9 +66,12 @@ class AdvisoryLock:
 
         Raises:
             AdvisoryLockLost: It isn't: another process may hold the lock by now.
+            AdvisoryLockError: The block has ended, and with it the lock.
 
         """
         with self._one_at_a_time:
+            if self._released:
+                raise AdvisoryLockError(f"The block that held {self.name!r} has ended.")
             if self._loss is None:
                 self._ask(lambda: self._connection.scalar(PID) == self.session.pid)
             if self._loss is not None:
@@ -71,6 +82,7 @@ class AdvisoryLock:
         with self._one_at_a_time:
             if self._loss is None:
                 self._ask(lambda: self._connection.scalar(UNLOCK, {"name": self.name}))
+            self._released = self._loss is None
             return self._loss
 
     def is_held_by(self, connection: Connection) -> bool:
@@ -80,7 +92,7 @@ class AdvisoryLock:
     def _ask(self, held: Callable[[], object]) -> None:
         cause: Exception | None = None
         try:
-            if held():
+            if os.getpid() != self.owner[0] or held():  # a forked child leaves it to its parent
                 return
         except SQLAlchemyError as error:
             cause = error

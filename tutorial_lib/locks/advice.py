@@ -40,10 +40,10 @@ def gave_up(
     if set(outcomes) != {LOCK_TIMEOUT}:
         what += f" ({', '.join(f'{kind}: {n}' for kind, n in Counter(outcomes).items())})"
     seen = "; ".join(map(_describe, blockers))
-    gone = "a session that was gone before it could be named"
+    unseen = "a session that wasn't seen in time"
     return LockError(
         f"{name!r} {what}, {left}.",
-        f"Blocked by: {seen or gone}.",
+        f"Blocked by: {seen or unseen}.",
         _what_to_do(blockers, own_pid),
     )
 
@@ -68,8 +68,10 @@ def _what_to_do(blockers: tuple[QueuedSession, ...], own_pid: int) -> str:
             notes.append(BACKGROUND[one.kind])
         elif one.pid:
             ways.append(f"SELECT pg_terminate_backend({one.pid})")
-    end = f"; or end it with: {' or '.join(ways)}." if ways else "."
-    return " ".join([f"Try again when that has ended{end}", *dict.fromkeys(notes)])
+    if ways or not notes:
+        end = f"; or end it with: {' or '.join(ways)}" if ways else ""
+        notes.insert(0, f"Try again when that has ended{end}.")
+    return " ".join(dict.fromkeys(notes))
 
 
 def _literal(name: str) -> str:

@@ -57,6 +57,7 @@ def attempt_connection(engine: Engine, watch: Watch, lock_timeout: float) -> Ite
             watch.current.limit = _limit_now(connection)
 
     with separate_connection(engine) as connection:
+        watch.start(engine)
         event.listen(connection, "begin", begin)
         event.listen(connection, "before_cursor_execute", before)
         event.listen(connection, "after_cursor_execute", after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -17,7 +17,7 @@ from ..poolers import pid_of
 from .advice import gave_up
 from .change import Change
 from .outcome import Blocked
-from .watch import watching
+from .watch import Watch
 from .work import Statement, check_statement, name_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def with_lock_retries(
     check_statement(statement)
     engine = engine_of(bind, LockError)
     outcomes: list[str] = []
-    with watching(engine, limit) as watch:
+    with closing(Watch(limit)) as watch:
         change = Change(engine, statement, limit, watch)
         while True:
             try:

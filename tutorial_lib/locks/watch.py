@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
@@ -69,23 +68,44 @@ class Watch:
         self.interval = min(max(limit / LOOKS_PER_LIMIT, SHORTEST_INTERVAL), LONGEST_INTERVAL)
         self._between_queues = limit / QUEUES_PER_LIMIT
         self._next_queue = 0.0
-        self._ended = threading.Event()
+        self._started = False
+        self._at_the_end = ExitStack()
 
-    def run(self, connection: Connection) -> None:
-        """Look until `stop`; ends early if the connection is lost."""
+    def start(self, engine: Engine) -> None:
+        """Start to look, in a thread, on a connection outside the pool; once.
+
+        The first attempt has its connection by then. If the server allows no more, nothing is
+        seen, and only PostgreSQL's lock_timeout limits each single wait.
+        """
+        if self._started:
+            return
+        self._started = True
+        try:
+            connection = self._at_the_end.enter_context(separate_connection(engine))
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+        except SQLAlchemyError:
+            log.warning("no connection to watch with: lock_timeout limits each wait, not their sum")
+            return
+        ended = threading.Event()
+        thread = threading.Thread(target=self._run, args=[connection, ended], daemon=True)
+        thread.start()
+        self._at_the_end.callback(thread.join, LONGEST_JOIN)
+        self._at_the_end.callback(ended.set)
+
+    def close(self) -> None:
+        """Look no more."""
+        self._at_the_end.close()
+
+    def _run(self, connection: Connection, ended: threading.Event) -> None:
         looked = time.monotonic()
         with suppress(SQLAlchemyError):
-            while not self._ended.wait(self.interval):
+            while not ended.wait(self.interval):
                 now = time.monotonic()
                 if current := self.current:
                     self._look(connection, current, now - looked)
                 looked = now
             return
         log.warning("the connection that watched for lock waits is lost")
-
-    def stop(self) -> None:
-        """End `run` after its current look."""
-        self._ended.set()
 
     def _look(self, connection: Connection, current: Waits, elapsed: float) -> None:
         current.waiting = connection.scalar(WAITS, {"pid": current.pid}) is not None
@@ -100,25 +120,3 @@ class Watch:
         if too_long and not current.cancelled:
             current.cancelled = True  # before the error of the cancelled statement arrives
             current.cancelled = bool(connection.scalar(CANCEL, {"pid": current.pid}))
-
-
-@contextmanager
-def watching(engine: Engine, limit: float) -> Iterator[Watch]:
-    """Yield a Watch that runs in a thread, on a connection outside the pool.
-
-    Without such a connection, because the server allows no more, nothing is seen, and only
-    PostgreSQL's lock_timeout limits each single wait.
-    """
-    watch = Watch(limit)
-    with ExitStack() as stack:
-        try:
-            connection = stack.enter_context(separate_connection(engine))
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-        except SQLAlchemyError:
-            log.warning("no connection to watch with: lock_timeout limits each wait, not their sum")
-        else:
-            thread = threading.Thread(target=watch.run, args=[connection], daemon=True)
-            thread.start()
-            stack.callback(thread.join, LONGEST_JOIN)
-            stack.callback(watch.stop)
-        yield watch
