@@ -337,7 +337,8 @@ def test_what_is_nothing_like_a_query_is_refused(filled: Engine) -> None:
 
 def test_an_option_that_makes_no_sense_is_refused(filled: Engine) -> None:
     assert (
-        said("users", filled, chunks=0) == "chunks is 0. It must be a number of rows, at least 1."
+        said("users", filled, chunks=0)
+        == "chunks is 0, and must be at least 1. Pass a whole number, such as chunks=10."
     )
     assert said("users", filled, session=filled) == (
         "Both con and session are given. They mean the same: pass one."

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from support.drivers import DRIVERS
@@ -129,11 +129,13 @@ def message_of(place: Engine | Connection, query: Any, **values: Any) -> str:
 
 
 def test_a_message_is_about_the_callers_query(engine: Engine) -> None:
-    message = message_of(engine, "SELECT n, nothing(n) FROM few WHERE n = :x", x=1)
-    first, *_ = message.splitlines()
-    assert first.endswith("function nothing(integer) does not exist")
-    assert "LINE 1: SELECT n, nothing(n) FROM few WHERE n =" in message
-    assert "[SQL: SELECT n, nothing(n) FROM few WHERE n = %(x)s" in message
+    query = "SELECT n, nothing(n) FROM few WHERE n = "
+    message = message_of(engine, query + "1")
+    assert message.splitlines()[0].endswith("function nothing(integer) does not exist")
+    assert f"LINE 1: {query}1" in message
+    assert f"[SQL: {query}1]" in message
+    message += message_of(engine, query + ":x", x=1)
+    assert f"[SQL: {query}%(x)s" in message
     for own in ("QUERY", "CONTEXT", "inline_code_block", "_frames", "DO ", "REPEATABLE"):
         assert own not in message
 
@@ -150,3 +152,11 @@ def test_an_error_keeps_what_the_driver_says(engine: Engine) -> None:
         frames.read("SELECT nothing(1)", engine)
     assert caught.value.orig.diag.sqlstate == "42883"  # type: ignore[union-attr]
     assert caught.value.statement == "SELECT nothing(1)"
+
+
+def test_parameters_are_shown_only_as_sqlalchemy_would(engine: Engine) -> None:
+    query = "SELECT nothing(n) FROM few WHERE n::text = :x"
+    assert "s3cret" not in message_of(engine, query, x="s3cret")
+    shown = create_engine(engine.url)
+    assert "[parameters: {'x': 's3cret'}]" in message_of(shown, query, x="s3cret")
+    shown.dispose()

@@ -52,9 +52,11 @@ def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[
     connection, opening = reader.connection, reader.take_opening()
     driver = driver_of(connection)
     sent: list[tuple[str, bytes]] = []
+    given: dict[str, Any] = {}
 
     def wrap(_: Any, __: Any, sql: str, values: Any, *___: Any) -> tuple[str, Any]:
         short = trimmed(sql)
+        given.update(values)
         sent.append((short, driver.bound(short, values)))
         whole = driver.bound("%s", [driver.bound(sql, values).decode(driver.encoding)])
         opened = {"open": OPEN % whole.decode(driver.encoding)}
@@ -72,7 +74,8 @@ def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[
                 return Shape(*sent[0], (), ())
             return Shape(*sent[0], list(result.keys()), result.cursor.description)
     except DBAPIError as error:
-        error.statement = sent[0][0] if sent else error.statement  # the caller's, not the DO
+        if sent:  # the caller gave these, not the DO
+            error.statement, error.params = sent[0][0], given
         raise
     finally:
         event.remove(connection, "before_cursor_execute", wrap)

@@ -77,17 +77,24 @@ def explained(
 
 
 def _in_short(error: StatementError) -> StatementError:
-    """Leave out of a message where the server ran the query, and the query with its values."""
+    """Leave out of a message where the server ran the query, and the values of parameters.
+
+    The values are in the text that the server got: it quotes the line of an error, and the query.
+    """
     orig: Any = error.orig
-    message, diag = str(orig), orig.diag
-    head, functions, label = message, [], ""
-    if diag.context:
-        head, _, label = message.rpartition(diag.context)[0].rpartition("\n")
-        functions = [line for line in diag.context.splitlines() if _FUNCTION.match(line)]
+    message, diag, context = str(orig), orig.diag, orig.diag.context or ""
+    head, label = message, "CONTEXT:  "
+    if context:
+        head, _, label = message.rpartition(context)[0].rpartition("\n")
     if diag.internal_query:
         head = head.rpartition(diag.internal_query)[0].rpartition("\n")[0]
+    if error.hide_parameters and error.params:
+        head = diag.message_primary
+        head += f"\nDETAIL:  {diag.message_detail}" if diag.message_detail else ""
+        head += f"\nHINT:  {diag.message_hint}" if diag.message_hint else ""
     if head:
-        short_one = "\n".join([head, *(f"{label}{line}" for line in functions)])
+        functions = [f"{label}{line}" for line in context.splitlines() if _FUNCTION.match(line)]
+        short_one = "\n".join([head, *functions])
         error.args = (error.args[0].replace(message, short_one), *error.args[1:])
     return error
 

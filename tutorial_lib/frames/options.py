@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..arguments import count
 from ..errors import FrameError
 from .suggestions import near, similar
 
@@ -96,7 +96,7 @@ def options_of(
         what = f"coerce_float is {_shown(coerce_float)}."
         raise FrameError(what, "It must be True or False.", "False keeps numeric as Decimal.")
     return Options(
-        None if rows is None else _number(name, rows),
+        None if rows is None else min(count(name, rows, FrameError, least=1), MOST_ROWS),
         dtype_backend,
         bool(coerce_float),
         tuple(names_in("index_col", index_col)),
@@ -133,17 +133,6 @@ def suggested(name: str) -> str:
     """Return which option a name could mean, as a question; "" if none is similar."""
     found = [OTHER_NAMES[name]] if name in OTHER_NAMES else near(name, NAMES)
     return f"Do you mean the option {found[0]}=?" if found else ""
-
-
-def _number(name: str, value: Any) -> int:
-    why = "It must be a number of rows, at least 1."
-    try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise FrameError(f"{name} is {_shown(value)}.", why)
-    return min(number, MOST_ROWS)
 
 
 def _formats(value: object) -> Mapping[str, Any]:
