@@ -49,6 +49,7 @@ WHERES = {
     "SQL": "tax IS NULL",
     "SQL with OR": "tax IS NULL OR tax < 0",
     "SQL with a colon and a %": "tax IS NULL AND ':b' LIKE '%:b%' AND '9:30'::time > '1:00'",
+    "SQL with a comment": "tax IS NULL -- all of them",
     "SQL with a backslash": r"tax IS NULL AND '\:x' = E'\\:x'",
     "text": text("tax IS NULL"),
     "text with a parameter": text("tax IS NULL AND id > :id").bindparams(id=0),

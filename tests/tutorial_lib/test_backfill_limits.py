@@ -84,8 +84,9 @@ def test_ctrl_c_between_two_batches_says_how_far_it_came(orders: Engine) -> None
     with pytest.raises(KeyboardInterrupt) as caught:
         fill(orders, progress=press)
     assert caught.value.__notes__ == [
-        "The backfill of orders stopped after 400 rows. It had reached id 400. "
-        "What was committed stays. Run it again to continue from there."
+        "The backfill of orders stopped after 400 rows. It had reached id 400; "
+        "the batch that was running may be committed, too. What was committed stays. "
+        "Run it again to continue from there."
     ]
     assert rows(orders, "SELECT count(tax) FROM orders") == [400]
     assert fill(orders).rows == 600

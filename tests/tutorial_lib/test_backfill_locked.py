@@ -86,6 +86,24 @@ def test_two_sessions_that_share_a_row_are_both_named(
         assert f"session {pid(two)} (" in caught.value.why
 
 
+def test_a_row_that_was_locked_within_a_savepoint_is_told(orders: Engine) -> None:
+    savepoint = f"SAVEPOINT s; {LOCK}; RELEASE s"
+    with holding(orders, savepoint) as customer:
+        with pytest.raises(BackfillError) as caught:
+            fill(orders, lock_timeout=0.02, attempts=1)
+        session = f"session {pid(customer)} (idle in transaction)"
+    assert caught.value.why == f"1 row: locked; the first, id 550, by {session}."
+
+
+def test_a_key_that_is_referenced_by_a_new_child_is_told(orders: Engine) -> None:
+    do(orders, "CREATE TABLE items (order_id int REFERENCES orders)")
+    with holding(orders, "INSERT INTO items VALUES (1)") as customer:
+        with pytest.raises(BackfillError) as caught:
+            fill(orders, set={"id": text("-id"), "tax": 1}, lock_timeout=0.02, attempts=1)
+        session = f"session {pid(customer)} (idle in transaction)"
+    assert f"lock timeout; a row is locked by {session}." in caught.value.why
+
+
 def test_a_new_child_of_a_row_does_not_keep_it_from_being_updated(orders: Engine) -> None:
     do(orders, "CREATE TABLE items (order_id int REFERENCES orders)")
     with holding(orders, "INSERT INTO items VALUES (550)"):

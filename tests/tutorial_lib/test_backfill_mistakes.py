@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import Engine, column, text
+from sqlalchemy import Engine, column, literal, text
 from sqlalchemy.orm import Session
 
 from tests.support.backfills import ORDERS, TAX, do, fill, rows
@@ -44,8 +44,9 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "an unknown column": ({"set": {"taxx": 1}}, "orders has no column taxx.", "Did you mean tax?"),
     "an unknown key": ({"key": "idd"}, "There is no key", "It has no column idd. Did you mean id?"),
+    "a set as a key": ({"key": {"id"}}, "There is no key", "key= is {'id'}."),
     "no key": ({"key": []}, "There is no key", "key= names no column."),
-    "a number as a key": ({"key": 1}, "There is no key", "It has no column 1."),
+    "a number as a key": ({"key": 1}, "There is no key", "key= is 1."),
     "an empty condition": ({"where": " "}, "where= is empty.", "a second call can't resume"),
     "an empty text": ({"where": text("")}, "where= is empty.", ""),
     "no condition": ({"where": None}, "where= must be a SQL condition.", "Got NoneType."),
@@ -57,6 +58,9 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "A value is required for bind parameter 'id'",
     ),
     "a condition that is wrong": ({"where": "taxx IS NULL"}, "stopped after 0", '"taxx" does not'),
+    "a semicolon": ({"where": "tax IS NULL;"}, "stopped after 0 rows", "Nothing was written."),
+    "a value with a NUL": ({"set": {"tax": literal("a\0b")}}, "", ""),
+    "half a character": ({"where": "tax = '\udce4'"}, "A value can't be sent", "surrogates not"),
     "two statements": ({"where": "true); DROP TABLE orders; --"}, "stopped after 0 rows", ""),
     "size 0": ({"size": 0}, "size is 0, and must be at least 1.", "Pass a whole number"),
     "size as a float": ({"size": 1e3}, "size must be a whole number, not 1000.0.", ""),
@@ -88,6 +92,8 @@ TARGETS: dict[str, tuple[Any, str]] = {
     "a table in a schema": ("accounts", "Did you mean shop.accounts?"),
     "a typo in a schema": ("shop.acounts", "Did you mean shop.accounts?"),
     "nothing like it": ("zzzz", "Check the spelling, or write schema.name."),
+    "a name with a NUL": ("or\0ders", "Check the spelling."),
+    "half a character": ("ord\udce4rs", "Check the spelling."),
     "an empty name": ("", "Check the spelling, or write schema.name."),
     "a table object": (sa.table("order", column("id"), column("tax")), "Did you mean orders?"),
 }

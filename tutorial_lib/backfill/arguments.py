@@ -20,8 +20,8 @@ def condition(where: object) -> sa.ColumnElement[bool]:
             "It says which rows still need the change; without it, a second call can't resume.",
             'Write where="tax IS NULL", for example.',
         )
-    if isinstance(where, str):
-        return sa.literal_column(where, sa.Boolean)
+    if isinstance(where, str):  # a comment ends with its line, and must not comment out ours
+        return sa.literal_column(f"{where}\n" if "--" in where else where, sa.Boolean)
     if isinstance(where, sa.TextClause | sa.ColumnElement):
         return where  # type: ignore[return-value]
     clause = where.__clause_element__() if hasattr(where, "__clause_element__") else None

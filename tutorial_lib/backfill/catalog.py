@@ -111,6 +111,8 @@ def relation_of(connection: sa.Connection, table: sa.TableClause) -> Relation:
 
 def table_named(connection: sa.Connection, name: str) -> sa.TableClause:
     """Return the table with this name, or with this `schema.name`, and all its columns."""
+    if "\0" in name or name.encode(errors="ignore").decode() != name:  # these can't even be sent
+        raise BackfillError(f"There is no table {name!a}.", "", "Check the spelling.")
     readings = [(_translated(connection, schema), table) for schema, table in _readings(name)]
     found = [pair for pair in readings if _rows(connection, pair[1], pair[0])]
     if not found:

@@ -6,6 +6,7 @@ enum, jsonb, a range or an infinite date orders the batches as a number does.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -84,7 +85,7 @@ class BatchKey:
         """Return a key's values as Python has them."""
         return tuple(map(_value, key, self.types))
 
-    def describe(self, key: TextKey) -> str:
+    def describe(self, key: Key) -> str:
         """Return a key for a message: `id 5`."""
         names = (column.name for column in self.columns)
         return ", ".join(f"{name} {value}" for name, value in zip(names, key, strict=False))
@@ -126,7 +127,9 @@ def _column(relation: Relation, table: sa.TableClause, name: Any) -> sa.ColumnCl
     column = table.c.get(name) if isinstance(name, str) else None
     if column is not None and column.name in relation.columns:
         return column
-    advice = near(name, relation.columns) if isinstance(name, str) else 'Write key="id".'
+    if not isinstance(name, str):
+        raise _no_key(relation, f"key= is {reprlib.repr(name)}.", 'Write key="id".')
+    advice = near(name, relation.columns)
     if name in relation.columns:
         advice = f'Add sa.column("{name}") to the table that you pass.'
     raise _no_key(relation, f"It has no column {name}.", advice)

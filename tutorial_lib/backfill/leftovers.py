@@ -71,6 +71,5 @@ def _first_locked(walk: Walk, after: tuple[str, ...], until: tuple[str, ...]) ->
         found = None
     if found is None:
         return "locked by other sessions"
-    holders = holders_of_row(walk.session, found[0]) or ["another session"]
-    row = walk.statements.key.describe(tuple(found[1:]))
-    return f"locked; the first, {row}, by {' and '.join(holders)}"
+    holders = holders_of_row(walk.session, walk.statements, found[0])
+    return f"locked; the first, {walk.statements.key.describe(tuple(found[1:]))}, by {holders}"

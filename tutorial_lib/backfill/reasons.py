@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -35,6 +35,14 @@ TABLE = sa.text("""
       AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
     ORDER BY l.granted DESC, l.pid
 """)
+# The sessions that have written to the table, or locked rows of it, and are still at it.
+WRITERS = sa.text("""
+    SELECT DISTINCT l.pid, a.application_name AS name, a.state, NULL AS gid
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.relation = :oid AND l.granted AND l.pid <> pg_backend_pid()
+      AND a.datname = current_database() AND l.mode IN ('RowShareLock', 'RowExclusiveLock')
+    ORDER BY l.pid
+""")
 TRIGGERS = sa.text("""
     SELECT tgname FROM pg_trigger
     WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0
@@ -58,22 +66,32 @@ def _line(error: object) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".")
 
 
-def holders_of_table(session: Session, statements: Statements) -> list[str]:
-    """Return the sessions whose lock on the table stands in the way of an update."""
-    return list(_described(session.connection, TABLE, {"oid": statements.relation.oid}))
+def holders_of_table(session: Session, statements: Statements) -> str:
+    """Return which sessions stand in the way of an update; "" if none is to be seen."""
+    where = {"oid": statements.relation.oid}
+    if holders := list(_described(session.connection, TABLE, where)):
+        return f"the table is locked by {' and '.join(holders)}"
+    writers = " or ".join(_described(session.connection, WRITERS, where))
+    return f"a row is locked by {writers}" if writers else ""
 
 
-def holders_of_row(session: Session, xmax: str) -> list[str]:
+def holders_of_row(session: Session, statements: Statements, xmax: str) -> str:
     """Return the sessions that have locked a row, by its xmax."""
-    found = list(_described(session.connection, PLAIN, {"xmax": xmax}))
+    if holders := list(_described(session.connection, PLAIN, {"xmax": xmax})):
+        return " and ".join(holders)
     try:
-        return found or list(_described(session.connection, SHARED, {"xmax": xmax}))
-    except DBAPIError:  # it's no shared lock, and the transaction has ended since
-        return []
+        holders = list(_described(session.connection, SHARED, {"xmax": xmax}))
+    except DBAPIError:  # it's no shared lock
+        holders = []
+    if holders:
+        return " and ".join(holders)
+    # A savepoint's transaction id is nobody's; one of those who write to the table it is.
+    writers = _described(session.connection, WRITERS, {"oid": statements.relation.oid})
+    return " or ".join(writers) or "another session"
 
 
 def _described(
-    connection: sa.Connection, query: sa.TextClause, values: dict[str, object]
+    connection: sa.Connection, query: sa.TextClause, values: Mapping[str, object]
 ) -> Iterator[str]:
     for pid, name, state, transaction in connection.execute(query, values):
         if pid is None:

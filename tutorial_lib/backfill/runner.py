@@ -144,12 +144,17 @@ def _explained(walk: Walk) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        interrupt.add_note(f"{_stopped(walk)} {_reached(walk)}. {RESUME}")
+        interrupt.add_note(
+            f"{_stopped(walk)} {_reached(walk)}; the batch that was running may be committed, "
+            f"too. {RESUME}"
+        )
         raise
     except SQLAlchemyError as error:
-        raise BackfillError(
-            _stopped(walk), f"{_reached(walk)}: {_why(walk, error)}.", RESUME
-        ) from error
+        code = sqlstate_of(error)
+        wrong = not walk.seen.rows and (not isinstance(error, DBAPIError) or code[:2] == "42")
+        do = "Nothing was written. Correct the call." if wrong else RESUME
+        why = f"{_reached(walk)}: {_why(walk, error, code)}."
+        raise BackfillError(_stopped(walk), why, do) from error
 
 
 RESUME = "What was committed stays. Run it again to continue from there."
@@ -160,17 +165,16 @@ def _stopped(walk: Walk) -> str:
 
 
 def _reached(walk: Walk) -> str:
-    names = (column.name for column in walk.statements.key.columns)
-    last = ", ".join(f"{name} {value}" for name, value in zip(names, walk.seen.last, strict=False))
+    last = walk.statements.key.describe(walk.seen.last)
     return f"It had reached {last or 'its first row'}"
 
 
-def _why(walk: Walk, error: SQLAlchemyError) -> str:
+def _why(walk: Walk, error: SQLAlchemyError, code: str) -> str:
     reason = reason_of(error)
-    if not isinstance(error, DBAPIError) or sqlstate_of(error) != LOCK_NOT_AVAILABLE:
+    if code != LOCK_NOT_AVAILABLE:
         return reason
     try:
         holders = holders_of_table(walk.session, walk.statements)
     except DBAPIError:
         return reason
-    return f"{reason}; the table is locked by {' and '.join(holders)}" if holders else reason
+    return f"{reason}; {holders}" if holders else reason

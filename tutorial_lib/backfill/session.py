@@ -68,13 +68,20 @@ class Session:
         """
         for attempt in range(1, self.attempts):
             try:
-                return self.connection.execute(statement)
+                return self._send(statement)
             except DBAPIError as error:
                 if sqlstate_of(error) not in RETRYABLE - {but}:
                     raise
             self.retries += 1
             self.wait(attempt)
-        return self.connection.execute(statement)
+        return self._send(statement)
+
+    def _send(self, statement: sa.Executable) -> sa.CursorResult[Any]:
+        try:
+            return self.connection.execute(statement)
+        except (TypeError, ValueError) as error:  # the driver's, which SQLAlchemy lets through
+            do = "Look at the values in set= and where=; what was committed stays."
+            raise BackfillError("A value can't be sent to the server.", f"{error}.", do) from error
 
     def wait(self, attempt: int) -> None:
         """Wait before the next attempt, each time twice as long."""
@@ -93,7 +100,7 @@ def opened(bind: object, lock_timeout: float, name: str, attempts: int) -> Itera
     """
     settings = {
         "lock_timeout": f"{max(1, round(lock_timeout * 1000))}ms",
-        "application_name": name,
+        "application_name": name.encode("ascii", "replace").decode().replace("\0", "?"),
     }
     with _connected(bind) as connection, changed_settings(connection, settings):
         limit, pid = connection.execute(LIMIT).one()
