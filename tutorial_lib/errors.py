@@ -36,7 +36,37 @@ class ExplorerError(Problem):
 
 
 class FrameError(Problem):
-    """A table or query can't be read into a DataFrame."""
+    """A query can't be read into a DataFrame, or a DataFrame can't be written to a table."""
+
+
+class WriteError(FrameError):
+    """A row of a DataFrame can't be written; the message never contains its values.
+
+    Args:
+        what: What is wrong, as one sentence.
+        why: Why it is wrong, or what was found instead.
+        do: What to do next.
+        row: The row's position, counted from 0 as in `df.iloc`; None if it's unknown.
+        column: The table's column, if the error is about one.
+        constraint: The constraint or unique index that's violated.
+        sqlstate: PostgreSQL's code of the error, or "" if the row wasn't sent.
+
+    """
+
+    def __init__(
+        self,
+        what: str,
+        why: str = "",
+        do: str = "",
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        constraint: str | None = None,
+        sqlstate: str = "",
+    ) -> None:
+        self.row, self.column = row, column
+        self.constraint, self.sqlstate = constraint, sqlstate
+        super().__init__(what, why, do)
 
 
 class BackfillError(Problem):

@@ -19,11 +19,12 @@ from .calls import checked
 from .dispatch import Request, read_frames
 from .options import columns_of, options_of
 from .query import statement_of
+from .writing import write
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read"]
+__all__ = ["read", "write"]
 
 Backend = Literal["pyarrow", "numpy_nullable"] | None
 Params = Mapping[str, Any] | None

@@ -1,0 +1,115 @@
+"""Find the connection to write on, and make the write all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, FromClause
+from sqlalchemy.exc import UnboundExecutionError
+from sqlalchemy.orm import Session, sessionmaker
+
+from ...errors import FrameError
+from ..binds import check_driver, resolve
+from ..drivers import NAMES, driver_of
+from .target import ONCE
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A connection in a transaction or savepoint.
+
+    Attributes:
+        connection: The connection.
+        own: Whether the transaction ends with the write, so that deferred constraints count.
+
+    """
+
+    connection: Connection
+    own: bool
+
+
+@contextmanager
+def writing(con: object, clause: FromClause | None) -> Iterator[Scope]:
+    """Yield a connection in a transaction; what's written on it is kept only without an error.
+
+    A session's transaction, or a connection's if it's in one, goes on afterwards; an error rolls
+    it back to a savepoint. Of an engine, and of a connection that isn't in a transaction, it's a
+    transaction that's committed at the end.
+
+    Args:
+        con: What the caller passed; see `binds.resolve`.
+        clause: The table. A session can have an engine for each.
+
+    """
+    source = _source(con, clause)
+    check_driver(source, NAMES)
+    if isinstance(source, Engine):
+        with source.connect() as connection, _of_its_own(connection) as scope:
+            yield scope
+    elif source.in_transaction() and not driver_of(source).autocommit:
+        with source.begin_nested():
+            yield Scope(source, False)
+    else:
+        with _of_its_own(source) as scope:
+            yield scope
+
+
+def run(connection: Connection, sql: str) -> Any:
+    """Run SQL that has no parameters, so a % in a name is a %."""
+    return connection.exec_driver_sql(sql, execution_options={**ONCE, "no_parameters": True})
+
+
+def _source(con: object, clause: FromClause | None) -> Engine | Connection:
+    own = isinstance(con, sessionmaker)  # no one could commit the session that it makes
+    source = resolve(con)
+    if not isinstance(source, Session):
+        return source
+    options: Any = {} if clause is None else {"clause": clause}
+    try:
+        if own:
+            return source.get_bind(**options)
+        source.flush()
+        return source.connection(bind_arguments=options)
+    except UnboundExecutionError:
+        raise FrameError(
+            "There is no database to write to.",
+            "No engine was passed, and the session isn't bound to one.",
+            "Pass one: frames.write(df, table, engine). Or call db.connect(url) first.",
+        ) from None
+
+
+@contextmanager
+def _of_its_own(connection: Connection) -> Iterator[Scope]:
+    if driver_of(connection).autocommit:  # SQLAlchemy's begin() does nothing then
+        before, own = connection.in_transaction(), driver_of(connection).idle
+        with _by_statements(connection, *_verbs(connection)):
+            yield Scope(connection, own)
+        if not before:
+            connection.rollback()  # nothing but SQLAlchemy's own state
+    else:
+        with connection.begin():
+            yield Scope(connection, True)
+
+
+def _verbs(connection: Connection) -> tuple[str, str, str]:
+    if driver_of(connection).idle:
+        return "BEGIN", "COMMIT", "ROLLBACK"
+    # The caller has sent BEGIN as a statement.
+    point = "SAVEPOINT frames_write"
+    return point, f"RELEASE {point}", f"ROLLBACK TO {point}; RELEASE {point}"
+
+
+@contextmanager
+def _by_statements(connection: Connection, begin: str, end: str, undo: str) -> Iterator[None]:
+    run(connection, begin)
+    try:
+        yield
+        run(connection, end)
+    except BaseException:
+        if not connection.invalidated and not driver_of(connection).closed:
+            for each in undo.split(";"):
+                run(connection, each)
+        raise
