@@ -16,7 +16,7 @@ Key = str | Sequence[str] | None
 ACTIONS = (None, "nothing", "update")
 _KEYS = """
 SELECT relname AS name, conname IS NOT NULL AS is_constraint, indisprimary AS is_primary,
-    indimmediate AND indisvalid AS usable, indisunique AS is_unique,
+    indimmediate AS immediate, indisvalid AS valid, indisunique AS is_unique,
     indnullsnotdistinct AS nulls_equal,
     ARRAY(SELECT pg_get_indexdef(indexrelid, n, false)
           FROM generate_series(1, indnkeyatts) AS n ORDER BY n) AS parts,
@@ -53,7 +53,8 @@ class _Found:
     name: str
     is_constraint: bool
     is_primary: bool
-    usable: bool
+    immediate: bool
+    valid: bool
     is_unique: bool
     nulls_equal: bool
     parts: Sequence[str]
@@ -112,6 +113,9 @@ def conflict_of(
     if action is None:
         return None
     if key is None and action == "nothing":
+        for each in _keys(connection, target):
+            if not each.immediate:
+                _usable(each)
         return Conflict("ON CONFLICT DO NOTHING")
     found = _find(connection, target, model, key)
     if action == "nothing":
@@ -127,7 +131,7 @@ def conflict_of(
 
 
 def _find(connection: Connection, target: Target, model: Model, key: Key) -> _Found:
-    known = [_Found(**row._mapping) for row in rows(connection, _KEYS, oid=target.oid)]
+    known = _keys(connection, target)
     if key is None:
         chosen = [each for each in known if each.is_primary]
         what = f"{target.name} has no primary key to update by."
@@ -137,21 +141,30 @@ def _find(connection: Connection, target: Target, model: Model, key: Key) -> _Fo
         names = [column_named(model, each) for each in ([key] if isinstance(key, str) else key)]
         chosen = _by_columns(known, target, names)
         what = f"No unique constraint or index of {target.name} is on {', '.join(names)}."
-    usable = [each for each in chosen if each.usable]
-    if chosen and not usable:
-        why = "It's deferrable or invalid, and ON CONFLICT can't use such a key."
-        raise FrameError(f"The key {chosen[0].name} can't be used.", why)
-    if not usable:
-        raise FrameError(what, similar(str(key), _labels(known)), "Pass one of them as key=.")
-    return min(usable, key=lambda each: each.predicate is not None)
+    if not chosen:
+        raise FrameError(what, similar(str(key), map(_label, known)), "Pass one of them as key=.")
+    # A partial index is a key for some of the rows only.
+    return _usable(min(chosen, key=lambda each: each.predicate is not None))
+
+
+def _keys(connection: Connection, target: Target) -> list[_Found]:
+    return [_Found(**row._mapping) for row in rows(connection, _KEYS, oid=target.oid)]
+
+
+def _usable(found: _Found) -> _Found:
+    if found.immediate and found.valid:
+        return found
+    state = "invalid" if found.immediate else "deferrable"
+    why = "ON CONFLICT can't use it, so PostgreSQL would refuse every row."
+    raise FrameError(f"The key {found.name} is {state}.", why, "Name another one as key=.")
 
 
 def _by_columns(known: Sequence[_Found], target: Target, names: Sequence[str]) -> list[_Found]:
     """Return the keys on these columns, in any order; for a view, PostgreSQL finds them."""
     if target.relkind == "v":
-        return [_Found("", False, False, True, True, False, names, names, None)]
+        return [_Found("", False, False, True, True, True, False, names, names, None)]
     return [each for each in known if set(each.columns) == set(names) and each.is_unique]
 
 
-def _labels(known: Sequence[_Found]) -> list[str]:
-    return [f"{each.name} ({', '.join(each.parts)})" for each in known]
+def _label(found: _Found) -> str:
+    return f"{found.name} ({', '.join(found.parts)})"

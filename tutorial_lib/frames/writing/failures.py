@@ -82,18 +82,12 @@ def failure_of(error: DBAPIError, relation: str, columns: Collection[str]) -> Fa
     return Failure(error, code, row, getattr(diag, "column_name", None) or column)
 
 
-def _place(
-    context: str, relation: str, columns: Collection[str]
-) -> tuple[int | None, str | None]:
+def _place(context: str, relation: str, columns: Collection[str]) -> tuple[int | None, str | None]:
     """Read `COPY users, line 3, column age: "..."`, in whatever language it is."""
     found = re.search(rf"^\W*(?:COPY\W+)?{re.escape(relation)}\D*?(\d+)(.*)", context, re.M | re.S)
     if found is None:
         return None, None
-    named = [
-        name
-        for name in columns
-        if re.match(rf"[,、，]?\s*\w+\s*{re.escape(name)}\s*[:：,]", found[2])
-    ]
+    named = [name for name in columns if re.match(rf"\W*\w+\s*{re.escape(name)}\s*\W", found[2])]
     return int(found[1]) - 1, max(named, key=len, default=None)
 
 
@@ -143,6 +137,4 @@ def without_values(error: DBAPIError) -> DBAPIError:
     orig: Any = type(error.orig)(message)  # type: ignore[misc]
     if hasattr(orig, "pgcode"):  # psycopg2's can't be set, only restored
         orig.__setstate__({"pgcode": sqlstate_of(error), "pgerror": message})
-    return type(error)(
-        error.statement, None, orig, True, error.connection_invalidated
-    )
+    return type(error)(error.statement, None, orig, True, error.connection_invalidated)

@@ -88,9 +88,7 @@ def _of_class(mapper: Mapper[Any]) -> Model:
     return _model(name, table, renamed, discriminator)
 
 
-def _model(
-    label: str, table: Any, renamed: Mapping[str, str], discriminator: str | None
-) -> Model:
+def _model(label: str, table: Any, renamed: Mapping[str, str], discriminator: str | None) -> Model:
     columns = list(table.c)
     defaults = {str(each.name) for each in columns if getattr(each, "default", None) is not None}
     schema = str(table.schema) if table.schema else None
@@ -169,13 +167,26 @@ def process_of(kind: TypeEngine[Any] | None, dialect: Dialect) -> Process | None
         return _decorated(kind, dialect)
     items = kind.item_type if isinstance(kind, ARRAY) else None
     if isinstance(kind, Enum | UserDefinedType) or isinstance(items, TypeDecorator | Enum):
-        return kind.dialect_impl(dialect).bind_processor(dialect)
+        return _bound(kind, dialect)
     return None
+
+
+def _bound(kind: TypeEngine[Any], dialect: Dialect) -> Process | None:
+    """Return the function that makes a bound parameter, without the driver's wrapper of bytes."""
+    bind = kind.dialect_impl(dialect).bind_processor(dialect)
+    if bind is None:
+        return None
+
+    def process(value: Any) -> Any:
+        found = bind(value)
+        return getattr(found, "adapted", getattr(found, "obj", found))
+
+    return process
 
 
 def _decorated(kind: TypeDecorator[Any], dialect: Dialect) -> Process | None:
     if type(kind).bind_processor is not TypeDecorator.bind_processor:
-        return kind.dialect_impl(dialect).bind_processor(dialect)
+        return _bound(kind, dialect)
     inner = process_of(kind.load_dialect_impl(dialect), dialect)
 
     def process(value: Any) -> Any:

@@ -39,7 +39,7 @@ def _check_documents(pair: Pair, count: int) -> None:
     """Refuse strings beside other values for json: they may be JSON text, or values."""
     if pair.column.type.kind is not Kind.JSON or pair.documents or pair.process:
         return
-    if getattr(pair.incoming.cells, "dtype", None) != object:
+    if str(getattr(pair.incoming.cells, "dtype", "")) != "object":
         return
     texts = [isinstance(v, str) for v in cells.objects(pair.incoming, 0, count) if v is not None]
     if any(texts) and not all(texts):

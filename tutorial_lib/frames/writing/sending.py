@@ -31,7 +31,7 @@ def copy_in(connection: Connection, sql: str, blocks: Iterable[bytes]) -> int:
         DBAPIError: As SQLAlchemy raises it for statements.
 
     """
-    waiting: queue.Queue[bytes | None | Ended] = queue.Queue(AHEAD)
+    waiting: queue.Queue[bytes | Ended | None] = queue.Queue(AHEAD)
     driver = driver_of(connection)
     with _Job(driver, lambda: driver.copy_in(sql.encode(), _received(waiting))) as job:
         try:
@@ -126,7 +126,7 @@ def _result(connection: Connection, sql: str, job: _Job) -> int:
     driver_errors = dialect.loaded_dbapi.Error
     if not isinstance(error, driver_errors):
         raise error
-    lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
+    lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
     made = DBAPIError.instance(
         sql, None, error, driver_errors, True, connection_invalidated=lost, dialect=dialect
     )

@@ -62,14 +62,14 @@ class Stage:
 
     def insert(self, conflict: Conflict | None, start: int = 0, stop: int | None = None) -> int:
         """Insert its rows, or those between two positions; return how many were written."""
-        where = "" if stop is None else f"WHERE {self.position} >= {start} AND {self.position} < {stop}"
-        sql = (
+        where = (
+            "" if stop is None else f"WHERE {self.position} >= {start} AND {self.position} < {stop}"
+        )
+        sql = (  # all names are quoted
             f"INSERT INTO {self.target.sql} ({self.listed}) SELECT {self.listed} FROM {self.sql} "
             f"{where} ORDER BY {self.position} {conflict.clause if conflict else ''}"
         )
-        return interruptible(
-            self.connection, lambda: int(run(self.connection, sql).rowcount)
-        )
+        return interruptible(self.connection, lambda: int(run(self.connection, sql).rowcount))
 
     def drop(self) -> None:
         """Drop it, before the transaction ends."""
@@ -92,6 +92,8 @@ def copy_sql(relation: str, columns: Sequence[str]) -> str:
 
 def duplicates(filled: Stage, conflict: Conflict) -> list[int]:
     """Return the positions of the first rows that have the same key."""
+    if not conflict.parts:
+        return []
     terms = ", ".join(conflict.parts)
     nulls = "" if conflict.nulls_equal else f"AND ROW({terms}) IS NOT NULL"
     sql = (
@@ -130,17 +132,18 @@ def _succeeds(filled: Stage, action: Callable[[], object]) -> bool:
     return True
 
 
-def row_without_parent(filled: Stage, constraint: str) -> int | None:
-    """Return the first row whose foreign key refers to no row; None if that can't be found."""
+def row_without_parent(filled: Stage, constraint: str) -> list[int]:
+    """Return the first row whose foreign key refers to no row; nothing if that's unknown."""
     found = rows(filled.connection, _KEYS, oid=filled.target.oid, name=constraint)
     if not found or not set(found[0].own) <= set(filled.columns):
-        return None
+        return []
     [key] = found
-    places = [key.referred] + [filled.sql] * (key.to_itself and set(key.other) <= set(filled.columns))
+    places = [key.referred]
+    if key.to_itself and set(key.other) <= set(filled.columns):
+        places.append(filled.sql)
     pairs = list(zip(key.own, key.other, strict=True))
     given = " AND ".join(f"s.{quoted(own)} IS NOT NULL" for own in key.own)
     equal = " AND ".join(f"p.{quoted(other)} = s.{quoted(own)}" for own, other in pairs)
     absent = " ".join(f"AND NOT EXISTS (SELECT FROM {place} p WHERE {equal})" for place in places)
-    sql = f"SELECT min({filled.position}) FROM {filled.sql} s WHERE {given} {absent}"
-    position = run(filled.connection, sql).scalar()
-    return None if position is None else int(position)
+    sql = f"SELECT {filled.position} FROM {filled.sql} s WHERE {given} {absent} ORDER BY 1 LIMIT 1"
+    return list(run(filled.connection, sql).scalars())

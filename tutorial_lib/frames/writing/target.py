@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 from ...errors import FrameError
 from ..suggestions import similar
 from .kinds import Kind, Type, type_of
+from .sending import interruptible
 
 Name = tuple[str | None, str]  # schema and table; without a schema, the search_path decides
 
@@ -21,7 +22,7 @@ SELECT c.oid, nspname, relname, CAST(relkind AS text) AS relkind,
     -- tgtype: 1 is FOR EACH ROW, 2 BEFORE, 4 INSERT, 64 INSTEAD OF
     EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal
         AND tgenabled <> 'D' AND tgtype & 71 = 7) AS filled,
-    pg_relation_is_updatable(c.oid, true) & 8 = 8 AS insertable
+    relkind <> 'v' OR pg_relation_is_updatable(c.oid, true) & 8 = 8 AS insertable
 FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS wanted (name, place)
     JOIN pg_class c ON c.oid = to_regclass(wanted.name)
     JOIN pg_namespace n ON n.oid = relnamespace
@@ -29,7 +30,8 @@ WHERE relname = (CAST(:last AS text[]))[place] ORDER BY place LIMIT 1"""
 # A domain's chain of base types ends where typbasetype is 0.
 _COLUMNS = """
 WITH RECURSIVE chain AS (
-    SELECT a.attnum, t.oid, t.typbasetype, t.typnotnull AS strict, t.typdefault IS NOT NULL AS filled
+    SELECT a.attnum, t.oid, t.typbasetype, t.typnotnull AS strict,
+        t.typdefault IS NOT NULL AS filled
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
@@ -139,7 +141,7 @@ def describe(connection: Connection, names: Sequence[Name]) -> Target:
     if not found:
         raise _missing(connection, names)
     [table] = found
-    if table.relkind in KINDS or (table.relkind == "v" and not table.insertable):
+    if table.relkind in KINDS or not table.insertable:
         kind = KINDS.get(table.relkind, "a view that PostgreSQL can't insert into")
         do = "Write to the tables it's made of."
         raise FrameError(f"{table.relname} is {kind}.", "", do)
@@ -153,7 +155,9 @@ def describe(connection: Connection, names: Sequence[Name]) -> Target:
 
 def rows(connection: Connection, sql: str, **values: Any) -> Sequence[Row[Any]]:
     """Run a catalog query."""
-    return connection.execute(text(sql), values, execution_options=ONCE).all()
+    return interruptible(  # it waits for whoever changes the table
+        connection, lambda: connection.execute(text(sql), values, execution_options=ONCE).all()
+    )
 
 
 def _column(row: Row[Any]) -> Column:

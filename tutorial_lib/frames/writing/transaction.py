@@ -85,10 +85,12 @@ def _source(con: object, clause: FromClause | None) -> Engine | Connection:
 def _of_its_own(connection: Connection) -> Iterator[Scope]:
     if driver_of(connection).autocommit:  # SQLAlchemy's begin() does nothing then
         before, own = connection.in_transaction(), driver_of(connection).idle
-        with _by_statements(connection, *_verbs(connection)):
-            yield Scope(connection, own)
-        if not before:
-            connection.rollback()  # nothing but SQLAlchemy's own state
+        try:
+            with _by_statements(connection, *_verbs(connection)):
+                yield Scope(connection, own)
+        finally:
+            if not before:
+                connection.rollback()  # nothing but SQLAlchemy's own state
     else:
         with connection.begin():
             yield Scope(connection, True)

@@ -50,9 +50,7 @@ def write_frame(request: Request) -> int:
         pairs = match(incoming, target, model, connection.dialect)
         given = [pair.column.name for pair in pairs]
         check_own_types(request.table, given, target.schema, target.name)
-        conflict = conflict_of(
-            connection, target, model, request.on_conflict, request.key, given
-        )
+        conflict = conflict_of(connection, target, model, request.on_conflict, request.key, given)
         written = _Write(scope, target, pairs, count, conflict).run() if count else 0
     if request.on_conflict == "update" and isinstance(request.con, Session | scoped_session):
         request.con.expire_all()  # it may hold objects of the rows that were updated
@@ -143,26 +141,22 @@ class _Write:
         constraint = getattr(failure.diag, "constraint_name", None) or ""
         try:
             filled = self._fill()
-            if failure.sqlstate == TWICE and self.conflict and self.conflict.parts:
-                if same := self._twice(filled):
-                    return same
-            if failure.sqlstate == FK:
-                row = row_without_parent(filled, constraint)
-                if row is not None:
-                    return row
+            if failure.sqlstate == TWICE and (same := self._twice(filled)):
+                return same
+            if failure.sqlstate == FK and (row := row_without_parent(filled, constraint)):
+                return row[0]
             self._check_deferred()
             return failing_row(filled, self.count, self.conflict)
         except DBAPIError:  # such as no right to create temporary tables
             return None
 
     def _twice(self, filled: Stage) -> WriteError | None:
-        assert self.conflict
-        positions = duplicates(filled, self.conflict)
+        positions = duplicates(filled, self.conflict) if self.conflict else []
         if not positions:
             return None
         listed = ", ".join(map(str, positions[:5]))
         return WriteError(
-            f"Rows {listed} have the same key, so each would update the other. ",
+            f"Rows {listed} have the same key, so each would update the other.",
             "PostgreSQL updates a row only once in a statement. Nothing was written.",
             "Keep one of them: df.drop_duplicates([...], keep='last').",
             row=positions[1],
