@@ -30,7 +30,7 @@ def engine_of(bind: object, error: type[Problem]) -> Engine:
 
     """
     found = bind
-    if callable(get_bind := getattr(bind, "get_bind", None)):
+    if not isinstance(bind, type) and callable(get_bind := getattr(bind, "get_bind", None)):
         with suppress(UnboundExecutionError):
             found = get_bind()
     if not isinstance(found, Engine | Connection):

@@ -142,15 +142,22 @@ def test_a_failed_transaction_is_refused(filled: Engine) -> None:
         assert count_of(connection) == 1
 
 
-ASYNCHRONOUS = "postgresql+psycopg://nobody@127.0.0.1/nothing"
+ASYNC = "postgresql+psycopg://nobody@127.0.0.1/nothing"
 BAD: dict[str, tuple[Callable[[Engine], object], str]] = {
-    "swapped": (lambda e: explorer.columns("t", e), "first argument is of type str"),  # type: ignore[arg-type]
+    "swapped": (lambda e: explorer.columns("t", e), "the first argument is of type str"),  # type: ignore[arg-type]
     "a URL": (lambda e: explorer.tables(e.url), "first argument is of type URL"),  # type: ignore[arg-type]
-    "nothing": (lambda e: explorer.tables(None), "first argument is of type NoneType"),  # type: ignore[arg-type]
-    "a factory": (lambda e: explorer.tables(sessionmaker(e)), "If it makes sessions, call it"),  # type: ignore[arg-type]
-    "asynchronous": (lambda e: explorer.tables(create_async_engine(ASYNCHRONOUS)), "run_sync"),  # type: ignore[arg-type]
-    "SQLite": (lambda e: explorer.tables(create_engine("sqlite://")), "This is a sqlite database"),
-    "unbound": (lambda e: explorer.tables(Session()), "isn't bound to an engine"),
+    "nothing": (
+        lambda e: explorer.tables(None),
+        "The database is missing: the first argument is None",
+    ),  # type: ignore[arg-type]
+    "a factory": (lambda e: explorer.tables(sessionmaker(e)), "of type sessionmaker"),  # type: ignore[arg-type]
+    "a class": (lambda e: explorer.tables(Session), "of type"),  # type: ignore[arg-type]
+    "asynchronous": (
+        lambda e: explorer.tables(create_async_engine(ASYNC)),
+        "of type AsyncEngine",
+    ),  # type: ignore[arg-type]
+    "SQLite": (lambda e: explorer.tables(create_engine("sqlite://")), "not with sqlite"),
+    "unbound": (lambda e: explorer.tables(Session()), "a Session that's bound to one"),
     "a Table": (lambda e: explorer.columns(e, Table("t", MetaData())), "of type Table"),  # type: ignore[arg-type]
     "no such table": (lambda e: explorer.head(e, "tt"), "The tables are: t."),
     "no such schema": (
@@ -159,9 +166,9 @@ BAD: dict[str, tuple[Callable[[Engine], object], str]] = {
     ),
     "a schema that is a number": (lambda e: explorer.tables(e, 3), "The schema is of type int"),  # type: ignore[arg-type]
     "elsewhere": (lambda e: explorer.head(e, "pg_catalog.pg_class"), "schema='pg_catalog'"),
-    "negative": (lambda e: explorer.head(e, "t", -1), "whole number, 0 or more"),
-    "a fraction": (lambda e: explorer.head(e, "t", 1.5), "It's 1.5"),  # type: ignore[arg-type]
-    "a table for n": (lambda e: explorer.head(e, "t", "t"), "It's of type str"),  # type: ignore[arg-type]
+    "negative": (lambda e: explorer.head(e, "t", -1), "at least 0"),
+    "a fraction": (lambda e: explorer.head(e, "t", 1.5), "must be a whole number, not 1.5"),  # type: ignore[arg-type]
+    "a table for n": (lambda e: explorer.head(e, "t", "t"), "not 't'"),  # type: ignore[arg-type]
     "one table": (lambda e: explorer.diagram(e, "t"), "Pass a list"),
     "engines": (lambda e: explorer.changes(e, e), "Both have to be snapshots"),  # type: ignore[arg-type]
 }

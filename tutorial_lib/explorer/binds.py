@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, UnboundExecutionError
+from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.orm import Session, scoped_session
 
+from ..connections import engine_of
 from ..errors import ExplorerError
+from ..sqlstates import LOCK_NOT_AVAILABLE, sqlstate_of
 
 Bind = Engine | Connection | Session | scoped_session[Session]
 
@@ -51,7 +53,8 @@ SELECT pg_catalog.set_config(
        pg_catalog.set_config('lc_monetary', 'C', true),
        pg_catalog.set_config('quote_all_identifiers', 'off', true)
 """
-LOCK_NOT_AVAILABLE, PERMISSION_DENIED, NOT_READY = "55P03", "42501", "55000"
+PERMISSION_DENIED = "42501"
+NOT_READABLE = {"55000", "0A000"}  # a view without data; on a standby, an unlogged table
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,6 @@ def reading(bind: Bind) -> Iterator[Reader]:
 
     """
     source = _source(bind)
-    if source.dialect.name != "postgresql":
-        raise ExplorerError(
-            f"This is a {source.dialect.name} database.",
-            "The explorer reads PostgreSQL's catalog.",
-            "Pass an engine with a postgresql URL.",
-        )
     try:
         with _fresh(source) if isinstance(source, Engine) else _lent(source) as reader:
             yield reader
@@ -162,41 +159,16 @@ def _reader(connection: Connection) -> Reader:
     return Reader(connection, schema or "")
 
 
-def _source(bind: object) -> Engine | Connection:
+def _source(bind: Bind) -> Engine | Connection:
     """Return where to read: of a session in a transaction, its connection after a flush."""
-    if isinstance(bind, scoped_session):
-        bind = bind()
+    engine_of(bind, ExplorerError)  # refuses everything else
     if isinstance(bind, Engine | Connection):
         return bind
-    if isinstance(bind, Session):
-        return _source_of_session(bind)
-    if hasattr(bind, "sync_engine") or hasattr(bind, "sync_session"):
-        advice = "Pass it inside of run_sync, or pass the engine's sync_engine."
-    elif isinstance(bind, str) or hasattr(bind, "render_as_string"):
-        advice = "The database comes first. Make an engine of a URL: create_engine(url)."
-    elif callable(bind):
-        advice = "If it makes sessions, call it: with SessionLocal() as session."
-    else:
-        advice = "Pass an engine: create_engine(url)."
-    raise ExplorerError(
-        f"There's no database to read from: the first argument is of type {type(bind).__name__}.",
-        "It has to be an Engine, a Connection or a Session.",
-        advice,
-    )
-
-
-def _source_of_session(session: Session) -> Engine | Connection:
-    try:
-        if session.in_transaction():
-            session.flush()
-            return session.connection()
-        return session.get_bind()  # outside of a transaction, it has no rows of its own
-    except UnboundExecutionError:
-        raise ExplorerError(
-            "There's no database to read from.",
-            "The session isn't bound to an engine.",
-            "Pass the engine.",
-        ) from None
+    session = bind() if isinstance(bind, scoped_session) else bind
+    if session.in_transaction():
+        session.flush()
+        return session.connection()
+    return session.get_bind()  # outside of a transaction, it has no rows of its own
 
 
 def quoted(*names: str) -> str:
@@ -207,29 +179,23 @@ def quoted(*names: str) -> str:
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
-def sqlstate(error: BaseException) -> str:
-    """Return the SQLSTATE of a driver's error, or an empty string."""
-    driver = getattr(error, "orig", None)
-    return getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None) or ""
-
-
 def _explained(error: DBAPIError) -> Exception:
     """Return an ExplorerError for what the caller can change, or else the error itself."""
     message = str(error.orig).strip().partition("\n")[0]
-    if sqlstate(error) == LOCK_NOT_AVAILABLE:
+    if sqlstate_of(error) == LOCK_NOT_AVAILABLE:
         return ExplorerError(
             "Another session holds a lock on a table.",
             "It's changing the schema, and 3 seconds weren't enough.",
             "Try again when it has finished.",
         )
-    if sqlstate(error) == PERMISSION_DENIED:
+    if sqlstate_of(error) == PERMISSION_DENIED:
         return ExplorerError(
             f"The server refused: {message}.",
             "The role that you connect as lacks a privilege.",
             "Ask the owner for GRANT SELECT on it, and GRANT USAGE on its schema.",
         )
-    if sqlstate(error) == NOT_READY:
+    if sqlstate_of(error) in NOT_READABLE:
         return ExplorerError(f"The server can't read it: {message}.")
-    if isinstance(error, InterfaceError) and not sqlstate(error):
+    if isinstance(error, InterfaceError) and not sqlstate_of(error):
         return ExplorerError("The connection is closed.", message, "Pass the engine.")
     return error

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Dialect, inspect
-from sqlalchemy.exc import CompileError, DataError, DBAPIError
+from sqlalchemy.exc import CompileError, DataError
 
+from .. import arguments
 from ..errors import ExplorerError
-from .binds import Bind, Reader, quoted, reading, sqlstate
+from ..sqlstates import sqlstate_of
+from .binds import Bind, Reader, quoted, reading
 from .names import Found, find, schema_of
 from .pandas_output import data_frame
 from .rows import Relation, counts
@@ -177,15 +179,10 @@ def head(bind: Bind, name: str, n: int = 5, schema: str | None = None) -> DataFr
             of its values.
 
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-        raise ExplorerError(
-            "The number of rows has to be a whole number, 0 or more.",
-            f"It's {n!r}." if isinstance(n, int | float) else f"It's of type {type(n).__name__}.",
-            "Call head(engine, table, n=5).",
-        )
+    number = arguments.count("n", n, ExplorerError)
     with reading(bind) as reader:
         found = find(reader, name, schema)
-        keys, rows = _first_rows(reader, found, n)
+        keys, rows = _first_rows(reader, found, number)
     return data_frame(keys, rows).infer_objects()
 
 
@@ -196,9 +193,9 @@ def _first_rows(reader: Reader, found: Found, n: int) -> tuple[list[str], list[A
     try:
         result = reader.run(f"SELECT * FROM {source}{order} LIMIT {n}")  # noqa: S608
         return list(result.keys()), [tuple(row) for row in result]
-    except (ValueError, OverflowError, DBAPIError) as error:
-        if isinstance(error, DBAPIError) and (sqlstate(error) or not isinstance(error, DataError)):
-            raise  # the server's; if a driver can't convert a value, there's no SQLSTATE
+    except (ValueError, OverflowError, DataError) as error:
+        if sqlstate_of(error):
+            raise  # it's the server's, not the driver's
         raise ExplorerError(
             f"Python can't hold a value of {found.name!r}.",
             "Dates and timestamps before year 1, after 9999, or infinite have no Python value.",
