@@ -57,7 +57,7 @@ class Snapshot:
 def snapshot(bind: Bind, *, rows: bool = False) -> Snapshot:
     """Return a snapshot of all schemas but PostgreSQL's own.
 
-    It takes a handful of queries of the catalog, and no lock that anyone waits for.
+    It takes a handful of queries of the catalog, and reads no table unless you ask for rows.
 
     Args:
         bind: The database.
