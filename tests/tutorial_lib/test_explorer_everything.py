@@ -20,7 +20,7 @@ CREATE TYPE mood AS ENUM ('sad', 'happy');
 CREATE TYPE pair AS (x int, y int);
 CREATE TYPE span AS RANGE (subtype = float8);
 CREATE DOMAIN positive AS int CONSTRAINT above CHECK (VALUE > 0);
-CREATE TABLE moments (at timestamptz CHECK (at > '2026-01-01 00:00+0'), x float8, y bytea);
+CREATE TABLE moments (at timestamptz CHECK (at > '2026-01-01 00:00+0'), x float8 NOT NULL, y bytea);
 INSERT INTO moments VALUES ('2026-05-05 12:00+0', 0.1::float8 + 0.2, '\\x01ff');
 CREATE TABLE users (
     id serial CONSTRAINT pk PRIMARY KEY, name text DEFAULT 'x' CONSTRAINT short CHECK (name <> ''),
@@ -29,6 +29,7 @@ CREATE TABLE users (
 );
 CREATE TABLE sales.orders (id int PRIMARY KEY, user_id int CONSTRAINT fk REFERENCES users);
 CREATE INDEX ix ON users (name);
+CREATE INDEX exact ON users (lower(name));
 CREATE STATISTICS st ON name, mood FROM users;
 CREATE VIEW v AS SELECT id, name FROM users;
 CREATE MATERIALIZED VIEW m AS SELECT id FROM users;
@@ -74,6 +75,11 @@ COMMENT ON INDEX ix IS 'x'
 COMMENT ON VIEW v IS 'x'
 COMMENT ON FUNCTION f(int) IS 'x'
 COMMENT ON TYPE mood IS 'x'
+COMMENT ON COLUMN pair.x IS 'x'
+COMMENT ON INDEX pk IS 'x'
+COMMENT ON CONSTRAINT above ON DOMAIN positive IS 'x'
+ALTER INDEX exact ALTER COLUMN 1 SET STATISTICS 9
+ALTER TABLE users SET (toast.autovacuum_enabled = false)
 COMMENT ON SEQUENCE free IS 'x'
 COMMENT ON SCHEMA sales IS 'x'
 COMMENT ON TRIGGER touched ON users IS 'x'
@@ -232,6 +238,24 @@ def test_a_change_of_any_kind_is_seen(full: Engine, statements: str) -> None:
         connection.begin()
         found = compared(connection, statements)
     assert found.all, statements
+
+
+NAMED = [  # PostgreSQL 18 gives NOT NULL a name
+    "ALTER TABLE moments RENAME CONSTRAINT moments_x_not_null TO filled",
+    "ALTER TABLE moments ADD CONSTRAINT moments_y_not_null NOT NULL y NOT VALID",
+    "ALTER TABLE moments ADD CONSTRAINT moments_y_not_null NOT NULL y NO INHERIT",
+    "COMMENT ON CONSTRAINT moments_x_not_null ON moments IS 'x'",
+]
+
+
+@pytest.mark.parametrize("statements", NAMED)
+def test_what_a_not_null_constraint_is_called_is_compared(full: Engine, statements: str) -> None:
+    with full.connect() as connection:
+        if connection.dialect.server_version_info < (18,):  # type: ignore[operator]
+            pytest.skip("PostgreSQL 18 gives NOT NULL a name")
+        connection.rollback()
+        connection.begin()
+        assert compared(connection, statements).all
 
 
 @pytest.mark.parametrize("statements", AS_BEFORE)

@@ -13,7 +13,18 @@ NOTHING = "Nothing has changed."
 COLOURS = {"added": "#2e7d32", "removed": "#c62828", "changed": "#b26a00"}
 # Compared, and shown only when they change: most objects have them.
 IMPLIED = {
-    *("owner", "definition", "function", "schema", "version", "on", "role", "type", "start"),
+    *(
+        "owner",
+        "definition",
+        "function",
+        "schema",
+        "version",
+        "on",
+        "role",
+        "not null",
+        "type",
+        "start",
+    ),
     *("increment", "minimum", "maximum", "cache", "owned by", "values"),
 }
 TABULAR = {"table", "view", "materialized view", "foreign table"}

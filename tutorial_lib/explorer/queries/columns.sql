@@ -18,11 +18,16 @@ SELECT 'column' AS kind,
                WHEN a.attgenerated = 's' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) || ' stored'
                WHEN a.attgenerated = 'v' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) || ' virtual'
            END,
-           'not null', CASE WHEN EXISTS (
-               SELECT FROM pg_catalog.pg_constraint k
-               WHERE k.conrelid = c.oid AND k.contype = 'n' AND NOT k.convalidated
-                     AND k.conkey[1] = a.attnum
-           ) THEN 'not valid' END,
+           'not null', nullif(pg_catalog.concat_ws(
+               ', ',
+               CASE
+                   WHEN k.conname::text <> c.relname::text || '_' || a.attname::text || '_not_null'
+                       THEN k.conname
+               END,
+               CASE WHEN k.connoinherit THEN 'no inherit' END,
+               CASE WHEN NOT k.convalidated THEN 'not valid' END
+           ), ''),
+           'not null comment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
            'collation', CASE WHEN a.attcollation <> t.typcollation THEN l.collname END,
            'storage', CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage END,
            'compression', CASE WHEN a.attcompression <> '' THEN a.attcompression END,
@@ -36,6 +41,8 @@ FROM pg_catalog.pg_class c
      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
      JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
      LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+     LEFT JOIN pg_catalog.pg_constraint k
+         ON k.conrelid = c.oid AND k.contype = 'n' AND k.conkey[1] = a.attnum
      LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      LEFT JOIN pg_catalog.pg_description about
          ON about.classoid = 'pg_catalog.pg_class'::regclass::oid AND about.objoid = c.oid

@@ -13,6 +13,7 @@ SELECT 'constraint' AS kind,
            'tablespace', ts.spcname,
            'clustered', CASE WHEN x.indisclustered THEN 'yes' END,
            'replica identity', CASE WHEN x.indisreplident THEN 'yes' END,
+           'index comment', pg_catalog.obj_description(i.oid, 'pg_class'),
            'comment', about.description
        ))::text AS details
 FROM pg_catalog.pg_constraint k
@@ -37,6 +38,13 @@ SELECT 'index',
            || pg_catalog.substring(pg_catalog.pg_get_indexdef(i.oid), ' USING (.*)'),
        pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
            'valid', CASE WHEN NOT x.indisvalid THEN 'no' END,
+           'statistics', (
+               SELECT pg_catalog.string_agg(
+                   a.attname::text || ' ' || a.attstattarget::text, ', ' ORDER BY a.attnum
+               )
+               FROM pg_catalog.pg_attribute a
+               WHERE a.attrelid = i.oid AND a.attnum > 0::int2 AND a.attstattarget >= 0
+           ),
            'tablespace', ts.spcname,
            'clustered', CASE WHEN x.indisclustered THEN 'yes' END,
            'replica identity', CASE WHEN x.indisreplident THEN 'yes' END,

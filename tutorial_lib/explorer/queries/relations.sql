@@ -25,6 +25,7 @@ SELECT CASE
            'access method', CASE WHEN am.amname <> 'heap' THEN am.amname END,
            'tablespace', ts.spcname,
            'options', c.reloptions,
+           'TOAST options', toast.reloptions,
            'row security', CASE
                WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'enabled, forced'
                WHEN c.relrowsecurity THEN 'enabled'
@@ -41,8 +42,10 @@ SELECT CASE
            'definition', CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END,
            'attributes', CASE WHEN c.relkind = 'c' THEN (
                SELECT pg_catalog.string_agg(
-                   a.attname::text || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod),
-                   ', ' ORDER BY a.attnum
+                   pg_catalog.concat_ws(
+                       ' ', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+                       pg_catalog.col_description(c.oid, a.attnum)
+                   ), ', ' ORDER BY a.attnum
                )
                FROM pg_catalog.pg_attribute a
                WHERE a.attrelid = c.oid AND a.attnum > 0::int2 AND NOT a.attisdropped
@@ -68,6 +71,7 @@ SELECT CASE
        ))::text AS details
 FROM pg_catalog.pg_class c
      JOIN here n ON n.oid = c.relnamespace
+     LEFT JOIN pg_catalog.pg_class toast ON toast.oid = c.reltoastrelid
      LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam
      LEFT JOIN pg_catalog.pg_tablespace ts ON ts.oid = c.reltablespace
      LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid

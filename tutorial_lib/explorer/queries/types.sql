@@ -21,8 +21,10 @@ SELECT 'type' AS kind,
            END,
            'constraints', (
                SELECT pg_catalog.string_agg(
-                   k.conname::text || ' ' || pg_catalog.pg_get_constraintdef(k.oid), ', '
-                   ORDER BY k.conname
+                   pg_catalog.concat_ws(
+                       ' ', k.conname, pg_catalog.pg_get_constraintdef(k.oid),
+                       pg_catalog.obj_description(k.oid, 'pg_constraint')
+                   ), ', ' ORDER BY k.conname
                )
                FROM pg_catalog.pg_constraint k
                WHERE k.contypid = t.oid AND k.contype <> 'n'
