@@ -16,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sess
 
 from support.drivers import both_drivers
 from tutorial_lib import frames
+from tutorial_lib.db import SessionLocal
 from tutorial_lib.errors import FrameError, WriteError
 
 pytestmark = both_drivers
@@ -230,7 +231,7 @@ def test_a_lock_timeout_is_sqlalchemys_error_without_values(engine: Engine) -> N
 # -- tables
 
 
-@pytest.mark.parametrize("name", ["shop.Or.ders", "Or.ders"])
+@pytest.mark.parametrize("name", ["shop.Or.ders", "Or.ders", 'shop."Or.ders"'])
 def test_names_are_quoted(engine: Engine, name: str) -> None:
     frame = pd.DataFrame({"id": [1], 'a "b%': ["x"]})
     schema = None if name.startswith("shop") else "shop"
@@ -413,11 +414,24 @@ def test_a_class_is_written_by_its_attributes_or_its_columns(engine: Engine) -> 
         ({"on_conflict": "update"}, "has no column id, which is in the key"),
         ({"con": "people"}, "con is a string"),
         ({"con": 5}, "con is of type int"),
+        ({"con": None}, r"con is None.*offline mode"),
+        ({"con": None, "session": 5}, "session is of type int"),
     ],
 )
 def test_mistakes_in_the_call(engine: Engine, options: dict[str, Any], message: str) -> None:
     with pytest.raises(FrameError, match=message):
         frames.write(people(), "people", **{"con": engine, **options})
+
+
+def test_the_default_is_what_the_application_is_connected_to(engine: Engine) -> None:
+    SessionLocal.configure(bind=engine)
+    try:
+        frames.write(people(), "people")
+    finally:
+        SessionLocal.configure(bind=None)
+    assert count(engine) == 3
+    with pytest.raises(FrameError, match="There is no database to write to"):
+        frames.write(people(), "people")
 
 
 def test_swapped_arguments(engine: Engine) -> None:
@@ -448,7 +462,7 @@ def test_swapped_arguments(engine: Engine) -> None:
         ({"name": ["a\nb", "c\td\\", 1.5]}, "Row 2 doesn't fit .* a float", 2, None),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("on_conflict", [None, "nothing"])
+@pytest.mark.parametrize("on_conflict", [None, pytest.param("nothing", marks=pytest.mark.slow)])
 def test_an_error_names_the_row_and_no_value(
     engine: Engine, columns: dict[str, Any], message: str, row: int, constraint: str | None,
     on_conflict: Any,

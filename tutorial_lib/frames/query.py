@@ -90,13 +90,13 @@ def _refuse_table_options(schema: str | None, columns: Sequence[str]) -> None:
 def _of_table(name: str, schema: str | None, columns: Sequence[str]) -> Executable:
     """Select from a table, `name` or `schema.name`; names are always quoted."""
     if schema is None:
-        schema, name = _split(name)
+        schema, name = split_name(name)
     quoted = table(_exactly(name), schema=_exactly(schema) if schema else None)
     selected: list[Any] = [column(_exactly(each)) for each in columns]
     return select(*(selected or [literal_column("*")])).select_from(quoted)
 
 
-def _split(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
     """Split a table's name into its schema, or "", and the rest."""
     if '"' in name and (found := _AS_IN_SQL.fullmatch(name)):
         return _unquoted(found[1] or ""), _unquoted(found[2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ...db import SessionLocal
 from ...errors import FrameError
@@ -34,7 +34,7 @@ REFUSED = {
 def write(
     df: pd.DataFrame | pl.DataFrame | pa.Table,
     table: object,
-    con: Bind | None = None,
+    con: Bind = SessionLocal,
     *,
     session: Bind | None = None,
     schema: str | None = None,
@@ -79,7 +79,15 @@ def write(
 
     if is_bind(df) or (is_bind(table) and not isinstance(table, str)):
         raise FrameError("A database was passed instead of a DataFrame or a table.", "", USAGE)
-    if con is not None and session is not None:
+    if session is not None and con not in (SessionLocal, None):
         raise FrameError("Both con and session are given.", "They mean the same: pass one.")
-    given: Any = next((each for each in (con, session) if each is not None), SessionLocal)
-    return write_frame(Request(df, table, given, schema, on_conflict, key, index))
+    if con is None and session is None:
+        raise FrameError(
+            "con is None.",
+            "Alembic's op.get_bind() returns None in offline mode, where nothing can be written.",
+            "Pass an engine, a connection, a session or a URL. Or leave con out.",
+        )
+    request = Request(
+        df, table, con if session is None else session, schema, on_conflict, key, index
+    )
+    return write_frame(request, "con" if session is None else "session")

@@ -28,7 +28,8 @@ def text_of(cells: Any, kind: Kind) -> Any:
 
     """
     if pa.types.is_dictionary(cells.type):
-        cells = cells.dictionary_decode()
+        known = cells.dictionary
+        cells = (known.cast(TEXT) if _is_text(known.type) else known).take(cells.indices)
     for fits, kinds, encode in ENCODERS:
         if kind in kinds and fits(cells.type):
             try:
@@ -60,9 +61,11 @@ def _timestamp(cells: Any, _: Kind) -> Any:
 
 
 def _date(cells: Any, _: Kind) -> Any:
-    cells = cells.cast(pa.timestamp("us")) if pa.types.is_timestamp(cells.type) else cells
-    _since_year_1(cells.cast(pa.timestamp("us")))
-    return cells.cast(pa.date32()).cast(TEXT)  # refuses a time of day
+    exact = _since_year_1(cells.cast(pa.timestamp("us")))
+    days = exact.cast(pa.date32())
+    if not days.cast(pa.timestamp("us")).equals(exact):
+        raise pa.ArrowInvalid("time of day")
+    return days.cast(TEXT)
 
 
 def _since_year_1(cells: Any) -> Any:

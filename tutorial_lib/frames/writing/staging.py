@@ -1,4 +1,7 @@
-"""Write through a temporary table: COPY into it, then INSERT from it."""
+"""Write through a temporary table: COPY into it, then INSERT from it.
+
+All names in SQL are quoted, or come from PostgreSQL in that form.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +68,10 @@ class Stage:
         where = (
             "" if stop is None else f"WHERE {self.position} >= {start} AND {self.position} < {stop}"
         )
-        sql = (  # all names are quoted
-            f"INSERT INTO {self.target.sql} ({self.listed}) SELECT {self.listed} FROM {self.sql} "
-            f"{where} ORDER BY {self.position} {conflict.clause if conflict else ''}"
+        sql = (
+            f"INSERT INTO {self.target.sql} ({self.listed}) "
+            f"SELECT {self.listed} FROM {self.sql} {where} "
+            f"ORDER BY {self.position} {conflict.clause if conflict else ''}"  # noqa: S608
         )
         return interruptible(self.connection, lambda: int(run(self.connection, sql).rowcount))
 
@@ -99,7 +103,7 @@ def duplicates(filled: Stage, conflict: Conflict) -> list[int]:
     sql = (
         f"SELECT array_agg({filled.position} ORDER BY {filled.position}) FROM {filled.sql} "
         f"WHERE ({conflict.predicate or 'true'}) {nulls} GROUP BY {terms} "
-        f"HAVING count(*) > 1 ORDER BY min({filled.position}) LIMIT 1"
+        f"HAVING count(*) > 1 ORDER BY min({filled.position}) LIMIT 1"  # noqa: S608
     )
     return list(run(filled.connection, sql).scalar() or ())
 
@@ -145,5 +149,8 @@ def row_without_parent(filled: Stage, constraint: str) -> list[int]:
     given = " AND ".join(f"s.{quoted(own)} IS NOT NULL" for own in key.own)
     equal = " AND ".join(f"p.{quoted(other)} = s.{quoted(own)}" for own, other in pairs)
     absent = " ".join(f"AND NOT EXISTS (SELECT FROM {place} p WHERE {equal})" for place in places)
-    sql = f"SELECT {filled.position} FROM {filled.sql} s WHERE {given} {absent} ORDER BY 1 LIMIT 1"
+    sql = (
+        f"SELECT {filled.position} FROM {filled.sql} s "
+        f"WHERE {given} {absent} ORDER BY 1 LIMIT 1"  # noqa: S608
+    )
     return list(run(filled.connection, sql).scalars())

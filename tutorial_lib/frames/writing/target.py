@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from ...errors import FrameError
+from ..query import split_name
 from ..suggestions import similar
 from .kinds import Kind, Type, type_of
 from .sending import interruptible
@@ -120,9 +121,15 @@ def quoted(name: str) -> str:
 
 
 def names_in(name: str) -> list[Name]:
-    """Return what a string can mean: `schema.table`, or a table with dots in its name."""
+    """Return what a string can mean: `schema.table`, or a table with dots in its name.
+
+    With double quotes, it can be written as in SQL.
+    """
     if not name.strip() or "\0" in name:
         raise FrameError("The table's name is empty, or contains a NUL character.")
+    if '"' in name:
+        schema, table = split_name(name)
+        return [(schema or None, table), (None, name)]
     parts = name.split(".")
     splits = [(".".join(parts[:i]), ".".join(parts[i:])) for i in range(1, len(parts))]
     return [*((schema, table) for schema, table in splits if schema and table), (None, name)]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from ...errors import FrameError
 from ..binds import check_driver, resolve
-from ..drivers import NAMES, driver_of
+from ..drivers import driver_of
 from .target import ONCE
 
 
@@ -32,7 +32,7 @@ class Scope:
 
 
 @contextmanager
-def writing(con: object, clause: FromClause | None) -> Iterator[Scope]:
+def writing(con: object, name: str, clause: FromClause | None) -> Iterator[Scope]:
     """Yield a connection in a transaction; what's written on it is kept only without an error.
 
     A session's transaction, or a connection's if it's in one, goes on afterwards; an error rolls
@@ -41,11 +41,12 @@ def writing(con: object, clause: FromClause | None) -> Iterator[Scope]:
 
     Args:
         con: What the caller passed; see `binds.resolve`.
+        name: What the caller calls it, for messages.
         clause: The table. A session can have an engine for each.
 
     """
-    source = _source(con, clause)
-    check_driver(source, NAMES)
+    source = _source(con, name, clause)
+    check_driver(source)
     if isinstance(source, Engine):
         with source.connect() as connection, _of_its_own(connection) as scope:
             yield scope
@@ -62,9 +63,9 @@ def run(connection: Connection, sql: str) -> Any:
     return connection.exec_driver_sql(sql, execution_options={**ONCE, "no_parameters": True})
 
 
-def _source(con: object, clause: FromClause | None) -> Engine | Connection:
+def _source(con: object, name: str, clause: FromClause | None) -> Engine | Connection:
     own = isinstance(con, sessionmaker)  # no one could commit the session that it makes
-    source = resolve(con)
+    source = resolve(con, name)
     if not isinstance(source, Session):
         return source
     options: Any = {} if clause is None else {"clause": clause}

@@ -39,12 +39,18 @@ class Request:
     index: bool | None
 
 
-def write_frame(request: Request) -> int:
-    """Write the rows, and return how many were inserted or updated."""
+def write_frame(request: Request, name: str) -> int:
+    """Write the rows, and return how many were inserted or updated.
+
+    Args:
+        request: The arguments.
+        name: What the caller calls `con`, for messages.
+
+    """
     check_arguments(request.on_conflict, request.key)
     model = model_of(request.table, request.schema)
     incoming, count = columns_of(request.df, request.index)
-    with writing(request.con, model.clause) as scope:
+    with writing(request.con, name, model.clause) as scope:
         connection = scope.connection
         target = describe(connection, translated(model, connection))
         pairs = match(incoming, target, model, connection.dialect)
