@@ -69,9 +69,9 @@ class Stage:
             "" if stop is None else f"WHERE {self.position} >= {start} AND {self.position} < {stop}"
         )
         sql = (
-            f"INSERT INTO {self.target.sql} ({self.listed}) "
+            f"INSERT INTO {self.target.sql} ({self.listed}) "  # noqa: S608
             f"SELECT {self.listed} FROM {self.sql} {where} "
-            f"ORDER BY {self.position} {conflict.clause if conflict else ''}"  # noqa: S608
+            f"ORDER BY {self.position} {conflict.clause if conflict else ''}"
         )
         return interruptible(self.connection, lambda: int(run(self.connection, sql).rowcount))
 
@@ -101,9 +101,10 @@ def duplicates(filled: Stage, conflict: Conflict) -> list[int]:
     terms = ", ".join(conflict.parts)
     nulls = "" if conflict.nulls_equal else f"AND ROW({terms}) IS NOT NULL"
     sql = (
-        f"SELECT array_agg({filled.position} ORDER BY {filled.position}) FROM {filled.sql} "
+        f"SELECT array_agg({filled.position} ORDER BY {filled.position}) "  # noqa: S608
+        f"FROM {filled.sql} "
         f"WHERE ({conflict.predicate or 'true'}) {nulls} GROUP BY {terms} "
-        f"HAVING count(*) > 1 ORDER BY min({filled.position}) LIMIT 1"  # noqa: S608
+        f"HAVING count(*) > 1 ORDER BY min({filled.position}) LIMIT 1"
     )
     return list(run(filled.connection, sql).scalar() or ())
 
@@ -150,7 +151,7 @@ def row_without_parent(filled: Stage, constraint: str) -> list[int]:
     equal = " AND ".join(f"p.{quoted(other)} = s.{quoted(own)}" for own, other in pairs)
     absent = " ".join(f"AND NOT EXISTS (SELECT FROM {place} p WHERE {equal})" for place in places)
     sql = (
-        f"SELECT {filled.position} FROM {filled.sql} s "
-        f"WHERE {given} {absent} ORDER BY 1 LIMIT 1"  # noqa: S608
+        f"SELECT {filled.position} FROM {filled.sql} s "  # noqa: S608
+        f"WHERE {given} {absent} ORDER BY 1 LIMIT 1"
     )
     return list(run(filled.connection, sql).scalars())
