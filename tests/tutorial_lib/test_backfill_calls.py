@@ -17,7 +17,7 @@ from tutorial_lib import backfill
 from tutorial_lib.backfill import bars
 from tutorial_lib.errors import BackfillError
 
-pytestmark = both_drivers
+pytestmark = [both_drivers, pytest.mark.slow]
 
 
 class Base(DeclarativeBase):

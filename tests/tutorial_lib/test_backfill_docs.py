@@ -79,6 +79,7 @@ def test_rows_that_are_left_keep_the_database_at_the_revision_before(
     assert run(project, url, "-m", "alembic", "upgrade", "head").returncode == 0
 
 
+@pytest.mark.slow
 @both_drivers
 def test_the_first_example_prints_what_it_did(project: Path, url: URL, engine: Engine) -> None:
     do(engine, "ALTER TABLE orders ADD tax numeric")

@@ -13,7 +13,7 @@ from tests.support.backfills import ORDERS, do, fill, rows
 from tests.support.drivers import both_drivers
 from tutorial_lib.errors import BackfillError
 
-pytestmark = both_drivers
+pytestmark = [both_drivers, pytest.mark.slow]
 LOCK = "UPDATE orders SET amount = 0 WHERE id = 550"
 
 

@@ -10,7 +10,7 @@ from tests.support.drivers import both_drivers
 from tutorial_lib import backfill
 from tutorial_lib.errors import BackfillError
 
-pytestmark = both_drivers
+pytestmark = [both_drivers, pytest.mark.slow]
 
 BEFORE = """
 CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

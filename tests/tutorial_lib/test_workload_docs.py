@@ -46,6 +46,7 @@ def run(project: Path, url: URL, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @both_drivers
 def test_the_first_example_prints_its_report(project: Path, url: URL) -> None:
     address = url.render_as_string(hide_password=False)

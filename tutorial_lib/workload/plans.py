@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import math
+import numbers
 import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
@@ -88,8 +89,8 @@ def _plan(name: str, worker: Any, options: Mapping[str, Any]) -> Plan:
 
 
 def _rate(rate: Any) -> float:
-    number = isinstance(rate, int | float) and not isinstance(rate, bool)
-    if not number or not math.isfinite(rate) or not 0 < rate <= FASTEST:
+    number = isinstance(rate, numbers.Real | Decimal) and not isinstance(rate, bool)
+    if not number or not 0 < float(rate) <= FASTEST:  # false for NaN, too
         raise WorkloadError(
             f"rate must be more than 0 and at most {FASTEST:,.0f} calls per second, "
             f"not {reprlib.repr(rate)}.",
@@ -107,9 +108,9 @@ def _check_names(option: str, given: Mapping[Any, Any], workers: Mapping[str, An
 
 
 def _check_worker(name: str, worker: Any) -> None:
-    example = f"Pass a function: workload.run(engine, {name}=read), with def read(connection): ..."
     if not isinstance(name, str):
-        raise WorkloadError(f"A worker's name must be a string, not {name!r}.", "", example)
+        raise WorkloadError(f"A worker's name must be a string, not {name!r}.")
+    example = f"Pass a function: workload.run(engine, {name}=read), with def read(connection): ..."
     if not callable(worker):
         what = f"{name} can't be called: it's {reprlib.repr(worker)}."
         clash = f"workload.run has no option {name}; it has rate, think_time and threads."

@@ -20,6 +20,8 @@ from .report import Call, WorkloadReport
 if TYPE_CHECKING:
     from ..connections import Bind
 
+GRACE = 1.0  # seconds after the block in which calls that were due can still start
+
 
 @contextmanager
 def run(
@@ -40,7 +42,7 @@ def run(
 
     With a rate, calls are due at fixed times, whether the database answers or not, as requests
     of users are. A call that starts late, because all threads are busy, is measured from when
-    it was due; one that hasn't started when the block ends is recorded as `NotStarted`.
+    it was due; one that hasn't started a second after the block is recorded as `NotStarted`.
 
     Args:
         bind: The database: an engine; of a connection or a session, only the engine is used.
@@ -140,17 +142,19 @@ class _Service:
                 due = self._due(self.tickets)
                 self.tickets += 1
             if self.stop.wait(max(0.0, due - time.monotonic())):
-                if due <= self.stopped:
+                if due > self.stopped:
+                    return
+                if time.monotonic() > self.stopped + GRACE:
                     self._not_started(due)
-                return
+                    return
             yield due
 
     def _due(self, ticket: int) -> float:
         return self.report.began + ticket / (self.plan.rate or 1.0)
 
     def _not_started(self, due: float) -> None:
-        waited = self.stopped - due
-        error = "NotStarted: no thread was free before the block ended"
+        waited = time.monotonic() - due
+        error = "NotStarted: no thread was free until the end"
         started = due - self.report.began
         self.report.calls.append(Call(self.plan.name, started, waited, error, delay=waited))
 
