@@ -19,8 +19,8 @@ from tutorial_lib.models import User
 
 PAGE = (ROOT / "docs" / "frames.md").read_text(encoding="utf-8")
 LINE = re.compile(r"^\| `([^`]+)`[^|]*\| `([^`]+)` \| `([^`]+)`[^|]*\|$", re.MULTILINE)
-PARTS = re.split(r'## Differences from pandas|With `dtype_backend="pyarrow"`', PAGE)
-DRIVERS_DIFFER, FIRST, SECOND = map(LINE.findall, PARTS)
+PARTS = re.split(r'## Drivers|## Differences from pandas|With `dtype_backend="pyarrow"`', PAGE)
+DRIVERS_DIFFER, FIRST, SECOND = map(LINE.findall, PARTS[1:])
 
 
 @pytest.fixture(scope="module", params=DRIVERS)

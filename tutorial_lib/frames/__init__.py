@@ -23,6 +23,8 @@ from .writing import write
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
 __all__ = ["read", "write"]
 
@@ -48,6 +50,7 @@ def read(
     /,
     con: Bind | None = None,
     *,
+    to: Literal["pandas"] = "pandas",
     chunks: None = None,
     chunksize: None = None,
     **options: Any,
@@ -56,14 +59,100 @@ def read(
 
 @overload
 def read(
-    query: object, /, con: Bind | None = None, *, chunks: int, **options: Any
+    query: object,
+    /,
+    con: Bind | None = None,
+    *,
+    to: Literal["pandas"] = "pandas",
+    chunks: int,
+    **options: Any,
 ) -> Iterator[pd.DataFrame]: ...
 
 
 @overload
 def read(
-    query: object, /, con: Bind | None = None, *, chunksize: int, **options: Any
+    query: object,
+    /,
+    con: Bind | None = None,
+    *,
+    to: Literal["pandas"] = "pandas",
+    chunksize: int,
+    **options: Any,
 ) -> Iterator[pd.DataFrame]: ...
+
+
+@overload
+def read(
+    query: object,
+    /,
+    con: Bind | None = None,
+    *,
+    to: Literal["arrow"],
+    chunks: None = None,
+    chunksize: None = None,
+    **options: Any,
+) -> pa.Table: ...
+
+
+@overload
+def read(
+    query: object,
+    /,
+    con: Bind | None = None,
+    *,
+    to: Literal["arrow"],
+    chunks: int,
+    **options: Any,
+) -> Iterator[pa.Table]: ...
+
+
+@overload
+def read(
+    query: object,
+    /,
+    con: Bind | None = None,
+    *,
+    to: Literal["arrow"],
+    chunksize: int,
+    **options: Any,
+) -> Iterator[pa.Table]: ...
+
+
+@overload
+def read(
+    query: object,
+    /,
+    con: Bind | None = None,
+    *,
+    to: Literal["polars"],
+    chunks: None = None,
+    chunksize: None = None,
+    **options: Any,
+) -> pl.DataFrame: ...
+
+
+@overload
+def read(
+    query: object,
+    /,
+    con: Bind | None = None,
+    *,
+    to: Literal["polars"],
+    chunks: int,
+    **options: Any,
+) -> Iterator[pl.DataFrame]: ...
+
+
+@overload
+def read(
+    query: object,
+    /,
+    con: Bind | None = None,
+    *,
+    to: Literal["polars"],
+    chunksize: int,
+    **options: Any,
+) -> Iterator[pl.DataFrame]: ...
 
 
 @checked(USAGE, REFUSED)
@@ -83,8 +172,9 @@ def read(
     dtype: Any = None,
     coerce_float: bool = True,
     dtype_backend: Backend = None,
+    to: str = "pandas",
     **values: Any,
-) -> pd.DataFrame | Iterator[pd.DataFrame]:
+) -> Any:
     """Read a table or a query into a DataFrame with `pandas.read_sql`'s values and dtypes.
 
     The transaction is read-only. No lock and no transaction remains after the read.
@@ -111,12 +201,15 @@ def read(
         dtype_backend: "pyarrow" for Arrow-backed columns: integers stay integers with NULLs,
             numeric stays exact, and json, uuid and arrays are strings. "numpy_nullable" as in
             pandas.
+        to: "arrow" for a pyarrow.Table and "polars" for a polars.DataFrame, whose types are
+            PostgreSQL's and depend only on the query; the options above from `index_col` on
+            are pandas'.
         values: Values of the query's parameters, by name. A list fits `IN :ids` and
             `= ANY(:ids)`; Series, arrays and scalars of NumPy, pandas and pyarrow are
             converted, and their missing values are NULL.
 
     Returns:
-        A DataFrame; with `chunks`, an iterator of DataFrames, at least one.
+        A DataFrame or, with `to`, a Table; with `chunks`, an iterator of them, at least one.
 
     Raises:
         FrameError: The call makes no sense, `query` isn't a query, a table, column or
@@ -136,6 +229,7 @@ def read(
         index_col=index_col,
         parse_dates=parse_dates,
         dtype=dtype,
+        to=to,
     )
     statement = statement_of(query, schema, columns_of(columns, options.index_col))
     request = Request(*bound(statement, parameters_of(params, values)), options)

@@ -27,8 +27,8 @@ KINDS = {
     **dict.fromkeys((700, 701), REAL),
     **{1082: DATE, 1114: TIMESTAMP, 1184: TIMESTAMPTZ, 1186: INTERVAL},
 }
-PARSED = (pa.bool_(), WHOLE, REAL)  # the CSV parser reads these, and never fails
-CAST = (DATE, TIMESTAMP, TIMESTAMPTZ)  # fails for infinity and for years after 9999
+PARSED = (pa.bool_(), WHOLE, REAL)  # the parser never fails
+CAST = (DATE, TIMESTAMP, TIMESTAMPTZ)  # it fails for infinity and for years after 9999
 OBJECTS = (dict, list, uuid.UUID, date, time, memoryview, bytes)
 DIGITS = 76  # the highest precision of Arrow's decimals
 
@@ -39,7 +39,7 @@ class Column:
     Attributes:
         kind: The Arrow type of its pieces, or None if they're lists of objects. A piece that
             can't be converted becomes a list too.
-        parsed: The Arrow type that the parser returns for its cells.
+        parsed: The Arrow type that the parser returns for its cells; `text` after it couldn't.
 
     """
 
@@ -51,7 +51,7 @@ class Column:
         caster = driver.caster(described.type_code)
         self.cast = cast_of(described.type_code, caster)
         self.kind = None if process else self.find_kind(caster)
-        self.parsed = self.kind if self.kind in PARSED else self.text
+        self.parsed = self.parser_type()
         self.pieces: list[Any] = []
 
     def find_kind(self, caster: Caster) -> Any:
@@ -59,6 +59,11 @@ class Column:
         if caster.text:
             return self.text
         return {**KINDS, NUMERIC: REAL}.get(self.described.type_code) if caster.stock else None
+
+    def parser_type(self) -> Any:
+        """Return the type that the parser returns; it knows no session's time zone."""
+        offsets = self.kind == TIMESTAMPTZ and not self.zone
+        return self.kind if self.kind in PARSED + CAST and not offsets else self.text
 
     def add(self, cells: pa.ChunkedArray) -> None:
         """Add the next cells."""
@@ -90,7 +95,7 @@ class Column:
         """Return the whole column as `pandas.read_sql` would; an empty one keeps its type."""
         if self.kind is None or any(isinstance(piece, list) for piece in self.pieces):
             return _inferred(self.listed(), self.coerce_float)
-        cells = _joined(self.pieces, self.kind)
+        cells = joined(self.pieces, self.kind)
         if 0 < len(cells) == cells.null_count:
             return np.full(len(cells), None)
         return _of_arrow(cells)
@@ -130,7 +135,7 @@ class ArrowColumn(Column):
         """Return the whole column; numeric as exact decimals."""
         if self.kind is None or any(isinstance(piece, list) for piece in self.pieces):
             return _typed_by_arrow(self.listed())
-        cells = _joined(self.pieces, self.kind)
+        cells = joined(self.pieces, self.kind)
         if self.described.type_code == NUMERIC:
             cells = _decimals(cells, self.described.precision, self.described.scale)
         return pd.arrays.ArrowExtensionArray(cells)
@@ -144,7 +149,8 @@ def _of_arrow(cells: pa.ChunkedArray) -> Any:
     return pd.DatetimeIndex(array, tz="UTC").array if cells.type == TIMESTAMPTZ else array
 
 
-def _joined(pieces: list[pa.ChunkedArray], kind: Any) -> pa.ChunkedArray:
+def joined(pieces: list[pa.ChunkedArray], kind: Any) -> pa.ChunkedArray:
+    """Join pieces of one type; nothing is copied."""
     return pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], kind)
 
 

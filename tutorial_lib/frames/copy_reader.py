@@ -132,7 +132,8 @@ class Copy:
 
     def _run(self) -> None:
         try:
-            command = b"COPY (\n" + self.shape.bound + b"\n) TO STDOUT"
+            options = b"" if self.driver.in_utf8 else b"(ENCODING 'UTF8')"
+            command = b"COPY (\n" + self.shape.bound + b"\n) TO STDOUT" + options
             self.driver.copy_out(command, self._put, BLOCK)
         except BaseException as error:  # raised where the blocks are read
             self._over, self._error = True, error

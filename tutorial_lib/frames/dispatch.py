@@ -19,6 +19,7 @@ from .copy_reader import Copy, Shape, buffered, shape_of, sqlalchemy_errors
 from .drivers import driver_of
 from .explain import explained
 from .options import Options
+from .outputs import assembler, of_pandas
 from .readonly import ReadOnlyConnection, reading
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from .columns import Column
 
 Frames = Generator["pd.DataFrame"]
-UTF8 = ("utf8", "utf_8", "utf-8")  # Python's names of it
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,16 @@ def _read(request: Request, reader: ReadOnlyConnection) -> Frames:
     shape = shape_of(reader, request.statement, request.params)
     if shape.names:
         request.options.check_columns(shape.names)
+    to = request.options.to
     # A result without columns has nothing to parse. pyarrow has no wheels for Windows on Arm.
-    possible = shape.described and driver_of(reader.connection).encoding in UTF8
-    if not possible or request.options.backend == "numpy_nullable" or not _has_pyarrow():
-        return _by_pandas(request, reader)
-    return _by_copy(request, reader, shape)
+    if shape.described and (to != "pandas" or _is_fast(request, reader)):
+        return _by_copy(request, reader, shape)
+    return _by_pandas(request, reader)
+
+
+def _is_fast(request: Request, reader: ReadOnlyConnection) -> bool:
+    in_utf8 = driver_of(reader.connection).in_utf8
+    return in_utf8 and request.options.backend != "numpy_nullable" and _has_pyarrow()
 
 
 @cache
@@ -120,7 +125,8 @@ def _by_pandas(request: Request, reader: ReadOnlyConnection) -> Frames:
     options["coerce_float"] = request.options.coerce_float
     try:
         found = pd.read_sql(statement, reader.connection, **options)
-        yield from ([found] if request.options.chunks is None else list(found))
+        for frame in [found] if request.options.chunks is None else list(found):
+            yield of_pandas(frame, request.options.to)
     except pd.errors.DatabaseError as error:  # pandas' wrapper of SQLAlchemy's error
         raise error.__cause__ or error from None
 
@@ -128,31 +134,43 @@ def _by_pandas(request: Request, reader: ReadOnlyConnection) -> Frames:
 def _by_copy(request: Request, reader: ReadOnlyConnection, shape: Shape) -> Frames:
     from .tables import FEW, few, frames, tables
 
-    make = _column_factory(request, reader, shape)
+    options, make = request.options, _column_factory(request, reader, shape)
     engine = reader.connection.engine
     with sqlalchemy_errors(engine, shape.sql), Copy(reader.connection, shape) as copy:
         blocks = copy.blocks()
-        if request.options.chunks and reader.lent:
+        if options.chunks and reader.lent:
             blocks = buffered(blocks)
-        elif not request.options.chunks and not request.options.backend:
+        elif not options.chunks and not options.backend and options.to == "pandas":
             begin = list(islice(blocks, 2))
             if len(begin) == 1 and len(begin[0]) < FEW:
-                yield few(begin[0], make(), shape.names, request.options.coerce_float)
+                yield few(begin[0], make(), shape.names, options.coerce_float)
                 return
             blocks = chain(begin, blocks)
-        yield from frames(tables(blocks, make()), make, shape.names, request.options.chunks or inf)
+        assemble = assembler(options.to)
+        for columns in frames(tables(blocks, make()), make, options.chunks or inf):
+            yield assemble(columns, shape.names)
 
 
 def _column_factory(
     request: Request, reader: ReadOnlyConnection, shape: Shape
 ) -> Callable[[], list[Column]]:
     """Return a factory of empty columns that also works after the connection is closed."""
-    from .columns import ArrowColumn, Column, ExactColumn
     from .values import processes_of
 
-    usual = Column if request.options.coerce_float else ExactColumn
-    kind = ArrowColumn if request.options.backend else usual
-    driver, dialect = driver_of(reader.connection), reader.connection.dialect
-    processes = processes_of(request.statement, shape, dialect, kind is ArrowColumn)
+    kind, driver = _column_of(request.options), driver_of(reader.connection)
+    if request.options.to != "pandas":
+        return lambda: [kind(described, driver, None) for described in shape.described]
+    own_only, dialect = request.options.backend is not None, reader.connection.dialect
+    processes = processes_of(request.statement, shape, dialect, own_only)
     both = list(zip(shape.described, processes, strict=True))
     return lambda: [kind(described, driver, process) for described, process in both]
+
+
+def _column_of(options: Options) -> type[Column]:
+    from .columns import ArrowColumn, Column, ExactColumn
+    from .typed import PolarsColumn, TypedColumn
+
+    if options.to != "pandas":
+        return TypedColumn if options.to == "arrow" else PolarsColumn
+    usual = Column if options.coerce_float else ExactColumn
+    return ArrowColumn if options.backend else usual

@@ -8,11 +8,12 @@ from typing import Any
 
 from ..arguments import count
 from ..errors import FrameError
+from .outputs import check_packages
 from .suggestions import near, similar
 
 NAMES = (
     *("con", "session", "params", "chunks", "chunksize", "schema", "columns"),
-    *("index_col", "parse_dates", "dtype", "coerce_float", "dtype_backend"),
+    *("index_col", "parse_dates", "dtype", "coerce_float", "dtype_backend", "to"),
 )
 # What other functions call it.
 OTHER_NAMES = {
@@ -21,6 +22,7 @@ OTHER_NAMES = {
     **dict.fromkeys(("usecols", "select"), "columns"),
     **{"index": "index_col", "dtypes": "dtype", "backend": "dtype_backend"},
 }
+TO = ("pandas", "arrow", "polars")
 BACKENDS = ("pyarrow", "numpy_nullable")
 # The drivers take the number of rows to fetch as a C integer.
 MOST_ROWS = 2**31 - 1
@@ -38,6 +40,7 @@ class Options:
         parse_dates: Columns to parse as dates, each with its format, or arguments of
             `pandas.to_datetime`, or None.
         dtype: A dtype, or dtypes by column.
+        to: What is returned; one of TO.
 
     """
 
@@ -47,6 +50,7 @@ class Options:
     index_col: tuple[str, ...] = ()
     parse_dates: Mapping[str, Any] | None = None
     dtype: Any = None
+    to: str = "pandas"
 
     @property
     def reshape(self) -> bool:
@@ -82,6 +86,7 @@ def options_of(
     index_col: object,
     parse_dates: object,
     dtype: object,
+    to: object,
 ) -> Options:
     """Return the options that are given; raise FrameError for one that makes no sense."""
     if chunks is not None and chunksize is not None:
@@ -95,14 +100,40 @@ def options_of(
     if not (isinstance(coerce_float, int) and coerce_float in (True, False)):
         what = f"coerce_float is {_shown(coerce_float)}."
         raise FrameError(what, "It must be True or False.", "False keeps numeric as Decimal.")
-    return Options(
+    found = Options(
         None if rows is None else min(count(name, rows, FrameError, least=1), MOST_ROWS),
         dtype_backend,
         bool(coerce_float),
         tuple(names_in("index_col", index_col)),
         _formats(parse_dates),
         _dtypes(dtype),
+        _output(to),
     )
+    _check_output(found)
+    return found
+
+
+def _output(to: object) -> str:
+    if not (isinstance(to, str) and to in TO):
+        raise FrameError(f"to is {_shown(to)}.", "It must be 'pandas', 'arrow' or 'polars'.")
+    check_packages(to)
+    return to
+
+
+def _check_output(options: Options) -> None:
+    """Raise FrameError if an option of pandas is given for another output."""
+    if options.to == "pandas":
+        return
+    given = {
+        "dtype_backend": options.backend is not None,
+        "coerce_float": not options.coerce_float,
+        "index_col": bool(options.index_col),
+        "parse_dates": bool(options.parse_dates),
+        "dtype": options.dtype is not None,
+    }
+    for name in (name for name, value in given.items() if value):
+        why = f"It's an option of pandas' DataFrames, and to is {options.to!r}."
+        raise FrameError(f"{name}= can't be used here.", why, "Leave one of them out.")
 
 
 def names_in(option: str, value: object) -> list[str]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from .columns import Column
+from .columns import PARSED, Column
 
 FEW = 8 << 10  # bytes; below that, calling the parser takes longer than plain Python
 TIMESTAMPTZ = 1184  # its type OID
@@ -20,28 +20,39 @@ ESCAPES = {r"\b": "\b", r"\f": "\f", r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\v
 _ESCAPE = re.compile(r"\\.")
 
 
+PARSE = csv.ParseOptions(
+    delimiter="\t", quote_char=False, double_quote=False, ignore_empty_lines=False
+)
+
+
 def tables(blocks: Iterable[bytes], columns: Sequence[Column]) -> Iterator[pa.Table]:
     """Yield each block as a table, with numbers as column names."""
     names = [str(number) for number in range(len(columns))]
-    types = dict(zip(names, (column.parsed for column in columns), strict=True))
-    parse = csv.ParseOptions(
-        delimiter="\t", quote_char=False, double_quote=False, ignore_empty_lines=False
-    )
-    convert = csv.ConvertOptions(
-        column_types=types,
-        null_values=[r"\N"],
-        strings_can_be_null=True,
-        true_values=["t"],
-        false_values=["f"],
+    fast = _conversion(names, [column.parsed for column in columns])
+    safe = _conversion(
+        names, [each.parsed if each.parsed in PARSED else each.text for each in columns]
     )
     for block in blocks:
         # The parser drops a byte order mark at the start, but here it's data.
         whole = BOM + block if block.startswith(BOM) else block
         read = csv.ReadOptions(use_threads=False, column_names=names, block_size=len(whole) + 1)
-        table = csv.read_csv(pa.BufferReader(whole), read, parse, convert)
+        try:
+            table = csv.read_csv(pa.BufferReader(whole), read, PARSE, fast)
+        except pa.ArrowInvalid:  # such as infinity; the columns convert text themselves
+            table = csv.read_csv(pa.BufferReader(whole), read, PARSE, safe)
         nulls = sum(column.null_count for column in table.columns)
         # A NULL has one backslash. If there are more, some strings contain escapes.
         yield table if block.count(b"\\") == nulls else _unescaped(table)
+
+
+def _conversion(names: Sequence[str], types: Sequence[pa.DataType]) -> csv.ConvertOptions:
+    return csv.ConvertOptions(
+        column_types=dict(zip(names, types, strict=True)),
+        null_values=[r"\N"],
+        strings_can_be_null=True,
+        true_values=["t"],
+        false_values=["f"],
+    )
 
 
 def _unescaped(table: pa.Table) -> pa.Table:
@@ -89,19 +100,19 @@ def _plain_text(cell: str) -> str | None:
 
 
 def frames(
-    found: Iterable[pa.Table], make: Callable[[], list[Column]], names: Sequence[str], size: float
-) -> Iterator[pd.DataFrame]:
-    """Yield DataFrames of `size` rows, and the rest in the last one; always at least one."""
+    found: Iterable[pa.Table], make: Callable[[], list[Column]], size: float
+) -> Iterator[list[Column]]:
+    """Yield the columns of `size` rows, and of the rest at the end; at least once."""
     columns, room, first = make(), size, True
     for table in found:
         while len(table) >= room:
-            yield _frame(_filled(columns, table.slice(0, room)), names)
+            yield _filled(columns, table.slice(0, room))
             table = table.slice(room)
             columns, room, first = make(), size, False
         _filled(columns, table)
         room -= len(table)
     if room < size or first:
-        yield _frame(columns, names)
+        yield columns
 
 
 def _filled(columns: list[Column], table: pa.Table) -> list[Column]:
@@ -109,11 +120,3 @@ def _filled(columns: list[Column], table: pa.Table) -> list[Column]:
         for column, cells in zip(columns, table.columns, strict=True):
             column.add(cells)
     return columns
-
-
-def _frame(columns: list[Column], names: Sequence[str]) -> pd.DataFrame:
-    """Combine the columns to a DataFrame."""
-    arrays = [column.array() for column in columns]
-    frame = pd.DataFrame(dict(enumerate(arrays)), index=range(len(arrays[0])), copy=False)
-    frame.columns = pd.Index(names)
-    return frame

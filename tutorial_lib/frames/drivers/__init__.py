@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -68,6 +69,11 @@ class Driver(ABC):
     @abstractmethod
     def encoding(self) -> str:
         """Python's name of the connection's encoding."""
+
+    @property
+    def in_utf8(self) -> bool:
+        """Whether the driver sends and expects UTF-8."""
+        return codecs.lookup(self.encoding).name == "utf-8"
 
     @property
     @abstractmethod
