@@ -235,7 +235,4 @@ def read(
     request = Request(*bound(statement, parameters_of(params, values)), options)
     name, bind = ("con", con) if session is None else ("session", session)
     found = read_frames(request, source_of(bind, statement, name))
-    if options.chunks is not None:
-        return found
-    (frame,) = found
-    return frame
+    return found if options.chunks is not None else list(found).pop()
