@@ -17,7 +17,7 @@ from tests.support.drivers import both_drivers
 from tests.support.waiting import until
 from tutorial_lib import locks
 from tutorial_lib.errors import LockError
-from tutorial_lib.locks import attempt, change, watch
+from tutorial_lib.locks import attempt, change, leftovers, watch
 from tutorial_lib.sqlstates import sqlstate_of
 
 pytestmark = both_drivers
@@ -296,11 +296,20 @@ def test_a_cancelled_change_is_not_retried(shop: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sqlstate", "outcome"), [("40P01", "deadlock"), ("40001", "serialization failure")]
+    ("sqlstate", "outcome", "advice"),
+    [
+        ("40P01", "deadlock", "in the order in which the others do."),
+        ("40001", "serialization failure", "at READ COMMITTED, that's no error."),
+    ],
 )
-def test_the_error_tells_how_the_attempts_ended(shop: Engine, sqlstate: str, outcome: str) -> None:
-    with pytest.raises(LockError, match=rf"'fail' failed in 2 attempts \({outcome}: 2\), and was"):
+def test_the_error_tells_how_the_attempts_ended(
+    shop: Engine, sqlstate: str, outcome: str, advice: str
+) -> None:
+    with pytest.raises(LockError) as caught:
         locks.with_lock_retries(shop, failing(9, sqlstate), attempts=2, pause=0)
+    what = f"'fail' failed in 2 attempts ({outcome}: 2), and was rolled back."
+    assert caught.value.what == what
+    assert caught.value.do.endswith(advice)
 
 
 def test_an_error_of_the_driver_itself_is_retried(shop: Engine) -> None:
@@ -358,6 +367,11 @@ def test_a_function_is_told_how_to_leave_the_transaction(shop: Engine) -> None:
     with pytest.raises(DBAPIError) as caught:
         locks.with_lock_retries(shop, lambda connection: connection.execute(text(CREATE_INDEX)))
     assert "autocommit_block()" in caught.value.__notes__[0]
+
+
+def test_many_comments_are_read_quickly(shop: Engine) -> None:
+    assert locks.with_lock_retries(shop, f"VACUUM{'/* ** */' * 1000} orders") == 1
+    assert not leftovers.CREATE_INDEX.match(f"CREATE{'/* ** */' * 1000}TABLE")
 
 
 WAYS_TO_CREATE = {

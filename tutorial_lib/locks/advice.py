@@ -6,7 +6,7 @@ from collections import Counter
 
 from ..errors import LockError
 from .inspect import QueuedSession
-from .outcome import LOCK_TIMEOUT, WAITED
+from .outcome import DEADLOCK, LOCK_TIMEOUT, SERIALIZATION_FAILURE, WAITED
 
 BACKGROUND = {
     "autovacuum worker": "It's an autovacuum, which PostgreSQL cancels when it has been in the way "
@@ -15,6 +15,10 @@ BACKGROUND = {
     "from wrapping around, so it isn't cancelled, and starts again if it's ended: let it finish.",
     "walsender": "It sends data to a replica, which starts again if it's ended: let it finish.",
     "startup": "It replays what the primary has done, and can't be ended.",
+}
+OUTCOMES = {
+    DEADLOCK: "To avoid a deadlock, lock the tables in the order in which the others do.",
+    SERIALIZATION_FAILURE: "Others have changed what it read: at READ COMMITTED, that's no error.",
 }
 OWN = (
     "That's the connection you passed: its open transaction holds the lock. Commit it first, or "
@@ -41,10 +45,11 @@ def gave_up(
         what += f" ({', '.join(f'{kind}: {n}' for kind, n in Counter(outcomes).items())})"
     seen = "; ".join(map(_describe, blockers))
     unseen = "a session that wasn't seen in time"
+    advice = [words for outcome, words in OUTCOMES.items() if outcome in outcomes]
     return LockError(
         f"{name!r} {what}, {left}.",
         f"Blocked by: {seen or unseen}.",
-        _what_to_do(blockers, own_pid),
+        " ".join([_what_to_do(blockers, own_pid), *advice]),
     )
 
 

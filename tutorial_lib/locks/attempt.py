@@ -44,8 +44,9 @@ def attempt_connection(engine: Engine, watch: Watch, lock_timeout: float) -> Ite
     """
 
     def begin(connection: Connection) -> None:
-        if autocommits(connection):
+        if autocommits(connection) and not watch.own_session:
             _refuse_pooler(engine, connection)
+            watch.own_session = True
         watch.current = _begin(connection, lock_timeout)
 
     def before(connection: Connection, *_: object) -> None:

@@ -98,7 +98,7 @@ class Change:
             if sqlstate_of(error) == DUPLICATE_TABLE and left.names(connection):
                 raise Blocked(INVALID_INDEX, error) from error
             raise
-        if left.names(connection):  # IF NOT EXISTS has accepted it
+        if left.accepted(connection):
             raise Blocked(INVALID_INDEX)
 
     def _must_autocommit(self, error: Exception) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)+"
+SPACE = r"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)+"
 NAME = r"""(?:"(?:[^"]|"")+"|(?!ON\b|IF\b)[^\W\d][\w$]*)"""
 CREATE_INDEX = re.compile(
     rf"(?:{SPACE})?CREATE{SPACE}(?:UNIQUE{SPACE})?INDEX{SPACE}CONCURRENTLY{SPACE}"
@@ -50,6 +50,10 @@ class Leftovers(NamedTuple):
 
     which: str
     parameters: dict[str, object]
+
+    def accepted(self, connection: Connection) -> bool:
+        """Whether IF NOT EXISTS has accepted an invalid index as the one to create."""
+        return self.which == NAMED and bool(self.names(connection))
 
     def names(self, connection: Connection) -> list[str]:
         """Return the qualified names of those that are there, and aren't being built."""

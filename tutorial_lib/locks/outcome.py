@@ -9,7 +9,8 @@ LOCK_TIMEOUT = "lock timeout"
 STATEMENT_TIMEOUT = "statement timeout while waiting"
 INVALID_INDEX = "invalid index in the way"
 WAITED = {LOCK_TIMEOUT, STATEMENT_TIMEOUT}  # it got no lock; the others may have had theirs
-RETRIED = {"55P03": LOCK_TIMEOUT, "40P01": "deadlock", "40001": "serialization failure"}
+DEADLOCK, SERIALIZATION_FAILURE = "deadlock", "serialization failure"
+RETRIED = {"55P03": LOCK_TIMEOUT, "40P01": DEADLOCK, "40001": SERIALIZATION_FAILURE}
 QUERY_CANCELED, ACTIVE_TRANSACTION, DUPLICATE_TABLE = "57014", "25001", "42P07"
 
 

@@ -59,12 +59,14 @@ class Watch:
     Attributes:
         current: The transaction that's watched; None between two.
         blockers: The sessions last seen to block it.
+        own_session: Whether it's known that no pooler shares the session with others.
 
     """
 
     def __init__(self, limit: float) -> None:
         self.current: Waits | None = None
         self.blockers: tuple[QueuedSession, ...] = ()
+        self.own_session = False
         self.interval = min(max(limit / LOOKS_PER_LIMIT, SHORTEST_INTERVAL), LONGEST_INTERVAL)
         self._between_queues = limit / QUEUES_PER_LIMIT
         self._next_queue = 0.0
