@@ -112,6 +112,20 @@ def test_the_last_key_is_as_python_has_it(types: Engine) -> None:
     assert done.last == (date(2020, 1, 31), "true", Decimal("1.5"))
 
 
+@pytest.mark.parametrize("kind", ["float8", "timestamptz"])
+def test_the_formats_of_a_session_do_not_blur_its_keys(types: Engine, kind: str) -> None:
+    values = {
+        "float8": "(0.1), (0.10000001), (0.10000002)",
+        "timestamptz": "('2020-05-01 10:00'), ('2020-05-01 10:01'), ('2020-06-02')",
+    }
+    three_rows(types, kind, values[kind])
+    options = "-c extra_float_digits=-10 -c DateStyle=SQL,DMY -c TimeZone=Asia/Kolkata"
+    engine = sa.create_engine(types.url, connect_args={"options": options})
+    done = backfill.run(engine, "t", set={"done": 1}, where="done IS NULL", size=1)
+    engine.dispose()
+    assert (done.rows, done.batches) == (3, 3)
+
+
 TABLE = """
 DROP TABLE IF EXISTS t CASCADE;
 CREATE TABLE t (id int PRIMARY KEY, s text, n int NOT NULL, u int NOT NULL, done int);

@@ -30,6 +30,9 @@ READERS: dict[str, Callable[[str], Any]] = {
         ("timestamp without time zone", "timestamp with time zone"), datetime.fromisoformat
     ),
 }
+# With these settings, the text of a key is exactly its value. Most types don't depend on them.
+EXACT = {"extra_float_digits": "1", "DateStyle": "ISO", "IntervalStyle": "postgres"}
+INDEPENDENT = {"smallint", "integer", "bigint", "numeric", "uuid", "text", "character varying"}
 TextKey = tuple[str, ...]  # a key's values as PostgreSQL writes them
 
 
@@ -61,6 +64,11 @@ class BatchKey:
     types: tuple[str, ...]
     operands: tuple[sa.ColumnElement[Any], ...]
     unique: bool
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that the session needs for these types."""
+        return {} if INDEPENDENT.issuperset(self.types) else EXACT
 
     def as_text(self, source: sa.FromClause | None = None) -> list[sa.ColumnElement[Any]]:
         """Return the columns, or those of the same names in `source`, as text."""

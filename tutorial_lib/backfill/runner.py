@@ -22,7 +22,7 @@ from .pace import Pace
 from .progress import BackfillProgress, many
 from .reasons import holders_of_table, reason_of
 from .replicas import Replicas
-from .session import opened
+from .session import changed_settings, opened
 from .statements import Statements
 from .walk import Walk
 
@@ -95,7 +95,8 @@ def run(
         seen = BackfillProgress(statements.relation.name, pid=session.pid)
         walk = Walk(session, statements, Pace(size, target_time), seen)
         replicas = None if max_lag is None else Replicas(session.connection, max_lag)
-        with _explained(walk):
+        exact = changed_settings(session.connection, statements.key.settings)
+        with exact, _explained(walk):
             done = walk.run(_between(report, replicas, pause))
             report(done)
             if strict and done.left:

@@ -113,6 +113,12 @@ class Walk:
         if found is None:
             return None
         rows, until = found[0], tuple(found[1:])
+        if until == after:
+            raise BackfillError(
+                f"The backfill can't get past {self.statements.key.describe(until)}.",
+                "The type's text isn't exactly its value, so the same row would come again.",
+                "Choose another key; what was committed stays.",
+            )
         if rows <= size:
             return Batch(after, until, rows)
         before = self.statements.batch_before(after, until, size)
