@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
     Bind = Engine | Connection | Session
 
+POOLER = (
+    "A connection pooler, such as PgBouncer, is in the way, which passes no `options`: connect to "
+    "the server directly, or leave `options` out of connect_args and of the URL."
+)
+
 
 def engine_of(bind: object, error: type[Problem]) -> Engine:
     """Return the engine of an Engine, a Connection or a Session.
@@ -62,7 +67,7 @@ def separate_connection(engine: Engine) -> Iterator[Connection]:
     try:
         connection = Connection(engine, pool.connect())
     except engine.dialect.loaded_dbapi.Error as error:
-        raise OperationalError(None, None, error) from error  # as Engine.connect() does
+        raise _refused(error) from error
     driver: Any = connection.connection.driver_connection
     if hasattr(driver, "prepare_threshold"):  # psycopg 3
         driver.prepare_threshold = None  # a pooler may not know prepared statements
@@ -74,6 +79,14 @@ def separate_connection(engine: Engine) -> Iterator[Connection]:
                 connection.invalidate()  # unlike close(), sends nothing on a broken connection
             connection.close()
             pool.dispose()
+
+
+def _refused(error: Exception) -> OperationalError:
+    """Return the error of Engine.connect(), with a note on what poolers refuse."""
+    refused = OperationalError(None, None, error)
+    if "unsupported startup parameter" in str(error):
+        refused.add_note(POOLER)
+    return refused
 
 
 def autocommits(connection: Connection) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, inspect, text
 from tests.support.drivers import both_drivers
 from tests.support.pages import blocks, run_alembic, write_project
 from tests.support.waiting import until
+from tutorial_lib import locks
 from tutorial_lib.advisory_lock import advisory_lock
 
 pytestmark = [both_drivers, pytest.mark.slow]
@@ -45,3 +46,40 @@ def test_offline_mode_needs_no_lock(engine: Engine, tmp_path: Path) -> None:
     with advisory_lock(engine, "alembic"):
         printed, _ = run_alembic(tmp_path, engine.url, "upgrade", "head", "--sql").communicate()
     assert "CREATE TABLE jobs" in printed
+
+
+STEP = """
+from alembic import op
+revision = "0002"
+down_revision = "0001"
+
+def upgrade():
+    op.execute("CREATE TABLE steps ()")
+    op.execute("LOCK TABLE gate")
+"""
+END = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE application_name LIKE 'alembic, process %' AND datname = current_database()"
+)
+
+
+def test_a_migration_that_loses_the_lock_is_rolled_back(engine: Engine, tmp_path: Path) -> None:
+    write_project(tmp_path, "advisory-lock.md")
+    (tmp_path / "alembic" / "versions" / "0002_step.py").write_text(STEP, encoding="utf-8")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE gate ()"))
+    with (
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher,
+        engine.connect() as gate,
+    ):
+        gate.execute(text("LOCK TABLE gate"))
+        upgrade = run_alembic(tmp_path, engine.url, "upgrade", "head")
+        assert len(locks.queue(engine, waiting=1, timeout=300)) == 2
+        watcher.execute(END)
+        until(lambda: watcher.scalar(SESSIONS) == 0)
+        gate.rollback()
+        printed, _ = upgrade.communicate()
+    assert upgrade.returncode != 0
+    assert "FAILED: The advisory lock 'alembic' was lost while its block ran" in printed
+    assert "Traceback" not in printed
+    assert inspect(engine).get_table_names() == ["gate"]

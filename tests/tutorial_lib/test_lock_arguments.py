@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine
 
-from tutorial_lib import locks
+from tutorial_lib import connections, locks
 from tutorial_lib.errors import LockError
 from tutorial_lib.locks.advice import gave_up
 from tutorial_lib.locks.inspect import QueuedSession
@@ -94,3 +94,9 @@ def test_lock_modes_conflict_as_documented() -> None:
     assert not conflict("AccessShareLock", "ShareUpdateExclusiveLock")
     assert [row.count("x") for row in CONFLICTS] == [1, 2, 4, 5, 5, 6, 7, 8]
     assert len(MODES) == 8
+
+
+def test_a_pooler_that_refuses_options_is_named() -> None:
+    error = connections._refused(Exception("FATAL:  unsupported startup parameter: options"))
+    assert error.__notes__ == [connections.POOLER]
+    assert not hasattr(connections._refused(Exception("no such host")), "__notes__")

@@ -8,16 +8,28 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    create_engine,
+    inspect,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+from sqlalchemy.schema import CreateIndex
 
 from tests.support.drivers import both_drivers
 from tests.support.waiting import until
 from tutorial_lib import locks
 from tutorial_lib.errors import LockError
-from tutorial_lib.locks import attempt, change, leftovers, watch
+from tutorial_lib.locks import attempt, change, leftovers, watch, work
 from tutorial_lib.sqlstates import sqlstate_of
 
 pytestmark = both_drivers
@@ -369,6 +381,16 @@ def test_a_function_is_told_how_to_leave_the_transaction(shop: Engine) -> None:
     assert "autocommit_block()" in caught.value.__notes__[0]
 
 
+def test_a_sqlalchemy_statement_names_its_index_and_schema(shop: Engine) -> None:
+    table = Table("orders", MetaData(), Column("amount", Integer))
+    create = CreateIndex(Index("ix_amount", table.c.amount, postgresql_concurrently=True))
+    assert work.sql_of(create, shop).endswith("CONCURRENTLY ix_amount ON orders (amount)")
+    tenant = shop.execution_options(schema_translate_map={None: "tenant"})
+    assert work.sql_of(create, tenant).endswith("ON tenant.orders (amount)")
+    assert locks.with_lock_retries(shop, create) == 1
+    assert indexes(shop) == {"ix_amount": True}
+
+
 def test_many_comments_are_read_quickly(shop: Engine) -> None:
     assert locks.with_lock_retries(shop, f"VACUUM{'/* ** */' * 1000} orders") == 1
     assert not leftovers.CREATE_INDEX.match(f"CREATE{'/* ** */' * 1000}TABLE")
@@ -471,12 +493,19 @@ def build_alone(engine: Engine) -> None:
         connection.execute(text(CREATE_INDEX))
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "REINDEX (VERBOSE) INDEX CONCURRENTLY ix_amount",
+        "reindex(concurrently, verbose) table /* all */ public.orders",
+        "REINDEX SCHEMA CONCURRENTLY public",
+    ],
+)
 def test_what_a_failed_reindex_leaves_is_dropped(
-    shop: Engine, caplog: pytest.LogCaptureFixture
+    shop: Engine, caplog: pytest.LogCaptureFixture, sql: str
 ) -> None:
     caplog.set_level("INFO", "tutorial_lib.locks")
     locks.with_lock_retries(shop, CREATE_INDEX)
-    sql = "REINDEX (VERBOSE) INDEX CONCURRENTLY ix_amount"
     with ThreadPoolExecutor() as background:
         with holding(shop, "UPDATE orders SET amount = 1"):
             done = background.submit(

@@ -29,7 +29,7 @@ class Change:
     def __init__(self, engine: Engine, statement: Statement, limit: float, watch: Watch) -> None:
         self._engine, self._statement = engine, statement
         self._limit, self._watch = limit, watch
-        self._sql = sql_of(statement, engine.dialect)
+        self._sql = sql_of(statement, engine)
         self._autocommit = False  # until the server says that it must be
         self._leftovers: Leftovers | None = None
         # A function may use the driver itself.

@@ -16,7 +16,11 @@ CREATE_INDEX = re.compile(
     rf"ON{SPACE}(?:ONLY{SPACE})?(?P<table>{NAME}(?:\s*\.\s*{NAME})?)",
     re.I | re.S,
 )
-REINDEX = re.compile(rf"(?:{SPACE})?REINDEX\b.*\bCONCURRENTLY\b", re.I | re.S)
+REINDEX = re.compile(
+    rf"(?:{SPACE})?REINDEX\b(?=.*\bCONCURRENTLY\b)(?:{SPACE})?(?:\([^)]*\)(?:{SPACE})?)?"
+    rf"(?:(?:INDEX|TABLE){SPACE}(?:CONCURRENTLY{SPACE})?(?P<target>{NAME}(?:\s*\.\s*{NAME})?))?",
+    re.I | re.S,
+)
 
 INVALID = "SELECT coalesce(array_agg(indexrelid::bigint), '{}') FROM pg_index WHERE NOT indisvalid"
 # Ordinary indexes only: those of partitioned tables are invalid until all partitions have one.
@@ -36,6 +40,11 @@ ORDER BY 1
 NAMED = "i.indrelid = to_regclass(:table) AND c.relname = (parse_ident(:index))[1]::name"
 UNNAMED = "i.indrelid = to_regclass(:table) AND i.indexrelid <> ALL (CAST(:before AS bigint[]))"
 REINDEXED = r"c.relname ~ '_cc(new|old)\d*$' AND i.indexrelid <> ALL (CAST(:before AS bigint[]))"
+OF_TARGET = """
+i.indrelid IN (
+    SELECT to_regclass(:target) UNION SELECT relid FROM pg_partition_tree(to_regclass(:target))
+    UNION SELECT indrelid FROM pg_index WHERE indexrelid = to_regclass(:target))
+"""
 log = logging.getLogger(__name__)
 
 
@@ -82,4 +91,8 @@ def leftovers_of(sql: str, connection: Connection) -> Leftovers | None:
         if index:
             return Leftovers(NAMED, {"table": table, "index": index})
         return Leftovers(UNNAMED, {"table": table, "before": before})
-    return Leftovers(REINDEXED, {"before": before}) if REINDEX.match(sql) else None
+    if not (found := REINDEX.match(sql)):
+        return None
+    if target := found["target"]:
+        return Leftovers(f"{REINDEXED} AND {OF_TARGET}", {"before": before, "target": target})
+    return Leftovers(REINDEXED, {"before": before})

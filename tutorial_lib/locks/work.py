@@ -6,7 +6,7 @@ import inspect
 import reprlib
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import LockError
@@ -58,15 +58,17 @@ def name_of(statement: Statement) -> str:
     return getattr(statement, "__name__", "") or type(statement).__name__
 
 
-def sql_of(statement: Statement, dialect: Dialect) -> str:
+def sql_of(statement: Statement, engine: Engine) -> str:
     """Return the SQL of a statement; "" of a function."""
     if isinstance(statement, str):
         return statement
     compiler = getattr(statement, "compile", None)
     if not isinstance(statement, Executable) or compiler is None:
         return ""
+    schemas = engine.get_execution_options().get("schema_translate_map")
+    options = {"schema_translate_map": schemas, "render_schema_translate": True} if schemas else {}
     try:
-        return str(compiler(dialect=dialect))
+        return str(compiler(dialect=engine.dialect, **options))
     except SQLAlchemyError:
         return ""  # running it will tell
 
