@@ -31,18 +31,18 @@ def _reasons(walk: Walk, left: int) -> Iterator[str]:
             yield f"{many(number, 'row')}: {reason}"
             left -= number
     unchanged = min(left, walk.unchanged)
-    names = triggers(walk.session, walk.statements)
+    names = [f"the trigger {name}" for name in triggers(walk.session, walk.statements)]
     if unchanged > 0:
-        causes = [f"the trigger {name} suppressed that" for name in names]
-        if hides_rows(walk.session, walk.statements):
-            causes.append("a row-level security policy prevents it")
-        causes.append("other sessions changed the rows meanwhile")
-        yield f"{many(unchanged, 'row')}: selected, but not updated; {' or '.join(causes)}"
+        secure = hides_rows(walk.session, walk.statements)
+        causes = [*names, *(["a row-level security policy"] if secure else []), "other sessions"]
+        yield _found(unchanged, "were selected, but not updated", causes)
     if left > unchanged:
-        causes = [f"the trigger {name} undid the change" for name in names]
-        causes.append("other sessions wrote rows that match")
-        listed = " or ".join(["set= doesn't make where= false", *causes])
-        yield f"{many(left - unchanged, 'row')}: changed or passed, and match again; {listed}"
+        causes = ["set= doesn't make where= false", *names, "other sessions"]
+        yield _found(left - unchanged, "match again, or still", causes)
+
+
+def _found(number: int, what: str, causes: list[str]) -> str:
+    return f"{many(number, 'row')}: {what}. Possible causes: {', '.join(causes)}"
 
 
 def _without_key(walk: Walk) -> tuple[int, str]:

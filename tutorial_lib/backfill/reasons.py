@@ -18,6 +18,7 @@ HOLDERS = """
     FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
     LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND p.transaction = l.transactionid
     WHERE l.locktype = 'transactionid' AND l.granted AND l.transactionid IN ({})
+    ORDER BY l.pid
 """
 PLAIN = sa.text(HOLDERS.format("CAST(CAST(:xmax AS text) AS xid)"))
 SHARED = sa.text(
@@ -48,6 +49,7 @@ TRIGGERS = sa.text("""
     WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0
     ORDER BY tgname
 """)  # 16: of UPDATE
+SECURE = sa.text("SELECT row_security_active(CAST(CAST(:oid AS bigint) AS oid))")
 
 
 def reason_of(error: SQLAlchemyError) -> str:
@@ -108,5 +110,5 @@ def triggers(session: Session, statements: Statements) -> list[str]:
 
 def hides_rows(session: Session, statements: Statements) -> bool:
     """Return whether row-level security applies to this session."""
-    active = sa.select(sa.func.row_security_active(sa.cast(statements.relation.oid, sa.Integer)))
-    return bool(session.read(active).scalar_one())
+    query = SECURE.bindparams(oid=statements.relation.oid)
+    return bool(session.read(query).scalar_one())
