@@ -53,6 +53,7 @@ ON_ANY_SERVER = (
     *(f"tests/tutorial_lib/test_backfill_{name}.py" for name in ("calls", "keys", "mistakes")),
     *(f"tests/tutorial_lib/test_backfill_{name}.py" for name in ("limits", "locked", "strict")),
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("explorer", "explorer_changes", "locks")),
+    *(f"tests/tutorial_lib/test_explorer_{name}.py" for name in ("binds", "listings")),
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("lock_retries", "models", "orders")),
     *(f"tests/tutorial_lib/test_{name}.py" for name in ("advisory_lock_loss", "workload")),
     *(f"tests/coursekit/course/test_{name}.py" for name in ("alembic_command", "databases")),

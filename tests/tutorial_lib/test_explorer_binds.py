@@ -187,6 +187,7 @@ def test_bad_input_gets_one_clear_error(filled: Engine, name: str) -> None:
 HOSTILE = ["100%", "a.b", 'say "hi"', ":name", "{x}", "a;--", "SELECT", "b\\'c", "tab\there"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_works(filled: Engine, name: str) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
@@ -276,3 +277,28 @@ def test_many_tables_take_few_queries_and_no_scan(shared: Engine) -> None:
         assert "more aren't drawn" in repr(found)
         assert explorer.diagram(connection, tables=["big1", "big2"]).left_out == 0
         connection.rollback()
+
+
+def test_a_session_in_autocommit_mode_works(filled: Engine) -> None:
+    with Session(filled.execution_options(isolation_level="AUTOCOMMIT")) as session:
+        session.execute(text("SELECT 1"))
+        assert count_of(session) == 1
+        session.execute(text("VACUUM t"))
+
+
+def test_a_connection_that_streams_works(filled: Engine) -> None:
+    with filled.connect().execution_options(stream_results=True, yield_per=1) as connection:
+        assert count_of(connection) == 1
+        assert explorer.snapshot(connection, rows=True).rows
+        assert explorer.columns(connection, "t")["column"].tolist() == ["id", "note"]
+
+
+def test_a_table_that_is_too_wide_is_not_drawn(filled: Engine) -> None:
+    with filled.connect() as connection:
+        columns = ", ".join(f"column_{number} int" for number in range(1000))
+        connection.execute(text(f"CREATE TABLE wide ({columns})"))
+        found = explorer.diagram(connection)
+        connection.rollback()
+    assert found.mermaid() == ""
+    assert repr(found).splitlines()[-1].startswith("These tables have too many columns")
+    assert explorer.diagram(filled, tables=[]).entities == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support.drivers import both_drivers
 from tutorial_lib import explorer
 from tutorial_lib.explorer.comparison import Changes
 
-pytestmark = both_drivers
+pytestmark = [both_drivers, pytest.mark.slow]
 BEFORE = """
 CREATE ROLE {role};
 CREATE SCHEMA sales;
@@ -36,6 +37,7 @@ CREATE MATERIALIZED VIEW m AS SELECT id FROM users;
 CREATE UNIQUE INDEX um ON m (id);
 CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT a';
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
 CREATE TRIGGER touched BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();
 CREATE RULE r AS ON DELETE TO sales.orders DO INSTEAD NOTHING;
@@ -202,26 +204,28 @@ AS_BEFORE = [
     "SET quote_all_identifiers = on; SET bytea_output = 'escape'; SET extra_float_digits = 0",
     "CREATE TEMP TABLE pg_class (oid int); CREATE TEMP TABLE users (id int)",
 ]
-ROLE = "explorer_everything"
 
 
 @pytest.fixture(scope="module")
-def full(shared: Engine) -> Iterator[Engine]:
-    """A database with an object of each kind, and a role."""
-    role = f"{ROLE}_{shared.dialect.driver}"
+def role() -> str:
+    """The name of another role: one for each process that runs these tests."""
+    return f"explorer_{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="module")
+def full(shared: Engine, role: str) -> Iterator[Engine]:
+    """A database with an object of each kind, and the role."""
+    role = f"{role}_{shared.dialect.driver}"
     with shared.begin() as connection:
         connection.exec_driver_sql(BEFORE.format(role=role).replace("%", "%%"))
-        connection.exec_driver_sql(
-            "CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'"
-        )
     yield shared
     with shared.begin() as connection:
         connection.exec_driver_sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
-def compared(connection: Connection, statements: str) -> Changes:
+def compared(connection: Connection, statements: str, role: str) -> Changes:
     """Return what a snapshot sees of statements, which are then undone."""
-    role = f"{ROLE}_{connection.dialect.driver}"
+    role = f"{role}_{connection.dialect.driver}"
     before = explorer.snapshot(connection, rows=True)
     try:
         for statement in statements.format(role=role).split("; "):
@@ -232,11 +236,10 @@ def compared(connection: Connection, statements: str) -> Changes:
 
 
 @pytest.mark.parametrize("statements", STATEMENTS)
-@pytest.mark.slow
-def test_a_change_of_any_kind_is_seen(full: Engine, statements: str) -> None:
+def test_a_change_of_any_kind_is_seen(full: Engine, role: str, statements: str) -> None:
     with full.connect() as connection:
         connection.begin()
-        found = compared(connection, statements)
+        found = compared(connection, statements, role)
     assert found.all, statements
 
 
@@ -249,22 +252,22 @@ NAMED = [  # PostgreSQL 18 gives NOT NULL a name
 
 
 @pytest.mark.parametrize("statements", NAMED)
-def test_what_a_not_null_constraint_is_called_is_compared(full: Engine, statements: str) -> None:
+def test_the_name_of_not_null_is_compared(full: Engine, role: str, statements: str) -> None:
     with full.connect() as connection:
         if connection.dialect.server_version_info < (18,):  # type: ignore[operator]
             pytest.skip("PostgreSQL 18 gives NOT NULL a name")
         connection.rollback()
         connection.begin()
-        assert compared(connection, statements).all
+        assert compared(connection, statements, role).all
 
 
 @pytest.mark.parametrize("statements", AS_BEFORE)
-def test_nothing_is_said_to_change_if_nothing_has(full: Engine, statements: str) -> None:
+def test_nothing_is_said_to_change_if_nothing_has(full: Engine, role: str, statements: str) -> None:
     with full.connect() as connection:
         connection.begin()
         before = "DROP FOREIGN TABLE IF EXISTS remote"  # what's in it can't be read
         connection.exec_driver_sql(before)
-        assert repr(compared(connection, statements)) == "Nothing has changed."
+        assert repr(compared(connection, statements, role)) == "Nothing has changed."
 
 
 NOT_READ = {
@@ -276,8 +279,8 @@ NOT_READ = {
 
 
 @pytest.mark.parametrize("names", NOT_READ)
-def test_what_could_not_be_read_is_named(full: Engine, names: str) -> None:
-    role = f"{ROLE}_{full.dialect.driver}"
+def test_what_could_not_be_read_is_named(full: Engine, role: str, names: str) -> None:
+    role = f"{role}_{full.dialect.driver}"
     with full.connect() as connection:
         for statement in NOT_READ[names].format(role=role).split("; "):
             connection.exec_driver_sql(statement)

@@ -192,3 +192,24 @@ def test_a_size_is_missing_while_the_table_is_locked(full: Engine) -> None:
         "events_2026": False,
         "users": True,
     }
+
+
+def test_head_keeps_values_exact(full: Engine) -> None:
+    big = 2**53 + 1
+    with full.connect() as connection:
+        connection.execute(text("CREATE TABLE numbers (id bigint PRIMARY KEY, n bigint, x float8)"))
+        connection.execute(text(f"INSERT INTO numbers VALUES (1, {big}, NULL), (2, NULL, 0.5)"))
+        found = explorer.head(connection, "numbers")
+        connection.rollback()
+    assert found["n"].tolist() == [big, None]
+    assert (found["id"].dtype, found["x"].dtype) == ("int64", "float64")
+
+
+def test_a_type_that_sqlalchemy_does_not_know_has_its_name(full: Engine) -> None:
+    found = explorer.columns(full, "pg_class", "pg_catalog").set_index("column")["type"]
+    assert (found["relfrozenxid"], found["relacl"]) == ("xid", "aclitem[]")
+
+
+def test_postgresqls_own_schemas_are_not_listed(full: Engine) -> None:
+    with pytest.raises(ExplorerError, match="'pg_catalog' is PostgreSQL's own"):
+        explorer.views(full, "pg_catalog")

@@ -75,7 +75,7 @@ class Reader:
         if parameters:
             options = {**AS_IT_IS, "no_parameters": False}
             return self.connection.execute(text(sql), parameters, execution_options=options)
-        return self.connection.exec_driver_sql(sql, execution_options=AS_IT_IS)
+        return _send(self.connection, sql)
 
     def narrow(self) -> None:
         """Set the search path to the schema alone, and text forms to one form.
@@ -119,16 +119,16 @@ def _lent(connection: Connection) -> Iterator[Reader]:
     _check_usable(connection)
     driver = _driver(connection)
     was_idle = not connection.in_transaction()
-    alone = was_idle and driver.info.transaction_status == IDLE
+    alone = driver.info.transaction_status == IDLE and (was_idle or driver.autocommit)
     begin, end = INSIDE if not alone else AUTOCOMMIT if driver.autocommit else ALONE
     try:
         try:
             for statement in begin:
-                connection.exec_driver_sql(statement)
+                _send(connection, statement)
             yield _reader(connection)
         finally:
             for statement in () if driver.closed else end:
-                connection.exec_driver_sql(statement)
+                _send(connection, statement)
     finally:
         if was_idle and not connection.closed:
             connection.rollback()
@@ -149,13 +149,17 @@ def _check_usable(connection: Connection) -> None:
         )
 
 
+def _send(connection: Connection, sql: str) -> CursorResult[Any]:
+    return connection.exec_driver_sql(sql, execution_options=AS_IT_IS)
+
+
 def _driver(connection: Connection) -> Any:
     return connection.connection.dbapi_connection
 
 
 def _reader(connection: Connection) -> Reader:
-    connection.exec_driver_sql(PATIENCE)
-    schema = connection.exec_driver_sql("SELECT pg_catalog.current_schema()").scalar()
+    _send(connection, PATIENCE)
+    schema = _send(connection, "SELECT pg_catalog.current_schema()").scalar()
     return Reader(connection, schema or "")
 
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import inspect
-from sqlalchemy.dialects import postgresql
 
 from ..display import Picture, table
 from ..errors import ExplorerError
 from .binds import Bind, Reader, reading
+from .column_types import type_name, type_names, without_warnings
 from .names import find, schema_of
-from .relations import type_name
 
 MOST = 40  # tables in one drawing; more can't be read, or drawn
+Types = Mapping[tuple[str, str], str]
 LONGEST = 50_000  # characters, Mermaid's own limit
+TOO_LARGE = (
+    "These tables have too many columns to be drawn. Choose tables: "
+    "explorer.diagram(engine, tables=[...])"
+)
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,14 @@ class Diagram(Picture):
     left_out: int = 0
 
     def __repr__(self) -> str:
-        lines = [line for entity in self.entities for line in _in_words(entity)]
-        return "\n".join([*lines, *self._rest()]) or "There are no tables."
+        return "\n".join([self._words(), *self._rest()]).strip() or "There are no tables."
+
+    def _words(self) -> str:
+        return "\n".join(line for entity in self.entities for line in _in_words(entity))
 
     def _rest(self) -> list[str]:
         if not self.left_out:
-            return []
+            return [] if len(self._source()) + len(self._words()) < LONGEST else [TOO_LARGE]
         return [
             f"These {len(self.entities)} tables have the most foreign keys; {self.left_out} more "
             "aren't drawn. Choose tables: explorer.diagram(engine, tables=[...])"
@@ -76,8 +82,10 @@ class Diagram(Picture):
 
     def mermaid(self) -> str:
         """Return the Mermaid source, or an empty string if there's nothing that it can draw."""
-        if not self.entities:
-            return ""
+        source = self._source()
+        return source if self.entities and len(source) + len(repr(self)) < LONGEST else ""
+
+    def _source(self) -> str:
         lines = ["erDiagram", "    accTitle: The tables of the database"]
         for entity in self.entities:
             lines.append(f"    {_quoted(entity.name)} {{")
@@ -91,8 +99,7 @@ class Diagram(Picture):
                 for one in entity.refers
                 if one.table in drawn or not self.left_out
             ]
-        source = "\n".join(lines)
-        return source if len(source) + len(repr(self)) < LONGEST else ""
+        return "\n".join(lines)
 
     def html(self) -> str:
         """Return a box for each table."""
@@ -115,10 +122,10 @@ def diagram(bind: Bind, tables: Sequence[str] | None = None, schema: str | None 
         ExplorerError: There's no such table or schema, or the server refuses.
 
     """
-    if isinstance(tables, str):
+    if isinstance(tables, str) or not isinstance(tables, Iterable | None):
         raise ExplorerError(
-            "The tables to draw are a string.",
-            "One table would be a list of one.",
+            f"The tables to draw are of type {type(tables).__name__}.",
+            "They have to be a list, even if it's only one.",
             "Pass a list: explorer.diagram(engine, tables=['users', 'orders']).",
         )
     with reading(bind) as reader:
@@ -133,16 +140,17 @@ def _read(reader: Reader, schema: str | None, chosen: list[str] | None) -> Diagr
     every = inspector.get_table_names(schema)
     options = {"schema": schema, "filter_names": every if chosen is None else chosen}
     foreign = _by_name(inspector.get_multi_foreign_keys(**options))
-    drawn = chosen or _most_connected(every, foreign)
+    drawn = _most_connected(every, foreign) if chosen is None else chosen
     options["filter_names"] = drawn
     keys = _by_name(inspector.get_multi_pk_constraint(**options))
-    columns = _by_name(inspector.get_multi_columns(**options))
+    columns = _by_name(without_warnings(inspector.get_multi_columns, **options))
+    types = type_names(reader, schema or reader.schema)
     entities = (
-        _entity(name, columns[name], keys.get(name), foreign.get(name, []))
+        _entity(name, columns[name], keys.get(name), foreign.get(name, []), types)
         for name in sorted(drawn)
         if name in columns
     )
-    return Diagram(tuple(entities), 0 if chosen else len(every) - len(drawn))
+    return Diagram(tuple(entities), len(every) - len(drawn) if chosen is None else 0)
 
 
 def _by_name(found: dict[tuple[str | None, str], Any]) -> dict[str, Any]:
@@ -157,7 +165,9 @@ def _most_connected(names: list[str], foreign: dict[str, Any]) -> list[str]:
     return sorted(names, key=lambda name: (-degree[name], name))[:MOST]
 
 
-def _entity(name: str, columns: list[Any], primary: Any, foreign: list[Any]) -> Entity:
+def _entity(
+    name: str, columns: list[Any], primary: Any, foreign: list[Any], types: Types
+) -> Entity:
     keys = (primary or {}).get("constrained_columns") or []
     found = {one for key in foreign for one in _references(key)}
     refers = tuple(sorted(found, key=lambda one: (one.column, one.table, one.target)))
@@ -167,7 +177,7 @@ def _entity(name: str, columns: list[Any], primary: Any, foreign: list[Any]) -> 
         tuple(
             DiagramColumn(
                 found["name"],
-                type_name(found["type"], postgresql.dialect()),  # type: ignore[no-untyped-call]
+                type_name(found["type"], types[name, found["name"]]),
                 "PK" if found["name"] in keys else "FK" if found["name"] in named else "",
             )
             for found in columns

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..errors import ExplorerError
 from .binds import Bind, Reader, reading
 from .catalog import Item, read
 from .names import find, schema_of
@@ -38,7 +39,7 @@ def objects(bind: Bind, schema: str | None = None) -> DataFrame:
 
     """
     with reading(bind) as reader:
-        home = None if schema is None else schema_of(reader, schema)
+        home = None if schema is None else _schema_of(reader, schema)
         items = [one for one in read(reader) if home is None or one.schema == home]
     items.sort(key=lambda one: place_of(one.kind))
     return _frame(
@@ -181,7 +182,7 @@ def grants(bind: Bind, schema: str | None = None) -> DataFrame:
 
     """
     with reading(bind) as reader:
-        home = schema_of(reader, schema)
+        home = _schema_of(reader, schema)
         found = [one for one in read(reader, "grants") if one.schema in (home, "")]
     return _frame(
         found,
@@ -224,5 +225,16 @@ def _of(
 
 
 def _items(reader: Reader, schema: str | None, query: str) -> list[Item]:
-    home = schema_of(reader, schema)
+    home = _schema_of(reader, schema)
     return [one for one in read(reader, query) if one.schema in (home, "")]
+
+
+def _schema_of(reader: Reader, schema: str | None) -> str:
+    home = schema_of(reader, schema)
+    if home.startswith("pg_") or home == "information_schema":
+        raise ExplorerError(
+            f"The schema {home!r} is PostgreSQL's own.",
+            "This lists what people have made.",
+            "Pass schema= with another one, or use explorer.columns and explorer.head.",
+        )
+    return home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ def schema_of(reader: Reader, schema: str | None) -> str:
     if schema is None:
         what = "The search path contains no schema that exists and that this role may use."
     else:
-        what = f"There is no schema {schema!r}."
+        what = f"There is no schema {reprlib.repr(schema)}."
     own = sorted(name for name in every if not name.startswith("pg_"))
     raise ExplorerError(what, _there_are("schemas", own, wanted), "Pass schema= with one of them.")
 
@@ -72,7 +73,7 @@ def find(reader: Reader, name: str, schema: str | None) -> Found:
 
 
 def _unknown(name: str, schema: str, every: list[Found]) -> ExplorerError:
-    what = f"There is no table {name!r}."
+    what = f"There is no table {reprlib.repr(name)}."
     elsewhere = [one for one in every if name in (one.name, f"{one.schema}.{one.name}")]
     if elsewhere:
         one = elsewhere[0]

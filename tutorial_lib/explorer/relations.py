@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Dialect, inspect
-from sqlalchemy.exc import CompileError, DataError
+from sqlalchemy import inspect
+from sqlalchemy.exc import DataError
 
 from .. import arguments
 from ..errors import ExplorerError
 from ..sqlstates import sqlstate_of
 from .binds import Bind, Reader, quoted, reading
+from .column_types import type_name, type_names, without_warnings
 from .names import Found, find, schema_of
 from .pandas_output import data_frame
 from .rows import Relation, counts
@@ -68,6 +69,7 @@ FROM home
      LEFT JOIN attribute ON attribute.attrelid = home.oid
 ORDER BY home.relname
 """
+MOST_ROWS = 2**63 - 1  # of LIMIT
 PRIMARY_KEY = """
 SELECT a.attname
 FROM pg_catalog.pg_index x
@@ -146,16 +148,17 @@ def columns(bind: Bind, name: str, schema: str | None = None) -> DataFrame:
         reader.narrow()
         inspector = inspect(reader.connection)
         home = None if found.schema == reader.schema else found.schema
+        types = type_names(reader, found.schema)
         keys = _keys(inspector, name, home) if found.kind in "rpm" else {}
         rows = [
             (
                 column["name"],
-                type_name(column["type"], reader.connection.dialect),
+                type_name(column["type"], types[name, column["name"]]),
                 "yes" if column["nullable"] else "no",
                 column["default"] or "",
                 ", ".join(keys.get(column["name"], [])),
             )
-            for column in inspector.get_columns(name, home)
+            for column in without_warnings(inspector.get_columns, name, home)
         ]
     return data_frame(["column", "type", "null", "default", "key"], rows)
 
@@ -183,7 +186,7 @@ def head(bind: Bind, name: str, n: int = 5, schema: str | None = None) -> DataFr
     with reading(bind) as reader:
         found = find(reader, name, schema)
         keys, rows = _first_rows(reader, found, number)
-    return data_frame(keys, rows).infer_objects()
+    return data_frame(keys, rows)
 
 
 def _first_rows(reader: Reader, found: Found, n: int) -> tuple[list[str], list[Any]]:
@@ -191,7 +194,7 @@ def _first_rows(reader: Reader, found: Found, n: int) -> tuple[list[str], list[A
     order = f" ORDER BY {', '.join(map(quoted, key))}" if key else ""
     source = quoted(found.schema, found.name)
     try:
-        result = reader.run(f"SELECT * FROM {source}{order} LIMIT {n}")  # noqa: S608
+        result = reader.run(f"SELECT * FROM {source}{order} LIMIT {min(n, MOST_ROWS)}")  # noqa: S608
         return list(result.keys()), [tuple(row) for row in result]
     except (ValueError, OverflowError, DataError) as error:
         if sqlstate_of(error):
@@ -201,14 +204,6 @@ def _first_rows(reader: Reader, found: Found, n: int) -> tuple[list[str], list[A
             "Dates and timestamps before year 1, after 9999, or infinite have no Python value.",
             "Select the other columns, or cast the column to text.",
         ) from None
-
-
-def type_name(kind: Any, dialect: Dialect) -> str:
-    """Return a column's type as PostgreSQL writes it; SQLAlchemy doesn't know every extension's."""
-    try:
-        return str(kind.compile(dialect=dialect)).lower()
-    except CompileError:
-        return "unknown to SQLAlchemy"
 
 
 def _keys(inspector: Any, name: str, schema: str | None) -> dict[str, list[str]]:
