@@ -280,6 +280,14 @@ def test_the_order_of_columns_is_compared(engine: Engine) -> None:
     ]
 
 
+def test_values_are_compared_in_the_same_columns(engine: Engine) -> None:
+    run(engine, "CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
+    assert changes_of(engine, "ALTER TABLE t ADD b int") == ["+ added column t.b integer"]
+    assert changes_of(engine, "UPDATE t SET b = 2") == [
+        "~ changed rows t 1 before and after, with other values"
+    ]
+
+
 def test_snapshots_of_two_current_schemas_are_refused(engine: Engine) -> None:
     before = explorer.snapshot(engine)
     with engine.connect() as connection:

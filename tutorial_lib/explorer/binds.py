@@ -189,7 +189,7 @@ def _explained(error: DBAPIError) -> Exception:
     if sqlstate_of(error) == LOCK_NOT_AVAILABLE:
         return ExplorerError(
             "Another session holds a lock on a table.",
-            "It's changing the schema, and 3 seconds weren't enough.",
+            "It's changing the schema, and the wait has reached the lock_timeout.",
             "Try again when it has finished.",
         )
     if sqlstate_of(error) == PERMISSION_DENIED:

@@ -157,7 +157,10 @@ def _compare(before: Snapshot, after: Snapshot) -> Iterator[Change]:
 
 
 def _data_changes(key: tuple[str, str], before: Snapshot, after: Snapshot) -> Iterator[Change]:
-    """Compare rows; a table that isn't there has none. A sequence has to be in both."""
+    """Compare rows; a table that isn't there has none. A sequence has to be in both.
+
+    Of a table with other columns than before, only the number of rows can be compared.
+    """
     kind, name = key
     old, new = before.objects.get(key), after.objects.get(key)
     if kind == "position":
@@ -165,6 +168,8 @@ def _data_changes(key: tuple[str, str], before: Snapshot, after: Snapshot) -> It
             yield Change("changed", kind, name, f"{old} before, {new} after")
     elif (old or "0") != (new or "0"):
         yield Change("changed", kind, name, f"{old or 0} before, {new or 0} after")
+    elif before.column_order.get(name) != after.column_order.get(name):
+        return
     elif old and new and before.details.get(key) != after.details.get(key):
         yield Change("changed", kind, name, f"{old} before and after, with other values")
 
