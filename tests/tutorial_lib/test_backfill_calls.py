@@ -96,6 +96,20 @@ def test_a_session_without_a_transaction_is_taken_for_its_engine(orders: Engine)
         assert fill(session).left == 0
 
 
+@pytest.mark.parametrize("tax", ["tax", "vat"])
+def test_a_column_has_a_key_in_its_table_and_a_name_in_the_database(
+    orders: Engine, tax: str
+) -> None:
+    number, vat = sa.Column("id", sa.Integer, key="number"), sa.Column("tax", key="vat")
+    table = sa.Table("orders", sa.MetaData(), number, vat)
+    for key in (None, "number", "id", number):
+        where = table.c.vat.is_(None) if key is None else table.c.vat == 1
+        done = backfill.run(
+            orders, table, set={tax: 1}, where=where, key=key, size=400, strict=False
+        )
+        assert (done.rows, done.batches) == (1000, 3)
+
+
 def test_a_name_with_a_dot_is_found(orders: Engine) -> None:
     do(orders, 'CREATE TABLE "a.b" (id int PRIMARY KEY, tax int); INSERT INTO "a.b" VALUES (1)')
     do(orders, "DROP SCHEMA IF EXISTS a CASCADE; CREATE SCHEMA a")

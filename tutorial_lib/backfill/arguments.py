@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import BackfillError
-from .catalog import Relation, near
+from .catalog import Relation, column_in, near
 
 
 def condition(where: object) -> sa.ColumnElement[bool]:
@@ -59,13 +59,11 @@ def new_values(relation: Relation, table: sa.TableClause, given: object) -> dict
 
 
 def _column(relation: Relation, table: sa.TableClause, given: object) -> str:
-    clause = given.__clause_element__() if hasattr(given, "__clause_element__") else given
-    name = clause if isinstance(clause, str) else getattr(clause, "key", None)
-    column = table.c.get(name) if isinstance(name, str) else None
+    name, column = column_in(table, given)
     if column is not None and column.name in relation.columns:
         return column.key
-    what = f"The table {relation.name} has no column {name or repr(given)}."
-    if name in relation.columns:
+    what = f"The table {relation.name} has no column {name}."
+    if isinstance(name, str) and name in relation.columns:
         what = f"The table that you passed for {relation.name} doesn't name the column {name}."
         raise BackfillError(what, "The database has it.", f'Add sa.column("{name}") to the table.')
     hint = near(name, relation.columns) if isinstance(name, str) else ""

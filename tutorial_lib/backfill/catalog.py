@@ -129,6 +129,23 @@ def table_named(connection: sa.Connection, name: str) -> sa.TableClause:
     return sa.table(table, *(sa.column(one) for one in columns), schema=schema)
 
 
+def column_in(table: sa.TableClause, given: Any) -> tuple[Any, sa.ColumnClause[Any] | None]:
+    """Return the name that was given, and the table's column that has it.
+
+    Args:
+        table: The table.
+        given: A name, a column or a mapped attribute. In a Table, a column may have a key that
+            isn't its name in the database; both will do.
+
+    """
+    clause = given.__clause_element__() if hasattr(given, "__clause_element__") else given
+    name = getattr(clause, "key", clause)
+    if not isinstance(name, str):
+        return name, None
+    by_name = (column for column in table.c if column.name == name)
+    return name, table.c[name] if name in table.c else next(by_name, None)
+
+
 def near(name: str, names: Iterable[str]) -> str:
     """Return a sentence with the names that are most like this one, or an empty string.
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import UserDefinedType
 
 from ..errors import BackfillError
-from .catalog import Relation, near
+from .catalog import Relation, column_in, near
 from .progress import Key
 
 # As Python has them in BackfillProgress.last; a value that Python can't hold stays text.
@@ -72,7 +72,7 @@ class BatchKey:
 
     def as_text(self, source: sa.FromClause | None = None) -> list[sa.ColumnElement[Any]]:
         """Return the columns, or those of the same names in `source`, as text."""
-        columns = [source.c[one.name] for one in self.columns] if source is not None else None
+        columns = [source.c[one.key] for one in self.columns] if source is not None else None
         return [sa.cast(one, sa.Text) for one in columns or self.columns]
 
     def between(self, after: TextKey, until: TextKey) -> list[sa.ColumnElement[bool]]:
@@ -115,7 +115,7 @@ def batch_key(relation: Relation, table: sa.TableClause, key: object) -> BatchKe
     if not asked:
         what = "It has no primary key." if key is None else "key= names no column."
         raise _no_key(relation, what, "")
-    columns = tuple(_column(relation, table, _name(one)) for one in asked)
+    columns = tuple(_column(relation, table, one) for one in asked)
     known = [relation.columns[column.name] for column in columns]
     if relation.has_keys:
         _check(relation, [column.name for column in columns])
@@ -126,13 +126,8 @@ def batch_key(relation: Relation, table: sa.TableClause, key: object) -> BatchKe
     return BatchKey(columns, tuple(one.type for one in known), operands, relation.has_keys)
 
 
-def _name(given: Any) -> Any:
-    clause = given.__clause_element__() if hasattr(given, "__clause_element__") else given
-    return getattr(clause, "key", clause)
-
-
-def _column(relation: Relation, table: sa.TableClause, name: Any) -> sa.ColumnClause[Any]:
-    column = table.c.get(name) if isinstance(name, str) else None
+def _column(relation: Relation, table: sa.TableClause, given: Any) -> sa.ColumnClause[Any]:
+    name, column = column_in(table, given)
     if column is not None and column.name in relation.columns:
         return column
     if not isinstance(name, str):

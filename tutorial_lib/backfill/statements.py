@@ -62,7 +62,7 @@ class Statements:
         rows = rows.order_by(*self.key.columns)
         some = rows.limit(size) if self.key.unique else rows.fetch(size, with_ties=True)
         batch = some.subquery("batch")
-        last = (batch.c[one.name].desc() for one in self.key.columns)
+        last = (batch.c[one.key].desc() for one in self.key.columns)
         return sa.select(sa.func.count().over(), *self.key.as_text(batch)).order_by(*last).limit(1)
 
     def update(self, after: TextKey, until: TextKey) -> sa.Update:
@@ -78,7 +78,7 @@ class Statements:
         free = sa.select(*self.key.columns).where(self.matching, *self.key.between(after, until))
         # As an UPDATE locks them that changes no key: children may be inserted meanwhile.
         locked = free.with_for_update(skip_locked=True, key_share=True).correlate(None).cte("free")
-        chosen = sa.select(*(locked.c[one.name] for one in self.key.columns))
+        chosen = sa.select(*(locked.c[one.key] for one in self.key.columns))
         return self.update(after, until).where(sa.tuple_(*self.key.columns).in_(chosen))
 
     def count(self, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
