@@ -151,6 +151,7 @@ def test_another_error_is_raised_at_once(shop: Engine) -> None:
 # -- connections
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -249,6 +250,7 @@ def test_a_server_without_a_connection_to_watch_with_is_no_obstacle(
     assert caplog.text.count("no connection to watch with") == 2
 
 
+@pytest.mark.slow
 def test_a_longer_limit_that_a_function_sets_counts(shop: Engine) -> None:
     def patient(connection: Connection) -> None:
         connection.execute(text("SET LOCAL lock_timeout = '5min'"))
@@ -420,6 +422,7 @@ def test_an_invalid_index_is_dropped_before_the_next_attempt(
     assert indexes(shop) == {name: True}
 
 
+@pytest.mark.slow
 def test_an_invalid_index_without_a_name_is_dropped(
     shop: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -493,6 +496,7 @@ def build_alone(engine: Engine) -> None:
         connection.execute(text(CREATE_INDEX))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sql",
     [

@@ -69,6 +69,7 @@ def test_a_limit_of_the_session_is_refused_by_a_transaction_pooler(
         locks.with_lock_retries(sharing, "VACUUM pg_class")
 
 
+@pytest.mark.slow
 def test_what_blocks_is_named_through_a_transaction_pooler(sharing: Engine, shared: Engine) -> None:
     with shared.begin() as connection:
         connection.execute(text("CREATE TABLE held ()"))
