@@ -13,6 +13,7 @@ from sqlalchemy import URL, Engine, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from coursekit.settings import ROOT
+from tests.support.drivers import both_drivers
 from tests.support.waiting import until
 from tutorial_lib.advisory_lock import advisory_lock, hold
 from tutorial_lib.errors import AdvisoryLockNotAcquired
@@ -63,6 +64,7 @@ def test_two_deployments_on_an_empty_database_both_succeed(external: URL, engine
     assert "carts" in inspect(engine).get_table_names()
 
 
+@both_drivers
 def test_the_second_waits_for_the_first(engine: Engine) -> None:
     seen: list[str] = []
 
@@ -84,6 +86,7 @@ def test_another_name_is_another_lock(engine: Engine) -> None:
         pass
 
 
+@both_drivers
 def test_commits_in_the_block_do_not_release_the_lock(engine: Engine) -> None:
     with advisory_lock(engine, "job"):
         with engine.begin() as connection:
@@ -92,6 +95,7 @@ def test_commits_in_the_block_do_not_release_the_lock(engine: Engine) -> None:
             pass
 
 
+@both_drivers
 def test_the_error_at_the_timeout_names_the_holder(url: URL, engine: Engine) -> None:
     process = other_process(url)
     try:
@@ -127,6 +131,7 @@ def test_an_error_in_the_block_releases_the_lock(engine: Engine) -> None:
         pass
 
 
+@both_drivers
 def test_no_pool_keeps_the_connection(engine: Engine) -> None:
     with advisory_lock(engine, "job"):
         pass
@@ -138,6 +143,7 @@ def test_no_pool_keeps_the_connection(engine: Engine) -> None:
         until(lambda: connection.scalar(others) == 0)
 
 
+@both_drivers
 def test_a_short_lock_timeout_does_not_end_the_wait(url: URL) -> None:
     hurried = create_engine(url, connect_args={"options": "-c lock_timeout=50ms"})
     waited: list[float] = []
@@ -170,6 +176,7 @@ def build_concurrently(engine: Engine) -> None:
         connection.execute(text("CREATE INDEX CONCURRENTLY ON busy (n)"))
 
 
+@both_drivers
 def test_an_index_is_built_concurrently_while_another_session_waits(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE busy (n int)"))
