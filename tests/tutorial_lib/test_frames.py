@@ -126,6 +126,17 @@ def test_a_table_by_its_name(filled: Engine) -> None:
     assert len(expected) == 5
 
 
+def test_a_table_whose_columns_have_changed_since(filled: Engine) -> None:
+    change = "CREATE TABLE wider AS SELECT 1 AS a", "ALTER TABLE wider ADD b int"
+    for statement in (*change, "ALTER TABLE wider RENAME b TO c", "ALTER TABLE wider DROP a"):
+        with filled.begin() as connection:
+            connection.execute(text(statement))
+        found = frames.read("wider", filled)
+        pd.testing.assert_frame_equal(found, pd.read_sql(text("SELECT * FROM wider"), filled))
+    with filled.begin() as connection:
+        connection.execute(text("DROP TABLE wider"))
+
+
 def test_a_table_of_another_schema_whose_name_must_be_quoted(filled: Engine) -> None:
     expected = pd.read_sql(text('SELECT * FROM shop."Order Items"'), filled)
     assert_same(frames.read("shop.Order Items", filled), expected)

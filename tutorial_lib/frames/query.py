@@ -12,7 +12,6 @@ from sqlalchemy import (
     Table,
     column,
     inspect,
-    literal_column,
     select,
     table,
     text,
@@ -92,8 +91,12 @@ def _of_table(name: str, schema: str | None, columns: Sequence[str]) -> Executab
     if schema is None:
         schema, name = split_name(name)
     quoted = table(_exactly(name), schema=_exactly(schema) if schema else None)
-    selected: list[Any] = [column(_exactly(each)) for each in columns]
-    return select(*(selected or [literal_column("*")])).select_from(quoted)
+    if columns:
+        return select(*[column(_exactly(each)) for each in columns]).select_from(quoted)
+    # As a select(), it would get the columns that SQLAlchemy has cached of an earlier read.
+    names = [each for each in (schema, name) if each]
+    sql = ".".join('"' + each.replace('"', '""') + '"' for each in names)
+    return text(f"SELECT * FROM {sql}".replace(":", r"\:"))  # noqa: S608
 
 
 def split_name(name: str) -> tuple[str, str]:
