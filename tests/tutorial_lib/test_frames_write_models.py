@@ -194,6 +194,12 @@ def test_a_plain_password_is_refused_where_only_the_tables_name_is_given(
         frames.write(users.drop(columns="password"), "users", connection)
 
 
+def test_models_of_any_base_class_are_known(connection: Connection) -> None:
+    with pytest.raises(FrameError, match=r"things\.word has the type Upper"):
+        frames.write(pd.DataFrame({"id": [1], "word": "a"}), "things", connection)
+    assert frames.write(pd.DataFrame({"id": [1]}), "things", connection) == 1
+
+
 @pytest.mark.parametrize(
     ("column", "given", "stored"),
     [

@@ -109,6 +109,10 @@ with SessionLocal() as session:
 from app import frames
 assert frames.read("orders", con=engine)["amount"].tolist() == [10, 20]
 assert len(frames.read("SELECT * FROM generate_series(1, 10000)", engine)) == 10000
+with engine.connect() as connection, connection.begin() as transaction:
+    more = frames.read("orders", engine).assign(id=[3, 4])
+    assert frames.write(more, "orders", connection) == 2
+    transaction.rollback()
 """,
     "explorer": """
 from pathlib import Path

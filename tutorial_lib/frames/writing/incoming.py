@@ -82,7 +82,8 @@ def _of_index(index: Any, wanted: bool | None) -> list[tuple[Any, Any]]:
 
 def _as_arrow(df: Any) -> Any:
     """Return a pyarrow Table of anything that exports one, such as a polars DataFrame."""
-    if not hasattr(df, "__arrow_c_stream__") or hasattr(df, "name"):  # a Series has a name
+    is_frame = hasattr(df, "__arrow_c_stream__") and not hasattr(df, "name")  # a Series has one
+    if isinstance(df, type) or not is_frame:
         do = "Call collect() first." if hasattr(df, "collect") else ACCEPTED
         raise FrameError(f"{_kind(df).capitalize()} can't be written.", "", do)
     try:
@@ -90,6 +91,10 @@ def _as_arrow(df: Any) -> Any:
     except ImportError:
         do = "Install pyarrow, or pass a pandas DataFrame."
         raise FrameError(f"{_kind(df).capitalize()} needs pyarrow.", "", do) from None
+    for name, kind in getattr(df, "schema", {}).items() if hasattr(df, "get_columns") else ():
+        if str(kind) == "Object":  # polars exports the addresses of these
+            what = f"The column {name} contains Python objects."
+            raise FrameError(what, "polars can't convert them.", "Cast it to another type.")
     try:
         return pa.table(df)
     except Exception as error:  # each library raises its own

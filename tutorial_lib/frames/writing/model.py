@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import ARRAY, JSON, Connection, Dialect, Enum, FromClause, Interval, inspect
@@ -133,11 +134,11 @@ def check_own_types(table: object, columns: list[str], schema: str, name: str) -
     """
     if not isinstance(table, str):
         return
-    for known in Base.metadata.tables.values():
+    for known in _known_tables():
         if known.name != name or (known.schema or schema) != schema:
             continue
         for column in known.columns:
-            if column.name in columns and isinstance(column.type, TypeDecorator):
+            if column.name in columns and _changes_values(column.type):
                 kind = type(column.type).__name__
                 raise FrameError(
                     f"{name}.{column.name} has the type {kind} in your models, which changes "
@@ -146,6 +147,22 @@ def check_own_types(table: object, columns: list[str], schema: str, name: str) -
                     "Pass the mapped class, which applies the type. If the values are to be "
                     f"written as they are, pass sqlalchemy.table({name!r}).",
                 )
+
+
+def _known_tables() -> list[Any]:
+    """Return the tables of all models that have been imported, whatever their base class is."""
+    library = import_module("sqlalchemy.orm.mapper")  # the package has a function of this name
+    registries: Any = getattr(library, "_all_registries", set)()
+    tables = {mapper.local_table for registry in registries for mapper in registry.mappers}
+    return [table for table in {*Base.metadata.tables.values(), *tables} if hasattr(table, "name")]
+
+
+def _changes_values(kind: TypeEngine[Any]) -> bool:
+    own = type(kind)
+    return isinstance(kind, TypeDecorator) and (
+        own.process_bind_param is not TypeDecorator.process_bind_param  # type: ignore[attr-defined]
+        or (own.bind_processor is not TypeDecorator.bind_processor and own is not Interval)
+    )
 
 
 def process_of(kind: TypeEngine[Any] | None, dialect: Dialect) -> Process | None:
