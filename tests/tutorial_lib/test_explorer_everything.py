@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from tests.support.drivers import both_drivers
 from tutorial_lib import explorer
+from tutorial_lib.errors import ExplorerError
 from tutorial_lib.explorer.comparison import Changes
 
 pytestmark = [both_drivers, pytest.mark.slow]
@@ -289,3 +290,34 @@ def test_what_could_not_be_read_is_named(full: Engine, role: str, names: str) ->
         connection.rollback()
     assert told.startswith("No change, except perhaps in what couldn't be read: ")
     assert set(names.split(", ")) <= set(told.partition(": ")[2].rstrip(".").split(", "))
+
+
+LISTINGS = [name for name in explorer.__all__ if name not in ("Snapshot", "changes", "revisions")]
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_a_role_without_rights_sees_what_the_catalog_shows(
+    full: Engine, role: str, name: str
+) -> None:
+    arguments = ["users"] if name in ("columns", "head") else []
+    with full.connect() as connection:
+        before = getattr(explorer, name)(connection, *arguments)
+        connection.exec_driver_sql(f"SET ROLE {role}_{full.dialect.driver}")
+        if name == "head":
+            with pytest.raises(ExplorerError, match="permission denied for table users"):
+                explorer.head(connection, "users")
+        elif name not in ("sequences", "test_connection"):  # they show values, and who asks
+            found = getattr(explorer, name)(connection, *arguments)
+            assert repr(found) == repr(before)
+        assert explorer.tables(connection, count=True)["rows"].isna().all()
+        connection.rollback()
+
+
+def test_a_lock_on_a_table_is_explained(full: Engine) -> None:
+    impatient = full.execution_options(isolation_level="AUTOCOMMIT")
+    with full.begin() as holder, impatient.connect() as connection:
+        holder.execute(text("LOCK TABLE users"))
+        connection.execute(text("SET lock_timeout = '10ms'"))
+        with pytest.raises(ExplorerError, match="Another session holds a lock on a table"):
+            explorer.snapshot(connection)
+        connection.execute(text("RESET lock_timeout"))

@@ -125,6 +125,7 @@ def test_objects_has_everything_with_its_owner_and_comment(full: Engine) -> None
     tables = found[found["kind"] == "table"].set_index("name")
     assert tables.loc["users", ["schema", "comment"]].tolist() == ["public", "people"]
     assert tables.loc["orders", "schema"] == "sales"
+    assert "select to public" in found.loc[found["kind"] == "grant", "about"].tolist()
     assert set(explorer.objects(full, "sales")["name"]) == {
         *("orders", "numbers", "id", "amount", "orders_pkey"),
     }

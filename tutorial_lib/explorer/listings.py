@@ -49,7 +49,7 @@ def objects(bind: Bind, schema: str | None = None) -> DataFrame:
         table=lambda one: one.home,
         name=lambda one: one.name,
         owner=_detail("owner"),
-        about=lambda one: one.about,
+        about=lambda one: f"{one.about} to {role}" if (role := _role(one)) else one.about,
         comment=_detail("comment"),
     )
 
@@ -200,6 +200,9 @@ def _frame(items: list[Item], **columns: Column) -> DataFrame:
 
 def _detail(label: str, default: str = "") -> Column:
     return lambda item: item.details.get(label, default)
+
+
+_role = _detail("role")
 
 
 def _name(item: Item) -> str:
