@@ -203,6 +203,28 @@ def test_a_pool_of_one_connection_is_enough(shared: Engine, options: dict[str, A
 
 
 @both_drivers
+def test_a_check_that_is_cancelled_is_no_loss(
+    shared: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with advisory_lock(shared, "job") as lock:
+        with monkeypatch.context() as patch:
+            cancelled = text("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(300)")
+            patch.setattr(session, "PID", cancelled)
+            lock.check()
+        lock.check()
+
+
+@both_drivers
+def test_no_timeout_of_the_engine_ends_the_session(shared: Engine) -> None:
+    options = "-c statement_timeout=5s -c idle_session_timeout=5s"
+    hurried = create_engine(shared.url, connect_args={"options": options})
+    with advisory_lock(hurried, "job") as lock:
+        for name in ("statement_timeout", "idle_session_timeout"):
+            assert lock._connection.scalar(text(f"SHOW {name}")) == "0"
+    hurried.dispose()
+
+
+@both_drivers
 def test_the_session_has_keepalives_at_the_server(shared: Engine) -> None:
     with advisory_lock(shared, "job") as lock:
         names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "idle_session_timeout")

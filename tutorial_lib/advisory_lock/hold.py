@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = 60.0  # seconds
 
-# Name the session for those who wait for it, and never time out while it's idle.
+# Name the session for those who wait for it, and let no timeout end it.
 SET_UP = text("""
-SELECT set_config('application_name', :name, false), set_config('idle_session_timeout', '0', false)
+SELECT set_config('application_name', :name, false), set_config('statement_timeout', '0', false),
+       set_config('idle_session_timeout', '0', false)
 """)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import AdvisoryLockError, AdvisoryLockLost
+from ..sqlstates import sqlstate_of
 
 PING_INTERVAL = 5.0  # seconds
 # PostgreSQL locks numbers, so the name is hashed to one.
@@ -22,6 +23,7 @@ SESSION = text("""
 SELECT pid, extract(epoch FROM backend_start)::float8 FROM pg_stat_activity
 WHERE pid = pg_backend_pid()
 """)
+QUERY_CANCELED = "57014"
 PID = text("SELECT pg_backend_pid()")
 log = logging.getLogger(__name__)
 
@@ -95,6 +97,8 @@ class AdvisoryLock:
             if os.getpid() != self.owner[0] or held():  # a forked child leaves it to its parent
                 return
         except SQLAlchemyError as error:
+            if sqlstate_of(error) == QUERY_CANCELED:
+                return  # by a session that's there
             cause = error
         self._loss = _loss(self.name, self.session.pid)
         self._loss.__cause__ = cause

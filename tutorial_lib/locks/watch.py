@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
@@ -100,14 +100,16 @@ class Watch:
 
     def _run(self, connection: Connection, ended: threading.Event) -> None:
         looked = time.monotonic()
-        with suppress(SQLAlchemyError):
-            while not ended.wait(self.interval):
-                now = time.monotonic()
+        while not ended.wait(self.interval):
+            now = time.monotonic()
+            try:
                 if current := self.current:
                     self._look(connection, current, now - looked)
-                looked = now
-            return
-        log.warning("the connection that watched for lock waits is lost")
+            except SQLAlchemyError:  # a timeout, perhaps
+                if connection.invalidated:
+                    log.warning("the connection that watched for lock waits is lost")
+                    return
+            looked = now
 
     def _look(self, connection: Connection, current: Waits, elapsed: float) -> None:
         current.waiting = connection.scalar(WAITS, {"pid": current.pid}) is not None
