@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Bind = Engine | Connection | Session
 
 POOLER = (
-    "A connection pooler, such as PgBouncer, is in the way, which passes no `options`: connect to "
-    "the server directly, or leave `options` out of connect_args and of the URL."
+    "A connection pooler, such as PgBouncer, refuses the parameter `options`: connect to the "
+    "server directly, or remove `options` from connect_args and from the URL."
 )
 
 

@@ -39,7 +39,7 @@ def advisory_lock(
     """Acquire the advisory lock `name`, run the block, and release the lock.
 
     A wait of more than three seconds is logged as a warning, with the session that holds the
-    lock. While the block runs, the session that holds the lock is looked at every few seconds,
+    lock. While the block runs, the session that holds the lock is checked every few seconds,
     and before each commit of this thread on the engine.
 
     Args:

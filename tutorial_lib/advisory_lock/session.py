@@ -60,7 +60,7 @@ class AdvisoryLock:
 
     @property
     def lost(self) -> bool:
-        """Whether the session is known to have ended; it's looked at every few seconds."""
+        """Whether the session is known to have ended; it's checked every few seconds."""
         return self._loss is not None
 
     def check(self) -> None:
@@ -107,7 +107,7 @@ class AdvisoryLock:
 
 @contextmanager
 def pinged(lock: AdvisoryLock) -> Iterator[None]:
-    """Look at the lock's session every few seconds, in a thread.
+    """Check the lock's session every few seconds, in a thread.
 
     A session that's used isn't taken for an idle one by a firewall, and `lost` is soon true.
     """
