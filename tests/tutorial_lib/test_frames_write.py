@@ -18,6 +18,7 @@ from support.drivers import both_drivers
 from tutorial_lib import frames
 from tutorial_lib.db import SessionLocal
 from tutorial_lib.errors import FrameError, WriteError
+from tutorial_lib.frames.writing import rows
 
 pytestmark = both_drivers
 ODD = pd.Series(["a", "b", "\ud800"], dtype=object)
@@ -216,6 +217,25 @@ def test_ctrl_c_while_it_waits_for_a_lock_ends_it(
     assert count(engine) == 0
 
 
+def test_ctrl_c_while_rows_are_encoded_ends_the_copy(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined, calls = rows._joined, iter("123456")
+
+    def interrupt(*arguments: Any) -> bytes:
+        if next(calls) == "6":
+            raise KeyboardInterrupt
+        return joined(*arguments)
+
+    monkeypatch.setattr(rows, "ROWS", 1)
+    monkeypatch.setattr(rows, "_joined", interrupt)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        with pytest.raises(KeyboardInterrupt):
+            frames.write(pd.concat([people()] * 3), "people", connection)
+        assert count(connection) == 0
+
+
 def test_a_lock_timeout_is_sqlalchemys_error_without_values(engine: Engine) -> None:
     with engine.connect() as holder, engine.connect() as connection:
         holder.execute(text("LOCK people"))
@@ -335,6 +355,22 @@ def test_triggers_run_and_their_errors_have_a_row(engine: Engine) -> None:
         connection.execute(text("DROP TRIGGER a ON people; CREATE CONSTRAINT TRIGGER a AFTER "
             "INSERT ON people FOR EACH ROW EXECUTE FUNCTION pg_temp.no_bob()"))  # fmt: skip
         with pytest.raises(WriteError, match=r"Row 1 is refused by .*no_bob"):
+            frames.write(people(), "people", connection)
+
+
+def test_sql_in_a_triggers_context_is_no_position(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION pg_temp.divide() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                "IF NEW.name = 'Cem' THEN UPDATE\npeople\nSET age = 7 / 0; END IF; "
+                "RETURN NEW; END $$;"
+                "INSERT INTO people (name) VALUES ('Eve');"
+                "CREATE TRIGGER a BEFORE INSERT ON people FOR EACH ROW "
+                "EXECUTE FUNCTION pg_temp.divide()"
+            )
+        )
+        with pytest.raises(WriteError, match="Row 2"):
             frames.write(people(), "people", connection)
 
 

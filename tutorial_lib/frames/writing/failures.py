@@ -84,7 +84,8 @@ def failure_of(error: DBAPIError, relation: str, columns: Collection[str]) -> Fa
 
 def _place(context: str, relation: str, columns: Collection[str]) -> tuple[int | None, str | None]:
     """Read `COPY users, line 3, column age: "..."`, in whatever language it is."""
-    found = re.search(rf"^\W*(?:COPY\W+)?{re.escape(relation)}\D*?(\d+)(.*)", context, re.M | re.S)
+    name = re.escape(relation)  # Japanese puts it first
+    found = re.search(rf"^(?:COPY {name}|{name}\w*COPY)\D*?(\d+)(.*)", context, re.M | re.S)
     if found is None:
         return None, None
     named = [name for name in columns if re.match(rf"\W*\w+\s*{re.escape(name)}\s*\W", found[2])]

@@ -31,24 +31,30 @@ def copy_in(connection: Connection, sql: str, blocks: Iterable[bytes]) -> int:
         DBAPIError: As SQLAlchemy raises it for statements.
 
     """
-    waiting: queue.Queue[bytes | Ended | None] = queue.Queue(AHEAD)
-    driver = driver_of(connection)
-    with _Job(driver, lambda: driver.copy_in(sql.encode(), _received(waiting))) as job:
+    waiting: queue.Queue[bytes | None] = queue.Queue(AHEAD)
+    driver, failed = driver_of(connection), threading.Event()
+    with _Job(driver, lambda: driver.copy_in(sql.encode(), _received(waiting, failed))) as job:
         try:
             for block in blocks:
                 job.put(waiting, block)
             job.put(waiting, None)
         except BaseException:
-            job.end(waiting)
+            failed.set()
+            with suppress(queue.Full):
+                waiting.put_nowait(None)  # wakes the thread
             raise
     return _result(connection, sql, job)
 
 
-def _received(waiting: queue.Queue[Any]) -> Iterator[bytes]:
-    while (block := waiting.get()) is not None:
-        if isinstance(block, Ended):
-            raise block
+def _received(waiting: queue.Queue[bytes | None], failed: threading.Event) -> Iterator[bytes]:
+    block: bytes | None = b""
+    while block is not None:
         yield block
+        block = b""
+        with suppress(queue.Empty):
+            block = waiting.get(timeout=TICK)
+        if failed.is_set():  # checked first: the end of the rows would be a success
+            raise Ended
 
 
 def interruptible(connection: Connection, action: Callable[[], T]) -> T:
@@ -107,16 +113,6 @@ class _Job:
             with suppress(queue.Full):
                 waiting.put(block, timeout=TICK)
                 return
-
-    def end(self, waiting: queue.Queue[Any]) -> None:
-        """Replace the blocks that wait with the failure."""
-        while self.thread.is_alive():
-            try:
-                waiting.put_nowait(Ended())
-                return
-            except queue.Full:
-                with suppress(queue.Empty):
-                    waiting.get_nowait()
 
 
 def _result(connection: Connection, sql: str, job: _Job) -> int:
