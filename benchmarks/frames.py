@@ -55,6 +55,7 @@ NARROW = """
 CREATE UNLOGGED TABLE narrow AS SELECT i::bigint AS id, (i::bigint * 7919 % 1000)::int AS a,
     (i % 7)::smallint AS b, i * 0.37::float8 AS x, sin(i) AS y
 FROM generate_series(1, :rows) AS i"""
+CELL = "CREATE UNLOGGED TABLE cells AS SELECT repeat(md5('x'), 3125000) AS cell"
 SCALARS = "id, name, email, password, created_at, balance, active, age, birthday"
 
 
@@ -81,6 +82,7 @@ def cases(quick: bool) -> dict[str, Case]:
         f"{users} users": Case("SELECT * FROM users"),
         f"{users} users, scalar columns": Case(f"SELECT {SCALARS} FROM users"),
         f"{narrow} narrow rows": Case("SELECT * FROM narrow"),
+        "one cell of 100 MB": Case("SELECT cell FROM cells"),
         f"first 10k of {users} users": Case("SELECT * FROM users", 1, chunked),
     }
     return found
@@ -89,9 +91,9 @@ def cases(quick: bool) -> dict[str, Case]:
 # -- the ways; each gives a function that reads once, on a connection that is open
 
 
-def engine() -> Engine:
+def engine(driver: str = "psycopg2") -> Engine:
     """Return an engine for this run's server."""
-    return make_engine(os.environ["BENCHMARK_URL"])
+    return make_engine(os.environ["BENCHMARK_URL"].replace("+psycopg2", f"+{driver}"))
 
 
 def uri() -> str:
@@ -103,7 +105,7 @@ def by_frames(query: str, **options: Any) -> Callable[[], object]:
     """Read with frames.read."""
     from tutorial_lib import frames
 
-    place = engine()
+    place = engine(options.pop("driver", "psycopg2"))
     if options.get("chunks"):
         return lambda: next(iter(frames.read(query, place, **options)))
     return lambda: frames.read(query, place, **options)
@@ -113,7 +115,7 @@ def by_pandas(query: str, **options: Any) -> Callable[[], object]:
     """Read with pandas.read_sql."""
     import pandas as pd
 
-    place, stream = engine(), options.pop("stream", False)
+    place, stream = engine(options.pop("driver", "psycopg2")), options.pop("stream", False)
 
     def read() -> object:
         with place.connect().execution_options(stream_results=stream) as connection:
@@ -130,6 +132,20 @@ def by_adbc(query: str, **options: Any) -> Callable[[], object]:
 
     connection = dbapi.connect(uri())
     return lambda: pd.read_sql(query, connection, **options)
+
+
+def by_adbc_arrow(query: str) -> Callable[[], object]:
+    """Read with ADBC into an Arrow Table."""
+    from adbc_driver_postgresql import dbapi
+
+    connection = dbapi.connect(uri())
+
+    def read() -> object:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetch_arrow_table()
+
+    return read
 
 
 def by_connectorx(query: str) -> Callable[[], object]:
@@ -175,6 +191,14 @@ WAYS: dict[str, Callable[[str], Callable[[], object]]] = {
     "pandas.read_sql": by_pandas,
     "frames.read": by_frames,
     "frames.read, pyarrow": lambda query: by_frames(query, dtype_backend="pyarrow"),
+    "frames.read, to=arrow": lambda query: by_frames(query, to="arrow"),
+    "frames.read, to=polars": lambda query: by_frames(query, to="polars"),
+    "frames.read, psycopg 3": lambda query: by_frames(query, driver="psycopg"),
+    "frames.read, psycopg 3, to=arrow": lambda query: by_frames(
+        query, driver="psycopg", to="arrow"
+    ),
+    "pandas.read_sql, psycopg 3": lambda query: by_pandas(query, driver="psycopg"),
+    "ADBC, Arrow": by_adbc_arrow,
     "ADBC": by_adbc,
     "ADBC, pyarrow": lambda query: by_adbc(query, dtype_backend="pyarrow"),
     "connectorx": by_connectorx,
@@ -243,6 +267,7 @@ def prepare(quick: bool) -> None:
         for statement, rows in ((USERS, 100_000 if quick else 1_000_000),
                                 (NARROW, 200_000 if quick else 5_000_000)):  # fmt: skip
             connection.execute(text(statement), {"rows": rows})
+        connection.execute(text(CELL))
         connection.execute(text("VACUUM ANALYZE"))
     place.dispose()
     os.environ["BENCHMARK_URL"] = server.url.render_as_string(hide_password=False)

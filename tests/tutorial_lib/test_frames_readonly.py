@@ -267,6 +267,55 @@ def test_ctrl_c_stops_the_query_on_the_server(
     assert at_work(other) == []
 
 
+@pytest.mark.parametrize(
+    "query", ["things", "SELECT count(*) FROM things", "EXPLAIN ANALYZE SELECT pg_sleep(60)"]
+)
+def test_ctrl_c_while_a_read_waits(filled: Engine, query: str, other: Connection) -> None:
+    """A migration holds the table's lock, or PostgreSQL explains what it runs."""
+    with filled.connect() as migration, migration.begin():
+        migration.execute(text("LOCK TABLE things"))
+        with interrupted(0.3):
+            frames.read(query, filled)
+        assert [each for each in at_work(other) if "LOCK TABLE" not in each] == []
+    assert len(frames.read("things", filled)) == MANY
+
+
+def test_ctrl_c_while_a_session_waits(mine: Any, filled: Engine, other: Connection) -> None:
+    with filled.connect() as migration, migration.begin():
+        migration.execute(text("LOCK TABLE things"))
+        with interrupted(0.3):
+            frames.read("things", mine)
+        assert frames.read("added", mine)["name"].tolist() == ["Ann"]
+
+
+@pytest.mark.parametrize("to", ["pandas", "arrow", "polars"])
+def test_a_timeout_in_the_middle(filled: Engine, other: Connection, to: Any) -> None:
+    slow = "SELECT n, filling, pg_sleep(CASE n WHEN 9000 THEN 60 ELSE 0 END)::text FROM things"
+    limited = make_engine(filled.url, connect_args={"options": "-c statement_timeout=500"})
+    with pytest.raises(OperationalError, match="statement timeout"):
+        frames.read(slow, limited, to=to)
+    with pytest.raises(OperationalError, match="statement timeout"):
+        list(frames.read(slow, limited, to=to, chunks=100))
+    assert limited.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert soon_at_work(other) == []
+    assert frames.read("SELECT 1 AS n", limited)["n"][0] == 1
+    limited.dispose()
+
+
+def test_a_backend_that_is_killed_in_the_middle(filled: Engine, other: Connection) -> None:
+    kill = "pg_terminate_backend(CASE n WHEN 9000 THEN pg_backend_pid() END)"
+    for source in (filled, Session(filled)):
+        if isinstance(source, Session):
+            source.execute(text("SELECT 1"))
+        with pytest.raises(OperationalError):
+            frames.read(f"SELECT n, filling, {kill} FROM things", source)
+        if isinstance(source, Session):
+            source.close()
+        assert filled.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert soon_at_work(other) == []
+    assert len(frames.read("things", filled)) == MANY
+
+
 def test_ctrl_c_leaves_a_session_usable(mine: Any, filled: Engine, other: Connection) -> None:
     with interrupted(0.2):
         frames.read("SELECT pg_sleep(60) FROM things", mine)

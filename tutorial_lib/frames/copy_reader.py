@@ -6,21 +6,22 @@ import _thread
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Executable, event
+from sqlalchemy import Connection, CursorResult, Engine, Executable, event
 from sqlalchemy.exc import DBAPIError
 
 from .drivers import driver_of
+from .interrupts import cancel_until, interruptible, waited
 from .query import prints_text
 from .readonly import AT_ONCE, ReadOnlyConnection
 from .sql_text import trimmed
 
 BLOCK = 1 << 20  # bytes; larger blocks don't make the parser faster
-AHEAD = 8  # blocks that may wait to be parsed
+AHEAD = 3  # blocks that may wait to be parsed
 OPEN = "DECLARE query refcursor := '_frames'; BEGIN OPEN query FOR EXECUTE %s; END"
 
 
@@ -62,14 +63,14 @@ def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[
         opened = {"open": OPEN % whole.decode(driver.encoding)}
         return f"{opening}DO %(open)s;{described}", opened
 
+    def execute() -> CursorResult[Any]:
+        return connection.execute(statement, params, execution_options=AT_ONCE)
+
     # A FETCH, even of no row, would run an EXPLAIN ANALYZE.
     described = "" if prints_text(statement) else "\nFETCH 0 FROM _frames"
     event.listen(connection, "before_cursor_execute", wrap, retval=True)
     try:
-        with (
-            driver.simple(),
-            connection.execute(statement, params, execution_options=AT_ONCE) as result,
-        ):
+        with driver.simple(), interruptible(driver, execute) as result:
             if not result.returns_rows:
                 return Shape(*sent[0], (), ())
             return Shape(*sent[0], list(result.keys()), result.cursor.description)
@@ -103,11 +104,7 @@ class Copy:
             return
         self._over = True
         self._room.release()
-        with suppress(self.engine.dialect.loaded_dbapi.Error):
-            self.driver.cancel()
-        while not self._ended:
-            with suppress(KeyboardInterrupt):  # the query is cancelled; wait for its end
-                self._next()
+        cancel_until(self.driver, self._drain)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield blocks of complete rows; raise SQLAlchemy's error if the query fails."""
@@ -126,7 +123,7 @@ class Copy:
             block = self._rest + block
         end = block.rfind(b"\n") + 1  # COPY escapes a newline within a value
         self._rest = block[end:]
-        if end:
+        if end:  # a slice of all of it is no copy
             self._blocks.put(block[:end])
             self._room.acquire()
 
@@ -141,11 +138,13 @@ class Copy:
             self._blocks.put(None)
 
     def _next(self) -> bytes | None:
-        while True:  # a short timeout, because Windows handles Ctrl-C only between two waits
-            with suppress(queue.Empty):
-                block = self._blocks.get(timeout=0.2)
-                self._ended = block is None
-                return block
+        block = waited(self._blocks)
+        self._ended = block is None
+        return block
+
+    def _drain(self) -> None:
+        while not self._ended:
+            self._next()
 
 
 @contextmanager

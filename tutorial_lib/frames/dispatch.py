@@ -18,6 +18,7 @@ from sqlalchemy.exc import StatementError
 from .copy_reader import Copy, Shape, buffered, shape_of, sqlalchemy_errors
 from .drivers import driver_of
 from .explain import explained
+from .interrupts import interruptible
 from .options import Options
 from .outputs import assembler, of_pandas
 from .readonly import ReadOnlyConnection, reading
@@ -123,9 +124,14 @@ def _by_pandas(request: Request, reader: ReadOnlyConnection) -> Frames:
     )
     options |= {"params": dict(request.params) or None, "chunksize": request.options.chunks}
     options["coerce_float"] = request.options.coerce_float
-    try:
+
+    def read() -> Any:
         found = pd.read_sql(statement, reader.connection, **options)
-        for frame in [found] if request.options.chunks is None else list(found):
+        return found if request.options.chunks is None else list(found)
+
+    try:
+        found = interruptible(driver_of(reader.connection), read)
+        for frame in [found] if request.options.chunks is None else found:
             yield of_pandas(frame, request.options.to)
     except pd.errors.DatabaseError as error:  # pandas' wrapper of SQLAlchemy's error
         raise error.__cause__ or error from None

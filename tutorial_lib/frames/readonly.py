@@ -85,6 +85,8 @@ def _read_only(connection: Connection, lent: bool) -> Iterator[ReadOnlyConnectio
             reader.opening = ""
             if not driver.closed:
                 leftovers.end(end)
+            elif not connection.invalidated:  # or else SQLAlchemy would try to roll back
+                connection.invalidate()
 
 
 @contextmanager

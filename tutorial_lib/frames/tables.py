@@ -16,7 +16,16 @@ from .columns import PARSED, Column
 FEW = 8 << 10  # bytes; below that, calling the parser takes longer than plain Python
 TIMESTAMPTZ = 1184  # its type OID
 BOM = "\ufeff".encode()
-ESCAPES = {r"\b": "\b", r"\f": "\f", r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\v": "\v"}
+BACKSLASH = r"\\"
+ESCAPES = {
+    BACKSLASH: "\\",
+    r"\b": "\b",
+    r"\f": "\f",
+    r"\n": "\n",
+    r"\r": "\r",
+    r"\t": "\t",
+    r"\v": "\v",
+}
 _ESCAPE = re.compile(r"\\.")
 
 
@@ -42,7 +51,9 @@ def tables(blocks: Iterable[bytes], columns: Sequence[Column]) -> Iterator[pa.Ta
             table = csv.read_csv(pa.BufferReader(whole), read, PARSE, safe)
         nulls = sum(column.null_count for column in table.columns)
         # A NULL has one backslash. If there are more, some strings contain escapes.
-        yield table if block.count(b"\\") == nulls else _unescaped(table)
+        if block.count(b"\\") != nulls:
+            table = _unescaped(table, [code for code in ESCAPES if code.encode() in block])
+        yield table
 
 
 def _conversion(names: Sequence[str], types: Sequence[pa.DataType]) -> csv.ConvertOptions:
@@ -55,20 +66,22 @@ def _conversion(names: Sequence[str], types: Sequence[pa.DataType]) -> csv.Conve
     )
 
 
-def _unescaped(table: pa.Table) -> pa.Table:
+def _unescaped(table: pa.Table, codes: Sequence[str]) -> pa.Table:
     columns = [
-        _plain(column) if column.type in (pa.string(), pa.large_string()) else column
+        _plain(column, codes) if column.type in (pa.string(), pa.large_string()) else column
         for column in table.columns
     ]
     return pa.table(columns, names=table.column_names)
 
 
-def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+def _plain(cells: pa.ChunkedArray, codes: Sequence[str]) -> pa.ChunkedArray:
     """Undo COPY's escaping. No value contains a zero byte, so it can stand in for a backslash."""
-    cells = pc.replace_substring(cells, r"\\", "\0")
-    for code, character in ESCAPES.items():
-        cells = pc.replace_substring(cells, code, character)
-    return pc.replace_substring(cells, "\0", "\\")
+    if BACKSLASH in codes:
+        cells = pc.replace_substring(cells, BACKSLASH, "\0")
+    for code in codes:
+        if code != BACKSLASH:
+            cells = pc.replace_substring(cells, code, ESCAPES[code])
+    return pc.replace_substring(cells, "\0", "\\") if BACKSLASH in codes else cells
 
 
 def few(

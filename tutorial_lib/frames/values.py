@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from itertools import repeat
+from typing import Any, cast
 
 from sqlalchemy import Dialect, Executable, TypeDecorator
 from sqlalchemy.types import TypeEngine
@@ -34,18 +36,16 @@ def _documents(texts: list[Any], each: Cast) -> list[Any]:
 
 
 def _uuids(texts: list[Any]) -> list[Any]:
-    """Create UUIDs without the constructor, whose checks take three times as long."""
-    kind: Any = uuid.UUID
-    new, set_int, set_safe = object.__new__, kind.int.__set__, kind.is_safe.__set__
-    unknown, made = uuid.SafeUUID.unknown, []
-    for text in texts:
-        value = None
-        if text is not None:
-            value = new(kind)
-            set_int(value, int(text.replace("-", ""), 16))
-            set_safe(value, unknown)
-        made.append(value)
-    return made
+    """Create UUIDs without the constructor, whose checks take five times as long."""
+    present, kind = [text for text in texts if text is not None], cast(Any, uuid.UUID)
+    numbers = map(int, "\n".join(present).replace("-", "").split("\n"), repeat(16))
+    made = list(map(object.__new__, repeat(kind, len(present))))
+    deque(map(kind.int.__set__, made, numbers), maxlen=0)
+    deque(map(kind.is_safe.__set__, made, repeat(uuid.SafeUUID.unknown)), maxlen=0)
+    if len(made) == len(texts):
+        return made
+    found = iter(made)
+    return [None if text is None else next(found) for text in texts]
 
 
 def processes_of(
