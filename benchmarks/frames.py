@@ -294,6 +294,7 @@ def main(wanted: argparse.Namespace) -> None:
         (name, way)
         for name, case in chosen.items()
         for way in (case.ways or WAYS)
+        if any(part in way for part in wanted.ways.split(";"))
         for _ in range(wanted.rounds)
     ]
     random.Random(wanted.seed).shuffle(jobs)
@@ -319,7 +320,7 @@ def show(name: str, ways: dict[str, list[dict[str, float]]]) -> None:
     print(f"\n{name:<34}{'s':>9}{'faster':>8}{'floors':>8}{'client':>9}{'server':>9}{'MB':>7}")
     for way, line in lines.items():
         if not line:
-            print(f"  {way:<32} cannot read this")
+            print(f"  {way:<32} not measured, or cannot read this")
             continue
         faster = f"{slow['seconds'] / line['seconds']:8.1f}" if slow else " " * 8
         floors = f"{line['seconds'] / floor['seconds']:8.2f}" if floor else " " * 8
@@ -335,6 +336,7 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     parser.add_argument("--only", default="", help="questions whose name holds this")
+    parser.add_argument("--ways", default="", help="ways whose names hold one of these; a;b;c")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
