@@ -82,7 +82,7 @@ def test_pandas_keeps_text_in_pyarrows_memory() -> None:
 
 
 def test_every_word_of_pandas_is_on_the_page() -> None:
-    table = PAGE.split("## pandas' words")[1].split("## ")[0]
+    table = PAGE.split("## Coming from pandas")[1].split("## ")[0]
     words = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE)))
     functions = (pd.read_sql, pd.read_sql_table)
     assert set(words) == {name for each in functions for name in signature(each).parameters}

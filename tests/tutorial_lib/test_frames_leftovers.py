@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from support.drivers import DRIVERS
+from support.pooler import pooler
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import FrameError
@@ -152,6 +153,22 @@ def test_a_session_keeps_its_locks(engine: Engine) -> None:
         )
         assert state(session.connection()) == before
         session.execute(text("SELECT pg_advisory_unlock_all()"))
+
+
+def test_behind_a_pooler_the_locks_of_others_stay(engine: Engine) -> None:
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 5"
+    with pooler(engine.url, shares=True) as url:
+        first, second = make_engine(url), make_engine(url)
+        with first.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(5)"))
+            connection.commit()  # its server session is now free for others
+        with second.connect() as connection:
+            for place in (second, connection):
+                frames.read("SELECT pg_try_advisory_lock(6)", place)
+        with engine.connect() as connection:
+            assert connection.scalar(text(held)) == 1
+        first.dispose()
+        second.dispose()
 
 
 # -- what a query must not do at all

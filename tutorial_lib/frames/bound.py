@@ -97,7 +97,7 @@ def check_names(given: Iterable[str], known: Collection[str], statement: Executa
     for name in set(given) - set(known):
         names = ", ".join(f":{each}" for each in sorted(known)) or "none"
         do = suggested(name)
-        if _OF_DRIVERS.search(getattr(statement, "text", "")):
+        if not do and _OF_DRIVERS.search(getattr(statement, "text", "")):
             do = f"A parameter is written as :{name}, not as %({name})s, %s, ? or $1."
         raise FrameError(f"The query has no parameter :{name}.", f"Its parameters: {names}.", do)
 
@@ -112,8 +112,8 @@ def _is_typed(parameter: BindParameter[Any] | None) -> bool:
 
 def not_a_list(statement: Executable, values: Mapping[str, Any]) -> str:
     """Return the name of a parameter that comes after IN without a list as its value, or ""."""
-    text = statement.text if isinstance(statement, TextClause) else ""
-    found = (each[3] for each in _IN.finditer(blank(text)) if not each[2])
+    sql = statement.text if isinstance(statement, TextClause) else ""
+    found = (each[3] for each in _IN.finditer(blank(sql)) if not each[2])
     return next((name for name in found if name in values and name + "_list" not in values), "")
 
 

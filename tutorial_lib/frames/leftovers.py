@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, SingletonThreadPool, StaticPool
 from sqlalchemy.exc import DBAPIError
 
+from .drivers import driver_of
+
 # The statements that would undo all of it. These are the functions behind the views pg_locks and
 # pg_prepared_statements: views would be locked until the caller's transaction ends.
 _UNDO = """SELECT ARRAY(
@@ -22,8 +24,9 @@ _UNDO = """SELECT ARRAY(
     FROM pg_lock_status() WHERE locktype = 'advisory' AND pid = pg_backend_pid()
     UNION ALL
     SELECT 'DEALLOCATE ' || quote_ident(name) FROM pg_prepared_statement() WHERE from_sql)"""
-# Releases all locks, and returns how many seconds ago the last statement was prepared.
-_UNLOCK_ALL = """SELECT pg_advisory_unlock_all(), (
+# Releases all locks, and returns how many seconds ago the last statement was prepared. Behind a
+# pooler, the process is another one: its locks may be someone else's.
+_UNLOCK_ALL = """SELECT (SELECT pg_advisory_unlock_all() WHERE pg_backend_pid() = {}), (
     SELECT extract(epoch FROM min(statement_timestamp() - prepare_time))::float8
     FROM pg_prepared_statement() WHERE from_sql)"""
 
@@ -63,12 +66,14 @@ class Leftovers:
         more afterwards: PostgreSQL doesn't show how many times.
         """
         if self._before is None:
-            age = self._run(f"{sql};\n{_UNLOCK_ALL}").one()[1]
+            unlock = _UNLOCK_ALL.format(driver_of(self._connection).raw.info.backend_pid)
+            age = self._run(f"{sql};\n{unlock}").one()[1]
             if age is not None and age <= monotonic() - self._started:
                 self._connection.invalidate()  # the next one is as new
             return
         found = self._run(f"{sql};\n{_UNDO}").scalar()
         while new := set(found) - self._before:  # a lock may be held several times
-            for statement in new:
-                self._run(statement)
+            done = [self._run(statement) for statement in new]
+            if not all(result.scalar() for result in done if result.returns_rows):
+                return  # behind a pooler, that was another session
             found = self._run(_UNDO).scalar()
