@@ -484,3 +484,20 @@ def test_several_threads_read_at_once(filled: Engine) -> None:
     for thread in threads:
         thread.join()
     assert found == [MANY] * 6
+
+
+def test_other_threads_run_while_rows_are_awaited(filled: Engine, other: Connection) -> None:
+    """The server sends a first part, then waits for a lock that another thread releases."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    other.execute(text("SELECT pg_advisory_lock(9)"))
+
+    def release() -> None:
+        while not other.scalar(text(waiting)):
+            time.sleep(0.01)
+        other.execute(text("SELECT pg_advisory_unlock(9)"))
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    parts = "SELECT repeat('x', 100000) AS a UNION ALL SELECT pg_advisory_lock(9)::text"
+    assert len(frames.read(parts, filled)) == 2
+    thread.join()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import tzinfo
 from decimal import Decimal
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 from psycopg import ClientCursor, errors, postgres
@@ -91,15 +92,21 @@ class Adapted(Driver):
             raise errors.error_from_result(result, encoding=self.encoding)
 
     def _pass_on(self, write: Write, least: int) -> None:
-        read, block = self.raw.pgconn.get_copy_data, bytearray()
-        while True:
-            size, row = read(0)  # waits, and lets other threads run
-            if size < 0:
-                break
-            block += row
-            if len(block) >= least:
-                write(bytes(block))
-                block.clear()
+        pgconn, block = self.raw.pgconn, bytearray()
+        with DefaultSelector() as selector:
+            selector.register(pgconn.socket, EVENT_READ)
+            while True:
+                size, row = pgconn.get_copy_data(1)
+                if not size:  # libpq would wait without letting other threads run
+                    selector.select()
+                    pgconn.consume_input()
+                    continue
+                if size < 0:
+                    break
+                block += row
+                if len(block) >= least:
+                    write(bytes(block))
+                    block.clear()
         if block:
             write(bytes(block))
 
