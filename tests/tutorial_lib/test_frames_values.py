@@ -315,7 +315,6 @@ def test_rows_of_several_columns(engine: Engine) -> None:
     assert ids(engine, "(id, name) IN :x", x=rows) == IDS
     assert ids(engine, "(id, name) IN (:x)", x=[(np.int64(1), "n1"), (2, "n1")]) == [1]
     assert ids(engine, "(id, name) NOT IN :x", x=[]) == IDS
-    assert ids(engine, "(id, name) = :x", x=(np.int64(2), "n2")) == [2]
 
 
 def test_many_values(engine: Engine) -> None:
