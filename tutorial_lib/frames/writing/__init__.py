@@ -79,7 +79,7 @@ def write(
 
     if is_bind(df) or (is_bind(table) and not isinstance(table, str)):
         raise FrameError("A database was passed instead of a DataFrame or a table.", "", USAGE)
-    if session is not None and con not in (SessionLocal, None):
+    if session is not None and con is not None and con is not SessionLocal:
         raise FrameError("Both con and session are given.", "They mean the same: pass one.")
     if con is None and session is None:
         raise FrameError(

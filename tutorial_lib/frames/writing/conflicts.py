@@ -78,8 +78,10 @@ class _Found:
 
 def check_arguments(on_conflict: object, key: object) -> None:
     """Raise FrameError for arguments that make no sense."""
-    if on_conflict not in ACTIONS:
-        raise FrameError(f"on_conflict is {on_conflict!r}.", "It's 'nothing', 'update' or None.")
+    if not isinstance(on_conflict, str | None) or on_conflict not in ACTIONS:
+        is_text = isinstance(on_conflict, str)
+        given = repr(on_conflict) if is_text else f"of type {type(on_conflict).__name__}"
+        raise FrameError(f"on_conflict is {given}.", "It's 'nothing', 'update' or None.")
     if key is not None and on_conflict is None:
         do = "Pass on_conflict='update' or 'nothing' with it, or leave key out."
         raise FrameError("key is given without on_conflict.", "", do)

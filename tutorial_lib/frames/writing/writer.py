@@ -48,10 +48,12 @@ def write_frame(request: Request, name: str) -> int:
 
     """
     check_arguments(request.on_conflict, request.key)
-    if request.index not in (None, True, False):
-        raise FrameError(f"index is {request.index!r}.", "It must be True, False or None.")
+    if not isinstance(request.index, bool | None):
+        what = f"index is of type {type(request.index).__name__}."
+        raise FrameError(what, "It must be True, False or None.")
     if not isinstance(request.schema, str | None):
-        raise FrameError(f"schema is {request.schema!r}.", "It must be a name.")
+        what = f"schema is of type {type(request.schema).__name__}."
+        raise FrameError(what, "It must be a name.")
     model = model_of(request.table, request.schema)
     incoming, count = columns_of(request.df, request.index)
     with writing(request.con, name, model.clause) as scope:
