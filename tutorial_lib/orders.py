@@ -38,6 +38,11 @@ class Order(Base):
     user_info: Mapped[User] = relationship(back_populates="order")
 
 
+# Declared here, because models.py doesn't know its target; and before the next class, because
+# User may be in use already, so that SQLAlchemy configures each class at once.
+User.order = relationship(Order, back_populates="user_info")
+
+
 class Cart(Base):
     """A product in a user's cart and its quantity. Deleted together with the user."""
 
@@ -51,8 +56,6 @@ class Cart(Base):
     user_cart: Mapped[User] = relationship(back_populates="cart")
 
 
-# Declared here, because models.py doesn't know their targets.
-User.order = relationship(Order, back_populates="user_info")
 User.cart = relationship(
     Cart, back_populates="user_cart", cascade="all, delete-orphan", passive_deletes=True
 )

@@ -75,3 +75,14 @@ def test_a_user_who_has_ordered_cannot_be_deleted_in_sql(session: Session) -> No
     session.commit()
     with pytest.raises(IntegrityError, match="fk_orders_user_id_users"):
         session.connection().exec_driver_sql("DELETE FROM users")
+
+
+def test_orders_can_be_imported_after_users_are_in_use() -> None:
+    code = """
+from sqlalchemy import select
+from tutorial_lib.models import User
+User("Ann", "ann@example.com", "secret"), select(User)
+from tutorial_lib.orders import Cart, Order
+Order(), Cart()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
