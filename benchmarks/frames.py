@@ -289,7 +289,8 @@ def run(way: str, case: Case) -> dict[str, float] | None:
 
 def main(wanted: argparse.Namespace) -> None:
     """Measure everything in random order and print the results."""
-    chosen = {n: c for n, c in cases(wanted.quick).items() if not wanted.only or wanted.only in n}
+    only = wanted.only.split(";")
+    chosen = {n: c for n, c in cases(wanted.quick).items() if any(part in n for part in only)}
     jobs = [
         (name, way)
         for name, case in chosen.items()
@@ -335,7 +336,7 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="sizes up to 100k")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
-    parser.add_argument("--only", default="", help="questions whose name holds this")
+    parser.add_argument("--only", default="", help="queries whose names hold one of these; a;b;c")
     parser.add_argument("--ways", default="", help="ways whose names hold one of these; a;b;c")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
