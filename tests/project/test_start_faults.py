@@ -187,6 +187,7 @@ def test_no_script_contains_the_name_that_it_was_built_under(clone: Path) -> Non
     assert texts["tutorial"].startswith(f"#!{clone}/.venv/bin/python\n".encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "said"),
     [

@@ -206,7 +206,10 @@ def test_without_a_connection_it_says_why(orders: Engine) -> None:
 
 def test_a_session_has_its_settings_back_afterwards(orders: Engine) -> None:
     names: list[str] = []
-    query = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'backfill%'"
+    query = (
+        "SELECT application_name FROM pg_stat_activity "
+        "WHERE application_name LIKE 'backfill%' AND datname = current_database()"
+    )
 
     def look(_: backfill.BackfillProgress) -> None:
         names.extend(rows(orders, query))

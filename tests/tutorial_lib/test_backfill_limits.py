@@ -64,8 +64,11 @@ def test_a_batch_that_takes_longer_than_statement_timeout_is_halved(orders: Engi
 @both_drivers
 def test_a_query_that_another_session_cancels_is_not_run_again(orders: Engine) -> None:
     def cancel() -> None:
-        query = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = "
-        while not rows(orders, query + "'backfill orders' AND wait_event = 'PgSleep'"):
+        query = (
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' "
+            "AND application_name = 'backfill orders' AND datname = current_database()"
+        )
+        while not rows(orders, query):
             time.sleep(0.01)
 
     thread = threading.Thread(target=cancel)
