@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import tzinfo
 from decimal import Decimal
@@ -82,31 +82,40 @@ class Adapted(Driver):
         """Collect rows until they have the size."""
         # psycopg's Copy runs a generator for each row; that takes longer than everything else.
         pgconn = self.raw.pgconn
-        result = pgconn.exec_(sql)
-        if result.status == ExecStatus.COPY_OUT:
-            self._pass_on(write, size)
-            result = pgconn.get_result()
-            while pgconn.get_result():  # until it's ready for the next statement
-                pass
+        with DefaultSelector() as selector:
+            selector.register(pgconn.socket, EVENT_READ)
+
+            def wait() -> None:  # libpq would wait without letting other threads run
+                selector.select()
+                pgconn.consume_input()
+
+            def next_result() -> Any:
+                while pgconn.is_busy():
+                    wait()
+                return pgconn.get_result()
+
+            result = pgconn.exec_(sql)
+            if result.status == ExecStatus.COPY_OUT:
+                self._pass_on(write, size, wait)
+                result = next_result()
+                while next_result():  # until it's ready for the next statement
+                    pass
         if result is None or result.status != ExecStatus.COMMAND_OK:
             raise errors.error_from_result(result, encoding=self.encoding)
 
-    def _pass_on(self, write: Write, least: int) -> None:
+    def _pass_on(self, write: Write, least: int, wait: Callable[[], None]) -> None:
         pgconn, block = self.raw.pgconn, bytearray()
-        with DefaultSelector() as selector:
-            selector.register(pgconn.socket, EVENT_READ)
-            while True:
-                size, row = pgconn.get_copy_data(1)
-                if not size:  # libpq would wait without letting other threads run
-                    selector.select()
-                    pgconn.consume_input()
-                    continue
-                if size < 0:
-                    break
-                block += row
-                if len(block) >= least:
-                    write(bytes(block))
-                    block.clear()
+        while True:
+            size, row = pgconn.get_copy_data(1)
+            if not size:
+                wait()
+                continue
+            if size < 0:
+                break
+            block += row
+            if len(block) >= least:
+                write(bytes(block))
+                block.clear()
         if block:
             write(bytes(block))
 
