@@ -45,12 +45,12 @@ def advisory_lock(
     Args:
         bind: The database, where the lock is acquired: an Engine, a Connection or a Session.
             Only its engine is used: its transaction isn't touched.
-        name: Two blocks with the same name in the same database never run at once.
-        timeout: How many seconds to wait for the lock; 0 tries once, `math.inf` waits for ever.
+        name: The lock's name. Blocks with the same name in the same database exclude each other.
+        timeout: How many seconds to wait for the lock; 0 tries once, `math.inf` waits forever.
 
     Yields:
-        The lock. `check()` raises AdvisoryLockLost if its session has ended; a long block that
-        works elsewhere than on this engine calls it before each step.
+        The lock. Its `check()` raises AdvisoryLockLost if its session has ended; call it before
+        each step of a block that works on something other than this engine.
 
     Raises:
         AdvisoryLockNotAcquired: Another session, which the message names, held the lock

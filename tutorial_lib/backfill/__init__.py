@@ -3,7 +3,7 @@
     tax = {"tax": text("round(amount / 6, 2)")}
     backfill.run(engine, "orders", set=tax, where="tax IS NULL", progress=True)
 
-Each batch is its own transaction. No other session therefore waits longer than one batch
+Each batch is its own transaction. Other sessions therefore wait no longer than one batch
 takes, finished batches stay committed, and the same call continues where the last one stopped.
 """
 

@@ -16,12 +16,12 @@ class BackfillProgress:
         table: The table's name.
         rows: Rows changed and committed by this call.
         batches: The number of transactions they took.
-        last: The key of the last row of the last batch: numbers, dates and UUIDs as Python has
-            them, everything else as PostgreSQL writes it.
+        last: The key of the last row of the last batch: numbers, dates and UUIDs as Python
+            objects, everything else as a string in PostgreSQL's format.
         share: Where that row is in the table, from 0 to 1; None unless the key is one integer.
         left: Rows that still match, counted at the end; None until then.
-        retries: How many times a statement was retried because of a lock.
-        pid: The backfill's session, as in pg_stat_activity.
+        retries: How many times a statement was retried because of other sessions.
+        pid: The process id of the backfill's session, as in pg_stat_activity.
 
     """
 

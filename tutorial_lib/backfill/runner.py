@@ -54,27 +54,27 @@ def run(
     session has locked is left out of its batch, and is tried again at the end.
 
     Args:
-        bind: An engine, or a session without a transaction; in a revision, `op.get_bind()`
-            within an `autocommit_block()`.
+        bind: An engine, a connection in autocommit mode, or a session without a transaction;
+            in a revision, `op.get_bind()` within an `autocommit_block()`.
         target: A table, a mapped class, or a name: `orders` or `schema.name`.
-        set: New values by column: SQL as a SQLAlchemy expression or `text("...")`, a string for
-            every row as `literal("...")`, other values as they are.
-        where: The rows that still need the change, never one that has it: calls can then
-            resume. SQL, as a string or as an expression.
+        set: New values by column: SQL as a SQLAlchemy expression or `text("...")`, a string as
+            `literal("...")`, other values as they are.
+        where: The rows that still need the change, as a string of SQL or an expression. A
+            changed row must no longer match, so that a later call can resume.
         key: The columns that order the batches, unique and NOT NULL; by default the primary key.
         size: Rows per batch; with `target_time`, of the first batch.
         lock_timeout: How many seconds a statement waits for each lock before it gives up.
         attempts: How many times a statement, or a locked row, is tried.
         pause: Seconds between two batches, in which replicas and other sessions catch up.
         progress: Called after each batch, for example `print`; True for a progress bar.
-        strict: Whether rows that still match at the end are an error.
-        target_time: Seconds that a batch should take. Its size is adapted after each batch: at
-            most doubled, at least halved, and between 10 and 100,000 rows.
+        strict: Whether rows that still match at the end raise an error.
+        target_time: Seconds that a batch should take. After each full batch, the size is adapted:
+            at most doubled or halved, and kept between 10 and 100,000 rows.
         max_lag: Wait after each batch while a connected replica is more than this many seconds
             behind; None not to wait.
 
     Returns:
-        The final progress. `left` is the number of rows that match in the end: 0 if strict.
+        The final progress. Its `left` is the number of rows that still match: 0 if strict.
 
     Raises:
         BackfillError: It can't start, it stopped, or rows are left. What it committed stays

@@ -1,7 +1,7 @@
 """See what's in a database, and what a step changed. Nothing here writes.
 
-`explorer.` and the Tab key show what there is to list: tables, views, functions and so on, each by
-a function of that name. One function with a kind to pass would hide the kinds.
+Each kind of object has its own function: tables, views, functions and so on. Tab completion after
+`explorer.` therefore shows what you can list. A single function with a `kind` argument wouldn't.
 """
 
 from __future__ import annotations

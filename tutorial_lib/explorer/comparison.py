@@ -60,7 +60,7 @@ class Changes:
 
     Attributes:
         all: The changes.
-        none: What to say if there are none: what was compared.
+        none: What to show if there are none: it says what was compared.
 
     """
 
@@ -102,7 +102,7 @@ class Changes:
 def changes(before: Snapshot, after: Snapshot) -> Changes:
     """Return what changed from one snapshot to another.
 
-    Rows are compared if both snapshots have them.
+    Rows are compared if both snapshots include them.
 
     Raises:
         ExplorerError: One of them isn't a snapshot, or their current schemas differ.

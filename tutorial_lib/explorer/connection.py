@@ -49,7 +49,7 @@ def test_connection(bind: Bind) -> ConnectionInfo:
     """Connect to the server and return its version, the user, the database and the latency.
 
     Raises:
-        ExplorerError: It isn't a bind.
+        ExplorerError: `bind` isn't an engine, a connection or a session.
         sqlalchemy.exc.OperationalError: No server responds, or it refuses the connection.
 
     """

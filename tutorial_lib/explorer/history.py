@@ -117,7 +117,7 @@ class History(Picture):
 def revisions(bind: Bind, project: Path | str | None = None) -> History:
     """Return a project's revisions, and which of them the database is at.
 
-    Files that have the same id are all there, and marked.
+    Files that have the same id are all included, and marked.
 
     Args:
         bind: The database.
@@ -125,7 +125,7 @@ def revisions(bind: Bind, project: Path | str | None = None) -> History:
 
     Raises:
         ExplorerError: There's no alembic.ini, a file can't be loaded, or the revisions don't
-            form a history: one follows itself, or a revision that no file has.
+            form a history: one follows itself, or follows a revision that no file has.
 
     """
     from alembic.runtime.migration import MigrationContext

@@ -1,7 +1,7 @@
 """List what else is in a database: views, functions, grants and so on.
 
-A function for each kind, because Tab completion then shows the kinds. Every one of them reads the
-same catalog queries as a snapshot does.
+Each kind has its own function, because Tab completion then shows the kinds. All of them use the
+same catalog queries as a snapshot.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def objects(bind: Bind, schema: str | None = None) -> DataFrame:
 
     Args:
         bind: The database.
-        schema: A schema; by default all but PostgreSQL's own.
+        schema: A schema; by default all except PostgreSQL's own.
 
     Returns:
         The columns `kind`, `schema`, `table`, `name`, `owner`, `about` and `comment`, all
@@ -119,7 +119,7 @@ def triggers(bind: Bind, table: str | None = None, schema: str | None = None) ->
 def indexes(bind: Bind, table: str | None = None, schema: str | None = None) -> DataFrame:
     """Return the indexes of a table, or of all: `index`, `table`, `valid`, `definition`.
 
-    Those of a primary key, a unique or an exclusion constraint are among the constraints.
+    Those of primary keys, unique and exclusion constraints are listed with the constraints.
     """
     return _frame(
         _of(bind, schema, "constraints", "index", table=table),
@@ -161,7 +161,7 @@ def extensions(bind: Bind) -> DataFrame:
 
 
 def schemas(bind: Bind) -> DataFrame:
-    """Return the schemas but PostgreSQL's own: `schema`, `owner`, `comment`."""
+    """Return the schemas except PostgreSQL's own: `schema`, `owner`, `comment`."""
     return _frame(
         _of(bind, None, "database", "schema"),
         schema=_name,
@@ -173,12 +173,12 @@ def schemas(bind: Bind) -> DataFrame:
 def grants(bind: Bind, schema: str | None = None) -> DataFrame:
     """Return who may do what, wherever that isn't PostgreSQL's default.
 
-    By default only an object's owner has privileges, and everyone may execute functions and use
-    types. Schemas and what's in no schema are always listed.
+    By default, only an object's owner has privileges, except that everyone may execute functions
+    and use types. Grants on schemas and on objects outside any schema are always listed.
 
     Returns:
-        The columns `object`, `kind`, `role` and `privileges`, which are "nothing" if the default
-        ones were revoked.
+        The columns `object`, `kind`, `role` and `privileges`, which is "nothing" if the default
+        privileges were revoked.
 
     """
     with reading(bind) as reader:

@@ -82,8 +82,8 @@ ORDER BY pg_catalog.array_position(x.indkey, a.attnum)
 def tables(bind: Bind, schema: str | None = None, *, count: bool = False) -> DataFrame:
     """Return the tables of a schema with their number of columns, their rows and their size.
 
-    No table is read unless you count. A partitioned table has the sums of its partitions, which
-    are listed as well; foreign tables are listed without a size.
+    No table is read unless you pass `count=True`. A partitioned table has the totals of its
+    partitions, which are also listed; foreign tables are listed without a size.
 
     Args:
         bind: The database.
@@ -93,7 +93,7 @@ def tables(bind: Bind, schema: str | None = None, *, count: bool = False) -> Dat
     Returns:
         The columns `table`, `columns` (their number), `size_kb` (with indexes and TOAST, in units
         of 1024 bytes; missing while another session changes the table) and either
-        `estimated_rows`, of the last VACUUM or ANALYZE (missing before the first one), or
+        `estimated_rows`, from the last VACUUM or ANALYZE (missing before the first one), or
         `rows` (counted; missing if you may not read the table).
 
     Raises:
@@ -166,7 +166,7 @@ def columns(bind: Bind, name: str, schema: str | None = None) -> DataFrame:
 def head(bind: Bind, name: str, n: int = 5, schema: str | None = None) -> DataFrame:
     """Return the first rows of a table or view.
 
-    They're the first by its primary key. Without one, PostgreSQL returns any rows.
+    They're ordered by its primary key. Without one, PostgreSQL returns any rows.
 
     Args:
         bind: The database.
@@ -175,7 +175,7 @@ def head(bind: Bind, name: str, n: int = 5, schema: str | None = None) -> DataFr
         schema: Its schema; by default the first of the search_path, usually `public`.
 
     Returns:
-        All columns, with up to n rows. Values are as the driver returns them.
+        All columns, with up to n rows. Values are those that the driver returns.
 
     Raises:
         ExplorerError: There's no such table, the role may not read it, or Python can't hold one

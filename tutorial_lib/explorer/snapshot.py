@@ -55,9 +55,9 @@ class Snapshot:
 
 
 def snapshot(bind: Bind, *, rows: bool = False) -> Snapshot:
-    """Return a snapshot of all schemas but PostgreSQL's own.
+    """Return a snapshot of all schemas except PostgreSQL's own.
 
-    It takes a handful of queries of the catalog, and reads no table unless you ask for rows.
+    It takes a few catalog queries, and reads no table unless you ask for rows.
 
     Args:
         bind: The database.
@@ -65,7 +65,7 @@ def snapshot(bind: Bind, *, rows: bool = False) -> Snapshot:
             read the sequences. That reads every table from its first page to its last.
 
     Raises:
-        ExplorerError: It isn't a bind, or the server refuses.
+        ExplorerError: `bind` isn't an engine, a connection or a session, or the server refuses.
 
     """
     with reading(bind) as reader:

@@ -1,10 +1,10 @@
-"""Read tables and queries into DataFrames, like `pandas.read_sql` but several times faster.
+"""Read tables and queries into DataFrames, and write DataFrames into tables.
 
     from tutorial_lib import frames
     frames.read("users", engine)
     frames.read("SELECT name FROM users WHERE id = :id", engine, id=1)
 
-The first read imports pandas and pyarrow.
+The first read or write imports pandas and pyarrow.
 """
 
 from __future__ import annotations
@@ -189,10 +189,10 @@ def read(
         session: The same as `con`, for code that reads better with this name.
         chunks: Rows per DataFrame. Returns an iterator, which holds the connection until it's
             exhausted or closed.
-        chunksize: The same as `chunks`; pandas' name for it.
+        chunksize: The same as `chunks`, under the name that pandas has for it.
         params: Values of parameters whose names are also names of arguments here.
         schema: The schema of a table that's given by its name.
-        columns: The columns to read of a table; by default all.
+        columns: The columns of a table to read; by default all.
         index_col: The column or columns that become the index.
         parse_dates: Columns to parse as dates: a list of names, or a dict with a format or
             arguments of `pandas.to_datetime` for each.
@@ -201,15 +201,15 @@ def read(
         dtype_backend: "pyarrow" for Arrow-backed columns: integers stay integers with NULLs,
             numeric stays exact, and json, uuid and arrays are strings. "numpy_nullable" as in
             pandas.
-        to: "arrow" for a pyarrow.Table and "polars" for a polars.DataFrame, whose types are
-            PostgreSQL's and depend only on the query; the options above from `index_col` on
-            are pandas'.
+        to: "arrow" for a pyarrow.Table, "polars" for a polars.DataFrame. Their types follow
+            PostgreSQL's and depend only on the query. The options from `index_col` to
+            `dtype_backend` are for pandas only.
         values: Values of the query's parameters, by name. A list fits `IN :ids` and
             `= ANY(:ids)`; Series, arrays and scalars of NumPy, pandas and pyarrow are
             converted, and their missing values are NULL.
 
     Returns:
-        A DataFrame or, with `to`, a Table; with `chunks`, an iterator of them, at least one.
+        A DataFrame, or a Table with `to="arrow"`; with `chunks`, an iterator of at least one.
 
     Raises:
         FrameError: The call makes no sense, `query` isn't a query, a table, column or

@@ -1,9 +1,9 @@
-"""See who waits for whom in a database, and change its schema without blocking it for long.
+"""See who is waiting for whom in a database, and change its schema without blocking it for long.
 
     locks.queue(engine)
     locks.with_lock_retries(engine, "ALTER TABLE orders ADD COLUMN note text")
 
-Both take seconds as floats: `timeout`, `lock_timeout`, `pause`.
+All times are in seconds: `timeout`, `lock_timeout`, `pause`.
 """
 
 from .inspect import Queue, QueuedSession

@@ -62,7 +62,7 @@ class Queue(Picture):
     def root_blockers(self, pid: int) -> tuple[QueuedSession, ...]:
         """Return the sessions at the root of a wait: they block `pid` and wait for nothing.
 
-        In a deadlock everyone waits; then these are the sessions that block `pid` directly.
+        In a deadlock, every session waits; these are then the sessions that block `pid` directly.
         """
         seen: set[int] = set()
         todo = [one.position for one in self.sessions if one.pid == pid]

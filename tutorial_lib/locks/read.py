@@ -72,20 +72,20 @@ class _Prepared(NamedTuple):
 
 
 def queue(bind: Bind, *, at_least: int = 0, waiting: int = 0, timeout: float = 5.0) -> Queue:
-    """Return the lock queue of a database: who waits for whom, now.
+    """Return the lock queue of a database: who is waiting for whom right now.
 
-    Queries are cut before their first value. Only a member of pg_monitor (or
+    Queries are cut off before their first literal value. Only a member of pg_monitor (or
     pg_read_all_stats) sees other users' queries.
 
     Args:
         bind: The database: an Engine, a Connection or a Session. Only its engine is used, for
             a separate connection.
         at_least: Poll until this many sessions are in the queue, blockers included.
-        waiting: Poll until this many sessions wait; blockers may come and go.
-        timeout: How many seconds to poll. Then the queue is returned as it is.
+        waiting: Poll until this many sessions are waiting; those that only block don't count.
+        timeout: How many seconds to poll. After that, the queue is returned as it is.
 
     Raises:
-        LockError: An argument isn't what it should be.
+        LockError: An argument is invalid.
 
     """
     at_least, waiting = (
@@ -155,7 +155,7 @@ def _session(
 
 
 def statement_prefix(statement: str, length: int = 60) -> str:
-    """Return the start of a statement on one line, cut before its first value for privacy."""
+    """Return the start of a statement on one line, cut off before its first value for privacy."""
     line = " ".join(COMMENT.sub(" ", statement).split())
     return VALUE.split(line, maxsplit=1)[0][:length].strip()
 

@@ -1,4 +1,4 @@
-"""Run a schema change with a short lock timeout, and retry it until it gets its lock."""
+"""Run a schema change with a short lock timeout, and retry it if it doesn't get its locks."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ def with_lock_retries(
         bind: The database: an Engine, a Connection or a Session. Only its engine is used, so
             the change isn't part of a transaction that's open on it.
         statement: SQL, a SQLAlchemy statement, or a function that's called with a connection.
-            SQL is sent as it is: `:name` is no parameter, and `%` isn't doubled. A function's
-            connection is in no transaction yet; whatever the function leaves open is
-            committed. The function must be safe to repeat: what it committed before it
-            failed isn't rolled back.
-        lock_timeout: How many seconds a transaction waits for locks, all its waits together; at
-            least 0.001. Requests that queue behind it wait no longer than that, plus the time
-            of the change itself. If a function sets another lock_timeout, that one counts.
+            SQL is sent unchanged: `:name` isn't a parameter, and `%` isn't doubled. A
+            function's connection isn't in a transaction yet; one that the function leaves
+            open is committed. The function must be safe to repeat: what it committed before
+            it failed isn't rolled back.
+        lock_timeout: How many seconds in total a transaction may wait for locks; at least
+            0.001. Requests that queue behind it wait no longer than that, plus the time of
+            the change itself. If a function sets its own lock_timeout, that one applies.
         attempts: The number of attempts, at least 1.
-        pause: Seconds after the first attempt; it doubles each time, up to 10 seconds.
+        pause: Seconds to pause after the first attempt; doubles each time, up to 10 seconds.
 
     Returns:
         The number of attempts it took.
 
     Raises:
         LockError: An argument can't work; nothing has been sent. Or no attempt got its lock:
-            the message names the sessions that blocked it, and how to end them.
+            the message names the sessions that blocked it, and says how to end them.
         sqlalchemy.exc.DBAPIError: The change failed for another reason, or the server can't be
             reached.
 

@@ -1,4 +1,4 @@
-"""Simulate a service in use: functions called again and again while something else happens.
+"""Simulate a service in use: call functions again and again while something else happens.
 
 def read(connection):
     connection.execute(text("SELECT count(*) FROM users"))

@@ -1,4 +1,4 @@
-"""What a workload has seen: each call, percentiles for each worker, and the errors."""
+"""The report of a workload: each call, percentiles for each worker, and the errors."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Call:
         worker: Its name.
         started: When it was due, in seconds since the workload started. Without a rate, that's
             when it started.
-        seconds: How long it took since then, including the wait for a connection and the commit.
+        seconds: The time from then to its end, including the wait for a connection and the commit.
         error: Name and first line of its exception; empty if it succeeded.
         sqlstate: The server's code for the error; empty if it didn't come from the server.
-        delay: The part of `seconds` before it started: no thread was free.
+        delay: The part of `seconds` before it started, while no thread was free.
 
     """
 
@@ -72,14 +72,14 @@ class WorkerSummary:
 
 @dataclass(frozen=True)
 class ErrorSummary:
-    """The errors of one kind that a worker met.
+    """The errors of one kind that occurred in a worker's calls.
 
     Attributes:
         worker: Its name.
         kind: The exception's class.
         sqlstate: The server's code; empty if the error didn't come from the server.
         count: How many calls failed with it.
-        example: The first line of the first one's message.
+        example: The first line of the first such error's message.
 
     """
 
@@ -109,7 +109,7 @@ class WorkloadReport:
         return (time.monotonic() if self.ended is None else self.ended) - self.began
 
     def longest(self, worker: str) -> float:
-        """Return how many seconds a worker's longest call took, or 0 without any call."""
+        """Return how many seconds a worker's longest call took, or 0 if it made no calls."""
         return max(self._durations(worker), default=0.0)
 
     def count(self, worker: str) -> int:
@@ -121,10 +121,10 @@ class WorkloadReport:
 
         Args:
             worker: Its name.
-            percent: From 0 to 100: 95 for the time that 95 % of the calls took at most.
+            percent: From 0 to 100, such as 95 for the 95th percentile.
 
         Returns:
-            Seconds, of a call that was made: nothing is interpolated. 0 without any call.
+            The seconds of an actual call: nothing is interpolated. 0 if the worker made no calls.
 
         Raises:
             WorkloadError: `percent` isn't between 0 and 100.
@@ -138,7 +138,7 @@ class WorkloadReport:
         return durations[place] if durations else 0.0
 
     def summary(self) -> list[WorkerSummary]:
-        """Return the numbers of each worker, by name."""
+        """Return each worker's numbers, sorted by name."""
         return [self._summary(worker) for worker in sorted({c.worker for c in list(self.calls)})]
 
     def _summary(self, worker: str) -> WorkerSummary:
@@ -150,7 +150,7 @@ class WorkloadReport:
         return WorkerSummary(worker, len(calls), failed, rate, p50, p95, p99, longest)
 
     def error_summary(self) -> list[ErrorSummary]:
-        """Return how often each kind of error occurred: most frequent first for each worker."""
+        """Return how many times each kind of error occurred, by worker, most frequent first."""
         failed = [call for call in list(self.calls) if call.error]
         kinds = Counter((c.worker, _kind(c), c.sqlstate) for c in failed)
         examples = {(c.worker, _kind(c), c.sqlstate): c.error for c in reversed(failed)}

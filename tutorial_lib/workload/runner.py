@@ -40,18 +40,19 @@ def run(
     request to a service. Its errors are recorded, and it's called again. The block starts
     once every worker has been called; after the block, each is called one last time.
 
-    With a rate, calls are due at fixed times, whether the database answers or not, as requests
-    of users are. A call that starts late, because all threads are busy, is measured from when
-    it was due; one that hasn't started a second after the block is recorded as `NotStarted`.
+    With a rate, calls are due at fixed times, like users' requests, whether or not the database
+    responds. A call that starts late, because all threads are busy, is measured from when it was
+    due; one that hasn't started a second after the block is recorded as `NotStarted`.
 
     Args:
-        bind: The database: an engine; of a connection or a session, only the engine is used.
-        rate: Calls per second of each worker, or one number for each worker by name; None for
-            a thread to call again a think time after its last call ended.
-        think_time: Seconds between two calls of a thread, 0.01 by default; likewise for all
-            workers or by name.
-        threads: The number of threads of each worker, likewise. They share the engine's pool.
-        workers: The functions to call in a dictionary, for names that are options as well.
+        bind: The database: an engine, or a connection or session, whose engine is used.
+        rate: Calls per second of each worker: one number for all, or a dictionary with numbers
+            by name. Without a rate, a thread calls again after its think time.
+        think_time: Seconds from the end of a thread's call to its next one, 0.01 by default; one
+            number, or a dictionary.
+        threads: The number of threads of each worker; one number, or a dictionary. They share
+            the engine's pool.
+        workers: A dictionary of the functions to call, for names that are also options.
         named: The functions to call, by name: `readers=read`.
 
     Raises:

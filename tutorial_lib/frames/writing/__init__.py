@@ -44,33 +44,33 @@ def write(
 ) -> int:
     """Append a DataFrame's rows to a table with COPY: all of them, or none.
 
-    Columns are matched by name. A column that the DataFrame doesn't have gets its default. Nothing
-    is sent before the columns fit. The table is never created or replaced. What's missing in the
-    DataFrame is NULL; in a pandas column with a NumPy dtype, that includes NaN.
+    Columns are matched by name. A column that the DataFrame doesn't have gets its default. No row
+    is sent unless the columns match. The table is never created or replaced. Missing values are
+    written as NULL; in a pandas column with a NumPy dtype, they include NaN.
 
     Args:
         df: A pandas DataFrame, a polars DataFrame or a pyarrow Table.
         table: A table's name (`users`, `shop.users`), a Table or a mapped class. The types of a
             Table or a class are applied, such as one that hashes passwords.
         con: An engine, a connection, a session, a sessionmaker or a database URL; by default
-            what SessionLocal is bound to. Of a session, and of a connection that's in a
+            what SessionLocal is bound to. With a session, or a connection that's in a
             transaction, the rows are part of that transaction, and you commit it. Otherwise,
             the rows are committed.
         session: The same as `con`, for code that reads better with this name.
         schema: The schema of a table that's given by its name.
-        on_conflict: "nothing" skips a row whose key exists; "update" overwrites the existing
-            row's columns with those of the DataFrame. By default, it's an error.
+        on_conflict: "nothing" skips a row whose key already exists; "update" overwrites the
+            existing row's columns with the DataFrame's. By default, it's an error.
         key: The key for `on_conflict`: the name of a constraint or unique index, or a list of
-            columns. By default, "nothing" takes every key, and "update" the primary key.
-        index: Whether to write the index of a pandas DataFrame, by its name or names. By default,
-            it's written if it has a name.
+            columns. By default, "nothing" considers every key, and "update" the primary key.
+        index: Whether to write the index of a pandas DataFrame, under its name or names. By
+            default, it's written if it has a name.
 
     Returns:
         The number of rows that were inserted or updated.
 
     Raises:
-        WriteError: A row violates a constraint, or has a value that doesn't fit. It has the
-            row's position, and never shows a value.
+        WriteError: A row violates a constraint, or has a value that doesn't fit. The error
+            has the row's position if it's known, and never shows a value.
         FrameError: The table doesn't exist, the columns don't match, or the call makes no sense.
         sqlalchemy.exc.DBAPIError: The server reports any other error, such as a lock timeout.
 
