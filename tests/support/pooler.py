@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -18,6 +19,7 @@ from sqlalchemy import URL
 ENCRYPTION_REQUESTS = (80877103, 80877104)
 CANCEL_REQUEST = 80877102
 PID_OF_THE_POOLER = -7
+COPY_DONE = b"c"
 AUTHENTICATED, FINAL_DATA = 0, 12  # the requests of the server that need no response
 
 
@@ -115,6 +117,8 @@ class Pooler:
                 while answer != b"Z":
                     answer, status = server.message()
                     client.send(answer, status)
+                    if answer == COPY_DONE:  # its client needs to let this thread run
+                        time.sleep(0.05)
                 if status == b"I":
                     return
             kind, body = client.message()
