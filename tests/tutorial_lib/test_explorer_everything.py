@@ -236,6 +236,7 @@ def compared(connection: Connection, statements: str, role: str) -> Changes:
         connection.rollback()
 
 
+@pytest.mark.samples(70)
 @pytest.mark.parametrize("statements", STATEMENTS)
 def test_a_change_of_any_kind_is_seen(full: Engine, role: str, statements: str) -> None:
     with full.connect() as connection:

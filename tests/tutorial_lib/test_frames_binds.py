@@ -282,6 +282,7 @@ wrong: int = frames.read("users", chunks=5)  # refused
 
 
 @pytest.mark.slow
+@pytest.mark.weekly  # half a minute
 def test_mypy_knows_what_is_returned(tmp_path: Path) -> None:
     (tmp_path / "usual.py").write_text(TYPED)
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "usual.py"]

@@ -144,6 +144,7 @@ def test_a_random_table(
 
 
 @pytest.mark.slow
+@pytest.mark.weekly  # other tables each time
 @MANY_EXAMPLES
 @given(made=random_tables(), zone=ZONES)
 def test_many_random_tables(

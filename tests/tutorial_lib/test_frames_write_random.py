@@ -130,6 +130,7 @@ def test_a_random_table(connection: Connection, made: Any, block: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.weekly  # other tables each time
 @MANY_EXAMPLES
 @given(made=random_tables(), block=st.sampled_from([3, 20_000]))
 def test_many_random_tables(connection: Connection, made: Any, block: int) -> None:
