@@ -44,6 +44,20 @@ def end(shared: Engine) -> Iterator[End]:
 # -- a lost lock
 
 
+@both_drivers
+def test_nested_locks_guard_the_same_work(shared: Engine, end: End) -> None:
+    with advisory_lock(shared, "outer"), advisory_lock(shared, "inner"), shared.begin() as work:
+        assert work.scalar(text("SELECT 1")) == 1
+
+    def block() -> None:
+        with advisory_lock(shared, "job") as lock, advisory_lock(shared, "inner"):
+            end(lock)
+            with shared.begin() as work:
+                work.execute(text("SELECT 1"))
+
+    expect_loss(block)
+
+
 def expect_loss(block: Callable[[], object]) -> None:
     with pytest.raises(AdvisoryLockLost, match=LOST):
         block()

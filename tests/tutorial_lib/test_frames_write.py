@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 from support.drivers import both_drivers
+from support.waiting import until
 from tutorial_lib import frames
 from tutorial_lib.db import SessionLocal
 from tutorial_lib.errors import FrameError, WriteError
@@ -192,28 +194,24 @@ def test_a_killed_connection_has_written_nothing(engine: Engine) -> None:
             frames.write(frame.assign(note=[[1], [2], Killer()]), "t", connection)
 
 
-def test_ctrl_c_while_it_waits_for_a_lock_ends_it(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    joined = threading.Thread.join
-
-    def interrupt(thread: threading.Thread, timeout: float | None = None) -> None:
-        joined(thread, timeout)
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+@pytest.mark.parametrize("conflict", [None, "nothing"])
+def test_ctrl_c_while_it_waits_for_a_lock_ends_it(engine: Engine, conflict: Any) -> None:
+    def interrupt() -> None:
+        waiting = text(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
         with engine.connect() as other:
-            if other.scalar(text(waiting)):
-                monkeypatch.setattr(threading.Thread, "join", joined)
-                raise KeyboardInterrupt
+            until(lambda: other.scalar(waiting) == 1)
+        _thread.interrupt_main()
 
-    with engine.connect() as holder:
+    with engine.connect() as holder, engine.connect() as connection:
         holder.execute(text("LOCK people"))
-        monkeypatch.setattr(threading.Thread, "join", interrupt)
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-            with pytest.raises(KeyboardInterrupt):
-                frames.write(people(), "people", connection)
-            assert connection.scalar(text("SELECT 1")) == 1
-        holder.rollback()
+        connection.execute(text("SELECT 1"))
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            frames.write(people(), "people", connection, on_conflict=conflict)
+        assert connection.scalar(text("SELECT 1")) == 1
     assert count(engine) == 0
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -222,10 +224,17 @@ def report() -> WorkloadReport:
 def test_a_percentile_is_the_time_of_a_call(shared: Engine) -> None:
     found = [report().percentile("reader", percent) for percent in (0, 50, 95, 99, 99.5, 100)]
     assert found == [0.001, 0.05, 0.095, 0.099, 0.1, 0.1]
-    assert report().percentile("nobody", 50) == 0.0
     for wrong in (-1, 101, "50", True, float("nan")):
         with pytest.raises(WorkloadError, match="from 0 to 100"):
             report().percentile("reader", wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ask", ["longest", "count", "percentile"])
+def test_a_misspelt_worker_is_no_success(shared: Engine, ask: str) -> None:
+    arguments = (50,) if ask == "percentile" else ()
+    with pytest.raises(WorkloadError, match="no worker 'reders'"):
+        getattr(replace(report(), workers=["idle"]), ask)("reders", *arguments)
+    assert getattr(replace(report(), workers=["idle"]), ask)("idle", *arguments) == 0
 
 
 def test_the_report_is_a_table(shared: Engine) -> None:
@@ -272,6 +281,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no thread": ({"readers": read, "threads": 0}, "threads is 0"),
     "a rate that is no number": ({"readers": read, "rate": float("nan")}, "not nan"),
     "half a thread": ({"readers": read, "threads": 1.5}, "threads must be a whole number"),
+    "an endless think time": ({"readers": read, "think_time": math.inf}, "think_time must be at"),
     "a negative think time": ({"readers": read, "think_time": -1}, "think_time must be at least"),
     "a rate and a think time": (
         {"readers": read, "rate": 5, "think_time": 1},

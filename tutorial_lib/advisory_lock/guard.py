@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, event
 
 from ..connections import autocommits
-from .session import AdvisoryLock
+from .session import HOLDS_LOCK, AdvisoryLock
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def stopping_work(engine: Engine, lock: AdvisoryLock) -> Iterator[None]:
 
     def concerns(connection: Connection) -> bool:
         here = (os.getpid(), threading.get_ident())
-        return here == lock.owner and not lock.is_held_by(connection)
+        return here == lock.owner and HOLDS_LOCK not in connection.info
 
     def before_commit(connection: Connection) -> None:
         if concerns(connection):

@@ -24,6 +24,7 @@ SELECT pid, extract(epoch FROM backend_start)::float8 FROM pg_stat_activity
 WHERE pid = pg_backend_pid()
 """)
 QUERY_CANCELED = "57014"
+HOLDS_LOCK = "tutorial_lib.advisory_lock"  # a key of Connection.info
 PID = text("SELECT pg_backend_pid()")
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class AdvisoryLock:
         self.session = ServerSession(*connection.execute(SESSION).one())
         self.owner = (os.getpid(), threading.get_ident())
         self._connection = connection
+        connection.info[HOLDS_LOCK] = True
         self._one_at_a_time = threading.RLock()
         self._loss: AdvisoryLockLost | None = None
         self._released = False
@@ -86,10 +88,6 @@ class AdvisoryLock:
                 self._ask(lambda: self._connection.scalar(UNLOCK, {"name": self.name}))
             self._released = self._loss is None
             return self._loss
-
-    def is_held_by(self, connection: Connection) -> bool:
-        """Whether this is the connection that holds the lock."""
-        return connection is self._connection
 
     def _ask(self, held: Callable[[], object]) -> None:
         cause: Exception | None = None

@@ -17,6 +17,7 @@ from ..arguments import count, seconds
 from ..errors import WorkloadError
 
 PAUSE = 0.01  # seconds between two calls of a thread: a person's click, not a busy loop
+LONGEST = 86_400.0  # seconds; a thread can't wait for ever
 FASTEST = 10_000.0  # calls per second that Python's threads could make at all
 Worker = Callable[[Connection], object]
 
@@ -82,7 +83,9 @@ def _plan(name: str, worker: Any, options: Mapping[str, Any]) -> Plan:
         why = "With a rate, calls start when they're due, whatever the last one took."
         do = "Leave one of them out, or give each to the workers it's for: rate={'readers': 50}."
         raise WorkloadError(f"{name} has both a rate and a think time.", why, do)
-    pause = PAUSE if think_time is None else seconds("think_time", think_time, WorkloadError)
+    pause = PAUSE
+    if think_time is not None:
+        pause = seconds("think_time", think_time, WorkloadError, most=LONGEST)
     number = chosen["threads"]
     number = 1 if number is None else count("threads", number, WorkloadError, least=1)
     return Plan(name, worker, None if rate is None else _rate(rate), pause, number)

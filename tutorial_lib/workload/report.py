@@ -92,11 +92,16 @@ class ErrorSummary:
 
 @dataclass
 class WorkloadReport:
-    """The calls of all workers; it grows while they run."""
+    """The calls of all workers; it grows while they run.
+
+    A method that's asked for a worker that isn't one raises WorkloadError: a misspelt name would
+    otherwise make every assertion about it pass.
+    """
 
     calls: list[Call] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic, repr=False)
     ended: float | None = field(default=None, repr=False)
+    workers: Sequence[str] = field(default=(), repr=False)
 
     @property
     def errors(self) -> list[str]:
@@ -114,7 +119,7 @@ class WorkloadReport:
 
     def count(self, worker: str) -> int:
         """Return the number of a worker's successful calls."""
-        return sum(call.worker == worker and not call.error for call in list(self.calls))
+        return sum(not call.error for call in self._calls(worker))
 
     def percentile(self, worker: str, percent: float) -> float:
         """Return the time within which this share of a worker's calls ended, failed ones included.
@@ -168,7 +173,15 @@ class WorkloadReport:
         return pd.DataFrame(map(astuple, rows), columns=[each.name for each in fields(Call)])
 
     def _durations(self, worker: str) -> list[float]:
-        return [call.seconds for call in list(self.calls) if call.worker == worker]
+        return [call.seconds for call in self._calls(worker)]
+
+    def _calls(self, worker: str) -> list[Call]:
+        calls = list(self.calls)
+        known = sorted({*self.workers, *(call.worker for call in calls)})
+        if worker not in known:
+            why = f"The workers are {', '.join(known)}." if known else ""
+            raise WorkloadError(f"There's no worker {worker!r}.", why)
+        return [call for call in calls if call.worker == worker]
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         for each in self.summary():

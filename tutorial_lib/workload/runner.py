@@ -62,7 +62,7 @@ def run(
     engine = engine_of(bind, WorkloadError)
     options = {"rate": rate, "think_time": think_time, "threads": threads}
     plans = plans_of(workers, named, options)
-    report = WorkloadReport()
+    report = WorkloadReport(workers=[plan.name for plan in plans])
     services = [_Service(engine, plan, report) for plan in plans]
     running = [
         threading.Thread(target=service.serve, name=service.plan.name, daemon=True)

@@ -73,16 +73,19 @@ class _Job:
         self.driver, self.action = driver, action
         self.found: Any = None
         self.error: BaseException | None = None
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        # Thread.is_alive() is no help: Ctrl-C during join() makes Python 3.11 return False.
+        self.ended = threading.Event()
 
     def _run(self) -> None:
         try:
             self.found = self.action()
         except BaseException as error:  # raised by the thread that waits
             self.error = error
+        finally:
+            self.ended.set()
 
     def __enter__(self) -> _Job:
-        self.thread.start()
+        threading.Thread(target=self._run, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -96,20 +99,19 @@ class _Job:
             self._end()
 
     def _wait(self) -> None:
-        while self.thread.is_alive():
-            self.thread.join(TICK)
+        while not self.ended.wait(TICK):
+            pass
 
     def _end(self) -> None:
         """Cancel what runs, until the connection is free."""
-        while self.thread.is_alive():
+        while not self.ended.is_set():
             with suppress(KeyboardInterrupt, Exception):
-                self.thread.join(TICK)  # a COPY ends by itself when its rows fail
-                if self.thread.is_alive():
+                if not self.ended.wait(TICK):  # a COPY ends by itself when its rows fail
                     self.driver.cancel()
 
     def put(self, waiting: queue.Queue[Any], block: Any) -> None:
         """Queue a block, unless the thread has ended with an error."""
-        while self.thread.is_alive():
+        while not self.ended.is_set():
             with suppress(queue.Full):
                 waiting.put(block, timeout=TICK)
                 return
