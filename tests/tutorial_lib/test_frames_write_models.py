@@ -193,6 +193,26 @@ def test_a_plain_password_is_refused_where_only_the_tables_name_is_given(
         frames.write(users.drop(columns="password"), "users", connection)
 
 
+@pytest.mark.parametrize(
+    "create",
+    [
+        "CREATE VIEW v AS SELECT * FROM users",
+        "CREATE VIEW w AS SELECT * FROM users; CREATE VIEW v AS SELECT * FROM w",
+        "CREATE TABLE v () INHERITS (users)",
+    ],
+    ids=["view", "view of a view", "child"],
+)
+def test_a_plain_password_is_refused_through_a_view_or_a_child(
+    connection: Connection, create: str
+) -> None:
+    users = pd.DataFrame({"name": ["Ann"], "email": ["a@x.io"], "password": ["correct horse"]})
+    for statement in create.split(";"):
+        connection.execute(text(statement))
+    with pytest.raises(FrameError, match=r"users.password has .*sqlalchemy.table\('v'\)"):
+        frames.write(users, "v", connection)
+    assert connection.scalar(text("SELECT count(*) FROM users")) == 0
+
+
 def test_models_of_any_base_class_are_known(connection: Connection) -> None:
     with pytest.raises(FrameError, match=r"things\.word has the type Upper"):
         frames.write(pd.DataFrame({"id": [1], "word": "a"}), "things", connection)

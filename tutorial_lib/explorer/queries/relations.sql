@@ -67,7 +67,7 @@ SELECT CASE
                      AND d.deptype IN ('a', 'i')
                      AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid AND c.relkind = 'S'
            ),
-           'comment', about.description
+           'comment', coalesce(about.description, pg_catalog.obj_description(c.reltype, 'pg_type'))
        ))::text AS details
 FROM pg_catalog.pg_class c
      JOIN here n ON n.oid = c.relnamespace

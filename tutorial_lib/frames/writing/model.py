@@ -127,13 +127,18 @@ def column_named(model: Model, name: str) -> str:
     return column
 
 
-def check_own_types(table: object, columns: list[str], schema: str, name: str) -> None:
-    """Raise FrameError if a table is given by name, but a model changes what's written to it.
+def check_own_types(columns: list[str], schema: str, name: str, written: str) -> None:
+    """Raise FrameError if a model of a table changes what's written to these columns.
 
     A type such as one that hashes passwords works only if the model is passed.
+
+    Args:
+        columns: The names of the columns.
+        schema: The table's schema.
+        name: Its name.
+        written: What is written to: the table itself, a view of it or a partition.
+
     """
-    if not isinstance(table, str):
-        return
     for known in _known_tables():
         if known.name != name or (known.schema or schema) != schema:
             continue
@@ -145,7 +150,7 @@ def check_own_types(table: object, columns: list[str], schema: str, name: str) -
                     "values before they're written.",
                     "A table's name doesn't say whether your values are already in that form.",
                     "Pass the mapped class, which applies the type. If the values are to be "
-                    f"written as they are, pass sqlalchemy.table({name!r}).",
+                    f"written as they are, pass sqlalchemy.table({written!r}).",
                 )
 
 

@@ -50,6 +50,19 @@ FROM pg_attribute a JOIN chain USING (attnum) JOIN pg_type t ON t.oid = chain.oi
     LEFT JOIN pg_type e ON e.oid = t.typelem
     LEFT JOIN pg_type b ON b.oid = COALESCE(NULLIF(e.typbasetype, 0), e.oid)
 WHERE a.attrelid = :oid AND chain.typbasetype = 0 ORDER BY a.attnum"""
+# The table itself, the tables of a view's query, and the parents of a partition.
+_BEHIND = """
+WITH RECURSIVE behind AS (
+    SELECT CAST(:oid AS oid) AS oid
+    UNION
+    SELECT found.oid FROM behind CROSS JOIN LATERAL (
+        SELECT inhparent FROM pg_inherits WHERE inhrelid = behind.oid
+        UNION ALL
+        SELECT refobjid FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid
+        WHERE ev_class = behind.oid AND classid = CAST('pg_rewrite' AS regclass)
+            AND refclassid = CAST('pg_class' AS regclass)) AS found (oid))
+SELECT nspname, relname FROM behind JOIN pg_class c USING (oid)
+    JOIN pg_namespace n ON n.oid = relnamespace"""
 _TABLES = """
 SELECT CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE nspname || '.' END || relname AS name
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
@@ -133,6 +146,11 @@ def names_in(name: str) -> list[Name]:
     parts = name.split(".")
     splits = [(".".join(parts[:i]), ".".join(parts[i:])) for i in range(1, len(parts))]
     return [*((schema, table) for schema, table in splits if schema and table), (None, name)]
+
+
+def tables_behind(connection: Connection, target: Target) -> list[tuple[str, str]]:
+    """Return schema and name of the table, and of those that a view or a partition belongs to."""
+    return [(row.nspname, row.relname) for row in rows(connection, _BEHIND, oid=target.oid)]
 
 
 def describe(connection: Connection, names: Sequence[Name]) -> Target:

@@ -20,7 +20,7 @@ from .model import check_own_types, model_of, translated
 from .rows import blocks
 from .sending import copy_in
 from .staging import Stage, copy_sql, duplicates, failing_row, row_without_parent, stage
-from .target import Target, describe
+from .target import Target, describe, tables_behind
 from .transaction import Scope, run, writing
 
 TWICE, NO_KEY = "21000", "42P10"  # SQLSTATEs of ON CONFLICT
@@ -61,7 +61,9 @@ def write_frame(request: Request, name: str) -> int:
         target = describe(connection, translated(model, connection))
         pairs = match(incoming, target, model, connection.dialect)
         given = [pair.column.name for pair in pairs]
-        check_own_types(request.table, given, target.schema, target.name)
+        if isinstance(request.table, str):
+            for schema, name in tables_behind(connection, target):
+                check_own_types(given, schema, name, target.name)
         conflict = conflict_of(connection, target, model, request.on_conflict, request.key, given)
         written = _Write(scope, target, pairs, count, conflict).run() if count else 0
     if request.on_conflict == "update" and isinstance(request.con, Session | scoped_session):
