@@ -35,6 +35,7 @@ FULL = bool(os.environ.get("TUTORIAL_FULL"))
 CHANGED = os.environ.get("TUTORIAL_CHANGED", "").split()  # lessons; noxfile.py sets it
 # The files that take longest start first, so that all processes end together.
 LONGEST = (
+    "test_failures.py",  # it waits for servers that don't respond
     *("test_right_answers.py", "test_fail_closed.py", "test_wrong_answers.py", "test_verify.py"),
     *("test_rehearsal.py", "test_cli.py", "test_alembic_root.py", "test_jupyterlab.py"),
     *("12_without_stopping_the_site.ipynb", "09_change_the_schema.ipynb", "13_in_ci.ipynb"),
