@@ -7,3 +7,9 @@ import pytest
 DRIVERS = ("psycopg2", "psycopg")  # SQLAlchemy's names: psycopg is psycopg 3
 # For tests that use one of the fixtures url, engine and shared.
 both_drivers = pytest.mark.parametrize("driver", DRIVERS, scope="module")
+
+
+@pytest.fixture(scope="module", params=DRIVERS, name="driver")
+def each_driver(request: pytest.FixtureRequest) -> str:
+    """Each of the drivers. A file that assigns it to `driver` runs with both, whole."""
+    return str(request.param)

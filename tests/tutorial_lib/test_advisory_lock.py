@@ -13,8 +13,8 @@ from sqlalchemy import URL, Engine, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from coursekit.settings import ROOT
-from tests.support.drivers import both_drivers
-from tests.support.waiting import until
+from support.drivers import both_drivers
+from support.waiting import until
 from tutorial_lib.advisory_lock import advisory_lock, hold
 from tutorial_lib.errors import AdvisoryLockNotAcquired
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, inspect, text
 
-from tests.support.drivers import both_drivers
-from tests.support.pages import blocks, run_alembic, write_project
-from tests.support.waiting import until
+from support.drivers import both_drivers
+from support.pages import blocks, run_alembic, write_project
+from support.waiting import until
 from tutorial_lib import locks
 from tutorial_lib.advisory_lock import advisory_lock
 

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from tests.support.drivers import both_drivers
-from tests.support.waiting import until
+from support.drivers import both_drivers
+from support.waiting import until
 from tutorial_lib.advisory_lock import AdvisoryLock, acquire, advisory_lock, session
 from tutorial_lib.errors import AdvisoryLockError, AdvisoryLockLost, AdvisoryLockNotAcquired
 

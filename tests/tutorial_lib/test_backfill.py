@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, literal, text
 from sqlalchemy.exc import OperationalError
 
-from tests.support.backfills import ORDERS, TAX, WRITTEN, do, fill, rows
-from tests.support.drivers import both_drivers
+from support.backfills import ORDERS, TAX, WRITTEN, do, fill, rows
+from support.drivers import both_drivers
 from tutorial_lib import backfill, workload
 from tutorial_lib.errors import BackfillError
 

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import URL, Engine
 
 from coursekit.settings import ROOT
-from tests.support.backfills import do, rows
-from tests.support.drivers import both_drivers
+from support.backfills import do, rows
+from support.drivers import both_drivers
 from tutorial_lib import backfill
 
 PAGE = (ROOT / "docs" / "backfill.md").read_text(encoding="utf-8")

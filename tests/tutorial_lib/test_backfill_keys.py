@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from tests.support.backfills import do, rows
-from tests.support.drivers import both_drivers
+from support.backfills import do, rows
+from support.drivers import both_drivers
 from tutorial_lib import backfill
 from tutorial_lib.errors import BackfillError
 

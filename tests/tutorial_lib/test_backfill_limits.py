@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.support.backfills import ORDERS, do, fill, rows
-from tests.support.drivers import both_drivers
+from support.backfills import ORDERS, do, fill, rows
+from support.drivers import both_drivers
 from tutorial_lib import backfill
 from tutorial_lib.backfill.pace import Pace
 from tutorial_lib.backfill.replicas import Replicas

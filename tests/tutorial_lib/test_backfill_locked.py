@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from tests.support.backfills import ORDERS, do, fill, rows
-from tests.support.drivers import both_drivers
+from support.backfills import ORDERS, do, fill, rows
+from support.drivers import both_drivers
 from tutorial_lib.errors import BackfillError
 
 pytestmark = [both_drivers, pytest.mark.slow]

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, column, literal, text
 from sqlalchemy.orm import Session
 
-from tests.support.backfills import ORDERS, TAX, do, fill, rows
-from tests.support.drivers import both_drivers
+from support.backfills import ORDERS, TAX, do, fill, rows
+from support.drivers import both_drivers
 from tutorial_lib import backfill
 from tutorial_lib.errors import BackfillError
 

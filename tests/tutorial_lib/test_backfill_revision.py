@@ -10,7 +10,7 @@ import pytest
 from coursekit.course.alembic_command import run_alembic
 from coursekit.course.opening import start
 from coursekit.errors import AlembicError
-from tests.support.backfills import do
+from support.backfills import do
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.support.backfills import ORDERS, do, fill, rows
-from tests.support.drivers import both_drivers
+from support.backfills import ORDERS, do, fill, rows
+from support.drivers import both_drivers
 from tutorial_lib import backfill
 from tutorial_lib.errors import BackfillError
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from tests.support.drivers import both_drivers
+from support.drivers import both_drivers
 from tutorial_lib import explorer
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import ExplorerError

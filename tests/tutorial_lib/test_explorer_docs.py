@@ -11,7 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, text
 
 from coursekit.settings import ROOT
-from tests.support.drivers import both_drivers
+from support.drivers import both_drivers
 from tutorial_lib import explorer
 
 pytestmark = both_drivers

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from tests.support.drivers import both_drivers
+from support.drivers import both_drivers
 from tutorial_lib import explorer
 from tutorial_lib.errors import ExplorerError
 from tutorial_lib.explorer.comparison import Changes

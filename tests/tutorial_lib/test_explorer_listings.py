@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.support.drivers import both_drivers
+from support.drivers import both_drivers
 from tutorial_lib import explorer
 from tutorial_lib.errors import ExplorerError
 

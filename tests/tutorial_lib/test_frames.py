@@ -38,8 +38,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, deferred, mapped_column
 
+from support import drivers
 from support.assert_frames import assert_same
-from support.drivers import DRIVERS
 from tutorial_lib import db, frames
 from tutorial_lib.errors import FrameError
 from tutorial_lib.frames import values
@@ -85,10 +85,7 @@ class Product(Base):
     colour: Mapped[str] = mapped_column(Enum("red", "blue", name="colour"))
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

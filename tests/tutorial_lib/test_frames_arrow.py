@@ -15,8 +15,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DataError
 from test_frames_types import TYPES
 
+from support import drivers
 from support.assert_frames import assert_same
-from support.drivers import DRIVERS
 from tutorial_lib import frames
 
 UTC = datetime.UTC
@@ -54,10 +54,7 @@ NO_DATETIME = ("infinity", "24:00")  # psycopg 3 refuses them, psycopg2 returns 
 OWN = ("mood", "mood[]", "positive", "price", "pair")  # made in that file
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from coursekit.settings import ROOT
-from support.drivers import DRIVERS
+from support import drivers
 from tutorial_lib import frames
 from tutorial_lib.errors import FrameError
 from tutorial_lib.frames.binds import resolve
@@ -29,10 +29,7 @@ USAGE = "Pass the query, then con, and the rest by name: frames.read(query, con,
 SECRET = "postgresql+psycopg2://me:s3cret@127.0.0.1:1/db"
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

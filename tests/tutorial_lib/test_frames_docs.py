@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from coursekit.settings import ROOT
-from support.drivers import DRIVERS
+from support import drivers
 from tutorial_lib import frames
 from tutorial_lib.models import User
 
@@ -23,10 +23,7 @@ PARTS = re.split(r'## Drivers|## Differences from pandas|With `dtype_backend="py
 DRIVERS_DIFFER, FIRST, SECOND = map(LINE.findall, PARTS[1:])
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

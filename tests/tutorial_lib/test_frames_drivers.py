@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import literal
 from test_take_home import CONNECT, UNITS, USE, copy_files, modules_of, run
 
+from support import drivers
 from support.assert_frames import assert_same
 from support.drivers import DRIVERS
 from tutorial_lib import frames
@@ -26,11 +27,7 @@ from tutorial_lib.errors import FrameError
 from tutorial_lib.frames.binds import check_driver
 from tutorial_lib.frames.drivers import Driver, driver_of
 
-
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture

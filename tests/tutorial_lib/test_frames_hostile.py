@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from support.drivers import DRIVERS
+from support import drivers
 from tutorial_lib import frames
 from tutorial_lib.errors import FrameError
 
@@ -116,10 +116,7 @@ WRITERS = (
 HOSTILE = (*(each.format(DROP) for each in DISGUISES), *WRITERS)
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from support.drivers import DRIVERS
+from support import drivers
 from support.pooler import pooler
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
@@ -43,10 +43,7 @@ QUERIES = (
 WAYS = ("{}", "{} UNION ALL SELECT 1 / 0", "SELECT 1 / n FROM ({}) AS _, (SELECT 0 AS n) AS zero")
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

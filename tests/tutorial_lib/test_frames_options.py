@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Engine, Integer, Numeric, String, column, table, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from support import drivers
 from support.assert_frames import assert_same
-from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.errors import FrameError
 
@@ -34,10 +34,7 @@ class Sale(Base):
     amount: Mapped[Decimal] = mapped_column(Numeric(8, 2))
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

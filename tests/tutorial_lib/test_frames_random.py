@@ -18,8 +18,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from coursekit.servers.server import Server
+from support import drivers
 from support.assert_frames import assert_same
-from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
 from tutorial_lib.frames import copy_reader, tables
@@ -89,10 +89,7 @@ def random_tables(draw: st.DrawFn) -> tuple[list[str], list[tuple[Any, ...]]]:
     return kinds, draw(st.lists(row, min_size=1, max_size=8))
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ from sqlalchemy.orm import (
     sessionmaker,
 )
 
+from support import drivers
 from support.assert_frames import assert_same
-from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
 from tutorial_lib.frames import copy_reader
@@ -46,10 +46,7 @@ class Thing(Base):
     name: Mapped[str]
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from sqlalchemy.exc import ProgrammingError
 from coursekit.servers import configuration
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import admin
+from support import drivers
 from support.assert_frames import assert_same
-from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
 
@@ -41,10 +41,7 @@ def assert_reads(url: URL) -> None:
     engine.dispose()
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from support.drivers import DRIVERS
+from support import drivers
 from tutorial_lib import frames
 
 ACCEPTED = (
@@ -60,10 +60,7 @@ ACCEPTED = (
 )
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.mark.parametrize("sql", ACCEPTED)

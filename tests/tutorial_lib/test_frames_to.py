@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from test_frames_types import TYPES
 
 from coursekit.settings import ROOT
-from support.drivers import DRIVERS
+from support import drivers
 from tutorial_lib import frames
 from tutorial_lib.errors import FrameError
 from tutorial_lib.frames import outputs
@@ -34,10 +34,7 @@ OWN = ("mood", "mood[]", "positive", "price", "pair")  # made in the file of typ
 BEYOND = re.compile(r"^'-?infinity'$|24:00|2700000|^'NaN'$")
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

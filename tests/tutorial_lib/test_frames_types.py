@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from coursekit.servers.server import Server
+from support import drivers
 from support.assert_frames import assert_same
-from support.drivers import DRIVERS
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
 
@@ -96,10 +96,7 @@ PATTERNS = {
 ZONES = ("UTC", "Europe/Berlin", "Europe/London", "Asia/Kolkata")
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

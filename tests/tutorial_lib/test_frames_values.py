@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from support.drivers import DRIVERS
+from support import drivers
 from tutorial_lib import frames
 from tutorial_lib.errors import FrameError
 
@@ -54,10 +54,7 @@ class Level(enum.IntEnum):
 THINGS = table("things", column("id", Integer), column("name", String))
 
 
-@pytest.fixture(scope="module", params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    """Each of the drivers; the engines of this file use it."""
-    return str(request.param)
+driver = drivers.each_driver
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.support.drivers import both_drivers
-from tests.support.pages import blocks, run_alembic, write_project
+from support.drivers import both_drivers
+from support.pages import blocks, run_alembic, write_project
 
 pytestmark = [both_drivers, pytest.mark.slow]
 COUNTRIES = "code,name,eu\nDE,Germany,true\nNA,Namibia,false\nCI,Côte d'Ivoire,false\n"

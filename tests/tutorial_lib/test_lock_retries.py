@@ -25,8 +25,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 from sqlalchemy.schema import CreateIndex
 
-from tests.support.drivers import both_drivers
-from tests.support.waiting import until
+from support.drivers import both_drivers
+from support.waiting import until
 from tutorial_lib import locks
 from tutorial_lib.errors import LockError
 from tutorial_lib.locks import attempt, change, leftovers, watch, work

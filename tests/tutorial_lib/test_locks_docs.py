@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.support.drivers import both_drivers
-from tests.support.pages import blocks, run_alembic, write_project
+from support.drivers import both_drivers
+from support.pages import blocks, run_alembic, write_project
 from tutorial_lib import locks
 
 pytestmark = [both_drivers, pytest.mark.slow]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from tests.support.drivers import both_drivers
-from tests.support.pooler import pooler
+from support.drivers import both_drivers
+from support.pooler import pooler
 from tutorial_lib import locks
 from tutorial_lib.advisory_lock import advisory_lock
 from tutorial_lib.errors import AdvisoryLockError, LockError

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
-from tests.support.drivers import both_drivers
+from support.drivers import both_drivers
 from tutorial_lib import workload
 from tutorial_lib.errors import WorkloadError
 from tutorial_lib.workload import Call, WorkerSummary, WorkloadReport, runner

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import URL, Engine
 
 from coursekit.settings import ROOT
-from tests.support.backfills import do
-from tests.support.drivers import both_drivers
+from support.backfills import do
+from support.drivers import both_drivers
 from tutorial_lib.workload import WorkloadReport
 
 PAGE = (ROOT / "docs" / "workload.md").read_text(encoding="utf-8")

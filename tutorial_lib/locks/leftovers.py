@@ -24,7 +24,7 @@ REINDEX = re.compile(
 
 INVALID = "SELECT coalesce(array_agg(indexrelid::bigint), '{}') FROM pg_index WHERE NOT indisvalid"
 # Ordinary indexes only: those of partitioned tables are invalid until all partitions have one.
-# Whoever builds an index holds such a lock on its table all the time.
+# The session that builds an index holds such a lock on its table all the time.
 LEFT = """
 SELECT format('%I.%I', n.nspname, c.relname)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid

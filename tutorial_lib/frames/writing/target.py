@@ -180,7 +180,7 @@ def describe(connection: Connection, names: Sequence[Name]) -> Target:
 
 def rows(connection: Connection, sql: str, **values: Any) -> Sequence[Row[Any]]:
     """Run a catalog query."""
-    return interruptible(  # it waits for whoever changes the table
+    return interruptible(  # it waits for a session that changes the table
         connection, lambda: connection.execute(text(sql), values, execution_options=ONCE).all()
     )
 
