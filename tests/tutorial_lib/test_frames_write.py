@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -218,15 +219,14 @@ def test_ctrl_c_while_it_waits_for_a_lock_ends_it(engine: Engine, conflict: Any)
 def test_ctrl_c_while_rows_are_encoded_ends_the_copy(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    joined, calls = rows._joined, iter("123456")
+    pieces = rows._pieces
 
-    def interrupt(*arguments: Any) -> bytes:
-        if next(calls) == "6":
-            raise KeyboardInterrupt
-        return joined(*arguments)
+    def interrupted(count: int) -> Iterator[tuple[int, int]]:
+        yield from islice(pieces(count), 5)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(rows, "ROWS", 1)
-    monkeypatch.setattr(rows, "_joined", interrupt)
+    monkeypatch.setattr(rows, "_pieces", interrupted)
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
         with pytest.raises(KeyboardInterrupt):

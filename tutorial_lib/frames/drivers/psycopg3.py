@@ -27,6 +27,7 @@ STOCK = {
     **{1082: "DateLoader", 1114: "TimestampLoader", 1184: "TimestamptzLoader"},
     1186: "IntervalLoader",
 }
+PIECE = 1 << 16  # bytes
 HOMES = ("psycopg.types.", "psycopg_binary.", "psycopg_c.")
 
 
@@ -120,11 +121,13 @@ class Adapted(Driver):
             write(bytes(block))
 
     def copy_in(self, sql: bytes, blocks: Iterable[bytes]) -> int:
-        """Write each block."""
+        """Write each block, in pieces: libpq moves all that it hasn't sent after each send."""
         with self.raw.cursor() as cursor:
             with cursor.copy(sql) as copy:
                 for block in blocks:
-                    copy.write(block)
+                    cells = memoryview(block)
+                    for start in range(0, len(cells), PIECE):
+                        copy.write(cells[start : start + PIECE])
             return int(cursor.rowcount)
 
     def cancel(self) -> None:

@@ -83,12 +83,14 @@ def failure_of(error: DBAPIError, relation: str, columns: Collection[str]) -> Fa
 
 
 def _place(context: str, relation: str, columns: Collection[str]) -> tuple[int | None, str | None]:
-    """Read `COPY users, line 3, column age: "..."`, in whatever language it is."""
+    """Read `COPY users, line 3, column age: "..."` (without it, if binary), in any language."""
     name = re.escape(relation)  # Japanese puts it first
     found = re.search(rf"^(?:COPY {name}|{name}\w*COPY)\D*?(\d+)(.*)", context, re.M | re.S)
     if found is None:
         return None, None
-    named = [name for name in columns if re.match(rf"\W*\w+\s*{re.escape(name)}\s*\W", found[2])]
+    named = [
+        name for name in columns if re.match(rf"\W*\w+\s*{re.escape(name)}\s*(\W|$)", found[2])
+    ]
     return int(found[1]) - 1, max(named, key=len, default=None)
 
 

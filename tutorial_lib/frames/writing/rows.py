@@ -13,9 +13,10 @@ from . import cells
 from .encode import position_of, texts_of
 from .kinds import Kind
 from .matching import Pair
-from .scalars import NUL, SURROGATE, Unfit
+from .scalars import NUL, SURROGATE, NotBinary, Unfit
 
 ROWS = 20_000  # in a block
+SAMPLE = 100  # rows that are tried, before a COPY begins
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
@@ -29,10 +30,51 @@ def blocks(pairs: Sequence[Pair], count: int, numbered: bool) -> Iterator[bytes]
     """
     for pair in pairs:
         _check_documents(pair, count)
-    for start in range(0, count, ROWS):
-        stop = min(start + ROWS, count)
+    for start, stop in _pieces(count):
         columns = [_encoded(pair, start, stop) for pair in pairs]
         yield _joined(columns, range(start, stop) if numbered else None)
+
+
+def binary_blocks(pairs: Sequence[Pair], count: int, numbered: bool) -> Iterator[bytes]:
+    """Yield rows in COPY's binary format.
+
+    Raises:
+        NotBinary: They have to be sent as text.
+        WriteError: A value doesn't fit its column.
+
+    """
+    from . import binary
+
+    for pair in pairs:
+        _check_documents(pair, count)
+    yield binary.HEADER
+    for start, stop in _pieces(count):
+        fields = [_field(pair, start, stop) for pair in pairs]
+        if numbered:
+            fields.insert(0, binary.numbers(range(start, stop)))
+        yield binary.rows(fields, stop - start)
+    yield binary.END
+
+
+def can_be_binary(pairs: Sequence[Pair], count: int) -> bool:
+    """Return whether the first rows can be sent in COPY's binary format."""
+    if not _has_pyarrow():
+        return False
+    from . import binary
+
+    if not all(binary.is_known(pair.column.type) for pair in pairs):
+        return False
+    try:
+        for pair in pairs:
+            _field(pair, 0, min(count, SAMPLE))
+    except (NotBinary, WriteError):  # as text, the error is found again
+        return False
+    return True
+
+
+def _pieces(count: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, count, ROWS):
+        yield start, min(start + ROWS, count)
 
 
 def _check_documents(pair: Pair, count: int) -> None:
@@ -61,6 +103,21 @@ def _encoded(pair: Pair, start: int, stop: int) -> Any:
     raise problem
 
 
+def _field(pair: Pair, start: int, stop: int) -> Any:
+    """Return one column of a block in the binary format."""
+    from . import binary
+
+    column = pair.column.type
+    if column.oid in binary.STRINGS:
+        return binary.strings(_encoded(pair, start, stop), column)
+    if column.oid == binary.UUID:
+        return binary.uuids(_encoded(pair, start, stop))
+    found = None if pair.process else cells.arrow(pair.incoming, start, stop)
+    if found is None:
+        raise NotBinary
+    return binary.field_of(found, column)
+
+
 def _by_arrow(pair: Pair, start: int, stop: int) -> Any:
     from . import arrow
 
@@ -68,7 +125,7 @@ def _by_arrow(pair: Pair, start: int, stop: int) -> Any:
         return None
     found = cells.arrow(pair.incoming, start, stop)
     found = None if found is None else arrow.text_of(found, pair.column.type.kind)
-    return None if found is None else arrow.escaped(found)
+    return None if found is None else arrow.checked(found)
 
 
 def _one_by_one(pair: Pair, start: int, stop: int) -> Any:
@@ -78,10 +135,10 @@ def _one_by_one(pair: Pair, start: int, stop: int) -> Any:
     texts = _texts(pair, values)
     _check_characters(texts)
     if not _has_pyarrow():
-        return [None if text is None else _SPECIAL.sub(_escape, text) for text in texts]
+        return texts
     from . import arrow
 
-    return arrow.escaped(arrow.plain(texts))
+    return arrow.plain(texts)
 
 
 def _texts(pair: Pair, values: list[Any]) -> list[str | None]:
@@ -137,10 +194,14 @@ def _joined(columns: list[Any], numbers: range | None) -> bytes:
         from . import arrow
 
         return arrow.rows([arrow.numbers(numbers), *columns] if numbers else columns)
+    lines = [[_cell(text) for text in column] for column in columns]
     if numbers:
-        columns = [list(map(str, numbers)), *columns]
-    filled = [[r"\N" if text is None else text for text in column] for column in columns]
-    return "".join(["\t".join(line) + "\n" for line in zip(*filled, strict=True)]).encode()
+        lines.insert(0, list(map(str, numbers)))
+    return "".join(["\t".join(line) + "\n" for line in zip(*lines, strict=True)]).encode()
+
+
+def _cell(text: str | None) -> str:
+    return r"\N" if text is None else _SPECIAL.sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -35,6 +35,10 @@ class Unfit(Exception):
         super().__init__(what)
 
 
+class NotBinary(Exception):
+    """Rows can't be sent in COPY's binary format; as text, they can, or an error tells why not."""
+
+
 def in_quotes(text: str) -> str:
     """Quote an element of an array, a bound of a range, or a part of an hstore."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -59,9 +59,9 @@ class Stage:
         """Return the columns, as SQL."""
         return ", ".join(map(quoted, self.columns))
 
-    def copy_sql(self) -> str:
+    def copy_sql(self, binary: bool) -> str:
         """Return the COPY that fills it."""
-        return copy_sql(self.sql, [self.position, *self.columns])
+        return copy_sql(self.sql, [self.position, *self.columns], binary)
 
     def insert(self, conflict: Conflict | None, start: int = 0, stop: int | None = None) -> int:
         """Insert its rows, or those between two positions; return how many were written."""
@@ -89,9 +89,10 @@ def stage(connection: Connection, target: Target, pairs: Sequence[Pair]) -> Stag
     return Stage(connection, target, columns, name, name)
 
 
-def copy_sql(relation: str, columns: Sequence[str]) -> str:
-    """Return a COPY that reads UTF-8, whatever the connection's encoding is."""
-    return f"COPY {relation} ({', '.join(map(quoted, columns))}) FROM STDIN (ENCODING 'UTF8')"
+def copy_sql(relation: str, columns: Sequence[str], binary: bool) -> str:
+    """Return a COPY that reads UTF-8; in the text format, whatever the connection's encoding is."""
+    options = "FORMAT binary" if binary else "ENCODING 'UTF8'"
+    return f"COPY {relation} ({', '.join(map(quoted, columns))}) FROM STDIN ({options})"
 
 
 def duplicates(filled: Stage, conflict: Conflict) -> list[int]:

@@ -19,6 +19,9 @@ Name = tuple[str | None, str]  # schema and table; without a schema, the search_
 _TABLE = """
 SELECT c.oid, nspname, relname, CAST(relkind AS text) AS relkind,
     row_security_active(c.oid) AS secured,
+    -- Otherwise, the catalog of the snapshot may have other types than the table.
+    current_setting('transaction_isolation') LIKE 'read %'
+        AND current_setting('client_encoding') = 'UTF8' AS binary_safe,
     EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type = '3') AS ruled,
     -- tgtype: 1 is FOR EACH ROW, 2 BEFORE, 4 INSERT, 64 INSTEAD OF
     EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal
@@ -110,6 +113,8 @@ class Target:
         by_insert: Whether rows must come by INSERT: into a view, or because of row-level
             security or rules, which COPY doesn't support.
         filled: Whether a BEFORE trigger may fill columns that have no value.
+        binary_safe: Whether the connection can use COPY's binary format: it doesn't convert
+            UTF-8, and a type that another session changes is noticed afterwards.
         columns: Its columns by name.
 
     """
@@ -120,6 +125,7 @@ class Target:
     relkind: str
     by_insert: bool
     filled: bool
+    binary_safe: bool
     columns: dict[str, Column] = field(repr=False)
 
     @property
@@ -171,11 +177,16 @@ def describe(connection: Connection, names: Sequence[Name]) -> Target:
         do = "Write to the tables it's made of."
         raise FrameError(f"{table.relname} is {kind}.", "", do)
     by_insert = table.relkind == "v" or table.secured or table.ruled
-    columns = rows(connection, _COLUMNS, oid=table.oid, kind=table.relkind)
     return Target(
         table.oid, table.nspname, table.relname, table.relkind, by_insert, table.filled,
-        {row.attname: _column(row) for row in columns},
+        table.binary_safe, columns_of(connection, table.oid, table.relkind),
     )  # fmt: skip
+
+
+def columns_of(connection: Connection, oid: int, relkind: str) -> dict[str, Column]:
+    """Return a table's columns by name."""
+    found = rows(connection, _COLUMNS, oid=oid, kind=relkind)
+    return {row.attname: _column(row) for row in found}
 
 
 def rows(connection: Connection, sql: str, **values: Any) -> Sequence[Row[Any]]:

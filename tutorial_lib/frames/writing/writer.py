@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,13 +14,14 @@ from ...errors import FrameError, WriteError
 from ...sqlstates import sqlstate_of
 from .conflicts import Conflict, Key, check_arguments, conflict_of
 from .failures import FK, Failure, described, failure_of, without_values
-from .incoming import columns_of
+from .incoming import columns_of as incoming_of
 from .matching import Pair, match
 from .model import check_own_types, model_of, translated
-from .rows import blocks
+from .rows import binary_blocks, blocks, can_be_binary
+from .scalars import NotBinary
 from .sending import copy_in
 from .staging import Stage, copy_sql, duplicates, failing_row, row_without_parent, stage
-from .target import Target, describe, tables_behind
+from .target import Target, columns_of, describe, tables_behind
 from .transaction import Scope, run, writing
 
 TWICE, NO_KEY = "21000", "42P10"  # SQLSTATEs of ON CONFLICT
@@ -55,7 +56,7 @@ def write_frame(request: Request, name: str) -> int:
         what = f"schema is of type {type(request.schema).__name__}."
         raise FrameError(what, "It must be a name.")
     model = model_of(request.table, request.schema)
-    incoming, count = columns_of(request.df, request.index)
+    incoming, count = incoming_of(request.df, request.index)
     with writing(request.con, name, model.clause) as scope:
         connection = scope.connection
         target = describe(connection, translated(model, connection))
@@ -65,7 +66,8 @@ def write_frame(request: Request, name: str) -> int:
             for schema, name in tables_behind(connection, target):
                 check_own_types(given, schema, name, target.name)
         conflict = conflict_of(connection, target, model, request.on_conflict, request.key, given)
-        written = _Write(scope, target, pairs, count, conflict).run() if count else 0
+        binary = target.binary_safe and can_be_binary(pairs, count)
+        written = _Write(scope, target, pairs, count, conflict, binary).run() if count else 0
     if request.on_conflict == "update" and isinstance(request.con, Session | scoped_session):
         request.con.expire_all()  # it may hold objects of the rows that were updated
     return written
@@ -80,6 +82,7 @@ class _Write:
     pairs: Sequence[Pair]
     count: int
     conflict: Conflict | None
+    binary: bool
 
     @property
     def connection(self) -> Connection:
@@ -89,8 +92,18 @@ class _Write:
     def columns(self) -> list[str]:
         return [pair.column.name for pair in self.pairs]
 
+    @property
+    def as_text(self) -> _Write:
+        return replace(self, binary=False)
+
     def run(self) -> int:
         """Write them; raise an error without values."""
+        try:
+            return self._run()
+        except NotBinary:
+            return self.as_text._run()
+
+    def _run(self) -> int:
         staged = self.conflict is not None or self.target.by_insert
         try:
             with self.connection.begin_nested():
@@ -103,8 +116,23 @@ class _Write:
         raise self._explained(problem)
 
     def _directly(self) -> int:
-        sql = copy_sql(self.target.sql, self.columns)
-        return copy_in(self.connection, sql, blocks(self.pairs, self.count, numbered=False))
+        sql = copy_sql(self.target.sql, self.columns, self.binary)
+        written = copy_in(self.connection, sql, self._blocks(numbered=False))
+        if self.binary:
+            self._check_types()
+        return written
+
+    def _blocks(self, numbered: bool) -> Iterator[bytes]:
+        return (binary_blocks if self.binary else blocks)(self.pairs, self.count, numbered)
+
+    def _check_types(self) -> None:
+        """Check that no session has changed a column's type before COPY locked the table.
+
+        The server would take the bytes of a number for a timestamp.
+        """
+        target = self.target
+        if columns_of(self.connection, target.oid, target.relkind) != target.columns:
+            raise NotBinary
 
     def _through_a_stage(self) -> int:
         filled = self._fill()
@@ -116,8 +144,7 @@ class _Write:
         """Copy the rows into a temporary table; a value that doesn't fit its type fails here."""
         filled = stage(self.connection, self.target, self.pairs)
         try:
-            rows = blocks(self.pairs, self.count, numbered=True)
-            copy_in(self.connection, filled.copy_sql(), rows)
+            copy_in(self.connection, filled.copy_sql(self.binary), self._blocks(numbered=True))
         except DBAPIError as error:
             failure = failure_of(error, filled.name, self.columns)
             if failure is None:
@@ -154,7 +181,7 @@ class _Write:
         """Find the row by writing again, through a temporary table."""
         constraint = getattr(failure.diag, "constraint_name", None) or ""
         try:
-            filled = self._fill()
+            filled = self.as_text._fill()
             if failure.sqlstate == TWICE and (same := self._twice(filled)):
                 return same
             if failure.sqlstate == FK and (row := row_without_parent(filled, constraint)):
