@@ -1,13 +1,22 @@
-"""Check numbers that a caller passes, before anything is sent to a server."""
+"""Check what a caller passes, before anything is sent to a server."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 import reprlib
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from .errors import Problem
+
+P = ParamSpec("P")
+R = TypeVar("R")
+# What libraries call the database that they're passed.
+DATABASES = {"bind", "con", "conn", "connection", "database", "db", "engine", "session", "url"}
 
 
 def seconds(
@@ -58,3 +67,61 @@ def count(name: str, value: object, error: type[Problem], *, least: int = 0) -> 
     if value < least:
         raise error(f"{name} is {value}, and must be at least {least}.", "", example)
     return int(value)
+
+
+def checked(
+    error: type[Problem], usage: str = "", refused: Mapping[str, str] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that raises `error` if a function's arguments don't fit.
+
+    Args:
+        error: The error to raise.
+        usage: How to call it, for the message; by default, that's made from its signature.
+        refused: Names that people try, and what to do instead. They're refused even if the
+            function takes any keyword argument.
+
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def call(*args: P.args, **options: P.kwargs) -> R:
+            for name in (refused or {}).keys() & options.keys():
+                raise error(f"{name}= isn't an argument here.", "", (refused or {})[name])
+            try:
+                return function(*args, **options)
+            except TypeError:
+                try:
+                    inspect.signature(function).bind(*args, **options)
+                except TypeError as problem:
+                    raise _misfit(function, options, error, usage, problem) from None
+                raise  # the function ran, so its arguments were fine
+
+        return call
+
+    return decorate
+
+
+def _misfit(
+    function: Callable[..., Any],
+    options: Mapping[str, object],
+    error: type[Problem],
+    usage: str,
+    problem: TypeError,
+) -> Problem:
+    """Return the error of a call whose arguments don't fit."""
+    usage = usage or f"The call is {_call_of(function)}."
+    first, *others = inspect.signature(function).parameters
+    if first in DATABASES:
+        for name in DATABASES.intersection(options).difference(others):
+            do = f"Pass the database as the first argument, {first}. {usage}"
+            return error(f"{name}= isn't an argument here.", "", do)
+    return error("The arguments of the call don't fit.", f"Python says: {problem}.", usage)
+
+
+def _call_of(function: Callable[..., Any]) -> str:
+    """Return a function's signature without its types, such as `locks.queue(bind, *, ...)`."""
+    signature, empty = inspect.signature(function), inspect.Parameter.empty
+    bare = [one.replace(annotation=empty) for one in signature.parameters.values()]
+    package = function.__module__.split(".")[-2]
+    call = signature.replace(parameters=bare, return_annotation=empty)
+    return f"{package}.{function.__name__}{call}"

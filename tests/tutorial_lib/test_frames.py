@@ -358,9 +358,8 @@ def test_an_option_that_makes_no_sense_is_refused(filled: Engine) -> None:
 
 def test_another_driver_is_refused() -> None:
     assert said("users", create_engine("sqlite://")) == (
-        "The engine connects to sqlite with pysqlite. frames works only with PostgreSQL, with "
-        "psycopg2 or psycopg. Create it with a postgresql+psycopg2:// or postgresql+psycopg:// "
-        "URL, or use pandas."
+        "The engine connects to sqlite with pysqlite. This works only with PostgreSQL, with "
+        "psycopg2 or psycopg. Create it with a postgresql+psycopg2:// or postgresql+psycopg:// URL."
     )
 
 
@@ -378,8 +377,8 @@ def test_without_an_engine_it_takes_that_of_session_local(filled: Engine) -> Non
 def test_without_any_database_it_says_so() -> None:
     db.SessionLocal.configure(bind=None)
     assert said("users") == (
-        "There is no database to read from. con= is missing, and SessionLocal isn't bound to an "
-        "engine. Pass an engine: frames.read(query, engine). Or call db.connect(url) first."
+        "There is no database: SessionLocal isn't bound to an engine. Pass an engine, or bind the "
+        "session to one: sessionmaker(engine)."
     )
 
 

@@ -21,7 +21,6 @@ from coursekit.settings import ROOT
 from support import drivers
 from tutorial_lib import frames
 from tutorial_lib.errors import FrameError
-from tutorial_lib.frames.binds import resolve
 from tutorial_lib.models import User
 
 KINDS = "Pass an engine, a connection, a session, a sessionmaker or a database URL."
@@ -122,20 +121,12 @@ def test_an_engine_whose_connections_are_shared(engine: Engine) -> None:
     single.dispose()
 
 
-def test_writers_find_the_database_in_the_same_way(engine: Engine) -> None:
-    assert resolve(engine) is engine
-    assert isinstance(resolve(sessionmaker(engine)), Session)
-    assert isinstance(resolve(engine.url), Engine)
-    with pytest.raises(FrameError, match=r"^bind is of type int\."):
-        resolve(5, "bind")
-
-
 # -- what can't
 
 
 def test_what_is_no_database_is_named(engine: Engine) -> None:
     assert said("users", 5) == (
-        f"con is of type int. frames reaches the database through SQLAlchemy. {KINDS}"
+        f"con is of type int. The database is reached through SQLAlchemy. {KINDS}"
     )
     assert said("users", session=[engine]).startswith("session is of type list.")
     assert said("users", Session).startswith("con is the class Session, not an instance.")
@@ -152,7 +143,7 @@ def test_a_connection_of_a_driver_is_named(engine: Engine) -> None:
         assert said("users", raw).startswith("con is of type sqlalchemy.pool.base._Connection")
     psycopg = pytest.importorskip("psycopg")
     with closing(psycopg.connect(url)) as connection:
-        assert said("users", connection).startswith("con is of type psycopg.Connection. frames")
+        assert said("users", connection).startswith("con is of type psycopg.Connection. ")
 
 
 def test_what_is_asynchronous_is_named(engine: Engine) -> None:
@@ -160,16 +151,16 @@ def test_what_is_asynchronous_is_named(engine: Engine) -> None:
     for con in (asynchronous, AsyncSession(asynchronous), async_sessionmaker(asynchronous)):
         message = said("users", con)
         assert type(con).__name__ in message
-        assert "works only with blocking connections" in message
-        assert "await asyncio.to_thread(frames.read, query, engine)" in message
-    assert said("users", asynchronous.sync_engine).startswith("The engine connects to postgresql")
+        assert ", and this blocks. " in message
+        assert "await asyncio.to_thread(function, ...)" in message
+    assert said("users", asynchronous.sync_engine).startswith("The engine is asynchronous")
 
 
 def test_another_database_is_named() -> None:
     assert said("users", create_engine("sqlite://")).startswith("The engine connects to sqlite")
     for start in ("sqlite", "mysql", "postgres", "postgresql2"):
         assert said("users", f"{start}://me:s3cret@127.0.0.1/db") == (
-            f"con is a URL that starts with {start}://. frames works only with PostgreSQL, and its "
+            f"con is a URL that starts with {start}://. This works only with PostgreSQL, and its "
             "URLs start with postgresql."
         )
 

@@ -23,8 +23,8 @@ from support import drivers
 from support.assert_frames import assert_same
 from support.drivers import DRIVERS
 from tutorial_lib import frames
+from tutorial_lib.connections import check_driver
 from tutorial_lib.errors import FrameError
-from tutorial_lib.frames.binds import check_driver
 from tutorial_lib.frames.drivers import Driver, driver_of
 
 driver = drivers.each_driver
@@ -121,12 +121,15 @@ def test_a_pipeline_is_refused_by_the_driver(connection: Connection) -> None:
         assert frames.read("SELECT 1 AS n", connection)["n"][0] == 1
 
 
-@pytest.mark.parametrize("name", ["asyncpg", "pg8000", "psycopg_async"])
+@pytest.mark.parametrize("name", ["asyncpg", "pg8000", "psycopg2cffi"])
 def test_other_drivers_are_refused(name: str) -> None:
     dialect = registry.load(f"postgresql.{name}")
     engine: Any = SimpleNamespace(dialect=dialect())
-    with pytest.raises(FrameError, match=r"works only with PostgreSQL, with psycopg2 or psycopg"):
-        check_driver(engine)
+    words = (
+        "is asynchronous" if name == "asyncpg" else "works only with .*, with psycopg2 or psycopg"
+    )
+    with pytest.raises(FrameError, match=words):
+        check_driver(engine, FrameError)
 
 
 # -- COPY

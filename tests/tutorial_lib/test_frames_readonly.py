@@ -27,9 +27,10 @@ from sqlalchemy.orm import (
 from support import drivers
 from support.assert_frames import assert_same
 from tutorial_lib import frames
+from tutorial_lib.connections.readonly import ALONE
 from tutorial_lib.db import make_engine
+from tutorial_lib.errors import FrameError
 from tutorial_lib.frames import copy_reader
-from tutorial_lib.frames.readonly import ALONE
 
 MANY = 10_000  # rows; they fill more of the small blocks than may wait
 
@@ -221,7 +222,7 @@ def test_a_failed_transaction_stays_failed(filled: Engine) -> None:
     with Session(filled) as session:
         with pytest.raises(DataError):
             session.execute(text("SELECT 1 / 0"))
-        with pytest.raises(Exception, match="current transaction is aborted"):
+        with pytest.raises(FrameError, match="transaction has failed"):
             frames.read("things", session=session)
 
 
@@ -346,7 +347,7 @@ def test_an_interrupt_between_two_statements_leaves_no_transaction(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tutorial_lib.frames.readonly.ALONE", (ALONE[0], "SELECT 1"))
+    monkeypatch.setattr("tutorial_lib.connections.readonly.ALONE", (ALONE[0], "SELECT 1"))
     frames.read("things", filled)  # its end doesn't roll back any more
     assert soon_at_work(other) == []
     monkeypatch.setattr("tutorial_lib.frames.dispatch._read", interrupt)

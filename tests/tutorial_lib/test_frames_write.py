@@ -471,7 +471,7 @@ def test_the_default_is_what_the_application_is_connected_to(engine: Engine) -> 
     finally:
         SessionLocal.configure(bind=None)
     assert count(engine) == 3
-    with pytest.raises(FrameError, match="There is no database to write to"):
+    with pytest.raises(FrameError, match="There is no database: SessionLocal isn't bound"):
         frames.write(people(), "people")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine
 
-from tutorial_lib import connections, locks
+from tutorial_lib import locks
+from tutorial_lib.connections import separate
 from tutorial_lib.errors import LockError
 from tutorial_lib.locks.advice import gave_up
 from tutorial_lib.locks.inspect import QueuedSession
@@ -53,7 +54,7 @@ def test_what_cannot_be_run_is_refused(work: Any) -> None:
         locks.with_lock_retries(NOWHERE, work)
 
 
-@pytest.mark.parametrize("bind", [None, "postgresql://", 1, create_engine("sqlite://")])
+@pytest.mark.parametrize("bind", [None, "sqlite://", 1, create_engine("sqlite://")])
 @pytest.mark.parametrize("use", [locks.queue, lambda bind: locks.with_lock_retries(bind, ADD)])
 def test_a_bind_that_cannot_be_used_is_refused(bind: Any, use: Callable[[Any], object]) -> None:
     with pytest.raises(LockError):
@@ -97,6 +98,6 @@ def test_lock_modes_conflict_as_documented() -> None:
 
 
 def test_a_pooler_that_refuses_options_is_named() -> None:
-    error = connections._refused(Exception("FATAL:  unsupported startup parameter: options"))
-    assert error.__notes__ == [connections.POOLER]
-    assert not hasattr(connections._refused(Exception("no such host")), "__notes__")
+    error = separate._refused(Exception("FATAL:  unsupported startup parameter: options"))
+    assert error.__notes__ == [separate.POOLER]
+    assert not hasattr(separate._refused(Exception("no such host")), "__notes__")

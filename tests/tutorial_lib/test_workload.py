@@ -301,9 +301,8 @@ def test_a_mistake_in_the_call_is_one_clear_error(shared: Engine, name: str) -> 
 
 
 def test_a_bind_or_a_second_argument_that_is_none_is_refused(shared: Engine) -> None:
-    for bind in (None, "postgresql://x", shared.url):
-        with pytest.raises(WorkloadError), workload.run(bind, readers=read):  # type: ignore[arg-type]
-            pass
+    with pytest.raises(WorkloadError), workload.run(None, readers=read):  # type: ignore[arg-type]
+        pass
     with pytest.raises(WorkloadError, match="readers=read"), workload.run(shared, read):  # type: ignore[arg-type]
         pass
     with pytest.raises(WorkloadError, match="two"), workload.run(shared, {"a": read}, a=read):

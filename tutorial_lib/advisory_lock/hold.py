@@ -7,21 +7,17 @@ import reprlib
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
 
-from ..arguments import seconds
-from ..connections import engine_of, separate_connection
+from ..arguments import checked, seconds
+from ..connections import Bind, engine_of, separate_connection
 from ..errors import AdvisoryLockError, AdvisoryLockLost
 from ..poolers import shares_its_session
 from .acquire import acquire, held
 from .guard import stopping_work
 from .keepalive import keep_alive
 from .session import AdvisoryLock, pinged
-
-if TYPE_CHECKING:
-    from ..connections import Bind
 
 DEFAULT_TIMEOUT = 60.0  # seconds
 
@@ -32,6 +28,7 @@ SELECT set_config('application_name', :name, false), set_config('statement_timeo
 """)
 
 
+@checked(AdvisoryLockError)
 @contextmanager
 def advisory_lock(
     bind: Bind, name: str = "alembic", *, timeout: float = DEFAULT_TIMEOUT
@@ -43,8 +40,9 @@ def advisory_lock(
     and before each commit of this thread on the engine.
 
     Args:
-        bind: The database, where the lock is acquired: an Engine, a Connection or a Session.
-            Only its engine is used: its transaction isn't touched.
+        bind: The database, where the lock is acquired: an engine, a connection, a session, a
+            sessionmaker or a database URL. Only its engine is used: its transaction isn't
+            touched. With a URL, the block has no engine to check before commits: call `check()`.
         name: The lock's name. Blocks with the same name in the same database exclude each other.
         timeout: How many seconds to wait for the lock; 0 tries once, `math.inf` waits forever.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..arguments import count, seconds
+from ..arguments import checked, count, seconds
+from ..connections import Bind
 from ..errors import BackfillError
 from ..sqlstates import LOCK_NOT_AVAILABLE, sqlstate_of
 from .arguments import condition, new_values
@@ -26,12 +27,10 @@ from .session import changed_settings, opened
 from .statements import Statements
 from .walk import Walk
 
-if TYPE_CHECKING:
-    from ..connections import Bind
-
 LONGEST = 2_147_483.0  # seconds: PostgreSQL holds its timeouts as 32-bit milliseconds
 
 
+@checked(BackfillError)
 def run(
     bind: Bind | None,
     target: sa.TableClause | type[Any] | str,
@@ -54,8 +53,9 @@ def run(
     session has locked is left out of its batch, and is tried again at the end.
 
     Args:
-        bind: An engine, a connection in autocommit mode, or a session without a transaction;
-            in a revision, `op.get_bind()` within an `autocommit_block()`.
+        bind: An engine, a connection in autocommit mode, a session without a transaction, a
+            sessionmaker or a database URL; in a revision, `op.get_bind()` within an
+            `autocommit_block()`.
         target: A table, a mapped class, or a name: `orders` or `schema.name`.
         set: New values by column: SQL as a SQLAlchemy expression or `text("...")`, a string as
             `literal("...")`, other values as they are.

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ..connections import engine_of
+from ..connections import check_usable, engine_of, usable
 from ..errors import BackfillError
 from ..sqlstates import RETRYABLE, sqlstate_of
 
@@ -102,29 +102,23 @@ def opened(bind: object, lock_timeout: float, name: str, attempts: int) -> Itera
         "lock_timeout": f"{max(1, round(lock_timeout * 1000))}ms",
         "application_name": name.encode("ascii", "replace").decode().replace("\0", "?"),
     }
-    with _connected(bind) as connection, changed_settings(connection, settings):
-        limit, pid = connection.execute(LIMIT).one()
-        yield Session(connection, attempts, limit, pid)
+    with _connected(bind) as connection:
+        with usable(BackfillError):
+            limit, pid = connection.execute(LIMIT).one()
+        with changed_settings(connection, settings):
+            yield Session(connection, attempts, limit, pid)
 
 
 @contextmanager
 def _connected(bind: object) -> Iterator[sa.Connection]:
-    if bind is None:
-        raise BackfillError(
-            "There is no connection.",
-            "In offline mode (--sql), Alembic doesn't connect, and batches depend on the rows.",
-            "In the revision, write: if not op.get_context().as_sql: backfill.run(...).",
-        )
-    engine = engine_of(bind, BackfillError)
     if isinstance(bind, sa.Connection):
-        if bind.closed or bind.invalidated:
-            do = "Pass the engine, or connect again."
-            raise BackfillError("This connection is closed.", "No statement can be sent.", do)
+        check_usable(bind, BackfillError)
         driver: Any = bind.connection.dbapi_connection
         idle = driver.info.transaction_status == 0  # of libpq: in no transaction
         _check_free(idle and bind.dialect.detect_autocommit_setting(driver), "connection")
         yield bind
         return
+    engine = engine_of(bind, BackfillError)
     if busy := getattr(bind, "in_transaction", None):
         _check_free(not busy(), "session")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -15,7 +15,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .binds import Reader
+from .reader import Reader
 
 HERE = """
 WITH here AS (

@@ -10,7 +10,7 @@ from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import CompileError, SAWarning
 
-from .binds import Reader
+from .reader import Reader
 
 Found = TypeVar("Found")
 TYPES = """

@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..arguments import checked
 from ..errors import ExplorerError
 from .snapshot import Snapshot, place_of
 
@@ -99,6 +100,7 @@ class Changes:
         return table(rows, ("change", "kind", "name", "detail"), row_head_style=styles)
 
 
+@checked(ExplorerError)
 def changes(before: Snapshot, after: Snapshot) -> Changes:
     """Return what changed from one snapshot to another.
 

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from ..arguments import checked
+from ..connections import Bind
 from ..display import Card
-from .binds import Bind, Reader, reading
+from ..errors import ExplorerError
+from .reader import Reader, reading
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,6 +48,7 @@ class ConnectionInfo(Card):
         }
 
 
+@checked(ExplorerError)
 def test_connection(bind: Bind) -> ConnectionInfo:
     """Connect to the server and return its version, the user, the database and the latency.
 

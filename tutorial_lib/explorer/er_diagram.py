@@ -11,11 +11,13 @@ from typing import Any
 
 from sqlalchemy import inspect
 
+from ..arguments import checked
+from ..connections import Bind
 from ..display import Picture, table
 from ..errors import ExplorerError
-from .binds import Bind, Reader, reading
 from .column_types import type_name, type_names, without_warnings
 from .names import find, schema_of
+from .reader import Reader, reading
 
 MOST = 40  # tables in one drawing; more can't be read, or drawn
 Types = Mapping[tuple[str, str], str]
@@ -109,6 +111,7 @@ class Diagram(Picture):
         return boxes + "".join(f"<p>{html.escape(line)}</p>" for line in self._rest())
 
 
+@checked(ExplorerError)
 def diagram(bind: Bind, tables: Sequence[str] | None = None, schema: str | None = None) -> Diagram:
     """Return a diagram of a schema's tables and the foreign keys between them.
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..arguments import checked
+from ..connections import Bind
 from ..display import Picture
 from ..errors import ExplorerError
-from .binds import Bind, reading
+from .reader import reading
 
 LOST = "current, without a file"
 
@@ -114,6 +116,7 @@ class History(Picture):
         return f"<p>{self.base}</p><ol>{items}</ol>"
 
 
+@checked(ExplorerError)
 def revisions(bind: Bind, project: Path | str | None = None) -> History:
     """Return a project's revisions, and which of them the database is at.
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..arguments import checked
+from ..connections import Bind
 from ..errors import ExplorerError
-from .binds import Bind, Reader, reading
 from .catalog import Item, read
 from .names import find, schema_of
 from .pandas_output import data_frame
+from .reader import Reader, reading
 from .rows import contents, relations
 from .snapshot import place_of
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 Column = Callable[[Item], str]
 
 
+@checked(ExplorerError)
 def objects(bind: Bind, schema: str | None = None) -> DataFrame:
     """Return everything in the database that a snapshot compares, apart from rows.
 
@@ -54,6 +57,7 @@ def objects(bind: Bind, schema: str | None = None) -> DataFrame:
     )
 
 
+@checked(ExplorerError)
 def views(bind: Bind, schema: str | None = None) -> DataFrame:
     """Return a schema's views and materialized views: `view`, `kind`, `owner`, `definition`."""
     return _frame(
@@ -65,6 +69,7 @@ def views(bind: Bind, schema: str | None = None) -> DataFrame:
     )
 
 
+@checked(ExplorerError)
 def sequences(bind: Bind, schema: str | None = None) -> DataFrame:
     """Return a schema's sequences, with the column that owns each and the value it's at.
 
@@ -88,6 +93,7 @@ def sequences(bind: Bind, schema: str | None = None) -> DataFrame:
     )
 
 
+@checked(ExplorerError)
 def functions(bind: Bind, schema: str | None = None) -> DataFrame:
     """Return a schema's functions, procedures and aggregates, without those of extensions.
 
@@ -105,6 +111,7 @@ def functions(bind: Bind, schema: str | None = None) -> DataFrame:
     )
 
 
+@checked(ExplorerError)
 def triggers(bind: Bind, table: str | None = None, schema: str | None = None) -> DataFrame:
     """Return the triggers of a table, or of all: `trigger`, `table`, `enabled`, `definition`."""
     return _frame(
@@ -116,6 +123,7 @@ def triggers(bind: Bind, table: str | None = None, schema: str | None = None) ->
     )
 
 
+@checked(ExplorerError)
 def indexes(bind: Bind, table: str | None = None, schema: str | None = None) -> DataFrame:
     """Return the indexes of a table, or of all: `index`, `table`, `valid`, `definition`.
 
@@ -130,6 +138,7 @@ def indexes(bind: Bind, table: str | None = None, schema: str | None = None) -> 
     )
 
 
+@checked(ExplorerError)
 def constraints(bind: Bind, table: str | None = None, schema: str | None = None) -> DataFrame:
     """Return the constraints of a table, or of all: `constraint`, `table`, `definition`."""
     return _frame(
@@ -140,6 +149,7 @@ def constraints(bind: Bind, table: str | None = None, schema: str | None = None)
     )
 
 
+@checked(ExplorerError)
 def types(bind: Bind, schema: str | None = None) -> DataFrame:
     """Return a schema's enum types, domains and so on: `type`, `kind`, `definition`."""
     return _frame(
@@ -150,6 +160,7 @@ def types(bind: Bind, schema: str | None = None) -> DataFrame:
     )
 
 
+@checked(ExplorerError)
 def extensions(bind: Bind) -> DataFrame:
     """Return the database's extensions: `extension`, `version` and the `schema` it's in."""
     return _frame(
@@ -160,6 +171,7 @@ def extensions(bind: Bind) -> DataFrame:
     )
 
 
+@checked(ExplorerError)
 def schemas(bind: Bind) -> DataFrame:
     """Return the schemas except PostgreSQL's own: `schema`, `owner`, `comment`."""
     return _frame(
@@ -170,6 +182,7 @@ def schemas(bind: Bind) -> DataFrame:
     )
 
 
+@checked(ExplorerError)
 def grants(bind: Bind, schema: str | None = None) -> DataFrame:
     """Return who may do what, wherever that isn't PostgreSQL's default.
 

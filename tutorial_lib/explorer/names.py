@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from ..errors import ExplorerError
-from .binds import Reader
+from .reader import Reader
 
 FEW = 10  # more names than this aren't listed in a message
 # Every name that SELECT can read.

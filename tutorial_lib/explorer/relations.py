@@ -8,12 +8,14 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import DataError
 
 from .. import arguments
+from ..arguments import checked
+from ..connections import Bind
 from ..errors import ExplorerError
 from ..sqlstates import sqlstate_of
-from .binds import Bind, Reader, quoted, reading
 from .column_types import type_name, type_names, without_warnings
 from .names import Found, find, schema_of
 from .pandas_output import data_frame
+from .reader import Reader, quoted, reading
 from .rows import Relation, counts
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ ORDER BY pg_catalog.array_position(x.indkey, a.attnum)
 """
 
 
+@checked(ExplorerError)
 def tables(bind: Bind, schema: str | None = None, *, count: bool = False) -> DataFrame:
     """Return the tables of a schema with their number of columns, their rows and their size.
 
@@ -128,6 +131,7 @@ def _counted(reader: Reader, schema: str, found: Any) -> dict[str, int]:
     return {name: number for (_, name), number in counts(reader, wanted).items()}
 
 
+@checked(ExplorerError)
 def columns(bind: Bind, name: str, schema: str | None = None) -> DataFrame:
     """Return the columns of a table or view in order: type, nullability, default and keys.
 
@@ -163,6 +167,7 @@ def columns(bind: Bind, name: str, schema: str | None = None) -> DataFrame:
     return data_frame(["column", "type", "null", "default", "key"], rows)
 
 
+@checked(ExplorerError)
 def head(bind: Bind, name: str, n: int = 5, schema: str | None = None) -> DataFrame:
     """Return the first rows of a table or view.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from .binds import Reader, quoted
+from .reader import Reader, quoted
 
 BATCH = 100  # tables in one query, whose locks are held until the next batch
 # What can't be read in full: on a standby, PostgreSQL refuses to read what's unlogged; row security

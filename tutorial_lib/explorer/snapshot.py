@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .binds import Bind, reading
+from ..arguments import checked
+from ..connections import Bind
+from ..errors import ExplorerError
 from .catalog import Item, read
+from .reader import reading
 from .rows import Content, Relation, contents, relations
 
 # The order in which changes are shown; other kinds come before the grants.
@@ -54,6 +57,7 @@ class Snapshot:
         return f"Snapshot({summary or 'an empty database'})"
 
 
+@checked(ExplorerError)
 def snapshot(bind: Bind, *, rows: bool = False) -> Snapshot:
     """Return a snapshot of all schemas except PostgreSQL's own.
 

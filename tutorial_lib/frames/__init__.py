@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from ..arguments import checked
+from ..connections import Bind, is_bind, source_of
+from ..db import SessionLocal
 from ..errors import FrameError
-from .binds import Bind, is_bind, source_of
 from .bound import bound, parameters_of
-from .calls import checked
 from .dispatch import Request, read_frames
-from .options import columns_of, options_of
+from .options import columns_of, database_of, options_of
 from .query import statement_of
 from .writing import write
 
@@ -155,7 +156,7 @@ def read(
 ) -> Iterator[pl.DataFrame]: ...
 
 
-@checked(USAGE, REFUSED)
+@checked(FrameError, USAGE, REFUSED)
 def read(
     query: object,
     /,
@@ -219,8 +220,7 @@ def read(
     """
     if is_bind(query):
         raise FrameError("The first argument is a database, not a query.", "", USAGE)
-    if con is not None and session is not None:
-        raise FrameError("Both con and session are given.", "They mean the same: pass one.")
+    bind, name = database_of(SessionLocal if con is None else con, session)
     options = options_of(
         chunks=chunks,
         chunksize=chunksize,
@@ -233,6 +233,5 @@ def read(
     )
     statement = statement_of(query, schema, columns_of(columns, options.index_col))
     request = Request(*bound(statement, parameters_of(params, values)), options)
-    name, bind = ("con", con) if session is None else ("session", session)
-    found = read_frames(request, source_of(bind, statement, name))
+    found = read_frames(request, source_of(bind, FrameError, name, clause=statement))
     return found if options.chunks is not None else list(found).pop()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..arguments import count
+from ..db import SessionLocal
 from ..errors import FrameError
 from .outputs import check_packages
 from .suggestions import near, similar
@@ -200,3 +201,12 @@ def _shown(value: object) -> str:
     """Return how a wrong value is shown: as it is if it's short, otherwise its type."""
     shown = repr(value)
     return shown if len(shown) <= 40 and "\n" not in shown else f"of type {type(value).__name__}"
+
+
+def database_of(con: object, session: object) -> tuple[object, str]:
+    """Return which of the two was passed, and its name for messages."""
+    if session is None:
+        return con, "SessionLocal" if con is SessionLocal else "con"
+    if con is not None and con is not SessionLocal:
+        raise FrameError("Both con and session are given.", "They mean the same: pass one.")
+    return session, "session"

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 
-from ..arguments import count, seconds
-from ..connections import engine_of, separate_connection
+from ..arguments import checked, count, seconds
+from ..connections import Bind, engine_of, separate_connection
 from ..errors import LockError
 from .inspect import Queue, QueuedSession
 from .modes import conflict
-
-if TYPE_CHECKING:
-    from ..connections import Bind
 
 POLL_INTERVAL = 0.02  # seconds between two queries
 
@@ -71,6 +68,7 @@ class _Prepared(NamedTuple):
     holds: set[str]
 
 
+@checked(LockError)
 def queue(bind: Bind, *, at_least: int = 0, waiting: int = 0, timeout: float = 5.0) -> Queue:
     """Return the lock queue of a database: who is waiting for whom right now.
 
@@ -78,8 +76,8 @@ def queue(bind: Bind, *, at_least: int = 0, waiting: int = 0, timeout: float = 5
     pg_read_all_stats) sees other users' queries.
 
     Args:
-        bind: The database: an Engine, a Connection or a Session. Only its engine is used, for
-            a separate connection.
+        bind: The database: an engine, a connection, a session, a sessionmaker or a database
+            URL. Only its engine is used, for a separate connection.
         at_least: Poll until this many sessions are in the queue, blockers included.
         waiting: Poll until this many sessions are waiting; those that only block don't count.
         timeout: How many seconds to poll. After that, the queue is returned as it is.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..arguments import count, seconds
-from ..connections import engine_of
+from ..arguments import checked, count, seconds
+from ..connections import Bind, engine_of
 from ..errors import LockError
 from ..poolers import pid_of
 from .advice import gave_up
@@ -20,9 +20,6 @@ from .outcome import Blocked
 from .watch import Watch
 from .work import Statement, check_statement, name_of
 
-if TYPE_CHECKING:
-    from ..connections import Bind
-
 SHORTEST_LIMIT = 0.001  # seconds; PostgreSQL counts milliseconds, and 0 means no limit
 LONGEST_LIMIT = 2_147_483.0  # seconds; a setting of PostgreSQL's is a 32-bit number
 LONGEST_PAUSE = 10.0  # seconds between two attempts, unless a longer one is asked for
@@ -30,6 +27,7 @@ A_DAY = 86_400.0
 log = logging.getLogger(__name__)
 
 
+@checked(LockError)
 def with_lock_retries(
     bind: Bind,
     statement: Statement,
@@ -47,8 +45,9 @@ def with_lock_retries(
     autocommit mode. If it leaves an invalid index, that's dropped before the next attempt.
 
     Args:
-        bind: The database: an Engine, a Connection or a Session. Only its engine is used, so
-            the change isn't part of a transaction that's open on it.
+        bind: The database: an engine, a connection, a session, a sessionmaker or a database
+            URL. Only its engine is used, so the change isn't part of a transaction that's open
+            on it.
         statement: SQL, a SQLAlchemy statement, or a function that's called with a connection.
             SQL is sent unchanged: `:name` isn't a parameter, and `%` isn't doubled. A
             function's connection isn't in a transaction yet; one that the function leaves

@@ -7,22 +7,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
-from ..connections import engine_of
+from ..arguments import checked
+from ..connections import Bind, engine_of
 from ..errors import WorkloadError
 from ..sqlstates import sqlstate_of
 from .plans import Plan, Worker, plans_of
 from .report import Call, WorkloadReport
 
-if TYPE_CHECKING:
-    from ..connections import Bind
-
 GRACE = 1.0  # seconds after the block in which calls that were due can still start
 
 
+@checked(WorkloadError)
 @contextmanager
 def run(
     bind: Bind,
@@ -45,7 +43,9 @@ def run(
     due; one that hasn't started a second after the block is recorded as `NotStarted`.
 
     Args:
-        bind: The database: an engine, or a connection or session, whose engine is used.
+        bind: The database: an engine, a connection, a session, a sessionmaker or a database
+            URL. Only its engine is used. A URL's has no pool: each call opens a connection, and
+            that time counts.
         rate: Calls per second of each worker: one number for all, or a dictionary with numbers
             by name. Without a rate, a thread calls again after its think time.
         think_time: Seconds from the end of a thread's call to its next one, 0.01 by default; one

@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-DRIVERS = ("psycopg2", "psycopg")  # SQLAlchemy's names; psycopg is psycopg 3
 IDLE = 0  # libpq's PQTRANS_IDLE
 Write = Callable[[bytes], object]
 Cast = Callable[[list[Any]], list[Any]]
@@ -60,10 +59,6 @@ class Driver(ABC):
     def autocommit(self) -> bool:
         """Whether the driver leaves BEGIN to the caller."""
         return bool(self.raw.autocommit)
-
-    def set_autocommit(self, value: bool) -> None:
-        """Set it; the connection must be idle."""
-        self.raw.autocommit = value
 
     @property
     @abstractmethod

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from ...arguments import checked
+from ...connections import Bind, is_bind
 from ...db import SessionLocal
 from ...errors import FrameError
-from ..binds import Bind, is_bind
-from ..calls import checked
+from ..options import database_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ REFUSED = {
 }
 
 
-@checked(USAGE, REFUSED)
+@checked(FrameError, USAGE, REFUSED)
 def write(
     df: pd.DataFrame | pl.DataFrame | pa.Table,
     table: object,
@@ -79,15 +80,5 @@ def write(
 
     if is_bind(df) or (is_bind(table) and not isinstance(table, str)):
         raise FrameError("A database was passed instead of a DataFrame or a table.", "", USAGE)
-    if session is not None and con is not None and con is not SessionLocal:
-        raise FrameError("Both con and session are given.", "They mean the same: pass one.")
-    if con is None and session is None:
-        raise FrameError(
-            "con is None.",
-            "Alembic's op.get_bind() returns None in offline mode, where nothing can be written.",
-            "Pass an engine, a connection, a session or a URL. Or leave con out.",
-        )
-    request = Request(
-        df, table, con if session is None else session, schema, on_conflict, key, index
-    )
-    return write_frame(request, "con" if session is None else "session")
+    bind, name = database_of(con, session)
+    return write_frame(Request(df, table, bind, schema, on_conflict, key, index), name)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, FromClause
-from sqlalchemy.exc import UnboundExecutionError
-from sqlalchemy.orm import Session, sessionmaker
 
+from ...connections import source_of, usable
 from ...errors import FrameError
-from ..binds import check_driver, resolve
 from ..drivers import driver_of
 from .target import ONCE
 
@@ -40,22 +38,16 @@ def writing(con: object, name: str, clause: FromClause | None) -> Iterator[Scope
     transaction that's committed at the end.
 
     Args:
-        con: What the caller passed; see `binds.resolve`.
+        con: What the caller passed; see `connections.engine_of`.
         name: What the caller calls it, for messages.
         clause: The table. A session can have an engine for each.
 
     """
-    source = _source(con, name, clause)
-    check_driver(source)
-    if isinstance(source, Engine):
-        with source.connect() as connection, _of_its_own(connection) as scope:
-            yield scope
-    elif source.in_transaction() and not driver_of(source).autocommit:
-        with source.begin_nested():
-            yield Scope(source, False)
-    else:
-        with _of_its_own(source) as scope:
-            yield scope
+    source = source_of(con, FrameError, name, clause=clause, begin=True)
+    with ExitStack() as stack:
+        with usable(FrameError):
+            scope = _begun(source, stack)
+        yield scope
 
 
 def run(connection: Connection, sql: str) -> Any:
@@ -63,23 +55,14 @@ def run(connection: Connection, sql: str) -> Any:
     return connection.exec_driver_sql(sql, execution_options={**ONCE, "no_parameters": True})
 
 
-def _source(con: object, name: str, clause: FromClause | None) -> Engine | Connection:
-    own = isinstance(con, sessionmaker)  # no one could commit the session that it makes
-    source = resolve(con, name)
-    if not isinstance(source, Session):
-        return source
-    options: Any = {} if clause is None else {"clause": clause}
-    try:
-        if own:
-            return source.get_bind(**options)
-        source.flush()
-        return source.connection(bind_arguments=options)
-    except UnboundExecutionError:
-        raise FrameError(
-            "There is no database to write to.",
-            "No engine was passed, and the session isn't bound to one.",
-            "Pass one: frames.write(df, table, engine). Or call db.connect(url) first.",
-        ) from None
+def _begun(source: Engine | Connection, stack: ExitStack) -> Scope:
+    """Begin a transaction or a savepoint, which ends with the stack."""
+    if isinstance(source, Engine):
+        source = stack.enter_context(source.connect())
+    elif source.in_transaction() and not driver_of(source).autocommit:
+        stack.enter_context(source.begin_nested())
+        return Scope(source, False)
+    return stack.enter_context(_of_its_own(source))
 
 
 @contextmanager

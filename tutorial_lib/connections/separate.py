@@ -5,50 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError, SQLAlchemyError, UnboundExecutionError
-
-from .errors import Problem
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    Bind = Engine | Connection | Session
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 POOLER = (
     "A connection pooler, such as PgBouncer, refuses the parameter `options`: connect to the "
     "server directly, or remove `options` from connect_args and from the URL."
 )
-
-
-def engine_of(bind: object, error: type[Problem]) -> Engine:
-    """Return the engine of an Engine, a Connection or a Session.
-
-    Args:
-        bind: What the caller passed.
-        error: The error to raise.
-
-    Raises:
-        Problem: `error`: it's none of these, it's asynchronous, or it isn't PostgreSQL's.
-
-    """
-    found = bind
-    if not isinstance(bind, type) and callable(get_bind := getattr(bind, "get_bind", None)):
-        with suppress(UnboundExecutionError):
-            found = get_bind()
-    if not isinstance(found, Engine | Connection):
-        why = "In Alembic's offline mode (--sql) there's no connection." if found is None else ""
-        kind = "None" if found is None else f"of type {type(bind).__name__}"
-        do = "Pass an Engine, a Connection or a Session that's bound to one: create_engine(url)."
-        raise error(f"The database is missing: the first argument is {kind}.", why, do)
-    if found.dialect.name != "postgresql":
-        raise error(f"This works with PostgreSQL only, not with {found.dialect.name}.")
-    if found.dialect.is_async:
-        do = "Create an engine with the driver psycopg or psycopg2."
-        raise error("An asynchronous engine can't be used here.", "This code blocks.", do)
-    return found.engine
 
 
 @contextmanager

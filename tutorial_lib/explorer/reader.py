@@ -7,29 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, text
+from sqlalchemy import Connection, CursorResult, text
 from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.orm import Session, scoped_session
 
-from ..connections import engine_of
+from ..connections import Bind, read_only, source_of, usable
 from ..errors import ExplorerError
 from ..sqlstates import LOCK_NOT_AVAILABLE, sqlstate_of
 
-Bind = Engine | Connection | Session | scoped_session[Session]
-
-Statements = tuple[tuple[str, ...], tuple[str, ...]]
-# How a read-only part of a caller's connection begins and ends. Without autocommit, the driver
-# sends BEGIN, and the connection is rolled back; with it, both have to be sent. Rolling back to a
-# savepoint also releases the locks acquired since.
-ALONE: Statements = ("SET TRANSACTION READ ONLY",), ()
-AUTOCOMMIT: Statements = ("BEGIN READ ONLY",), ("ROLLBACK",)
-INSIDE: Statements = (
-    ("SAVEPOINT explorer", "SET LOCAL transaction_read_only = on"),
-    ("ROLLBACK TO SAVEPOINT explorer", "RELEASE SAVEPOINT explorer"),
-)
-IDLE, FAILED = 0, 3  # libpq's PQTRANS_IDLE and PQTRANS_INERROR; both drivers use its numbers
-# Without parameters, % is an ordinary character. A caller's connection may stream its results.
-AS_IT_IS = {"no_parameters": True, "stream_results": False, "yield_per": None}
+AS_IT_IS = {"no_parameters": True}  # % is an ordinary character
 # Nothing here changes a table, so a lock is waited for only if someone else is changing one.
 PATIENCE = """
 SELECT pg_catalog.set_config('lock_timeout', '3s', true)
@@ -73,8 +58,7 @@ class Reader:
     def run(self, sql: str, **parameters: Any) -> CursorResult[Any]:
         """Run a statement; with parameters, they're written as `:name`."""
         if parameters:
-            options = {**AS_IT_IS, "no_parameters": False}
-            return self.connection.execute(text(sql), parameters, execution_options=options)
+            return self.connection.execute(text(sql), parameters)
         return _send(self.connection, sql)
 
     def narrow(self) -> None:
@@ -97,82 +81,36 @@ def reading(bind: Bind) -> Iterator[Reader]:
             PostgreSQL, the role lacks a privilege, or another session holds a lock.
 
     """
-    source = _source(bind)
+    source = source_of(bind, ExplorerError)
     try:
-        with _fresh(source) if isinstance(source, Engine) else _lent(source) as reader:
-            yield reader
+        with read_only(source) as found:
+            with usable(ExplorerError):
+                _send_each(found.connection, found.begin)
+            driver: Any = found.connection.connection.dbapi_connection
+            try:
+                yield _reader(found.connection)
+            finally:
+                if not driver.closed:
+                    _send_each(found.connection, found.end)
     except DBAPIError as error:
         better = _explained(error)
         raise better from (None if better is error else error)
-
-
-@contextmanager
-def _fresh(engine: Engine) -> Iterator[Reader]:
-    with engine.connect() as connection:
-        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        yield _reader(connection)
-
-
-@contextmanager
-def _lent(connection: Connection) -> Iterator[Reader]:
-    """Use a caller's connection, and leave it as it was: idle, or in its transaction."""
-    _check_usable(connection)
-    driver = _driver(connection)
-    was_idle = not connection.in_transaction()
-    alone = driver.info.transaction_status == IDLE and (was_idle or driver.autocommit)
-    begin, end = INSIDE if not alone else AUTOCOMMIT if driver.autocommit else ALONE
-    try:
-        try:
-            for statement in begin:
-                _send(connection, statement)
-            yield _reader(connection)
-        finally:
-            for statement in () if driver.closed else end:
-                _send(connection, statement)
-    finally:
-        if was_idle and not connection.closed:
-            connection.rollback()
-
-
-def _check_usable(connection: Connection) -> None:
-    if connection.closed or connection.invalidated or _driver(connection).closed:
-        raise ExplorerError(
-            "The connection is closed.",
-            "It was returned to the pool, or the server has ended it.",
-            "Pass the engine, or a connection inside of its `with` block.",
-        )
-    if _driver(connection).info.transaction_status == FAILED:
-        raise ExplorerError(
-            "The connection's transaction has failed.",
-            "PostgreSQL runs nothing in it until it's rolled back.",
-            "Call rollback() on the connection or the session first.",
-        )
 
 
 def _send(connection: Connection, sql: str) -> CursorResult[Any]:
     return connection.exec_driver_sql(sql, execution_options=AS_IT_IS)
 
 
-def _driver(connection: Connection) -> Any:
-    return connection.connection.dbapi_connection
+def _send_each(connection: Connection, statements: str) -> None:
+    """Run statements one by one: psycopg 3 can prepare only a single one."""
+    for sql in statements.split("; "):
+        _send(connection, sql)
 
 
 def _reader(connection: Connection) -> Reader:
     _send(connection, PATIENCE)
     schema = _send(connection, "SELECT pg_catalog.current_schema()").scalar()
     return Reader(connection, schema or "")
-
-
-def _source(bind: Bind) -> Engine | Connection:
-    """Return where to read: of a session in a transaction, its connection after a flush."""
-    engine_of(bind, ExplorerError)  # refuses everything else
-    if isinstance(bind, Engine | Connection):
-        return bind
-    session = bind() if isinstance(bind, scoped_session) else bind
-    if session.in_transaction():
-        session.flush()
-        return session.connection()
-    return session.get_bind()  # outside of a transaction, it has no rows of its own
 
 
 def quoted(*names: str) -> str:
