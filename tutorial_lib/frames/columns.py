@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from datetime import UTC, date, time, tzinfo
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -48,11 +49,20 @@ class Column:
 
     def __init__(self, described: Any, driver: Driver, process: Process) -> None:
         self.described, self.process, self.zone = described, process, driver.zone
-        caster = driver.caster(described.type_code)
-        self.cast = cast_of(described.type_code, caster)
-        self.kind = None if process else self.find_kind(caster)
-        self.parsed = self.parser_type()
+        self.caster = driver.caster(described.type_code)
+        self.cast = cast_of(described.type_code, self.caster)
         self.pieces: list[Any] = []
+
+    # These two are looked up when rows are parsed; a few rows aren't.
+    @cached_property
+    def kind(self) -> Any:
+        """Return the Arrow type of the pieces; see above."""
+        return None if self.process else self.find_kind(self.caster)
+
+    @cached_property
+    def parsed(self) -> Any:
+        """Return the Arrow type that the parser returns; see above."""
+        return self.parser_type()
 
     def find_kind(self, caster: Caster) -> Any:
         """Return the Arrow type, or None if the application registered its own caster."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from .interrupts import cancel_until, interruptible, waited
 from .query import prints_text
 from .readonly import AT_ONCE, ReadOnlyConnection
 from .sql_text import trimmed
+from .workers import start
 
 BLOCK = 1 << 20  # bytes; larger blocks don't make the parser faster
 AHEAD = 3  # blocks that may wait to be parsed
@@ -94,8 +94,7 @@ class Copy:
         self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
-        # threading.Thread would wait until the new thread has started.
-        _thread.start_new_thread(self._run, ())
+        start(self._run)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NoReturn, TypeVar
 
 from .drivers import Driver
+from .workers import start
 
 Found = TypeVar("Found")
 
@@ -24,7 +24,7 @@ def interruptible(driver: Driver, call: Callable[[], Found]) -> Found:
     if threading.current_thread() is not threading.main_thread():
         return call()
     ended: SimpleQueue[Callable[[], Found]] = SimpleQueue()
-    _thread.start_new_thread(_run, (call, ended))
+    start(lambda: _run(call, ended))
     try:
         result = waited(ended)
     except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -91,12 +92,17 @@ def few(
     rows = (line.split("\t") for line in block.decode().split("\n")[:-1])
     texts = [[_plain_text(cell) for cell in column] for column in zip(*rows, strict=True)]
     values = [column.objects(cells) for column, cells in zip(columns, texts, strict=True)]
-    frame = pd.DataFrame.from_records(list(zip(*values, strict=True)), coerce_float=coerce_float)
-    for number, column in enumerate(columns):
-        if column.described.type_code == TIMESTAMPTZ:
+    frame = pd.DataFrame.from_records(
+        list(zip(*values, strict=True)), columns=list(names), coerce_float=coerce_float
+    )
+    for number, (column, found) in enumerate(zip(columns, values, strict=True)):
+        if column.described.type_code == TIMESTAMPTZ and not all(map(_is_utc, found)):
             _in_utc(frame, number)
-    frame.columns = pd.Index(names)
     return frame
+
+
+def _is_utc(value: Any) -> bool:
+    return value is None or getattr(value, "tzinfo", None) is UTC
 
 
 def _in_utc(frame: pd.DataFrame, number: int) -> None:

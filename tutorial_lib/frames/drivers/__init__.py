@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -105,10 +106,11 @@ class Driver(ABC):
 
 def driver_of(connection: Connection) -> Driver:
     """Return the driver's connection underneath; only its own module is imported."""
-    name = {"psycopg2": "psycopg2_", "psycopg": "psycopg3"}[connection.dialect.driver]
-    made: Driver = import_module(f".{name}", __name__).Adapted(_raw(connection))
-    return made
+    return _adapted(connection.dialect.driver)(connection.connection.dbapi_connection)
 
 
-def _raw(connection: Connection) -> Any:
-    return connection.connection.dbapi_connection
+@cache
+def _adapted(driver: str) -> type[Driver]:
+    name = {"psycopg2": "psycopg2_", "psycopg": "psycopg3"}[driver]
+    found: type[Driver] = import_module(f".{name}", __name__).Adapted
+    return found

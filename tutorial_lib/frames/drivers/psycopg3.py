@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import tzinfo
 from decimal import Decimal
+from functools import cached_property
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
@@ -60,13 +61,19 @@ class Adapted(Driver):
 
     def bound(self, sql: str, values: Any) -> bytes:
         """Bind on the client what it would bind on the server."""
-        with _LastResult(self.raw) as cursor:
+        with ClientCursor(self.raw) as cursor:
+            if values:
+                cursor.adapters.register_dumper(_Literal, _LiteralDumper)
             found = cursor.mogrify(sql, _literals(values, self.raw))
         return found.encode(self.encoding)
 
+    @cached_property
+    def _loaders(self) -> Any:
+        return Transformer(self.raw)
+
     def caster(self, oid: int) -> Caster:
         """Return the connection's loader."""
-        loader: Any = Transformer(self.raw).get_loader(oid, Format.TEXT)
+        loader: Any = self._loaders.get_loader(oid, Format.TEXT)
         kind, encoding = type(loader), self.encoding
         own = kind.__module__.startswith(HOMES)
         if own and kind.__name__ == "TextLoader":
@@ -140,10 +147,6 @@ class _LastResult(ClientCursor[Any]):
 
     It sends a string by the simple query protocol, and prepares nothing.
     """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.adapters.register_dumper(_Literal, _LiteralDumper)
 
     def execute(self, *arguments: Any, **options: Any) -> Any:
         super().execute(*arguments, **options)
