@@ -205,12 +205,36 @@ def test_a_dataframe_can_be_written_to(filled: Engine, monkeypatch: pytest.Monke
         current_date + n AS date, n * day AS span, localtimestamp + n * day AS local, ARRAY[n] AS l
         FROM generate_series(1, 2) AS n, (SELECT interval '1 day') AS d (day)"""
     for few in (1 << 13, 0):
-        monkeypatch.setattr("tutorial_lib.frames.tables.FEW", few)
+        monkeypatch.setattr("tutorial_lib.frames.dispatch.FEW", few)
         frame = frames.read(query, filled)
         for name in frame.columns.drop("l"):
             frame.loc[0, name] = frame.loc[1, name]
         frame.at[0, "l"] = frame.at[1, "l"]
         assert_same(frame.iloc[[0]], frame.iloc[[1]].set_axis([0]))
+
+
+def test_few_rows_need_no_copy(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come with the columns, and a value is sent as it is, however long."""
+
+    class Copied(Exception):
+        pass
+
+    def copy(*_: object) -> None:
+        raise Copied
+
+    monkeypatch.setattr("tutorial_lib.frames.dispatch.Copy", copy)
+    found = frames.read("SELECT n, repeat('\\', 99) AS x FROM generate_series(1, 9) AS n", filled)
+    assert found["n"].tolist() == list(range(1, 10))
+    with pytest.raises(Copied):
+        frames.read("SELECT n FROM generate_series(1, 900) AS n", filled)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 100, 101, 102, 5000])
+def test_more_rows_than_the_planner_expects(filled: Engine, rows: int) -> None:
+    query = f"SELECT n FROM generate_series(1, 5000) AS n WHERE (n + 0) * 2 / 2 <= {rows}"
+    few = f"SELECT n FROM generate_series(1, {rows}) AS n WHERE n % 1 = 0"
+    for each in (query, few):
+        assert frames.read(each, filled)["n"].tolist() == list(range(1, rows + 1))
 
 
 # -- the values of parameters
@@ -396,7 +420,7 @@ def test_an_engine_a_connection_and_a_session_do(filled: Engine, pass_as: str) -
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows are read in a different way from many."""
     if request.param == "many":
-        monkeypatch.setattr("tutorial_lib.frames.tables.FEW", 0)
+        monkeypatch.setattr("tutorial_lib.frames.dispatch.FEW", 0)
 
 
 def test_types_of_an_application_are_applied(filled: Engine, way: None) -> None:

@@ -85,7 +85,7 @@ def error_of(read: Any, *call: Any, **options: Any) -> type[BaseException] | Non
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows are read in a different way from many."""
     if request.param == "many":
-        monkeypatch.setattr("tutorial_lib.frames.tables.FEW", 0)
+        monkeypatch.setattr("tutorial_lib.frames.dispatch.FEW", 0)
 
 
 @pytest.mark.parametrize("kind", CAST)

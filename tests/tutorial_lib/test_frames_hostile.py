@@ -165,7 +165,7 @@ def source(request: pytest.FixtureRequest, filled: Engine) -> Iterator[Engine | 
 
 
 @pytest.mark.samples(12)
-@pytest.mark.parametrize("backend", [None, "numpy_nullable"])
+@pytest.mark.parametrize("backend", [None, "pyarrow", "numpy_nullable"])
 @pytest.mark.parametrize("sql", HOSTILE)
 def test_no_text_changes_anything(
     filled: Engine, source: Engine | Session, sql: str, backend: Any

@@ -59,7 +59,7 @@ def engine(shared: Engine) -> Engine:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows are read in a different way from many."""
     if request.param == "many":
-        monkeypatch.setattr("tutorial_lib.frames.tables.FEW", 0)
+        monkeypatch.setattr("tutorial_lib.frames.dispatch.FEW", 0)
 
 
 def said(*call: Any, **options: Any) -> str:

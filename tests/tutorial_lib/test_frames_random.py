@@ -22,7 +22,7 @@ from support import drivers
 from support.assert_frames import assert_same
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
-from tutorial_lib.frames import copy_reader, tables
+from tutorial_lib.frames import copy_reader, dispatch
 
 if not find_spec("hypothesis") and not os.environ.get("TUTORIAL_DEV"):
     pytest.skip("hypothesis is installed with TUTORIAL_DEV=1", allow_module_level=True)
@@ -121,8 +121,8 @@ def compare(
     connection.rollback()
     connection.execute(text(f"SET TimeZone = '{zone}'"))
     with pytest.MonkeyPatch.context() as patch:
-        for few, block in ((tables.FEW, copy_reader.BLOCK), (0, copy_reader.BLOCK), (0, 1)):
-            patch.setattr(tables, "FEW", few)
+        for few, block in ((dispatch.FEW, copy_reader.BLOCK), (0, copy_reader.BLOCK), (0, 1)):
+            patch.setattr(dispatch, "FEW", few)
             patch.setattr(copy_reader, "BLOCK", block)
             if isinstance(expected, pd.DataFrame):
                 assert_same(frames.read(query, connection, params=values), expected)

@@ -116,7 +116,7 @@ def way(
 ) -> Iterator[None]:
     """A few rows are read in a different way from many, and many in blocks; here, one row each."""
     if request.param != "few":
-        monkeypatch.setattr("tutorial_lib.frames.tables.FEW", 0)
+        monkeypatch.setattr("tutorial_lib.frames.dispatch.FEW", 0)
     if request.param == "in pieces":
         monkeypatch.setattr("tutorial_lib.frames.copy_reader.BLOCK", 1)
     yield

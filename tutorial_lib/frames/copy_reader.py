@@ -23,6 +23,18 @@ from .workers import start
 BLOCK = 1 << 20  # bytes; larger blocks don't make the parser faster
 AHEAD = 3  # blocks that may wait to be parsed
 OPEN = "DECLARE query refcursor := '_frames'; BEGIN OPEN query FOR EXECUTE %s; END"
+NONE = "FETCH 0 FROM _frames"
+# Another cursor fetches rows from that one if the planner expects few of them, and soon: it
+# finds a cost below 1000 and fewer than 100 rows. COPY would run the query again.
+OPEN_AND_FETCH = f"""DECLARE
+    query refcursor := '_frames'; few refcursor := '_few'; sql text := %s; plan text;
+BEGIN
+    OPEN query FOR EXECUTE sql;
+    EXECUTE pg_catalog.concat('EXPLAIN ', sql) INTO plan;
+    OPEN few FOR EXECUTE CASE
+        WHEN pg_catalog.textregexeq(plan, '[.][.][0-9]{{1,3}}[.][0-9]+ rows=[0-9]{{1,2}} width')
+        THEN 'FETCH %d FROM _frames' ELSE '{NONE}' END;
+END"""
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class Shape:
         bound: The same, with the values of its parameters.
         names: The names of its columns.
         described: The driver's description of its columns.
+        rows: All of its rows if they were few, or nothing.
 
     """
 
@@ -41,10 +54,13 @@ class Shape:
     bound: bytes
     names: Sequence[str]
     described: Sequence[Any]
+    rows: Sequence[Any] = ()
 
 
-def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[str, Any]) -> Shape:
-    """Read a query's columns, and none of its rows.
+def shape_of(
+    reader: ReadOnlyConnection, statement: Executable, params: Mapping[str, Any], few: int
+) -> Shape:
+    """Read a query's columns, and its rows if there are at most `few` and that's expected.
 
     SQLAlchemy executes it, so values are bound as usual. The server gets the query as a value
     and opens a cursor for it: PL/pgSQL refuses that for anything but one query, whatever the
@@ -60,20 +76,25 @@ def shape_of(reader: ReadOnlyConnection, statement: Executable, params: Mapping[
         given.update(values)
         sent.append((short, driver.bound(short, values)))
         whole = driver.bound("%s", [driver.bound(sql, values).decode(driver.encoding)])
-        opened = {"open": OPEN % whole.decode(driver.encoding)}
-        return f"{opening}DO %(open)s;{described}", opened
+        opened = {"open": body.replace("%s", whole.decode(driver.encoding))}
+        return f"{opening}DO %(open)s;{fetch}", opened
 
     def execute() -> CursorResult[Any]:
         return connection.execute(statement, params, execution_options=AT_ONCE)
 
-    # A FETCH, even of no row, would run an EXPLAIN ANALYZE.
-    described = "" if prints_text(statement) else "\nFETCH 0 FROM _frames"
+    body, fetch = OPEN, f"\n{NONE}"
+    if prints_text(statement):
+        fetch = ""  # a FETCH, even of no row, would run an EXPLAIN ANALYZE
+    elif few:
+        body, fetch = OPEN_AND_FETCH.replace("%d", f"{few + 1}"), "\nFETCH ALL FROM _few"
     event.listen(connection, "before_cursor_execute", wrap, retval=True)
     try:
         with driver.simple(), interruptible(driver, execute) as result:
             if not result.returns_rows:
                 return Shape(*sent[0], (), ())
-            return Shape(*sent[0], list(result.keys()), result.cursor.description)
+            names, described = list(result.keys()), result.cursor.description
+            rows = [tuple(row) for row in result.fetchall()]
+            return Shape(*sent[0], names, described, rows if len(rows) <= few else [])
     except DBAPIError as error:
         if sent:  # the caller gave these, not the DO
             error.statement, error.params = sent[0][0], given

@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from itertools import chain, islice
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from .columns import Column
 
 Frames = Generator["pd.DataFrame"]
+
+FEW = 100  # rows that are read with the driver; for more, COPY is faster
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,24 @@ def _next(found: Frames) -> pd.DataFrame | None:
 
 
 def _read(request: Request, reader: ReadOnlyConnection) -> Frames:
-    shape = shape_of(reader, request.statement, request.params)
+    options, to = request.options, request.options.to
+    # Otherwise, the types depend on more than the driver's values.
+    by_driver = to == "pandas" and not options.chunks and not options.backend
+    shape = shape_of(reader, request.statement, request.params, FEW if by_driver else 0)
     if shape.names:
-        request.options.check_columns(shape.names)
-    to = request.options.to
+        options.check_columns(shape.names)
+    if shape.rows:
+        return _of_rows(shape, options)
     # A result without columns has nothing to parse. pyarrow has no wheels for Windows on Arm.
     if shape.described and (to != "pandas" or _is_fast(request, reader)):
         return _by_copy(request, reader, shape)
     return _by_pandas(request, reader)
+
+
+def _of_rows(shape: Shape, options: Options) -> Frames:
+    from .fetched import of_rows
+
+    yield of_rows(shape.rows, shape.described, shape.names, options.coerce_float)
 
 
 def _is_fast(request: Request, reader: ReadOnlyConnection) -> bool:
@@ -138,7 +149,7 @@ def _by_pandas(request: Request, reader: ReadOnlyConnection) -> Frames:
 
 
 def _by_copy(request: Request, reader: ReadOnlyConnection, shape: Shape) -> Frames:
-    from .tables import FEW, few, frames, tables
+    from .tables import frames, tables
 
     options, make = request.options, _column_factory(request, reader, shape)
     engine = reader.connection.engine
@@ -146,12 +157,6 @@ def _by_copy(request: Request, reader: ReadOnlyConnection, shape: Shape) -> Fram
         blocks = copy.blocks()
         if options.chunks and reader.lent:
             blocks = buffered(blocks)
-        elif not options.chunks and not options.backend and options.to == "pandas":
-            begin = list(islice(blocks, 2))
-            if len(begin) == 1 and len(begin[0]) < FEW:
-                yield few(begin[0], make(), shape.names, options.coerce_float)
-                return
-            blocks = chain(begin, blocks)
         assemble = assembler(options.to)
         for columns in frames(tables(blocks, make()), make, options.chunks or inf):
             yield assemble(columns, shape.names)

@@ -1,21 +1,15 @@
-"""Parse COPY's text into Arrow tables, and assemble them into DataFrames of a given size."""
+"""Parse COPY's text into Arrow tables, and assemble them into columns of a given size."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC
-from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from .columns import PARSED, Column
 
-FEW = 8 << 10  # bytes; below that, calling the parser takes longer than plain Python
-TIMESTAMPTZ = 1184  # its type OID
 BOM = "\ufeff".encode()
 BACKSLASH = r"\\"
 ESCAPES = {
@@ -27,8 +21,6 @@ ESCAPES = {
     r"\t": "\t",
     r"\v": "\v",
 }
-_ESCAPE = re.compile(r"\\.")
-
 
 PARSE = csv.ParseOptions(
     delimiter="\t", quote_char=False, double_quote=False, ignore_empty_lines=False
@@ -83,39 +75,6 @@ def _plain(cells: pa.ChunkedArray, codes: Sequence[str]) -> pa.ChunkedArray:
         if code != BACKSLASH:
             cells = pc.replace_substring(cells, code, ESCAPES[code])
     return pc.replace_substring(cells, "\0", "\\") if BACKSLASH in codes else cells
-
-
-def few(
-    block: bytes, columns: Sequence[Column], names: Sequence[str], coerce_float: bool
-) -> pd.DataFrame:
-    """Return a DataFrame of a few rows; the driver casts the values, pandas infers the dtypes."""
-    rows = (line.split("\t") for line in block.decode().split("\n")[:-1])
-    texts = [[_plain_text(cell) for cell in column] for column in zip(*rows, strict=True)]
-    values = [column.objects(cells) for column, cells in zip(columns, texts, strict=True)]
-    frame = pd.DataFrame.from_records(
-        list(zip(*values, strict=True)), columns=list(names), coerce_float=coerce_float
-    )
-    for number, (column, found) in enumerate(zip(columns, values, strict=True)):
-        if column.described.type_code == TIMESTAMPTZ and not all(map(_is_utc, found)):
-            _in_utc(frame, number)
-    return frame
-
-
-def _is_utc(value: Any) -> bool:
-    return value is None or getattr(value, "tzinfo", None) is UTC
-
-
-def _in_utc(frame: pd.DataFrame, number: int) -> None:
-    """Convert a column to UTC, as pandas does; most are in UTC already."""
-    stamps = frame.iloc[:, number]
-    if isinstance(stamps.dtype, pd.DatetimeTZDtype) and stamps.dtype.tz is not UTC:
-        frame.isetitem(number, stamps.dt.tz_convert("UTC"))
-
-
-def _plain_text(cell: str) -> str | None:
-    if cell == r"\N":
-        return None
-    return _ESCAPE.sub(lambda found: ESCAPES.get(found[0], "\\"), cell) if "\\" in cell else cell
 
 
 def frames(
