@@ -15,6 +15,7 @@ from .errors import Problem
 
 P = ParamSpec("P")
 R = TypeVar("R")
+NONE: Mapping[str, str] = {}
 # What libraries call the database that they're passed.
 DATABASES = {"bind", "con", "conn", "connection", "database", "db", "engine", "session", "url"}
 
@@ -70,7 +71,7 @@ def count(name: str, value: object, error: type[Problem], *, least: int = 0) -> 
 
 
 def checked(
-    error: type[Problem], usage: str = "", refused: Mapping[str, str] | None = None
+    error: type[Problem], usage: str = "", refused: Mapping[str, str] = NONE
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator that raises `error` if a function's arguments don't fit.
 
@@ -85,8 +86,8 @@ def checked(
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def call(*args: P.args, **options: P.kwargs) -> R:
-            for name in (refused or {}).keys() & options.keys():
-                raise error(f"{name}= isn't an argument here.", "", (refused or {})[name])
+            for name in refused.keys() & options.keys():
+                raise error(f"{name}= isn't an argument here.", "", refused[name])
             try:
                 return function(*args, **options)
             except TypeError:
@@ -110,11 +111,12 @@ def _misfit(
 ) -> Problem:
     """Return the error of a call whose arguments don't fit."""
     usage = usage or f"The call is {_call_of(function)}."
-    first, *others = inspect.signature(function).parameters
-    if first in DATABASES:
-        for name in DATABASES.intersection(options).difference(others):
-            do = f"Pass the database as the first argument, {first}. {usage}"
-            return error(f"{name}= isn't an argument here.", "", do)
+    known = [*inspect.signature(function).parameters.values()]
+    first = known[0].name
+    by_name = {one.name for one in known if one.kind != one.POSITIONAL_ONLY}
+    if first in DATABASES and (wrong := DATABASES.intersection(options) - by_name):
+        do = f"Pass the database as the first argument, {first}. {usage}"
+        return error(f"{min(wrong)}= isn't an argument here.", "", do)
     return error("The arguments of the call don't fit.", f"Python says: {problem}.", usage)
 
 

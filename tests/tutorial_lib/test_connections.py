@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -135,8 +137,16 @@ def said(unit: str, bind: Any) -> str:
     return str(caught.value)
 
 
+def offline() -> Any:
+    """What op.get_bind() returns in Alembic's offline mode."""
+    options: Any = {"as_sql": True}
+    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
+    return Operations(context).get_bind()
+
+
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
-    "None": (lambda: None, " is None. In Alembic's offline mode (--sql), op.get_bind() returns"),
+    "None": (lambda: None, " is None. In Alembic's offline mode (--sql), there's no connection."),
+    "offline": (offline, "MockConnection. In Alembic's offline mode (--sql), there's no connec"),
     "a number": (lambda: 5, " is of type int. The database is reached through SQLAlchemy."),
     "a list": (lambda: [create_engine("postgresql+psycopg2://")], " is of type list."),
     "a class": (lambda: Session, " is the class Session, not an instance."),
@@ -214,6 +224,37 @@ def unflushed(engine: Engine) -> Iterator[Any]:
         yield session
 
 
+def idle(engine: Engine) -> Iterator[Any]:
+    with engine.connect() as connection:
+        connection.invalidate()  # it connects again
+        yield connection
+        yield Operations(MigrationContext.configure(connection))
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if unit != "backfill"])
+def test_what_alembic_has_and_a_connection_that_was_lost_are_taken(
+    engine: Engine, unit: str
+) -> None:
+    for bind in idle(engine):
+        UNITS[unit][1](bind)
+
+
+def test_a_backfill_needs_autocommit_mode(engine: Engine) -> None:
+    assert said("backfill", next(idle(engine))).startswith(
+        "This connection isn't in autocommit mode. Each batch has to be committed before the next"
+    )
+
+
+@pytest.mark.parametrize("unit", ON_IT)
+def test_a_pipeline_is_refused(engine: Engine, unit: str) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        driver: Any = connection.connection.dbapi_connection
+        if hasattr(driver, "pipeline"):
+            with driver.pipeline():
+                assert said(unit, connection).startswith("The connection is in pipeline mode.")
+            UNITS[unit][1](connection)
+
+
 def ended(engine: Engine) -> Iterator[Any]:
     with engine.connect() as connection, connection.begin() as transaction:
         transaction.rollback()
@@ -236,7 +277,7 @@ def test_what_cannot_be_used_now_is_refused(engine: Engine, unit: str, state: An
         if unit == "backfill" and isinstance(bind, Session) and not bind.in_transaction():
             UNITS[unit][1](bind)  # on a connection of its engine
         elif unit == "backfill" and (isinstance(bind, Session) or state is ended):
-            assert "is in a transaction." in said(unit, bind)
+            assert said(unit, bind).startswith("This ")
         else:
             assert said(unit, bind).startswith(STATES[state])
 
@@ -312,6 +353,15 @@ def test_another_word_for_the_database_is_refused(name: str, word: str) -> None:
     if word in ("engine", "connection", "conn"):
         assert caught.value.what == f"{word}= isn't an argument here."
     assert right in str(caught.value) or name == "frames.read"  # it's a parameter of the query
+
+
+def test_another_mistake_does_not_blame_the_database(engine: Engine) -> None:
+    with pytest.raises(errors.ExplorerError) as caught:
+        explorer.tables(bind=engine, shcema="public")  # type: ignore[call-arg]
+    assert str(caught.value) == (
+        "The arguments of the call don't fit. Python says: got an unexpected keyword argument "
+        "'shcema'. The call is explorer.tables(bind, schema=None, *, count=False)."
+    )
 
 
 def test_the_signature_is_shown_to_editors() -> None:

@@ -115,12 +115,14 @@ def _connected(bind: object) -> Iterator[sa.Connection]:
         check_usable(bind, BackfillError)
         driver: Any = bind.connection.dbapi_connection
         idle = driver.info.transaction_status == 0  # of libpq: in no transaction
-        _check_free(idle and bind.dialect.detect_autocommit_setting(driver), "connection")
+        begun = bind.in_transaction() or not idle
+        what = "connection is in a transaction" if begun else "connection isn't in autocommit mode"
+        _check_free(idle and bind.dialect.detect_autocommit_setting(driver), what)
         yield bind
         return
     engine = engine_of(bind, BackfillError)
     if busy := getattr(bind, "in_transaction", None):
-        _check_free(not busy(), "session")
+        _check_free(not busy(), "session is in a transaction")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
 
@@ -128,8 +130,8 @@ def _connected(bind: object) -> Iterator[sa.Connection]:
 def _check_free(free: bool, what: str) -> None:
     if not free:
         raise BackfillError(
-            f"This {what} is in a transaction.",
-            "No batch could be committed before the transaction ends.",
+            f"This {what}.",
+            "Each batch has to be committed before the next one.",
             "In a revision, write: with op.get_context().autocommit_block(): "
             "backfill.run(op.get_bind(), ...). Elsewhere, pass the engine.",
         )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy.engine.mock import MockConnection
 from sqlalchemy.exc import (
     ArgumentError,
     InvalidRequestError,
@@ -28,7 +29,7 @@ DRIVERS = ("psycopg2", "psycopg")  # SQLAlchemy's names; psycopg is psycopg 3
 
 KINDS = "Pass an engine, a connection, a session, a sessionmaker or a database URL."
 OFFLINE = (
-    "In Alembic's offline mode (--sql), op.get_bind() returns None: there's no connection.",
+    "In Alembic's offline mode (--sql), there's no connection.",
     f"In a revision, check first: if not op.get_context().as_sql. Elsewhere: {KINDS}",
 )
 BLOCKING = (
@@ -128,6 +129,8 @@ def check_usable(source: Engine | Connection, error: type[Problem]) -> Engine | 
             raise error(*CLOSED)
         if driver.info.transaction_status == IN_ERROR:
             raise error(*FAILED)
+        if getattr(driver.info, "pipeline_status", False):  # of psycopg 3
+            raise error("The connection is in pipeline mode.", "", "Use it after the pipeline.")
     return source
 
 
@@ -194,8 +197,8 @@ def _expected(found: object, error: type[Problem], name: str) -> Engine | Connec
     """Return an engine or a connection; raise `error` for anything else."""
     if isinstance(found, Engine | Connection):
         return found
-    if found is None:
-        raise error(f"{name} is None.", *OFFLINE)
+    if found is None or isinstance(found, MockConnection):
+        raise error(f"{name} is {_kind(found)}.", *OFFLINE)
     if _is_async(found):
         raise error(f"{name} is {_kind(found)}, and this blocks.", *BLOCKING)
     raise error(f"{name} is {_kind(found)}.", "The database is reached through SQLAlchemy.", KINDS)
@@ -231,6 +234,8 @@ def _is_async(value: object) -> bool:
 
 def _kind(value: object) -> str:
     """Describe what was passed, without its contents."""
+    if value is None:
+        return "None"
     if isinstance(value, type):
         return f"the class {value.__name__}, not an instance"
     module, name = type(value).__module__, type(value).__name__

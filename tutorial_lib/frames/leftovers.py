@@ -57,7 +57,7 @@ class Leftovers:
         if shared:
             try:
                 self._before = set(run(f"{begin};\n{_UNDO}").scalar())
-            except DBAPIError as error:  # the caller's transaction has failed before
+            except DBAPIError as error:  # the connection is lost, for example
                 error.statement = begin
                 raise
 

@@ -16,7 +16,6 @@ from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Dumper, PyFormat, Transformer
 from psycopg.pq import ExecStatus, Format
 
-from ...errors import FrameError
 from . import Caster, Driver, Write
 
 # The classes of psycopg's own loaders, which differ between its Python and its C implementation.
@@ -49,9 +48,6 @@ class Adapted(Driver):
     @contextmanager
     def simple(self) -> Iterator[None]:
         """Exchange the connection's cursors."""
-        if self.raw.pgconn.pipeline_status:
-            why = "A read needs COPY, which doesn't work in a pipeline."
-            raise FrameError("The connection is in pipeline mode.", why, "Read outside of it.")
         before = self.raw.cursor_factory
         self.raw.cursor_factory = _LastResult
         try:
