@@ -152,13 +152,13 @@ def _by_copy(request: Request, reader: ReadOnlyConnection, shape: Shape) -> Fram
     from .tables import frames, tables
 
     options, make = request.options, _column_factory(request, reader, shape)
-    engine = reader.connection.engine
+    engine, first = reader.connection.engine, make()  # now, while the connection is open
     with sqlalchemy_errors(engine, shape.sql), Copy(reader.connection, shape) as copy:
         blocks = copy.blocks()
         if options.chunks and reader.lent:
             blocks = buffered(blocks)
         assemble = assembler(options.to)
-        for columns in frames(tables(blocks, make()), make, options.chunks or inf):
+        for columns in frames(tables(blocks, first), make, options.chunks or inf):
             yield assemble(columns, shape.names)
 
 

@@ -6,7 +6,7 @@ import codecs
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import cache
 from importlib import import_module
@@ -45,6 +45,7 @@ class Driver(ABC):
     """
 
     raw: Any
+    _casters: dict[int, Caster] = field(default_factory=dict, init=False, compare=False)
 
     @property
     def closed(self) -> bool:
@@ -84,9 +85,18 @@ class Driver(ABC):
     def bound(self, sql: str, values: Any) -> bytes:
         """Return SQL with its values, as a string that means what driver and server do with it."""
 
-    @abstractmethod
     def caster(self, oid: int) -> Caster:
-        """Return how the values of a type are made; it works after the connection is closed."""
+        """Return how the values of a type are made.
+
+        It works after the connection is closed, if it has been called for the type before.
+        """
+        if oid not in self._casters:
+            self._casters[oid] = self._caster(oid)
+        return self._casters[oid]
+
+    @abstractmethod
+    def _caster(self, oid: int) -> Caster:
+        """Return how the values of a type are made, while the connection is open."""
 
     @abstractmethod
     def copy_out(self, sql: bytes, write: Write, size: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from psycopg2 import _psycopg, extensions
 
 from . import Cast, Caster, Driver, Write
+from .quiet import quiet
 
 TEXTS = ("STRING", "UNICODE")  # names of its casters for strings
 PART = 1 << 16  # bytes that COPY reads at once
@@ -41,7 +42,7 @@ class Adapted(Driver):
             found: bytes = cursor.mogrify(sql, values)
         return found
 
-    def caster(self, oid: int) -> Caster:
+    def _caster(self, oid: int) -> Caster:
         """Return the connection's caster, or the global one."""
         found: Any = self.raw.string_types.get(oid) or extensions.string_types.get(oid)
         if found is None:
@@ -56,7 +57,7 @@ class Adapted(Driver):
 
     def copy_out(self, sql: bytes, write: Write, size: int) -> None:
         """Let it write to a buffered file."""
-        with self.raw.cursor() as cursor, io.BufferedWriter(_Sink(write), size) as file:
+        with self.raw.cursor() as cursor, io.BufferedWriter(_Sink(write), size) as file, quiet():
             cursor.copy_expert(sql, file)
 
     def copy_in(self, sql: bytes, blocks: Iterable[bytes]) -> int:
@@ -64,7 +65,8 @@ class Adapted(Driver):
         source = _Source(iter(blocks))
         with self.raw.cursor() as cursor:
             try:
-                cursor.copy_expert(sql, source, PART)
+                with quiet():
+                    cursor.copy_expert(sql, source, PART)
             except extensions.QueryCanceledError:
                 if source.error:
                     raise source.error from None

@@ -67,7 +67,7 @@ class Adapted(Driver):
     def _loaders(self) -> Any:
         return Transformer(self.raw)
 
-    def caster(self, oid: int) -> Caster:
+    def _caster(self, oid: int) -> Caster:
         """Return the connection's loader."""
         loader: Any = self._loaders.get_loader(oid, Format.TEXT)
         kind, encoding = type(loader), self.encoding

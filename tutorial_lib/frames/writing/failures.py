@@ -135,8 +135,8 @@ def without_values(error: DBAPIError) -> DBAPIError:
     """
     diag = getattr(error.orig, "diag", None)
     message = getattr(diag, "message_primary", None)
-    if message is None:  # the connection is lost
-        return error
+    if message is None:  # the connection is lost; libpq's text can contain the server's
+        message = str(error.orig).strip().partition("\n")[0]
     orig: Any = type(error.orig)(message)  # type: ignore[misc]
     if hasattr(orig, "pgcode"):  # psycopg2's can't be set, only restored
         orig.__setstate__({"pgcode": sqlstate_of(error), "pgerror": message})
