@@ -127,3 +127,49 @@ def _call_of(function: Callable[..., Any]) -> str:
     package = function.__module__.split(".")[-2]
     call = signature.replace(parameters=bare, return_annotation=empty)
     return f"{package}.{function.__name__}{call}"
+
+
+def flag(name: str, value: object, error: type[Problem]) -> bool:
+    """Return a value that must be True or False.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What the caller passed.
+        error: The error to raise.
+
+    Raises:
+        Problem: `error`: it's neither.
+
+    """
+    if not isinstance(value, bool):
+        raise error(f"{name} must be True or False, not {reprlib.repr(value)}.")
+    return value
+
+
+def unsendable(text: str) -> str:
+    """Return what a string contains that PostgreSQL has no form for, or ""."""
+    if "\0" in text:
+        return "a NUL character"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "a lone surrogate"
+    return ""
+
+
+def sendable(name: str, text: str, error: type[Problem]) -> str:
+    """Return a string that can be sent to the server.
+
+    Args:
+        name: What it is, for the message.
+        text: The string.
+        error: The error to raise.
+
+    Raises:
+        Problem: `error`: it contains a NUL character or a lone surrogate.
+
+    """
+    if found := unsendable(text):
+        why = "PostgreSQL has no NUL, and UTF-8 has no lone surrogates."
+        raise error(f"{name} contains {found}.", why, "Remove it.")
+    return text

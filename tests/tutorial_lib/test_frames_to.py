@@ -159,7 +159,10 @@ def test_blocks_make_one_column(engine: Engine, monkeypatch: pytest.MonkeyPatch)
 def test_what_cannot_be_copied(engine: Engine, to: Any) -> None:
     assert read("SHOW server_encoding", engine, to).shape == (1, 1)
     assert read("EXPLAIN (FORMAT JSON) SELECT 1", engine, to).shape == (1, 1)
-    assert read("SELECT FROM generate_series(1, 3)", engine, to).shape[1] == 0
+    assert read("SELECT FROM generate_series(1, 3)", engine, to).shape == (3, 0)
+    assert read("SELECT FROM generate_series(1, 0)", engine, to).shape == (0, 0)
+    chunks = frames.read("SELECT FROM generate_series(1, :n)", engine, to=to, chunks=2, n=3)
+    assert [chunk.shape for chunk in chunks] == [(2, 0), (1, 0)]
 
 
 def test_another_encoding(engine: Engine) -> None:

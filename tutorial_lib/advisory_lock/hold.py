@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
 
-from ..arguments import checked, seconds
+from ..arguments import checked, seconds, sendable
 from ..connections import Bind, engine_of, separate_connection
 from ..errors import AdvisoryLockError, AdvisoryLockLost
 from ..poolers import shares_its_session
@@ -110,9 +110,7 @@ def _check_name(name: object) -> None:
         raise AdvisoryLockError(f"The name must be a string, not {reprlib.repr(name)}.", "", do)
     if not name.strip():
         raise AdvisoryLockError("The name of the advisory lock is empty.", "", do)
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in name):
-        why = "PostgreSQL has no NUL and no lone surrogates."
-        raise AdvisoryLockError(f"The name {name!r} can't be used.", why, do)
+    sendable(f"The name {name!r}", name, AdvisoryLockError)
 
 
 def _application_name(name: str) -> str:

@@ -13,7 +13,9 @@ from typing import Any, Self
 from sqlalchemy import Connection, CursorResult, Engine, Executable, event
 from sqlalchemy.exc import DBAPIError
 
-from .drivers import driver_of
+from ..arguments import sendable
+from ..errors import FrameError
+from .drivers import Driver, driver_of
 from .interrupts import cancel_until, interruptible, waited
 from .query import prints_text
 from .readonly import AT_ONCE, ReadOnlyConnection
@@ -72,9 +74,9 @@ def shape_of(
     given: dict[str, Any] = {}
 
     def wrap(_: Any, __: Any, sql: str, values: Any, *___: Any) -> tuple[str, Any]:
-        short = trimmed(sql)
+        short = trimmed(sendable("The query", sql, FrameError))
         given.update(values)
-        sent.append((short, driver.bound(short, values)))
+        sent.append((short, _bound(driver, short, values)))
         whole = driver.bound("%s", [driver.bound(sql, values).decode(driver.encoding)])
         opened = {"open": body.replace("%s", whole.decode(driver.encoding))}
         return f"{opening}DO %(open)s;{fetch}", opened
@@ -101,6 +103,15 @@ def shape_of(
         raise
     finally:
         event.remove(connection, "before_cursor_execute", wrap)
+
+
+def _bound(driver: Driver, sql: str, values: Any) -> bytes:
+    try:
+        return driver.bound(sql, values)
+    except (TypeError, ValueError, ArithmeticError) as error:  # its message may have the value
+        kind = type(error).__name__
+    what = "The value of a parameter can't be converted to SQL."
+    raise FrameError(what, f"The type raises {kind}.", "Pass a value of another Python type.")
 
 
 class Copy:

@@ -12,15 +12,16 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Executable
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from .copy_reader import Copy, Shape, buffered, shape_of, sqlalchemy_errors
 from .drivers import driver_of
 from .explain import explained
 from .interrupts import interruptible
 from .options import Options
-from .outputs import assembler, of_pandas
-from .readonly import ReadOnlyConnection, reading
+from .outputs import assembler, of_pandas, without_columns
+from .query import prints_text
+from .readonly import AT_ONCE, ReadOnlyConnection, reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,8 @@ def read_frames(request: Request, source: Engine | Connection) -> Frames:
     except StatementError as error:
         statement, params = request.statement, request.params
         better = explained(error, statement, params, lambda catalog: _names(source, catalog))
-        raise better from (None if better is error else error)
+        shown = better is not error and isinstance(error, DBAPIError)  # another one has values
+        raise better from (error if shown else None)
 
 
 def _reshaped(frame: pd.DataFrame, options: Options) -> pd.DataFrame:
@@ -105,6 +107,8 @@ def _read(request: Request, reader: ReadOnlyConnection) -> Frames:
     # A result without columns has nothing to parse. pyarrow has no wheels for Windows on Arm.
     if shape.described and (to != "pandas" or _is_fast(request, reader)):
         return _by_copy(request, reader, shape)
+    if to != "pandas" and not prints_text(request.statement):
+        return _without_columns(request, reader)
     return _by_pandas(request, reader)
 
 
@@ -146,6 +150,17 @@ def _by_pandas(request: Request, reader: ReadOnlyConnection) -> Frames:
             yield of_pandas(frame, request.options.to)
     except pd.errors.DatabaseError as error:  # pandas' wrapper of SQLAlchemy's error
         raise error.__cause__ or error from None
+
+
+def _without_columns(request: Request, reader: ReadOnlyConnection) -> Frames:
+    if opening := reader.take_opening():
+        reader.run(opening)
+    found = reader.connection.execute(
+        request.statement, request.params, execution_options=AT_ONCE
+    ).rowcount
+    most = request.options.chunks or max(found, 1)
+    for start in range(0, max(found, 1), most):
+        yield without_columns(min(most, found - start), request.options.to)
 
 
 def _by_copy(request: Request, reader: ReadOnlyConnection, shape: Shape) -> Frames:

@@ -56,6 +56,10 @@ def explained(
         why = f"SQLAlchemy says: {str(error.orig).partition(' (Background')[0]}."
         do = "Pass it by name, or in params={...} if its name is an argument of read()."
         return FrameError("A parameter has no value.", why, do)
+    if not isinstance(error, DBAPIError) and error.orig is not None:  # its message has the value
+        what = "The value of a parameter can't be converted to its type in the model."
+        why = f"The type raises {type(error.orig).__name__}."
+        return FrameError(what, why, "Pass a value that the type accepts.")
     code = sqlstate_of(error) if isinstance(error, DBAPIError) else ""
     message = str(error.orig).partition("\n")[0]
     if not code and (found := _CANNOT_ADAPT.search(message)):

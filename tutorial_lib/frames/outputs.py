@@ -64,8 +64,17 @@ def _polars_of_arrow(table: pa.Table) -> Any:
     return pl.from_arrow(table, rechunk=False)
 
 
+def without_columns(rows: int, to: str) -> Any:
+    """Return rows that have no columns, as of `SELECT FROM users`; pandas has no such rows."""
+    import pyarrow as pa
+
+    batch = pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+    table = pa.Table.from_batches([batch])
+    return table if to == "arrow" else _polars_of_arrow(table)
+
+
 def of_pandas(frame: pd.DataFrame, to: str) -> Any:
-    """Convert what pandas has read: a result without columns, or the text of SHOW and EXPLAIN."""
+    """Convert what pandas has read: the text of SHOW and EXPLAIN."""
     if to == "pandas":
         return frame
     import pyarrow as pa

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from ..arguments import sendable
 from ..errors import FrameError
 
 # Values of these types are passed on. Others may be subclasses of them, such as numpy.float64.
@@ -42,8 +43,9 @@ def plain(value: Any, name: str, typed: bool = False) -> Any:
     kind = type(value)
     if kind in KNOWN:
         if kind is str:
-            _check_text(value, name)
-        return value
+            sendable(f"The value of the parameter :{name}", value, FrameError)
+        # PostgreSQL has one NaN; sNaN and -NaN are Python's.
+        return Decimal("NaN") if kind is Decimal and value.is_nan() else value
     if isinstance(value, float):  # numpy.float64 is a subclass
         return None if value != value else float(value)
     if isinstance(value, list | tuple) and kind.__module__.partition(".")[0] != "sqlalchemy":
@@ -57,17 +59,6 @@ def plain(value: Any, name: str, typed: bool = False) -> Any:
         # SQLAlchemy stores names. A member that is also a string or a number is sent as that.
         return plain(value.value, name) if isinstance(value, str | int) else value.name
     return _of_library(value, name, typed)
-
-
-def _check_text(value: str, name: str) -> None:
-    """Raise FrameError for a string that PostgreSQL can't store."""
-    if "\0" in value:
-        raise _refusal(name, "contains a zero byte", "PostgreSQL's strings can't.", "Remove it.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        why = "It has half of a surrogate pair, which UTF-8 can't encode."
-        raise _refusal(name, "isn't valid text", why, "Remove it.") from None
 
 
 def _of_library(value: Any, name: str, typed: bool) -> Any:
@@ -132,7 +123,7 @@ def _python(convert: Any, name: str, kind: type = object) -> Any:
 
 def _json(value: Mapping[Any, Any], name: str) -> str:
     try:
-        return json.dumps(_document(value, name))
+        return json.dumps(_document(value, name), allow_nan=False)
     except (TypeError, ValueError):
         why = "Not all values in it can be written as JSON."
         raise _refusal(name, "is a dictionary, which is sent as JSON", why, "") from None
@@ -141,7 +132,7 @@ def _json(value: Mapping[Any, Any], name: str) -> str:
 def _document(value: Any, name: str) -> Any:
     """Return a JSON document whose values are Python's own."""
     if isinstance(value, Mapping):
-        return {key: _document(each, name) for key, each in value.items()}
+        return {_document(key, name): _document(each, name) for key, each in value.items()}
     found = plain(value, name)
     return [_document(each, name) for each in value] if isinstance(found, list | tuple) else found
 

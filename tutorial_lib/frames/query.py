@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import TextClause, quoted_name
+from sqlalchemy.sql.selectable import AliasedReturnsRows, TableClause
 
 from ..errors import FrameError
 from .sql_text import parts, short, verb
@@ -49,7 +50,7 @@ def statement_of(
     if not (schema is None or isinstance(schema, str)):
         raise FrameError(f"schema is of type {type(schema).__name__}.", "It must be a name.")
     if isinstance(query, str):
-        if not query.strip() or "\0" in query:
+        if not query.strip():
             raise FrameError(ONLY_QUERIES, f"{short(query)} can't be one.", SHAPES)
         if verb(query) not in QUERIES + PRINTED:
             return _of_table(query, schema, columns)
@@ -63,6 +64,8 @@ def statement_of(
         _refuse_table_options(schema, columns)
         return query
     inspected = inspect(query, raiseerr=False)
+    if (named := _without_columns(inspected)) is not None:
+        return _of_table(named.name, named.schema or schema, columns)
     if inspected is None or isinstance(query, MetaData):  # not a mapped class or a table
         raise FrameError(ONLY_QUERIES, f"This is of type {type(query).__name__}.", SHAPES)
     if not columns and schema is None:
@@ -109,6 +112,13 @@ def split_name(name: str) -> tuple[str, str]:
 
 def _unquoted(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
+def _without_columns(source: object) -> TableClause | None:
+    """Return a table of which only the name is known, also under an alias."""
+    while isinstance(source, AliasedReturnsRows):
+        source = source.element
+    return source if isinstance(source, TableClause) and not list(source.c) else None
 
 
 def _exactly(name: str) -> quoted_name:

@@ -62,7 +62,7 @@ def _dates(column: pd.Series, how: Any) -> Any:
     """Parse a column as dates; `how` is a format, a unit, arguments of to_datetime, or None."""
     arguments: dict[str, Any] = dict(how) if isinstance(how, Mapping) else {"errors": "coerce"}
     numbers = column.dtype.kind in "iuf"
-    if how is None and numbers:
+    if how is None and column.dtype.kind in "iufm":  # to pandas, an interval is a number here
         how = "s"
     if isinstance(column.dtype, pd.DatetimeTZDtype) and not isinstance(how, Mapping):
         arguments = {"utc": True}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..arguments import sendable
 from ..errors import LockError
 from .read import statement_prefix
 
@@ -26,9 +27,7 @@ def check_statement(statement: object) -> None:
     if isinstance(statement, str):
         if not statement.strip():
             raise LockError("The statement is empty.", "", KINDS)
-        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in statement):
-            why = "PostgreSQL has no NUL and no lone surrogates."
-            raise LockError("The statement has a character that can't be sent.", why)
+        sendable("The statement", statement, LockError)
     elif not isinstance(statement, Executable):
         if not callable(statement):
             what = f"The statement is of type {type(statement).__name__}: {reprlib.repr(statement)}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
 from itertools import repeat
 from typing import Any
 
@@ -39,7 +40,7 @@ class Adapted(Driver):
     def bound(self, sql: str, values: Any) -> bytes:
         """Bind as it does itself."""
         with self.raw.cursor() as cursor:
-            found: bytes = cursor.mogrify(sql, values)
+            found: bytes = cursor.mogrify(sql, _infinite(values))
         return found
 
     def _caster(self, oid: int) -> Caster:
@@ -76,6 +77,16 @@ class Adapted(Driver):
     def cancel(self) -> None:
         """Send the server a request to cancel."""
         self.raw.cancel()
+
+
+def _infinite(value: Any) -> Any:
+    """Return values in which an infinite Decimal is SQL: psycopg2 would send NaN."""
+    if isinstance(value, Mapping):
+        return {name: _infinite(each) for name, each in value.items()}
+    if isinstance(value, Decimal) and value.is_infinite():
+        return extensions.AsIs(f"'{value}'::numeric")
+    kind = type(value)  # a named tuple isn't made of one iterable
+    return kind(map(_infinite, value)) if kind in (list, tuple) else value
 
 
 def _is_stock(oid: int, caster: Any, cast: Cast) -> bool:

@@ -33,7 +33,7 @@ def quiet() -> Iterator[None]:
         with _lock:
             _silent.remove(own)
             if not _silent and sys.excepthook is _hook:
-                sys.excepthook = _before[0]  # type: ignore[assignment]
+                sys.excepthook = _before[0]
 
 
 def _hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:

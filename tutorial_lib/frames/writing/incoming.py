@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,8 +98,20 @@ def _as_arrow(df: Any) -> Any:
     try:
         return pa.table(df)
     except Exception as error:  # each library raises its own
-        why = f"{type(df).__module__.partition('.')[0]} raises {type(error).__name__}."
-        raise FrameError(f"{_kind(df).capitalize()} has no Arrow form.", why, ACCEPTED) from None
+        raise _formless(df, type(error).__name__, pa.table) from None
+
+
+def _formless(df: Any, error: str, convert: Callable[[Any], Any]) -> FrameError:
+    """Return an error that names the column, if the library can select one."""
+    why = f"{type(df).__module__.partition('.')[0]} raises {error}."
+    for name in getattr(df, "columns", ()) if hasattr(df, "get_columns") else ():
+        try:
+            convert(df.select(name))
+        except Exception:
+            what = f"The column {name} has no Arrow form: its type is {df[name].dtype}."
+            do = "Cast it to another type, such as Decimal or String."
+            return FrameError(what, why, do)
+    return FrameError(f"{_kind(df).capitalize()} has no Arrow form.", why, ACCEPTED)
 
 
 def _check_names(names: Sequence[Any]) -> None:

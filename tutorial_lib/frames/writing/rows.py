@@ -129,7 +129,7 @@ def _by_arrow(pair: Pair, start: int, stop: int) -> Any:
 
 
 def _one_by_one(pair: Pair, start: int, stop: int) -> Any:
-    values = cells.objects(pair.incoming, start, stop)
+    values = _objects(pair, start, stop)
     if pair.process:
         values = _processed(pair, values)
     texts = _texts(pair, values)
@@ -139,6 +139,20 @@ def _one_by_one(pair: Pair, start: int, stop: int) -> Any:
     from . import arrow
 
     return arrow.plain(texts)
+
+
+def _objects(pair: Pair, start: int, stop: int) -> list[Any]:
+    """Return the values; those of polars and Arrow can be beyond those of Python."""
+    try:
+        return cells.objects(pair.incoming, start, stop)
+    except (ValueError, OverflowError, ArithmeticError):
+        pass
+    for row in range(start, stop):
+        try:
+            cells.objects(pair.incoming, row, row + 1)
+        except (ValueError, OverflowError, ArithmeticError):
+            break
+    raise Unfit("a value that Python can't represent", row - start)
 
 
 def _texts(pair: Pair, values: list[Any]) -> list[str | None]:

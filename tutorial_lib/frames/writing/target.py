@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from ...arguments import sendable
 from ...errors import FrameError
 from ..query import split_name
 from ..suggestions import similar
@@ -144,8 +145,8 @@ def names_in(name: str) -> list[Name]:
 
     With double quotes, it can be written as in SQL.
     """
-    if not name.strip() or "\0" in name:
-        raise FrameError("The table's name is empty, or contains a NUL character.")
+    if not name.strip():
+        raise FrameError("The table's name is empty.")
     if '"' in name:
         schema, table = split_name(name)
         return [(schema or None, table), (None, name)]
@@ -166,6 +167,8 @@ def describe(connection: Connection, names: Sequence[Name]) -> Target:
         FrameError: There is none, or nothing can be inserted into it.
 
     """
+    for name in {name for both in names for name in both if name}:
+        sendable(f"The name {name!r}", name, FrameError)
     sql = [(f"{quoted(schema)}." if schema else "") + quoted(name) for schema, name in names]
     wanted = {"names": sql, "last": [name for _, name in names]}
     found = rows(connection, _TABLE, **wanted)
