@@ -49,7 +49,9 @@ def seconds(
     return number
 
 
-def count(name: str, value: object, error: type[Problem], *, least: int = 0) -> int:
+def count(
+    name: str, value: object, error: type[Problem], *, least: int = 0, most: float = math.inf
+) -> int:
     """Return a whole number that counts something.
 
     Args:
@@ -57,6 +59,7 @@ def count(name: str, value: object, error: type[Problem], *, least: int = 0) -> 
         value: What the caller passed: any integer, but no bool.
         error: The error to raise.
         least: The smallest number allowed.
+        most: The largest number allowed.
 
     Raises:
         Problem: `error`: the value isn't such a number.
@@ -67,6 +70,9 @@ def count(name: str, value: object, error: type[Problem], *, least: int = 0) -> 
         raise error(f"{name} must be a whole number, not {reprlib.repr(value)}.", "", example)
     if value < least:
         raise error(f"{name} is {value}, and must be at least {least}.", "", example)
+    if int(value) > most:
+        what = f"{name} is {reprlib.repr(int(value))}, and must be at most {most:,.0f}."
+        raise error(what, "", example)
     return int(value)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.types import NullType
 
 from ..errors import BackfillError
 from .catalog import Relation, column_in, near
@@ -48,6 +50,16 @@ def new_values(relation: Relation, table: sa.TableClause, given: object) -> dict
         raise BackfillError("set= must name at least one column and its new value.", got, do)
     values = {_column(relation, table, name): value for name, value in given.items()}
     for name, value in values.items():
+        if isinstance(value, Decimal) and not value.is_finite():  # psycopg2 sends each as NaN
+            number = "NaN" if value.is_nan() else str(value)
+            values[name] = sa.cast(sa.literal(number), sa.Numeric)
+        if isinstance(value, Mapping) and isinstance(table.c[name].type, NullType):
+            raise BackfillError(
+                f"The new value of {name} is a {type(value).__name__}, which has no form in SQL.",
+                "The table as it's passed doesn't say that the column is json.",
+                f'Write {{"{name}": literal({{...}}, JSONB)}}; JSONB comes from '
+                "sqlalchemy.dialects.postgresql. Or pass a mapped class.",
+            )
         if isinstance(value, str) and not isinstance(value, enum.Enum):
             raise BackfillError(
                 f"The new value of {name} is a string, which could be SQL or a text.",

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
-from ..arguments import checked, count, seconds
+from ..arguments import checked, count, flag, seconds
 from ..connections import Bind
 from ..errors import BackfillError
 from ..sqlstates import LOCK_NOT_AVAILABLE, sqlstate_of
@@ -81,6 +81,7 @@ def run(
             committed; nothing was written if the call itself is wrong.
 
     """
+    strict = flag("strict", strict, BackfillError)
     size = count("size", size, BackfillError, least=1)
     attempts = count("attempts", attempts, BackfillError, least=1)
     lock_timeout = seconds("lock_timeout", lock_timeout, BackfillError, least=0.001, most=LONGEST)
@@ -152,7 +153,10 @@ def _explained(walk: Walk) -> Iterator[None]:
         raise
     except SQLAlchemyError as error:
         code = sqlstate_of(error)
-        wrong = not walk.seen.rows and (not isinstance(error, DBAPIError) or code[:2] == "42")
+        unsent = not isinstance(error, DBAPIError) or (
+            isinstance(error, ProgrammingError) and not code  # of the driver
+        )
+        wrong = not walk.seen.rows and (unsent or code[:2] == "42")
         do = "Nothing was written. Correct the call." if wrong else RESUME
         why = f"{_reached(walk)}: {_why(walk, error, code)}."
         raise BackfillError(_stopped(walk), why, do) from error

@@ -19,6 +19,25 @@ ORDER BY c.relname, n.nspname
 """
 
 
+OTHERS = """
+SELECT n.nspname AS schema, c.relname AS name,
+       CASE c.relkind WHEN 'S' THEN 'a sequence' ELSE 'an index' END AS kind
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('S', 'i', 'I')
+UNION ALL
+SELECT n.nspname, p.proname,
+       CASE p.prokind WHEN 'p' THEN 'a procedure' WHEN 'a' THEN 'an aggregate'
+                      ELSE 'a function' END
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+UNION ALL
+SELECT n.nspname, t.typname,
+       CASE t.typtype WHEN 'e' THEN 'an enum' WHEN 'd' THEN 'a domain' ELSE 'a type' END
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+WHERE c.oid IS NULL OR c.relkind = 'c'
+"""
+
+
 class Found(NamedTuple):
     """A table or view: its schema, its name, its OID and its relkind."""
 
@@ -69,7 +88,18 @@ def find(reader: Reader, name: str, schema: str | None) -> Found:
     for one in every:
         if (one.schema, one.name) == (wanted, name):
             return one
+    if other := _other(reader, name, wanted):
+        raise other
     raise _unknown(name, wanted, every)
+
+
+def _other(reader: Reader, name: str, schema: str) -> ExplorerError | None:
+    """Return an error that says what the name is, if it's something else than a table."""
+    for one in reader.run(OTHERS):
+        if (one.schema, one.name) == (schema, name) or f"{one.schema}.{one.name}" == name:
+            what = f"{one.name!r} in the schema {one.schema!r} is {one.kind}, not a table."
+            return ExplorerError(what, "Only a table or a view has columns and rows.")
+    return None
 
 
 def _unknown(name: str, schema: str, every: list[Found]) -> ExplorerError:

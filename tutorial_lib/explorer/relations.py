@@ -103,6 +103,7 @@ def tables(bind: Bind, schema: str | None = None, *, count: bool = False) -> Dat
         ExplorerError: There's no such schema, or the server refuses.
 
     """
+    count = arguments.flag("count", count, ExplorerError)
     with reading(bind) as reader:
         home = schema_of(reader, schema)
         reader.narrow()

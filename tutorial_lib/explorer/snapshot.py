@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..arguments import checked
+from ..arguments import checked, flag
 from ..connections import Bind
 from ..errors import ExplorerError
 from .catalog import Item, read
@@ -72,6 +72,7 @@ def snapshot(bind: Bind, *, rows: bool = False) -> Snapshot:
         ExplorerError: `bind` isn't an engine, a connection or a session, or the server refuses.
 
     """
+    rows = flag("rows", rows, ExplorerError)
     with reading(bind) as reader:
         items = read(reader)
         found = relations(reader) if rows else []

@@ -189,6 +189,8 @@ def _dtypes(value: Any) -> Any:
 
     for each in value.values() if isinstance(value, Mapping) else [value]:
         try:
+            if hasattr(each, "__array__"):  # pandas takes the dtype of a Series or an array
+                raise TypeError
             pandas_dtype(each)
         except (TypeError, ValueError):
             what = f"dtype is {_shown(each)}, and pandas has no such dtype."

@@ -47,8 +47,7 @@ def statement_of(
         columns: The table's columns to read; by default all.
 
     """
-    if not (schema is None or isinstance(schema, str)):
-        raise FrameError(f"schema is of type {type(schema).__name__}.", "It must be a name.")
+    check_schema(schema)
     if isinstance(query, str):
         if not query.strip():
             raise FrameError(ONLY_QUERIES, f"{short(query)} can't be one.", SHAPES)
@@ -73,6 +72,14 @@ def statement_of(
     if schema is not None or not isinstance(inspected, Mapper | Table):
         _refuse_table_options(schema, columns)
     return select(*_selected(inspected, columns))
+
+
+def check_schema(schema: object) -> None:
+    """Raise FrameError if it isn't a schema's name, or None."""
+    if not (schema is None or isinstance(schema, str)):
+        raise FrameError(f"schema is of type {type(schema).__name__}.", "It must be a name.")
+    if schema == "":
+        raise FrameError("schema is an empty string.", "It must be a name, or None.")
 
 
 def prints_text(statement: Executable) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 import time
 from typing import Any, NamedTuple
 
@@ -153,7 +154,19 @@ def _session(
 
 
 def statement_prefix(statement: str, length: int = 60) -> str:
-    """Return the start of a statement on one line, cut off before its first value for privacy."""
+    """Return the start of a statement on one line, cut off before its first value for privacy.
+
+    Args:
+        statement: SQL.
+        length: The number of characters to return at most.
+
+    Raises:
+        LockError: The statement isn't a string, or the length isn't a whole number.
+
+    """
+    if not isinstance(statement, str):
+        raise LockError(f"The statement must be a string, not {reprlib.repr(statement)}.")
+    length = count("length", length, LockError)
     line = " ".join(COMMENT.sub(" ", statement).split())
     return VALUE.split(line, maxsplit=1)[0][:length].strip()
 

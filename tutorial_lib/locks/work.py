@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 import reprlib
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, Executable
+from sqlalchemy import DDL, Connection, Engine, Executable, TextClause
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..arguments import sendable
@@ -14,6 +15,7 @@ from ..errors import LockError
 from .read import statement_prefix
 
 Statement = str | Executable | Callable[[Connection], object]
+NOTHING = re.compile(r"\A(?:[\s;]|--[^\n]*)*")
 KINDS = "Pass SQL, a SQLAlchemy statement, or a function that takes a connection."
 
 
@@ -24,15 +26,43 @@ def check_statement(statement: object) -> None:
         LockError: It isn't one of the three kinds, or a function that wouldn't do its work.
 
     """
-    if isinstance(statement, str):
-        if not statement.strip():
-            raise LockError("The statement is empty.", "", KINDS)
-        sendable("The statement", statement, LockError)
+    sql = _text_of(statement)
+    if sql is not None:
+        sendable("The statement", sql, LockError)
+        if not _has_sql(sql):
+            why = "Comments and semicolons aren't sent." if sql.strip() else ""
+            raise LockError("The statement is empty.", why, KINDS)
     elif not isinstance(statement, Executable):
         if not callable(statement):
             what = f"The statement is of type {type(statement).__name__}: {reprlib.repr(statement)}"
             raise LockError(f"{what}.", "", f"{KINDS} Several statements fit into one function.")
         _check_function(statement)
+
+
+def _text_of(statement: object) -> str | None:
+    """Return the SQL that the caller wrote, or None if there's none."""
+    if isinstance(statement, TextClause):
+        return statement.text
+    if isinstance(statement, DDL):
+        return statement.statement
+    return statement if isinstance(statement, str) else None
+
+
+def _has_sql(text: str) -> bool:
+    """Return whether there's more in it than comments, semicolons and spaces."""
+    while (rest := NOTHING.sub("", text, count=1)).startswith("/*"):
+        text = rest[_end_of_comment(rest) :]
+    return bool(rest)
+
+
+def _end_of_comment(text: str) -> int:
+    """Return where a comment ends that the text starts with: PostgreSQL nests them."""
+    depth = 0
+    for found in re.finditer(r"/\*|\*/", text):
+        depth += 1 if found[0] == "/*" else -1
+        if not depth:
+            return found.end()
+    return len(text)
 
 
 def _check_function(function: Callable[..., object]) -> None:

@@ -18,6 +18,7 @@ from ..errors import WorkloadError
 
 PAUSE = 0.01  # seconds between two calls of a thread: a person's click, not a busy loop
 LONGEST = 86_400.0  # seconds; a thread can't wait for ever
+MOST = 1_000  # threads of a worker: they all run in this process
 FASTEST = 10_000.0  # calls per second that Python's threads could make at all
 Worker = Callable[[Connection], object]
 
@@ -87,13 +88,17 @@ def _plan(name: str, worker: Any, options: Mapping[str, Any]) -> Plan:
     if think_time is not None:
         pause = seconds("think_time", think_time, WorkloadError, most=LONGEST)
     number = chosen["threads"]
-    number = 1 if number is None else count("threads", number, WorkloadError, least=1)
+    number = 1 if number is None else count("threads", number, WorkloadError, least=1, most=MOST)
     return Plan(name, worker, None if rate is None else _rate(rate), pause, number)
 
 
 def _rate(rate: Any) -> float:
     number = isinstance(rate, numbers.Real | Decimal) and not isinstance(rate, bool)
-    if not number or not 0 < float(rate) <= FASTEST:  # false for NaN, too
+    try:
+        fits = number and 0 < float(rate) <= FASTEST  # false for NaN, too
+    except (OverflowError, ValueError):  # 10**400, Decimal("sNaN")
+        fits = False
+    if not fits:
         raise WorkloadError(
             f"rate must be more than 0 and at most {FASTEST:,.0f} calls per second, "
             f"not {reprlib.repr(rate)}.",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from ...errors import FrameError, WriteError
 from ...sqlstates import sqlstate_of
+from ..query import check_schema
 from .conflicts import Conflict, Key, check_arguments, conflict_of
 from .failures import FK, Failure, described, failure_of, without_values
 from .incoming import columns_of as incoming_of
@@ -52,9 +53,7 @@ def write_frame(request: Request, name: str) -> int:
     if not isinstance(request.index, bool | None):
         what = f"index is of type {type(request.index).__name__}."
         raise FrameError(what, "It must be True, False or None.")
-    if not isinstance(request.schema, str | None):
-        what = f"schema is of type {type(request.schema).__name__}."
-        raise FrameError(what, "It must be a name.")
+    check_schema(request.schema)
     model = model_of(request.table, request.schema)
     incoming, count = incoming_of(request.df, request.index)
     with writing(request.con, name, model.clause) as scope:
