@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,19 +36,35 @@ def tables(blocks: Iterable[bytes], columns: Sequence[Column]) -> Iterator[pa.Ta
     safe = _conversion(
         names, [each.parsed if each.parsed in PARSED else each.text for each in columns]
     )
+    pool = _memory()
     for block in blocks:
         # The parser drops a byte order mark at the start, but here it's data.
         whole = BOM + block if block.startswith(BOM) else block
         read = csv.ReadOptions(use_threads=False, column_names=names, block_size=len(whole) + 1)
         try:
-            table = csv.read_csv(pa.BufferReader(whole), read, PARSE, fast)
+            table = csv.read_csv(pa.BufferReader(whole), read, PARSE, fast, pool)
         except pa.ArrowInvalid:  # such as infinity; the columns convert text themselves
-            table = csv.read_csv(pa.BufferReader(whole), read, PARSE, safe)
+            table = csv.read_csv(pa.BufferReader(whole), read, PARSE, safe, pool)
         nulls = sum(column.null_count for column in table.columns)
         # A NULL has one backslash. If there are more, some strings contain escapes.
         if block.count(b"\\") != nulls:
             table = _unescaped(table, [code for code in ESCAPES if code.encode() in block])
+        del block, whole  # or it would be kept while the next one is awaited
         yield table
+        del table
+
+
+@cache
+def _memory() -> pa.MemoryPool:
+    """Return jemalloc if there is one, unless the user has chosen another one.
+
+    The parser makes buffers that are too large, then shrinks them. mimalloc keeps much of what
+    is left over, up to half of a table's size.
+    """
+    chosen = os.environ.get("ARROW_DEFAULT_MEMORY_POOL")
+    if chosen or "jemalloc" not in pa.supported_memory_backends():
+        return pa.default_memory_pool()
+    return pa.jemalloc_memory_pool()
 
 
 def _conversion(names: Sequence[str], types: Sequence[pa.DataType]) -> csv.ConvertOptions:
