@@ -7,8 +7,9 @@
 Needs what `pip install -e .[benchmarks]` brings. Every measurement is a process of its own, which
 imports, connects and reads one row before the clock runs; all of them come in random order. Times
 of one row and of 1000 are medians within a process. Each line is the median of its rounds: seconds,
-how many times faster than pandas.read_sql, how many times the bare COPY as CSV, processor seconds
-of the client and of the server, and the peak of memory above what was used before, in MB.
+how many times faster than pandas.read_sql with the same driver, how many times the seconds of the
+bare COPY as CSV and of ADBC (Arrow), processor seconds of the client and of the server, and the
+peak of memory above what was used before: in MB, and how many times that of pandas and of ADBC.
 Ratios of one run can be compared, seconds of two machines cannot.
 """
 
@@ -316,19 +317,35 @@ def show(name: str, ways: dict[str, list[dict[str, float]]]) -> None:
         way: {key: statistics.median(each[key] for each in rounds) for key in KEYS if rounds}
         for way, rounds in ways.items()
     }
-    slow = lines.get("pandas.read_sql") or lines.get("pandas, chunksize")
-    floor = lines.get("COPY as CSV, drained")
-    print(f"\n{name:<34}{'s':>9}{'faster':>8}{'floors':>8}{'client':>9}{'server':>9}{'MB':>7}")
+    floor, adbc = lines.get("COPY as CSV, drained"), lines.get("ADBC, Arrow")
+    head = "".join(
+        f"{each:>9}" for each in ("s", "faster", "of COPY", "of ADBC", "client", "server")
+    )
+    print(f"\n{name:<34}{head}{'MB':>7}{'of pandas':>11}{'of ADBC':>9}")
     for way, line in lines.items():
         if not line:
             print(f"  {way:<32} not measured, or cannot read this")
             continue
-        faster = f"{slow['seconds'] / line['seconds']:8.1f}" if slow else " " * 8
-        floors = f"{line['seconds'] / floor['seconds']:8.2f}" if floor else " " * 8
+        slow = _pandas(way, lines)
         print(
-            f"  {way:<32}{line['seconds']:9.4f}{faster}{floors}"
-            f"{line['client']:9.4f}{line['server']:9.4f}{line['memory']:7.0f}"
+            f"  {way:<32}{line['seconds']:9.4f}"
+            f"{_ratio('seconds', slow, line)}{_ratio('seconds', line, floor)}"
+            f"{_ratio('seconds', line, adbc)}{line['client']:9.4f}{line['server']:9.4f}"
+            f"{line['memory']:7.0f}  {_ratio('memory', line, slow)}{_ratio('memory', line, adbc)}"
         )
+
+
+def _pandas(way: str, lines: dict[str, dict[str, float]]) -> dict[str, float] | None:
+    """Return pandas' result with the same driver, or else with psycopg2."""
+    same = lines.get("pandas.read_sql, psycopg 3") if "psycopg 3" in way else None
+    return same or lines.get("pandas.read_sql") or lines.get("pandas, chunksize")
+
+
+def _ratio(key: str, one: dict[str, float] | None, other: dict[str, float] | None) -> str:
+    """Return how many times one is the other; nothing if one of them wasn't measured."""
+    if not one or not other or not other[key]:
+        return " " * 9
+    return f"{one[key] / other[key]:9.2f}"
 
 
 if __name__ == "__main__":
