@@ -163,10 +163,16 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "unbound": (Session, "There is no database: "),
     "an unbound maker": (sessionmaker, " isn't bound to an engine. Pass an engine, or bind"),
     "a string in a session": (lambda: Session(bind="x"), " is bound to is of type str."),  # type: ignore[arg-type]
-    "asynchronous": (lambda: ASYNC, ", and this blocks. It would block the event loop."),
-    "an async session": (lambda: AsyncSession(ASYNC), "AsyncSession, and this blocks."),
-    "an async maker": (lambda: async_sessionmaker(ASYNC), "async_sessionmaker, and this blocks."),
-    "its inner engine": (lambda: ASYNC.sync_engine, "The engine is asynchronous, and this blocks."),
+    "asynchronous": (
+        lambda: ASYNC,
+        ", which is asynchronous. The call blocks, and would block the",
+    ),
+    "an async session": (lambda: AsyncSession(ASYNC), "AsyncSession, which is asynchronous."),
+    "an async maker": (
+        lambda: async_sessionmaker(ASYNC),
+        "async_sessionmaker, which is asynchronous.",
+    ),
+    "its inner engine": (lambda: ASYNC.sync_engine, "The engine is asynchronous. The call"),
 }
 ASYNC = create_async_engine("postgresql+psycopg://nobody@127.0.0.1/nothing")
 

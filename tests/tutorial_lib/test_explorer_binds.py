@@ -152,7 +152,7 @@ BAD: dict[str, tuple[Callable[[Engine], object], str]] = {
     "a class": (lambda e: explorer.tables(Session), "bind is the class Session"),  # type: ignore[arg-type]
     "asynchronous": (
         lambda e: explorer.tables(create_async_engine(ASYNC)),
-        "AsyncEngine, and this blocks.",
+        "AsyncEngine, which is asynchronous.",
     ),  # type: ignore[arg-type]
     "SQLite": (
         lambda e: explorer.tables(create_engine("sqlite://")),

@@ -151,7 +151,7 @@ def test_what_is_asynchronous_is_named(engine: Engine) -> None:
     for con in (asynchronous, AsyncSession(asynchronous), async_sessionmaker(asynchronous)):
         message = said("users", con)
         assert type(con).__name__ in message
-        assert ", and this blocks. " in message
+        assert ", which is asynchronous. " in message
         assert "await asyncio.to_thread(function, ...)" in message
     assert said("users", asynchronous.sync_engine).startswith("The engine is asynchronous")
 

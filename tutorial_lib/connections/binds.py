@@ -33,7 +33,7 @@ OFFLINE = (
     f"In a revision, check first: if not op.get_context().as_sql. Elsewhere: {KINDS}",
 )
 BLOCKING = (
-    "It would block the event loop.",
+    "The call blocks, and would block the event loop.",
     "Pass an engine from sqlalchemy.create_engine, and make the call in a thread: "
     "await asyncio.to_thread(function, ...).",
 )
@@ -138,7 +138,7 @@ def check_driver(source: Any, error: type[Problem], drivers: Collection[str] = D
     """Raise `error` unless it's PostgreSQL, with one of the drivers; without any, with each."""
     dialect = source.dialect
     if dialect.is_async:
-        raise error("The engine is asynchronous, and this blocks.", *BLOCKING)
+        raise error("The engine is asynchronous.", *BLOCKING)
     if dialect.name != "postgresql" or (drivers and dialect.driver not in drivers):
         urls = " or ".join(f"postgresql+{driver}://" for driver in drivers or DRIVERS)
         raise error(
@@ -200,7 +200,7 @@ def _expected(found: object, error: type[Problem], name: str) -> Engine | Connec
     if found is None or isinstance(found, MockConnection):
         raise error(f"{name} is {_kind(found)}.", *OFFLINE)
     if _is_async(found):
-        raise error(f"{name} is {_kind(found)}, and this blocks.", *BLOCKING)
+        raise error(f"{name} is {_kind(found)}, which is asynchronous.", *BLOCKING)
     raise error(f"{name} is {_kind(found)}.", "The database is reached through SQLAlchemy.", KINDS)
 
 

@@ -53,7 +53,7 @@ def test_connection(bind: Bind) -> ConnectionInfo:
     """Connect to the server and return its version, the user, the database and the latency.
 
     Raises:
-        ExplorerError: `bind` isn't an engine, a connection or a session.
+        ExplorerError: `bind` can't be used.
         sqlalchemy.exc.OperationalError: No server responds, or it refuses the connection.
 
     """

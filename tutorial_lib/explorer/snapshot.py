@@ -69,7 +69,7 @@ def snapshot(bind: Bind, *, rows: bool = False) -> Snapshot:
             read the sequences. That reads every table from its first page to its last.
 
     Raises:
-        ExplorerError: `bind` isn't an engine, a connection or a session, or the server refuses.
+        ExplorerError: `bind` can't be used, or the server refuses.
 
     """
     rows = flag("rows", rows, ExplorerError)
