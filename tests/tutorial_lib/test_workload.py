@@ -207,6 +207,18 @@ def test_a_worker_that_ends_its_thread_is_reported(shared: Engine) -> None:
     assert seen.errors == ["people: SystemExit: enough"]
 
 
+def test_with_a_url_every_call_opens_a_connection(shared: Engine) -> None:
+    pids: list[object] = []
+
+    def pid(connection: Connection) -> None:
+        pids.append(connection.scalar(text("SELECT pg_backend_pid()")))
+
+    with workload.run(shared.url, readers=pid) as seen:
+        until(lambda: len(pids) > 3)
+    assert len(set(pids)) == len(pids)
+    assert seen.errors == []
+
+
 def test_a_session_and_a_dictionary_of_workers_are_taken(shared: Engine) -> None:
     with Session(shared) as session, workload.run(session, {"rate": read}, threads=2) as seen:
         pass
