@@ -47,6 +47,8 @@ CREATE TABLE events (at date NOT NULL) PARTITION BY RANGE (at);
 CREATE TABLE e1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE TABLE child () INHERITS (sales.orders);
 CREATE PUBLICATION p FOR TABLE users;
+CREATE SUBSCRIPTION sub CONNECTION 'host=nowhere.invalid' PUBLICATION p
+    WITH (connect = false, slot_name = NONE, enabled = false);
 CREATE FOREIGN DATA WRAPPER w;
 CREATE SERVER s FOREIGN DATA WRAPPER w;
 CREATE FOREIGN TABLE remote (id int) SERVER s;
@@ -57,6 +59,17 @@ INSERT INTO sales.orders VALUES (1, 1);
 """
 # Each must be seen. Those with {role} name another role than the owner.
 STATEMENTS = """
+ALTER FUNCTION f(int) DEPENDS ON EXTENSION plpgsql
+ALTER TRIGGER touched ON users DEPENDS ON EXTENSION plpgsql
+ALTER MATERIALIZED VIEW m DEPENDS ON EXTENSION plpgsql
+ALTER INDEX ix DEPENDS ON EXTENSION plpgsql
+ALTER INDEX sales.orders_pkey DEPENDS ON EXTENSION plpgsql
+ALTER SUBSCRIPTION sub SET (binary = true)
+ALTER SUBSCRIPTION sub SET (streaming = true)
+ALTER SUBSCRIPTION sub SET (synchronous_commit = 'local')
+ALTER SUBSCRIPTION sub SET (disable_on_error = true)
+COMMENT ON SUBSCRIPTION sub IS 'x'
+ALTER PUBLICATION p SET TABLE users (id)
 ALTER TABLE users OWNER TO {role}
 ALTER TABLE users RENAME TO people
 ALTER TABLE child SET UNLOGGED
@@ -223,6 +236,7 @@ def full(shared: Engine, role: str) -> Iterator[Engine]:
     yield shared
     with shared.begin() as connection:
         connection.exec_driver_sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        connection.exec_driver_sql("DROP SUBSCRIPTION sub")  # or the database can't be dropped
 
 
 def compared(connection: Connection, statements: str, role: str) -> Changes:
@@ -244,6 +258,13 @@ def test_a_change_of_any_kind_is_seen(full: Engine, role: str, statements: str) 
         connection.begin()
         found = compared(connection, statements, role)
     assert found.all, statements
+
+
+def test_the_columns_of_a_publication_are_names(full: Engine, role: str) -> None:
+    with full.connect() as connection:
+        connection.begin()
+        found = compared(connection, "ALTER PUBLICATION p SET TABLE users (id, name)", role)
+    assert "users (id, name)" in repr(found)
 
 
 NAMED = [  # PostgreSQL 18 gives NOT NULL a name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from support.drivers import both_drivers
 from tutorial_lib import explorer
@@ -214,3 +214,54 @@ def test_a_type_that_sqlalchemy_does_not_know_has_its_name(full: Engine) -> None
 def test_postgresqls_own_schemas_are_not_listed(full: Engine) -> None:
     with pytest.raises(ExplorerError, match="'pg_catalog' is PostgreSQL's own"):
         explorer.views(full, "pg_catalog")
+
+
+@pytest.mark.parametrize("path", ["''", "nosuch", "pg_catalog"])
+def test_schemas_and_extensions_need_no_search_path(full: Engine, path: str) -> None:
+    with full.connect() as connection:
+        connection.execute(text(f"SET LOCAL search_path = {path}"))
+        assert "public" in explorer.schemas(connection)["schema"].tolist()
+        assert "plpgsql" in explorer.extensions(connection)["extension"].tolist()
+
+
+SHADOWS = """
+CREATE SCHEMA evil; CREATE TABLE evil.pg_class (oid text); CREATE TABLE evil.pg_namespace (x int);
+CREATE FUNCTION evil.current_schema() RETURNS text LANGUAGE sql AS $$SELECT 'nosuch'$$;
+CREATE FUNCTION evil.no(name, name) RETURNS bool LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION evil.no(oid, oid) RETURNS bool LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION evil.no("char", "char") RETURNS bool LANGUAGE sql AS 'SELECT false';
+CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.no);
+CREATE OPERATOR evil.<> (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.no);
+CREATE OPERATOR evil.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = evil.no);
+CREATE OPERATOR evil.= (LEFTARG = "char", RIGHTARG = "char", FUNCTION = evil.no);
+"""
+
+
+def test_objects_that_shadow_the_catalog_change_nothing(full: Engine) -> None:
+    def listed(connection: Connection) -> list[list[object]]:
+        frames = [
+            *(
+                explorer.constraints(connection, schema="public"),
+                explorer.functions(connection, schema="public"),
+            ),
+            *(
+                explorer.indexes(connection, schema="public"),
+                explorer.types(connection, schema="public"),
+            ),
+            *(
+                explorer.tables(connection, schema="public"),
+                explorer.schemas(connection),
+            ),
+            *(
+                explorer.columns(connection, "users", "public")[["column", "null"]],
+                explorer.extensions(connection),
+            ),
+            explorer.head(connection, "users", schema="public"),
+        ]
+        return [frame.astype(str).to_numpy().tolist() for frame in frames]
+
+    with full.connect() as connection:
+        connection.execute(text(SHADOWS))
+        usual = listed(connection)
+        connection.execute(text("SET LOCAL search_path = evil, pg_catalog, public"))
+        assert listed(connection) == usual

@@ -241,7 +241,8 @@ def _of(
 
 
 def _items(reader: Reader, schema: str | None, query: str) -> list[Item]:
-    home = _schema_of(reader, schema)
+    # What belongs to the database is in no schema, so the search path may have none.
+    home = "" if query == "database" else _schema_of(reader, schema)
     return [one for one in read(reader, query) if one.schema in (home, "")]
 
 

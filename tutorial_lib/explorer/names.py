@@ -10,11 +10,13 @@ from ..errors import ExplorerError
 from .reader import Reader
 
 FEW = 10  # more names than this aren't listed in a message
-# Every name that SELECT can read.
+# Every name that SELECT can read. The search path is still the caller's: = could be anyone's.
 RELATIONS = """
 SELECT n.nspname AS schema, c.relname AS name, c.oid AS oid, c.relkind AS kind
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'pg_toast'
+FROM pg_catalog.pg_class c
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}'::pg_catalog."char"[])
+      AND n.nspname OPERATOR(pg_catalog.<>) 'pg_toast'
 ORDER BY c.relname, n.nspname
 """
 

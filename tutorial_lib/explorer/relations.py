@@ -75,8 +75,10 @@ MOST_ROWS = 2**63 - 1  # of LIMIT
 PRIMARY_KEY = """
 SELECT a.attname
 FROM pg_catalog.pg_index x
-     JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = ANY (x.indkey)
-WHERE x.indrelid = CAST(:oid AS oid) AND x.indisprimary AND x.indisvalid
+     JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) x.indrelid
+         AND a.attnum OPERATOR(pg_catalog.=) ANY (x.indkey)
+WHERE x.indrelid OPERATOR(pg_catalog.=) CAST(:oid AS pg_catalog.oid)
+      AND x.indisprimary AND x.indisvalid
 ORDER BY pg_catalog.array_position(x.indkey, a.attnum)
 """
 

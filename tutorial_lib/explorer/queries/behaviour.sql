@@ -10,6 +10,11 @@ SELECT 'trigger' AS kind,
                WHEN g.tgenabled = 'R' THEN 'on a replica'
            END,
            'function', g.tgfoid::regproc::text,
+           'depends on extension', (
+               SELECT pg_catalog.string_agg(x.extname::text, ', ' ORDER BY x.extname::text)
+               FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+               WHERE e.classid = 'pg_catalog.pg_trigger'::regclass::oid AND e.objid = g.oid AND e.deptype = 'x'
+           ),
            'comment', pg_catalog.obj_description(g.oid, 'pg_trigger')
        ))::text AS details
 FROM pg_catalog.pg_trigger g
@@ -70,6 +75,11 @@ SELECT 'function', n.nspname, NULL,
                    FROM pg_catalog.pg_aggregate a WHERE a.aggfnoid = p.oid
                )
            END,
+           'depends on extension', (
+               SELECT pg_catalog.string_agg(x.extname::text, ', ' ORDER BY x.extname::text)
+               FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+               WHERE e.classid = 'pg_catalog.pg_proc'::regclass::oid AND e.objid = p.oid AND e.deptype = 'x'
+           ),
            'comment', pg_catalog.obj_description(p.oid, 'pg_proc')
        ))::text
 FROM pg_catalog.pg_proc p

@@ -13,6 +13,11 @@ SELECT 'constraint' AS kind,
            'tablespace', ts.spcname,
            'clustered', CASE WHEN x.indisclustered THEN 'yes' END,
            'replica identity', CASE WHEN x.indisreplident THEN 'yes' END,
+           'index depends on extension', (
+               SELECT pg_catalog.string_agg(x.extname::text, ', ' ORDER BY x.extname::text)
+               FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+               WHERE e.classid = 'pg_catalog.pg_class'::regclass::oid AND e.objid = i.oid AND e.deptype = 'x'
+           ),
            'index comment', pg_catalog.obj_description(i.oid, 'pg_class'),
            'comment', about.description
        ))::text AS details
@@ -48,6 +53,11 @@ SELECT 'index',
            'tablespace', ts.spcname,
            'clustered', CASE WHEN x.indisclustered THEN 'yes' END,
            'replica identity', CASE WHEN x.indisreplident THEN 'yes' END,
+           'depends on extension', (
+               SELECT pg_catalog.string_agg(x.extname::text, ', ' ORDER BY x.extname::text)
+               FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+               WHERE e.classid = 'pg_catalog.pg_class'::regclass::oid AND e.objid = i.oid AND e.deptype = 'x'
+           ),
            'comment', about.description
        ))::text
 FROM pg_catalog.pg_index x

@@ -47,9 +47,16 @@ SELECT 'publication', NULL, NULL, p.pubname::text,
                CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END
            ),
            'root', CASE WHEN p.pubviaroot THEN 'yes' END,
+           'generated columns', CASE  -- PostgreSQL 18 has this column
+               WHEN pg_catalog.to_jsonb(p.*) ->> 'pubgencols' = 's' THEN 'stored'
+           END,
            'tables', (
                SELECT pg_catalog.jsonb_agg(pg_catalog.concat_ws(
-                   ' ', r.prrelid::regclass, r.prattrs, pg_catalog.pg_get_expr(r.prqual, r.prrelid)
+                   ' ', r.prrelid::regclass, (
+                       SELECT '(' || pg_catalog.string_agg(a.attname::text, ', ' ORDER BY a.attnum) || ')'
+                       FROM pg_catalog.pg_attribute a
+                       WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])
+                   ), pg_catalog.pg_get_expr(r.prqual, r.prrelid)
                ) ORDER BY r.prrelid::regclass::text)
                FROM pg_catalog.pg_publication_rel r
                WHERE r.prpubid = p.oid
@@ -68,7 +75,29 @@ SELECT 'subscription', NULL, NULL, s.subname::text, '',
            'owner', pg_catalog.pg_get_userbyid(s.subowner),
            'enabled', s.subenabled,
            'slot', s.subslotname,
-           'publications', s.subpublications
+           'publications', s.subpublications,
+           'synchronous_commit', s.subsynccommit,
+           'options', (
+               -- A column that this version of PostgreSQL doesn't have is one of `absent`.
+               SELECT found.options
+               FROM (
+                        SELECT NULL::text AS subtwophasestate, NULL::text AS subdisableonerr,
+                               NULL::text AS subpasswordrequired, NULL::text AS subrunasowner,
+                               NULL::text AS suborigin, NULL::text AS subfailover
+                    ) absent,
+                    LATERAL (
+                        SELECT pg_catalog.concat_ws(
+                            ', ', 'binary ' || subbinary::text, 'streaming ' || substream::text,
+                            'two_phase ' || subtwophasestate::text,
+                            'disable_on_error ' || subdisableonerr::text,
+                            'password_required ' || subpasswordrequired::text,
+                            'run_as_owner ' || subrunasowner::text,
+                            'origin ' || suborigin::text, 'failover ' || subfailover::text
+                        ) AS options
+                        FROM pg_catalog.pg_subscription o WHERE o.oid = s.oid
+                    ) found
+           ),
+           'comment', pg_catalog.obj_description(s.oid, 'pg_subscription')
        ))::text
 FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
 WHERE d.datname = pg_catalog.current_database()

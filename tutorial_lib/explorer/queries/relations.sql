@@ -67,6 +67,11 @@ SELECT CASE
                      AND d.deptype IN ('a', 'i')
                      AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid AND c.relkind = 'S'
            ),
+           'depends on extension', (
+               SELECT pg_catalog.string_agg(x.extname::text, ', ' ORDER BY x.extname::text)
+               FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+               WHERE e.classid = 'pg_catalog.pg_class'::regclass::oid AND e.objid = c.oid AND e.deptype = 'x'
+           ),
            'comment', coalesce(about.description, pg_catalog.obj_description(c.reltype, 'pg_type'))
        ))::text AS details
 FROM pg_catalog.pg_class c
