@@ -14,7 +14,7 @@ LINGER = 10.0  # seconds that a thread waits for another job
 
 _idle: list[SimpleQueue[Job]] = []  # of the threads that wait
 if hasattr(os, "register_at_fork"):  # threads don't survive a fork
-    os.register_at_fork(after_in_child=_idle.clear)
+    os.register_at_fork(after_in_child=lambda: _idle.clear())
 
 
 def start(job: Job) -> None:
