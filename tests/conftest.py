@@ -7,11 +7,9 @@ folders, whatever the shell exports.
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,8 +19,9 @@ from coursekit import servers
 from coursekit.course.catalog import slug_of
 from coursekit.instructor.isolated_run import use_workspace
 from coursekit.servers.embedded import EmbeddedServer
-from coursekit.servers.server import Server, admin
+from coursekit.servers.server import Server
 from coursekit.settings import read_settings
+from support.databases import fresh_database
 from tutorial_lib.db import make_engine
 
 # A run that was started in the background ignores Ctrl-C, and all that it starts would, too;
@@ -84,17 +83,6 @@ def _is_changed(item: pytest.Item) -> bool:
 
 def _parameters(item: pytest.Item) -> dict[str | None, object]:
     return getattr(getattr(item, "callspec", None), "params", {})
-
-
-@contextmanager
-def fresh_database(server: Server) -> Iterator[URL]:
-    """The address of a new, empty database, which is gone afterwards."""
-    name = f"test_{secrets.token_hex(4)}"
-    with admin(server.url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-    yield server.url.set(database=name)
-    with admin(server.url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

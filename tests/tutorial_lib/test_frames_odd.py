@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
-import polars as pl
 import pytest
 from sqlalchemy import (
     Engine,
@@ -155,23 +154,3 @@ def test_parse_dates_of_an_interval_is_as_with_pandas(engine: Engine, how: Any) 
 def test_parse_dates_of_an_interval_that_pandas_refuses(engine: Engine) -> None:
     with pytest.raises(FrameError, match=r"'taken' can't be parsed as dates"):
         frames.read(table("Or.ders"), engine, schema="shop", parse_dates={"taken": {"unit": "s"}})
-
-
-@pytest.mark.parametrize(
-    ("column", "values"),
-    [
-        ("id", pl.Series([1, 2**70], dtype=pl.Int128)),
-        ("n", pl.Series([1, 2**70], dtype=pl.Int128)),
-        ("id", pl.Series([1, 2**64 - 1], dtype=pl.UInt64)),
-        ("taken", pl.Series([1, 2**62], dtype=pl.Duration("ms"))),
-        ("at", pl.Series([1, 2**62], dtype=pl.Datetime("ms"))),
-        ("at", pl.Series([1, object()], dtype=pl.Object)),
-    ],
-)
-def test_what_polars_has_and_the_table_has_not_names_the_column(
-    engine: Engine, column: str, values: pl.Series
-) -> None:
-    df = pl.DataFrame([pl.Series("n" if column == "id" else "id", [1, 2]), values.alias(column)])
-    with pytest.raises(FrameError, match=f"column {column}"):
-        frames.write(df, "shop.Or.ders", engine)
-    assert frames.read("shop.Or.ders", engine)["id"].tolist() == [7, 8]

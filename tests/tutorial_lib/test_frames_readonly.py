@@ -286,7 +286,7 @@ def test_ctrl_c_while_a_session_waits(mine: Any, filled: Engine, other: Connecti
         assert frames.read("added", mine)["name"].tolist() == ["Ann"]
 
 
-@pytest.mark.parametrize("to", ["pandas", "arrow", "polars"])
+@pytest.mark.parametrize("to", ["pandas", "arrow"])
 def test_a_timeout_in_the_middle(filled: Engine, other: Connection, to: Any) -> None:
     slow = "SELECT n, filling, pg_sleep(CASE n WHEN 9000 THEN 60 ELSE 0 END)::text FROM things"
     limited = make_engine(filled.url, connect_args={"options": "-c statement_timeout=500"})

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 from sqlalchemy import (
@@ -235,7 +234,6 @@ COLUMNS = {
     "arrow-backed": pd.Series(IDS, dtype="int64[pyarrow]"),
     "arrow": pa.array(IDS),
     "chunked": pa.chunked_array([[1], [2, 3]]),
-    "polars": pl.Series(IDS),
     "numpy scalars": [np.int64(1), np.int8(2), np.float32(3)],
     "mixed numbers": [1, 2.0, Decimal("3")],
     "with null": [1, 2, 3, None],
@@ -406,7 +404,7 @@ def test_a_statement_made_by_a_lambda(engine: Engine) -> None:
 
 
 def test_a_whole_dataframe_is_refused(engine: Engine) -> None:
-    for value in (pd.DataFrame({"a": [1]}), pl.DataFrame({"a": [1]}), pa.table({"a": [1]})):
+    for value in (pd.DataFrame({"a": [1]}), pa.table({"a": [1]})):
         assert said(engine, value) == (
             f"The value of the parameter :x is a whole {type(value).__name__}. "
             "Pass one of its columns, or a list of its rows as tuples."

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
@@ -193,10 +192,9 @@ def test_a_value_without_a_binary_form_ends_the_binary_copy(created: Engine, for
         pd.DataFrame({"v": ["a", None, "b"]}),
         pd.DataFrame({"v": pd.Series(["a", None, 1], dtype=object)}),
         pd.DataFrame({"v": pd.Categorical(["a", None, "b"])}),
-        pl.DataFrame({"v": ["a", None, "b"]}),
         pd.DataFrame({"v": pd.Series([ID, None], dtype=object)}),
     ],
-    ids=["str", "object", "category", "polars", "uuid"],
+    ids=["str", "object", "category", "uuid"],
 )
 def test_strings_of_all_kinds_are_binary(created: Engine, formats: Spy, frame: Any) -> None:
     expected = [None if value is None or value is pd.NA else str(value) for value in frame["v"]]

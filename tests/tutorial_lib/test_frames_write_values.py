@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -61,7 +60,7 @@ def connection(created: Engine) -> Iterator[Connection]:
 def stored(connection: Connection, kind: str, values: Any) -> list[str | None]:
     """Write a column, and return its values as PostgreSQL's text."""
     connection.execute(text(f"DROP TABLE IF EXISTS t; CREATE TEMP TABLE t (v {kind})"))
-    frame = values if isinstance(values, pa.Table | pl.DataFrame) else pd.DataFrame({"v": values})
+    frame = values if isinstance(values, pa.Table) else pd.DataFrame({"v": values})
     assert frames.write(frame, "t", connection) == len(frame)
     connection.execute(text("SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres'"))
     return list(connection.execute(text("SELECT CAST(v AS text) FROM t ORDER BY ctid")).scalars())
@@ -150,15 +149,6 @@ def objects(*values: Any) -> pd.Series[Any]:
         ("int", objects(None, None), [None, None]),
         ("int", pd.Series([None, None], dtype="null[pyarrow]"), [None, None]),
         ("text", pa.table({"v": pa.array(["a", None], pa.string_view())}), ["a", None]),
-        ("text", pl.DataFrame({"v": ["a", None]}), ["a", None]),
-        ("text", pl.DataFrame({"v": pl.Series(["a", "b"], dtype=pl.Categorical)}), ["a", "b"]),
-        ("text", pl.DataFrame({"v": pl.Series(["a", "b"], dtype=pl.Enum(["a", "b"]))}), ["a", "b"]),
-        ("time", pl.DataFrame({"v": [dt.time(1, 2, 3)]}), ["01:02:03"]),
-        ("int[]", pl.DataFrame({"v": [[1, None], []]}), ["{1,NULL}", "{}"]),
-        ("jsonb", pl.DataFrame({"v": [{"a": 1}, {"a": None}]}), ['{"a": 1}', '{"a": null}']),
-        ("numeric", pl.DataFrame({"v": [decimal.Decimal("1.50")]}), ["1.50"]),
-        ("float8", pl.DataFrame({"v": [float("nan"), None]}), ["NaN", None]),
-        ("interval", pl.DataFrame({"v": [dt.timedelta(hours=-25)]}), ["-2 days +23:00:00"]),
         ("bytea", pa.table({"v": [b"\0", None]}), ["\\x00", None]),
         ("date", pa.table({"v": [dt.date(2020, 1, 2)]}), ["2020-01-02"]),
     ],

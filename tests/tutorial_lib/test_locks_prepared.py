@@ -12,8 +12,8 @@ from coursekit import servers
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.server import Server, admin
 from coursekit.settings import read_settings
+from support.databases import fresh_database
 from support.drivers import DRIVERS
-from tests.conftest import fresh_database
 from tutorial_lib import locks
 from tutorial_lib.db import make_engine
 from tutorial_lib.errors import LockError
