@@ -10,6 +10,12 @@ from sqlalchemy import URL
 
 from coursekit.servers.server import Server, admin
 
+# Other tests run at the same time, in other databases of the same server.
+ADVISORY_LOCKS = (
+    "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+    " WHERE locktype = 'advisory' AND datname = current_database()"
+)
+
 
 @contextmanager
 def fresh_database(server: Server) -> Iterator[URL]:

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Engine, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from coursekit.settings import ROOT
+from support.databases import ADVISORY_LOCKS
 from support.drivers import both_drivers
 from support.waiting import until
 from tutorial_lib.advisory_lock import advisory_lock, hold
@@ -212,7 +213,7 @@ def test_a_wait_inside_postgresql_would_deadlock_with_it(engine: Engine) -> None
         holder.execute(text("SELECT pg_advisory_lock(7)"))
         thread = threading.Thread(target=wait_inside)
         thread.start()
-        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        waiting = f"{ADVISORY_LOCKS} AND NOT granted"
         until(lambda: holder.scalar(text(waiting)))
         try:
             holder.execute(text("CREATE INDEX CONCURRENTLY ON busy (n)"))

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from support import drivers
+from support.databases import ADVISORY_LOCKS
 from support.pooler import pooler
 from tutorial_lib import frames
 from tutorial_lib.db import make_engine
@@ -153,7 +154,7 @@ def test_a_session_keeps_its_locks(engine: Engine) -> None:
 
 
 def test_behind_a_pooler_the_locks_of_others_stay(engine: Engine) -> None:
-    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 5"
+    held = f"{ADVISORY_LOCKS} AND objid = 5"
     with pooler(engine.url, shares=True) as url:
         first, second = make_engine(url), make_engine(url)
         with first.connect() as connection:

@@ -26,6 +26,7 @@ from sqlalchemy.orm import (
 
 from support import drivers
 from support.assert_frames import assert_same
+from support.databases import ADVISORY_LOCKS
 from tutorial_lib import frames
 from tutorial_lib.connections.readonly import ALONE
 from tutorial_lib.db import make_engine
@@ -486,7 +487,7 @@ def test_several_threads_read_at_once(filled: Engine) -> None:
 
 def test_other_threads_run_while_rows_are_awaited(filled: Engine, other: Connection) -> None:
     """The server sends a first part, then waits for a lock that another thread releases."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    waiting = f"{ADVISORY_LOCKS} AND NOT granted"
     other.execute(text("SELECT pg_advisory_lock(9)"))
 
     def release() -> None:

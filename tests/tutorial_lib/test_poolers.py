@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
+from support.databases import ADVISORY_LOCKS
 from support.drivers import both_drivers
 from support.pooler import pooler
 from tutorial_lib import locks
@@ -14,7 +15,7 @@ from tutorial_lib.advisory_lock import advisory_lock
 from tutorial_lib.errors import AdvisoryLockError, LockError
 
 pytestmark = both_drivers
-LOCKS = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+LOCKS = text(ADVISORY_LOCKS)
 SETTINGS = text("SELECT current_setting('lock_timeout') || current_setting('idle_session_timeout')")
 
 

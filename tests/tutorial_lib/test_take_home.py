@@ -79,7 +79,11 @@ with engine.begin() as connection:
 """
 IMPORT_ALL = """
 for module in pkgutil.walk_packages(app.__path__, package + "."):
-    importlib.import_module(module.name)
+    try:
+        importlib.import_module(module.name)
+    except ModuleNotFoundError as error:  # one of the two drivers is enough
+        driver = module.name.rpartition(".")[2]
+        assert (driver, error.name) in (("psycopg3", "psycopg"), ("psycopg2_", "psycopg2")), error
 for name in list(sys.modules):
     assert name.partition(".")[0] != "coursekit", name
 """
@@ -228,6 +232,25 @@ def test_the_course_is_missing_there(tmp_path: Path, url: URL) -> None:
     copy_files(["."], tmp_path / "tutorial_lib")
     code = "try:\n    import coursekit\nexcept ModuleNotFoundError:\n    print('missing')\n"
     assert run(tmp_path, "tutorial_lib", code, url) == "missing\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["frames", "explorer", "locks", "backfill", "advisory_lock", "workload"]
+)
+def test_a_unit_works_with_psycopg_3_alone(tmp_path: Path, url: URL, name: str) -> None:
+    pytest.importorskip("psycopg", reason="psycopg has no wheels for Windows on Arm")
+    unit, app = UNITS[name], tmp_path / "app"
+    app.mkdir()
+    (app / "__init__.py").touch()
+    copy_files(unit.files, app)
+    others = {canonicalize_name(package) for package in unit.packages} - {"psycopg2-binary"}
+    packages = modules_of([*others, "psycopg", "psycopg-binary"])
+    allowed = set().union(*packages.values())
+    assert "psycopg2" not in allowed
+    code = CONNECT + USE[name] + LOADED + IMPORT_ALL
+    loaded = run(tmp_path, "app", code, url.set(drivername="postgresql+psycopg"), allowed).split()
+    assert "psycopg" in loaded
 
 
 def test_every_module_belongs_to_a_unit() -> None:

@@ -189,7 +189,7 @@ def _dtypes(value: Any) -> Any:
 
     for each in value.values() if isinstance(value, Mapping) else [value]:
         try:
-            if hasattr(each, "__array__"):  # pandas takes the dtype of a Series or an array
+            if not isinstance(each, type) and hasattr(each, "__array__"):  # pandas takes its dtype
                 raise TypeError
             pandas_dtype(each)
         except (TypeError, ValueError):
