@@ -299,10 +299,13 @@ def save_the_rest(folder: Path) -> None:
     save(folder, "no_outputs", [{"source": "x = 2", "metadata": {}}])
     save(folder, "no_cells", [])
     save(folder, "other_kernel", [FIRST, TAIL], kernel="nowhere")
-    late, dies = "print, ['late']", "os._exit, [1]"
-    for name, function in ("late_at_the_end", late), ("dies_at_the_end", dies):
-        timer = code(f"import os, threading\nthreading.Timer(0.3, {function}).start()")
-        save(folder, name, [TAIL, timer])
+    # They wait for what the runner executes after the last cell.
+    late = "threading.Thread(target=lambda: event.wait() and print('late')).start()"
+    for name, then in ("late_at_the_end", late), ("dies_at_the_end", ""):
+        call = "event.set" if then else "lambda: os._exit(1)"
+        waits = f"get_ipython().events.register('pre_execute', {call})"
+        lines = "import os, threading", "event = threading.Event()", then, waits
+        save(folder, name, [TAIL, code("\n".join(filter(None, lines)))])
 
 
 class Run:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from itertools import repeat
 from typing import Any
 
-from psycopg2 import _psycopg, extensions
+from psycopg2 import DatabaseError, OperationalError, _psycopg, extensions
 
 from . import Cast, Caster, Driver, Write
 from .quiet import quiet
@@ -58,7 +58,12 @@ class Adapted(Driver):
 
     def copy_out(self, sql: bytes, write: Write, size: int) -> None:
         """Let it write to a buffered file."""
-        with self.raw.cursor() as cursor, io.BufferedWriter(_Sink(write), size) as file, quiet():
+        with (
+            self.raw.cursor() as cursor,
+            io.BufferedWriter(_Sink(write), size) as file,
+            quiet(),
+            _lost(),
+        ):
             cursor.copy_expert(sql, file)
 
     def copy_in(self, sql: bytes, blocks: Iterable[bytes]) -> int:
@@ -66,7 +71,7 @@ class Adapted(Driver):
         source = _Source(iter(blocks))
         with self.raw.cursor() as cursor:
             try:
-                with quiet():
+                with quiet(), _lost():
                     cursor.copy_expert(sql, source, PART)
             except extensions.QueryCanceledError:
                 if source.error:
@@ -77,6 +82,19 @@ class Adapted(Driver):
     def cancel(self) -> None:
         """Send the server a request to cancel."""
         self.raw.cancel()
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    """Raise the error of a lost connection where libpq has none yet: psycopg2 raises another."""
+    try:
+        yield
+    except DatabaseError as error:
+        if type(error) is not DatabaseError or error.pgcode is not None:
+            raise
+    else:
+        return
+    raise OperationalError("server closed the connection unexpectedly")
 
 
 def _infinite(value: Any) -> Any:
