@@ -126,8 +126,10 @@ def field_of(cells: Any, column: Type) -> Field:
 
 def _number(cells: Any, way: _Number | None) -> Field:
     """Make a field as the type demands; without a way, it's numeric."""
-    if way is not None:
-        cells = _converted(cells, way)
+    if not (way.fits if way else decimals.fits)(cells.type):
+        raise NotBinary
+    if way:
+        cells = cells.cast(way.arrow)
     nulls = None
     if cells.null_count:
         nulls, cells = np.asarray(cells.is_null()), cells.fill_null(0)
@@ -135,12 +137,6 @@ def _number(cells: Any, way: _Number | None) -> Field:
         return Field(decimals.matrix_of(cells), nulls)
     values = np.asarray(cells)
     return Field(_matrix(values - values.dtype.type(way.epoch), way.field), nulls)
-
-
-def _converted(cells: Any, way: _Number) -> Any:
-    if not way.fits(cells.type):
-        raise NotBinary
-    return cells.cast(way.arrow)
 
 
 def uuids(texts: Any) -> Field:

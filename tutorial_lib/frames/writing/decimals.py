@@ -19,21 +19,24 @@ PLACES = 6  # of a double; more are sent as text
 NEGATIVE = 0x4000
 
 
+def fits(kind: Any) -> bool:
+    """Return whether values of an Arrow type are encoded here."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal128(kind) or kind == pa.float64())
+
+
 def matrix_of(cells: Any) -> Any:
-    """Return the bytes of each value of an Arrow array without NULLs.
+    """Return the bytes of each value of an Arrow array without NULLs, of a type that fits.
 
     Raises:
-        NotBinary: The array isn't one of numbers, or one has too many digits.
+        NotBinary: A value has too many digits.
 
     """
     if pa.types.is_integer(cells.type):
         values, places = np.asarray(cells.cast(pa.int64())), np.zeros(len(cells), "i8")
     elif pa.types.is_decimal128(cells.type):
         values, places = _of_decimals(cells)
-    elif cells.type == pa.float64():
-        values, places = _of_doubles(np.asarray(cells))
     else:
-        raise NotBinary
+        values, places = _of_doubles(np.asarray(cells))
     if (values >= LIMIT).any() or (values <= -LIMIT).any():
         raise NotBinary
     return _fields(values, places)
