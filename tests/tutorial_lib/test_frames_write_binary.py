@@ -225,6 +225,7 @@ def test_several_blocks_with_and_without_missing_values(
         connection.execute(text("CREATE TEMP TABLE t (n int, m int, s text, t timestamptz)"))
         assert frames.write(frame, "t", connection) == 30
         assert formats() == [True]
+        connection.execute(text("SET LOCAL DateStyle = 'ISO'"))  # psycopg reads no other dates
         found = frames.read("SELECT * FROM t ORDER BY n", connection)
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
 
