@@ -96,9 +96,11 @@ def checked(
                 raise error(f"{name}= isn't an argument here.", "", refused[name])
             try:
                 return function(*args, **options)
-            except TypeError:
+            except TypeError as found:
                 try:
                     inspect.signature(function).bind(*args, **options)
+                    if found.__traceback__ and not found.__traceback__.tb_next:
+                        raise found  # Python 3.13.0 binds what it can't call
                 except TypeError as problem:
                     raise _misfit(function, options, error, usage, problem) from None
                 raise  # the function ran, so its arguments were fine

@@ -184,7 +184,7 @@ MISSING = {
     "nan": float("nan"),
     "numpy.nan": np.float64("nan"),
     "float32 nan": np.float32("nan"),
-    "datetime64 NaT": np.datetime64("NaT"),
+    "datetime64 NaT": np.datetime64("NaT", "s"),
     "timedelta64 NaT": np.timedelta64("NaT", "s"),
     "masked": np.ma.masked,
     "arrow": pa.scalar(None, pa.int64()),
