@@ -14,7 +14,25 @@ class LessonError(Problem):
 
 
 class CommandError(Problem):
-    """A command in a cell, such as `%pytest`, can't be run or failed."""
+    """A command in a cell, such as `%pytest`, can't be run or failed.
+
+    Args:
+        what: What is wrong, as one sentence.
+        why: Why it is wrong.
+        do: What to do next.
+        printed: The cell's output shows the command's message already, so the red box below
+            it leaves it out.
+
+    """
+
+    def __init__(self, what: str, why: str = "", do: str = "", *, printed: bool = False) -> None:
+        self.printed = printed
+        super().__init__(what, why, do)
+
+    def _render_traceback_(self) -> list[str]:
+        if not self.printed:
+            return super()._render_traceback_()
+        return [f"{type(self).__name__}: {self.what}", "The output above says why."]
 
 
 class AlembicError(CommandError):

@@ -55,7 +55,7 @@ def run_alembic(
         return output
     if echo:
         print(output, end="")
-    raise _failed(line, code, output, project)
+    raise _failed(line, code, output, project, printed=echo)
 
 
 def launch(
@@ -67,8 +67,8 @@ def launch(
 
 
 def tidy(output: str, project: Path) -> str:
-    """Return Alembic's output with relative paths, sorted lines and short tracebacks."""
-    output = relative_paths(output, project)
+    """Return Alembic's output: relative paths, sorted lines, short tracebacks, no plugin lines."""
+    output = PLUGINS.sub("", relative_paths(output, project))
     output = REFLECTED.sub(lambda found: "".join(sorted(found[0].splitlines(True))), output)
     before, traceback, _ = output.partition(TRACEBACK)
     if not traceback:
@@ -76,6 +76,8 @@ def tidy(output: str, project: Path) -> str:
     return before + traceback + _project_frames(output.rpartition(TRACEBACK)[2])
 
 
+# Since 1.18, autogenerate logs the plugins that it's made of: the same six lines each time.
+PLUGINS = re.compile(r"^INFO .* set(?:ting )?up .*plugin alembic\.autogenerate\..*\n", re.M)
 # Alembic reflects a database's tables in the order of a set, which differs from run to run.
 REFLECTED = re.compile(r"(?:^INFO .* Detected sequence named .*\n){2,}", re.M)
 TRACEBACK = "Traceback (most recent call last):\n"
@@ -100,11 +102,13 @@ def _in_project(file: str) -> bool:
     return not (file.startswith("<") or Path(file).is_absolute())
 
 
-def _failed(line: str, code: int, output: str, project: Path) -> AlembicError:
+def _failed(line: str, code: int, output: str, project: Path, *, printed: bool) -> AlembicError:
     if "due to lock timeout" in output:
         return _blocked(line, project)
     last_line = _last_line(output) if output.strip() else ""
-    return AlembicError(*failure("alembic", line, code, last_line))
+    return AlembicError(
+        *failure("alembic", line, code, last_line), printed=printed and bool(last_line)
+    )
 
 
 def _blocked(line: str, project: Path) -> AlembicError:

@@ -82,6 +82,25 @@ def test_a_failure_raises_after_its_output(
     assert "Can't locate revision" in capsys.readouterr().out
 
 
+def test_the_red_box_does_not_repeat_what_is_printed_above_it(project: Path) -> None:
+    with pytest.raises(AlembicError) as caught:
+        run_alembic("upgrade nowhere", project)
+    assert caught.value._render_traceback_() == [
+        "AlembicError: alembic upgrade nowhere ended with exit code 255.",
+        "The output above says why.",
+    ]
+    with pytest.raises(AlembicError) as caught:
+        run_alembic("upgrade nowhere", project, echo=False)
+    assert "Can't locate revision" in caught.value._render_traceback_()[1]
+
+
+def test_the_plugins_of_autogenerate_are_not_listed(project: Path) -> None:
+    run_alembic("upgrade head", project)
+    printed = run_alembic("check", project)
+    assert "plugin" not in printed
+    assert printed.splitlines()[-1] == "No new upgrade operations detected."
+
+
 def test_a_session_left_open_is_named_with_what_ends_it(project: Path) -> None:
     lesson = start("01", resume=True)
     revise(project, "op.execute('CREATE TABLE one ()')")
