@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from coursekit import limits
 from coursekit.course.catalog import lesson_path, lessons
+from coursekit.course.glossary import copy_glossary
 from coursekit.course.notebooks import clear_outputs, dump, load
 from coursekit.errors import NotebookError
 from coursekit.exercises.cells import clear_solutions, source_of
@@ -89,6 +90,7 @@ def copy_for_learner(settings: Settings) -> Copies:
     """
     with _writing(settings) as written:
         told = [line for path in lessons().values() for line in _update(settings, path, written)]
+        copy_glossary(settings.workspace)
     return Copies(folder_of(settings), tuple(told))
 
 

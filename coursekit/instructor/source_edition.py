@@ -13,12 +13,14 @@ from typing import Any
 from coursekit import limits
 from coursekit.course.catalog import lesson_path, slug_of
 from coursekit.course.course_map import navigation
+from coursekit.course.lesson_time import state_time
 from coursekit.course.notebooks import clear_outputs, code_cells, dump, load
 from coursekit.course.project import project_url
 from coursekit.course.sanitize import sanitize
 from coursekit.course.workspace import project_folder
 from coursekit.errors import NotebookError
 from coursekit.exercises.cells import write_nbgrader_metadata
+from coursekit.exercises.manifest import exercises_of
 from coursekit.files import write_atomic
 from coursekit.instructor.isolated_run import use_workspace
 from coursekit.instructor.starting_states import capture, save
@@ -55,6 +57,7 @@ def refresh(number: str) -> bool:
     use_workspace(path.stem)
     fresh = canonical(_executed(path))
     write_nbgrader_metadata(fresh, slug_of(path))
+    state_time(fresh, len(exercises_of(slug_of(path))))
     _replace_navigation(fresh, path)
     _restore_pictures(fresh, stored)
     changed = _save_end(slug_of(path))
