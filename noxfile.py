@@ -234,6 +234,12 @@ def unpinned(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def links(session: nox.Session) -> None:
+    """Check that the links to other sites lead somewhere; it needs the internet."""
+    session.run(PYTHON, ".ci/links.py")
+
+
+@nox.session(python=False)
 def new_lesson(session: nox.Session) -> None:
     """Write a new lesson's files to fill in: `nox -s new_lesson -- "Partitions"`."""
     session.run(PYTHON, ".ci/new_lesson.py", *session.posargs)

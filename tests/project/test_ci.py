@@ -142,7 +142,7 @@ def test_the_hosted_workflow_runs_on_every_pull_request_and_system() -> None:
         "python": [f"3.{minors[0]}", f"3.{minors[-1]}"],
     }
     weekly = {name for name, job in COURSE["jobs"].items() if job.get("if") == EVERY_WEEK}
-    assert weekly == {"unpinned", "whole"}
+    assert weekly == {"unpinned", "whole", "links"}
 
 
 def test_the_hosted_workflow_sets_up_the_oldest_and_the_newest_python() -> None:
