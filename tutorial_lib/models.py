@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Dialect, Index, Integer, String, TypeDecorator, text
+from sqlalchemy import Dialect, Index, String, TypeDecorator, text
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from . import hashing
 from .db import Base
-
-
-class HashedPassword(str):
-    """A string that's already a hash: computed here, or read from the database."""
+from .hashing import HashedPassword
 
 
 class PasswordHash(TypeDecorator[str]):
-    """A column type that hashes every plain password, in whatever statement it's used.
-
-    The Python type decides, not the format of the string: a password that happens to look
-    like a hash is hashed too.
-    """
+    """A column type that hashes every plain password, in whatever statement it's bound to."""
 
     impl = String
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Hash a plain password before it's bound to a statement, including bulk statements."""
-        return None if value is None else str(_hashed(value))
+        return None if value is None else str(hashing.get_password_hash(value))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Mark a value from the database as hashed."""
@@ -48,28 +39,24 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (Index("uq_users_email_lower", text("lower(email)"), unique=True),)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(50))
     email: Mapped[str] = mapped_column(String(255))
     password: Mapped[str] = mapped_column(PasswordHash(255))
 
-    def __init__(self, name: str, email: str, password: str) -> None:
-        """Create a user; unlike the default constructor, all three arguments are required."""
-        super().__init__(name=name, email=email, password=password)
-
-    def check_password(self, password: str) -> bool:
-        """Return whether `password` is this user's."""
-        return hashing.verify_password(password, self.password)
-
     @validates("password")
-    def _hash_password(self, key: str, value: Any) -> HashedPassword:
-        return _hashed(value)
+    def _hash_password(self, key: str, password: str) -> HashedPassword:
+        return hashing.get_password_hash(password)
+
+    def check_password(self, plain_password: str) -> bool:
+        """Return whether the password is right, and replace its hash if its costs are outdated.
+
+        The new hash is stored when the session commits.
+        """
+        correct, new_hash = hashing.verify_and_update(plain_password, self.password)
+        if new_hash is not None:
+            self.password = new_hash
+        return correct
 
     def __repr__(self) -> str:
         return f"User(id={self.id!r}, name={self.name!r}, email={self.email!r})"
-
-
-def _hashed(value: str) -> HashedPassword:
-    if isinstance(value, HashedPassword):
-        return value
-    return HashedPassword(hashing.get_password_hash(value))

@@ -32,7 +32,7 @@ from support.drivers import both_drivers
 from tutorial_lib import db as application
 from tutorial_lib import frames, hashing
 from tutorial_lib.errors import FrameError, WriteError
-from tutorial_lib.models import HashedPassword, User
+from tutorial_lib.models import User
 
 pytestmark = both_drivers
 
@@ -175,7 +175,7 @@ def test_passwords_are_hashed(connection: Connection) -> None:
 
 
 def test_a_hash_is_not_hashed_again_if_it_is_marked(connection: Connection) -> None:
-    hashed = HashedPassword(hashing.get_password_hash("correct horse"))
+    hashed = hashing.get_password_hash("correct horse")
     users = pd.DataFrame({"name": ["Ann"], "email": ["a@x.io"], "password": ["?"]}, dtype=object)
     users.at[0, "password"] = hashed
     frames.write(users, User.__table__, connection)

@@ -24,7 +24,7 @@ def session(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
     monkeypatch.setattr(hashing, "pwd_context", hashing.make_context(hashing.CHEAP))
     Base.metadata.create_all(engine)
     with Session(engine) as session:
-        session.add(User("Ann", "ann@x.io", "secret"))
+        session.add(User(name="Ann", email="ann@x.io", password="secret"))
         session.commit()
         yield session
 
@@ -37,7 +37,7 @@ def ann(session: Session) -> User:
 def test_the_user_model_works_without_orders() -> None:
     code = (
         "import sys; from tutorial_lib.models import User\n"
-        "user = User('Ann', 'ann@x.io', 'secret')\n"
+        "user = User(name='Ann', email='ann@x.io', password='secret')\n"
         "assert user.check_password('secret') and not hasattr(User, 'order')\n"
         "assert 'tutorial_lib.orders' not in sys.modules"
     )
@@ -81,7 +81,7 @@ def test_orders_can_be_imported_after_users_are_in_use() -> None:
     code = """
 from sqlalchemy import select
 from tutorial_lib.models import User
-User("Ann", "ann@example.com", "secret"), select(User)
+User(name="Ann", email="ann@example.com", password="secret"), select(User)
 from tutorial_lib.orders import Cart, Order
 Order(), Cart()
 """

@@ -105,7 +105,7 @@ from app.db import connect, SessionLocal, Base
 engine.execution_options(isolation_level="AUTOCOMMIT").connect().execute(text("DROP TABLE orders"))
 Base.metadata.create_all(connect(url))
 with SessionLocal() as session:
-    session.add(models.User("Ann", "ann@example.com", "secret"))
+    session.add(models.User(name="Ann", email="ann@example.com", password="secret"))
     session.commit()
     assert session.query(models.User).one().check_password("secret")
 """,

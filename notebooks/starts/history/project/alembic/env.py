@@ -1,7 +1,7 @@
 from logging.config import fileConfig
 
 from alembic import context
-from sqlalchemy import create_engine, pool
+from sqlalchemy import TypeDecorator, create_engine, pool
 
 import models
 from db import Base
@@ -17,6 +17,13 @@ target_metadata = Base.metadata  # models registers its tables here
 
 def get_url():
     return project_url()
+
+
+def render_item(kind, item, autogen_context):
+    """Render a custom type as the database type it's stored as."""
+    if kind == "type" and isinstance(item, TypeDecorator):
+        return f"sa.{item.impl_instance!r}"
+    return False  # Alembic renders everything else
 
 
 def run_migrations_offline():
@@ -37,6 +44,7 @@ def run_migrations_online():
         context.configure(
             connection=connection,
             target_metadata=target_metadata,
+            render_item=render_item,
             compare_type=True,
             compare_server_default=True,
         )
