@@ -9,7 +9,7 @@ from coursekit.lessons.query_into_dataframes.checks import ORDERS, USERS, contac
 EXERCISES = (
     Exercise(
         "names-and-emails",
-        "Names and addresses, in order",
+        "Names and e-mail addresses, in order",
         contacts,
         names=("contacts",),
         initial_state=InitialState("query-into-dataframes", sql=USERS),
@@ -25,7 +25,7 @@ EXERCISES = (
     ),
     Exercise(
         "search-for-a-string",
-        "A text from outside",
+        "A string from outside",
         search,
         names=("find_users",),
         initial_state=InitialState("query-into-dataframes", sql=USERS),
