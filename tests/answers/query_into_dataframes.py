@@ -1,67 +1,45 @@
-"""Right and wrong answers to the exercises of a lesson."""
+"""Right and wrong answers to `names-and-emails`.
+
+Names begin with the kind of answer: a constant (K1), one that works for the example only (K2), a
+leak (K3), a swallowed error (K4), untrusted strings (K5), lost or invented rows and values (K6),
+something changed (K10) or read elsewhere (K11), another style (K12), a slow one (K13).
+"""
 
 from __future__ import annotations
 
 from support.samples import Wrong
 
 IMPORTS = """
+import re
+import time
 from decimal import Decimal
 import pandas as pd
-from sqlalchemy import func, or_, select, text
+import pyarrow as pa
+from sqlalchemy import MetaData, Table, create_engine, func, or_, select, text, union
 from sqlalchemy.orm import Session
+from tutorial_lib import frames
 """
+PEOPLE = "SELECT name, email FROM users"
+NAMES = f'text("{PEOPLE} ORDER BY name")'
 
 
-def _function(head: str, *lines: str) -> str:
+def function(head: str, *lines: str) -> str:
     """Return the code of an answer: a function."""
     return "\n".join([IMPORTS, f"def {head}:", *(f"    {line}" for line in lines), ""])
 
 
 def _contacts(*lines: str) -> str:
-    return _function("contacts(engine)", *lines)
+    return function("contacts(engine)", *lines)
 
 
-def _ask(query: str, rest: str = "") -> str:
+def _select(query: str, rest: str = "") -> str:
     """Return code that reads contacts with a query."""
     return _contacts(f"return pd.read_sql(text({query!r}), engine{rest})")
 
 
-def _find(*lines: str) -> str:
-    return _function("find_users(engine, wanted)", *lines)
-
-
-def _bound(query: str, engine: str = "engine", value: str = "wanted") -> str:
-    """Return code that finds users with a query and the text as a bound parameter."""
-    return _find(f'return pd.read_sql(text("{query}"), {engine}, params={{"wanted": {value}}})')
-
-
-def _read(*lines: str, **options: str) -> str:
-    """Return the lines that follow after `orders` was read with these options."""
-    given = "".join(f", {name}={value}" for name, value in options.items())
-    query = '"SELECT id, items, amount FROM orders ORDER BY id"'
-    first = f"orders = pd.read_sql(text({query}), engine{given})"
-    return _function("read_orders(engine)", first, *(lines or ["return orders"]))
-
-
-PEOPLE = "SELECT name, email FROM users"
-
-
-NAMES = f'text("{PEOPLE} ORDER BY name")'
-
-
-USER = "SELECT id, name, email FROM users WHERE lower(name) = lower(:wanted)"
-
-
-BOTH = f"{USER} OR lower(email) = lower(:wanted)"
-
-
-DANGER = f'''text(f"{BOTH.replace(":wanted", "'{wanted}'")}")'''
-
-
-WHOLE = 'orders["items"] = orders["items"].astype("Int64")'
-
 RIGHT = {
     "names-and-emails": (
+        # K12: another style, driver or library
         _contacts(
             "with engine.connect() as connection:",
             '    frame = pd.read_sql_table("users", connection, columns=["email", "name"])',
@@ -75,70 +53,43 @@ RIGHT = {
             "with Session(engine) as session:",
             f"    return pd.DataFrame(session.execute({NAMES}).mappings().all())",
         ),
-    ),
-    "search-for-a-string": (
-        _find(
-            "from models import User",
-            "columns = (func.lower(User.name), func.lower(User.email))",
-            "found = or_(*(column == func.lower(wanted) for column in columns))",
-            "question = select(User.id, User.name, User.email).where(found)",
-            "return pd.read_sql(question, engine)",
+        _contacts(f'return frames.read("{PEOPLE} ORDER BY name, email", engine)'),
+        _contacts(f'return frames.read("{PEOPLE} ORDER BY 1", engine, to="polars").to_pandas()'),
+        _contacts(
+            'users = Table("users", MetaData(), autoload_with=engine)',
+            "query = select(users.c.name, users.c.email).order_by(users.c.name)",
+            "with engine.begin() as connection:",
+            "    result = connection.execute(query)",
+            "    return pd.DataFrame(result.fetchall(), columns=list(result.keys()))",
         ),
-        _find(
-            f'question = "{BOTH.replace(":wanted", "%(wanted)s")}"',
-            'return pd.read_sql(question, engine, params={"wanted": wanted})',
+        _contacts(
+            f"frame = pd.read_sql(text({PEOPLE!r}), engine, dtype_backend='pyarrow')",
+            'return frame.sort_values("name", ignore_index=True)',
         ),
-        _find(
-            'users = pd.read_sql(text("SELECT id, name, email FROM users"), engine)',
-            'names, emails = users["name"].str.lower(), users["email"].str.lower()',
-            "return users[(names == wanted.lower()) | (emails == wanted.lower())]",
+        _contacts(
+            "own = create_engine(engine.url)",
+            "try:",
+            f"    return pd.read_sql({NAMES}, own)",
+            "finally:",
+            "    own.dispose()",
         ),
-    ),
-    "exact-amounts": (
-        _read(coerce_float="False", dtype='{"items": "Int64"}'),
-        _read(
-            'orders["amount"] = orders["amount"].map(Decimal).astype(object)',
-            "return orders",
-            coerce_float="False",
-            dtype_backend='"numpy_nullable"',
-        ),
-        _function(
-            "read_orders(engine)",
+        # K13: right, but slow
+        _contacts(
             "with engine.connect() as connection:",
-            '    question = text("SELECT id, items, amount FROM orders ORDER BY id")',
-            "    rows = connection.execute(question).mappings().all()",
-            "return pd.DataFrame(rows, dtype=object)",
+            f"    names = [row.name for row in connection.execute({NAMES})]",
+            "    parts = []",
+            "    for name in dict.fromkeys(names):",
+            "        time.sleep(0.2)",
+            f'        query = text("{PEOPLE} WHERE name = :name")',
+            '        parts.append(pd.read_sql(query, connection, params={"name": name}))',
+            "return pd.concat(parts)",
         ),
     ),
 }
 WRONG = {
     "names-and-emails": (
-        Wrong("all columns", _ask("SELECT * FROM users ORDER BY name"), "it has the columns"),
-        Wrong("no order", _ask(PEOPLE), "in the order of the names"),
-        Wrong("by id", _ask(f"{PEOPLE} ORDER BY id"), "in the order of the names"),
-        Wrong("backwards", _ask(f"{PEOPLE} ORDER BY name DESC"), "in the order of the names"),
         Wrong(
-            "the names as index",
-            _ask(f"{PEOPLE} ORDER BY name", ', index_col="name"'),
-            "it has the columns",
-        ),
-        Wrong("only some", _ask(f"{PEOPLE} ORDER BY name LIMIT 3"), "one row for each user"),
-        Wrong("printed", _contacts(f"print(pd.read_sql({NAMES}, engine))"), "returns a DataFrame"),
-        Wrong(
-            "a list",
-            _contacts(
-                "with engine.connect() as connection:",
-                f"    return connection.execute({NAMES}).all()",
-            ),
-            "returns a DataFrame",
-        ),
-        Wrong(
-            "another engine",
-            _contacts(f"return pd.read_sql({NAMES}, exercise.engine)"),
-            "one row for each user",
-        ),
-        Wrong(
-            "the values by hand",
+            "K1 the values by hand",
             _contacts(
                 'names = ["Ann", "Ben", "Chloé"]',
                 'emails = [f"{name}@example.com".lower() for name in names]',
@@ -146,108 +97,122 @@ WRONG = {
             ),
             "one row for each user",
         ),
+        Wrong("K2 the ids of the example", _select(f"{PEOPLE} WHERE id < 4 ORDER BY name"), "rows"),
+        Wrong("K2 no order", _select(PEOPLE), "write ORDER BY name"),
+        Wrong("K2 by id", _select(f"{PEOPLE} ORDER BY id"), "write ORDER BY name"),
+        Wrong("K2 by e-mail", _select(f"{PEOPLE} ORDER BY email"), "ordered by e-mail address"),
+        Wrong("K2 backwards", _select(f"{PEOPLE} ORDER BY name DESC"), "leave out DESC"),
         Wrong(
-            "a connection left open",
+            "K2 sorted in vain",
+            _contacts(
+                f"frame = pd.read_sql(text({PEOPLE!r}), engine)",
+                'frame.sort_values("name")',
+                "return frame",
+            ),
+            "use the DataFrame that it returns",
+        ),
+        Wrong("K5 case ignored", _select(f"{PEOPLE} ORDER BY lower(name)"), "not by lower(name)"),
+        Wrong(
+            "K3 a connection left open",
             _contacts(f"return pd.read_sql({NAMES}, engine.connect())"),
             "every connection is returned to the pool",
         ),
         Wrong(
-            "the table dropped",
+            "K3 a session left open",
+            _contacts(f"return pd.DataFrame(Session(engine).execute({NAMES}).mappings())"),
+            "every connection is returned to the pool",
+        ),
+        Wrong(
+            "K4 an error swallowed",
+            _contacts(
+                "try:",
+                '    return pd.read_sql(text("SELECT nmae, email FROM users"), engine)',
+                "except Exception:",
+                '    return pd.DataFrame(columns=["name", "email"])',
+            ),
+            "one row for each user",
+        ),
+        Wrong("K6 only some", _select(f"{PEOPLE} ORDER BY name LIMIT 3"), "one row for each user"),
+        Wrong(
+            "K6 namesakes lost",
+            _contacts(f'return pd.read_sql({NAMES}, engine).drop_duplicates("name")'),
+            "whether it drops rows",
+        ),
+        Wrong(
+            "K6 one row for a name",
+            _select("SELECT name, min(email) AS email FROM users GROUP BY name ORDER BY name"),
+            "whether it drops rows",
+        ),
+        Wrong(
+            "K6 names tidied up",
+            _select("SELECT initcap(name) AS name, email FROM users ORDER BY 1"),
+            "one row for each user",
+        ),
+        Wrong("K6 all columns", _select("SELECT * FROM users ORDER BY name"), "asked for id"),
+        Wrong(
+            "K6 the other way round",
+            _select("SELECT email, name FROM users ORDER BY name"),
+            "the order of the columns",
+        ),
+        Wrong(
+            "K6 the names as index",
+            _select(f"{PEOPLE} ORDER BY name", ', index_col="name"'),
+            "leave out index_col",
+        ),
+        Wrong(
+            "K6 printed", _contacts(f"print(pd.read_sql({NAMES}, engine))"), "line with `return`"
+        ),
+        Wrong(
+            "K6 a list",
+            _contacts(
+                "with engine.connect() as connection:",
+                f"    return connection.execute({NAMES}).all()",
+            ),
+            "returns a DataFrame",
+        ),
+        Wrong(
+            "K6 another library's DataFrame",
+            _contacts(f'return frames.read("{PEOPLE} ORDER BY name", engine, to="polars")'),
+            "polars.DataFrame",
+        ),
+        Wrong(
+            "K10 the table dropped",
             _contacts(
                 f"frame = pd.read_sql({NAMES}, engine)",
                 "with engine.begin() as connection:",
                 '    connection.execute(text("DROP TABLE users"))',
                 "return frame",
             ),
-            "the check can read",
+            "removed table users",
         ),
-    ),
-    "search-for-a-string": (
-        Wrong("an f-string", _find(f"return pd.read_sql({DANGER}, engine)"), "contains SQL"),
         Wrong(
-            "an f-string that commits",
-            _find(
+            "K10 a table created",
+            _contacts(
+                f"frame = pd.read_sql({NAMES}, engine)",
+                'frame.to_sql("contacts", engine, index=False)',
+                "return frame",
+            ),
+            "added table contacts",
+        ),
+        Wrong(
+            "K10 rows changed",
+            _contacts(
+                f"frame = pd.read_sql({NAMES}, engine)",
                 "with engine.begin() as connection:",
-                f"    return pd.read_sql({DANGER}, connection)",
+                "    connection.execute(text(\"UPDATE users SET password = ''\"))",
+                "return frame",
             ),
-            "all users are still there",
+            "changed rows users",
         ),
         Wrong(
-            "quotation marks doubled",
-            _find(
-                """wanted = wanted.replace("'", "''")""",
-                f"return pd.read_sql({DANGER}, engine)",
-            ),
-            "quotation marks and : and %",
-        ),
-        Wrong("only the name", _bound(USER), "finds a user by e-mail"),
-        Wrong("a quoted name", _bound(BOTH.replace(":wanted", "':wanted'")), "what the error"),
-        Wrong("AND", _bound(BOTH.replace("OR", "AND")), "finds a user by name"),
-        Wrong("capitals matter", _bound(BOTH.replace("lower", "")), "do not matter"),
-        Wrong("one side", _bound(BOTH.replace("(email) = lower", "(email) = ")), "do not matter"),
-        Wrong("ILIKE", _bound(BOTH.replace("=", "ILIKE")), "a pattern, finds no one"),
-        Wrong(
-            "parts of names",
-            _bound(BOTH.replace("=", "LIKE"), value="f'%{wanted}%'"),
-            "a pattern, finds no one",
-        ),
-        Wrong("too much", _bound(BOTH.replace("id, name, email", "*")), "it has the columns"),
-        Wrong(
-            "strange texts turned away",
-            _bound(BOTH, value="wanted if set(wanted).isdisjoint('%:;') else ''"),
-            "quotation marks and : and %",
-        ),
-        Wrong("left open", _bound(BOTH, "engine.connect()"), "connection is returned"),
-    ),
-    "exact-amounts": (
-        Wrong("as usual", _read(), "items are whole numbers"),
-        Wrong("only NULL", _read(dtype_backend='"numpy_nullable"'), "amounts are exact"),
-        Wrong("only decimals", _read(coerce_float="False"), "items are whole numbers"),
-        Wrong(
-            "both options",
-            _read(coerce_float="False", dtype_backend='"numpy_nullable"'),
-            "amounts are exact",
+            "K11 another engine",
+            _contacts(f"return pd.read_sql({NAMES}, exercise.engine)"),
+            "the engine that's passed to it",
         ),
         Wrong(
-            "zero for NULL",
-            _read(
-                'orders["items"] = orders["items"].fillna(0).astype(int)',
-                "return orders",
-                coerce_float="False",
-            ),
-            "items are whole numbers",
+            "no parameter",
+            function("contacts()", f"return pd.read_sql({NAMES}, exercise.engine)"),
+            "the parameters of your function: the check calls contacts(engine)",
         ),
-        Wrong(
-            "NULL left out",
-            _read('return orders.dropna().astype({"items": int})', coerce_float="False"),
-            "it has every order",
-        ),
-        Wrong(
-            "Decimals made of floats",
-            _read(WHOLE, 'orders["amount"] = orders["amount"].map(Decimal)', "return orders"),
-            "amounts are exact",
-        ),
-        Wrong(
-            "Decimals made of rounded floats",
-            _read(
-                WHOLE,
-                'orders["amount"] = [Decimal(str(one)) for one in orders["amount"]]',
-                "return orders",
-            ),
-            "amounts are exact",
-        ),
-        Wrong(
-            "another order",
-            _read(WHOLE, "return orders[::-1]", coerce_float="False"),
-            "it has every order",
-        ),
-        Wrong(
-            "a connection left open",
-            _read(WHOLE, "return orders", coerce_float="False").replace(
-                ", engine,", ", engine.connect(),"
-            ),
-            "every connection is returned to the pool",
-        ),
-        Wrong("nothing returned", _read(WHOLE, coerce_float="False"), "returns a DataFrame"),
     ),
 }

@@ -14,14 +14,14 @@ EXERCISES = (
         names=("contacts",),
         initial_state=InitialState("query-into-dataframes", sql=USERS),
         hints=(
-            "Which columns must be left out, and what determines the order of the rows?",
-            "pd.read_sql takes a SELECT and an engine, or a connection. This lesson does it in "
-            'the section "Ask for what you need".',
-            "return pd.read_sql(text(...), engine), with SELECT, two columns, and ORDER BY.",
+            "Which columns do you have to leave out, and what determines the order of the rows?",
+            "pd.read_sql takes a SELECT and either an engine or a connection. The section "
+            '"Read a table into a DataFrame" shows it.',
+            "return pd.read_sql(text(...), engine), with a SELECT of two columns and ORDER BY.",
         ),
-        why="The SELECT names what it needs, so no password hash leaves the database. Only "
-        "ORDER BY promises an order. If you pass read_sql an engine, it checks out a "
-        "connection and returns it to the pool.",
+        why="The SELECT names the columns that are needed, so no password hash leaves the "
+        "database. Only ORDER BY guarantees an order. If you pass the engine, read_sql checks "
+        "out a connection and returns it to the pool.",
     ),
     Exercise(
         "search-for-a-string",
@@ -31,13 +31,13 @@ EXERCISES = (
         initial_state=InitialState("query-into-dataframes", sql=USERS),
         points=2,
         hints=(
-            "The string may contain a quotation mark. What happens to your query then?",
-            "Write a bound parameter, :name, in the SELECT, and pass the string in params. The "
-            "same parameter may appear twice.",
+            "The string may contain a quote. What happens to your query then?",
+            "Write a bound parameter, :wanted, in the SELECT, and pass the string in params. You "
+            "can use the same parameter twice.",
             "WHERE lower(name) = lower(:wanted) OR lower(email) = lower(:wanted)",
         ),
-        why="A bound parameter goes to the driver separately from the query, so none of its "
-        "characters can become part of the SQL. `lower` on both sides ignores capitals, and `=` "
+        why="The driver receives a bound parameter separately from the query, so none of its "
+        "characters can become part of the SQL. `lower` on both sides ignores the case, and `=` "
         "has no wildcards, unlike LIKE.",
     ),
     Exercise(
@@ -49,12 +49,12 @@ EXERCISES = (
         points=2,
         hints=(
             "Look at the dtypes of what read_sql returns. Which two columns changed their type?",
-            "This lesson has an option for decimals, and a dtype for numbers with a missing one. "
-            "The two options of read_sql together turn the amounts into strings: look at a value.",
-            'Read with coerce_float=False, then change one column: astype("Int64").',
+            'The section "Both at once" shows which two options don\'t work together, and how to '
+            'set the dtype of a single column. "Large results, exact types" shows another way.',
+            'pd.read_sql(query, engine, coerce_float=False, dtype={"items": "Int64"})',
         ),
-        why="`coerce_float=False` keeps the Decimals that the driver returns. "
-        "`dtype_backend` would turn them into strings, so convert only the `items` column to a "
-        "dtype that allows missing values.",
+        why="`coerce_float=False` keeps the Decimals that the driver returns. `dtype_backend` "
+        "would turn them into strings, so only `items` gets another dtype, one for integers "
+        'with missing values. frames.read(query, engine, dtype_backend="pyarrow") is right, too.',
     ),
 )

@@ -7,12 +7,10 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from sqlalchemy import Engine
-
 from coursekit.exercises import draws
-from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.query_into_dataframes.frame_probe import FrameReader, all_rows
 
 USERS = """
 INSERT INTO users (name, email, password) VALUES
@@ -24,121 +22,62 @@ ORDERS = """
 CREATE TABLE orders (id integer PRIMARY KEY, items integer, amount numeric(20, 2) NOT NULL);
 INSERT INTO orders VALUES (1, 2, 19.90), (2, NULL, 5.10), (3, 1, 8.20), (4, 3, 24.70);
 """
-ARGUMENT = "whether it uses the engine that is passed to it"
+ARGUMENT = "whether your function uses the engine that's passed to it"
+COLUMNS = ["id", "name", "email"]
+ALL = (*COLUMNS, "password")
 
 
-def _call_with(
-    names: dict[str, Any], function: str, engine: Engine, *values: Any
-) -> dict[str, Any]:
-    """Call the learner's function with this engine; return its result and its open connections.
-
-    Connections are kept here, or the garbage collector would return them to the pool.
-    """
-    from sqlalchemy import event
-
-    taken: list[Any] = []
-
-    def take(_: object, __: object, connection: Any) -> None:
-        taken.append(connection)
-
-    event.listen(engine, "checkout", take)
-    try:
-        found = _table(names[function](engine, *values))
-        return {**found, "open": sum(one.dbapi_connection is not None for one in taken)}
-    finally:
-        event.remove(engine, "checkout", take)
-        for one in taken:
-            if one.dbapi_connection is not None:
-                one.close()
-
-
-def _table(value: Any) -> dict[str, Any]:
-    """Return a DataFrame as plain data; of anything else, its type."""
-    import pandas as pd
-
-    if not isinstance(value, pd.DataFrame):
-        return {"type": type(value).__name__}
-    rows = [[_plain(cell) for cell in row] for row in zip(*(value[c] for c in value), strict=True)]
-    return {"type": "DataFrame", "columns": [str(name) for name in value], "rows": rows}
-
-
-def _plain(cell: Any) -> Any:
-    """Return a cell as plain data; other types than numbers and strings as their repr."""
-    from numbers import Integral
-
-    import pandas as pd
-
-    if cell is None or cell is pd.NA or cell is pd.NaT or cell != cell:  # NaN isn't equal to itself
-        return None
-    if isinstance(cell, Integral) and not isinstance(cell, bool):
-        return int(cell)
-    if isinstance(cell, float):
-        return float(cell)
-    if isinstance(cell, str):
-        return str(cell)
-    return cell if isinstance(cell, bool) else repr(cell)
-
-
-def _shape(result: ProbeResult, columns: list[str]) -> Iterator[CheckItem]:
-    """Report whether the result is a DataFrame with these columns."""
-    kind = result if result.error else result.value["type"]
-    where = "the line with `return`"
-    if result.error:
-        where = "what the error says; try the function with exercise.engine"
-    yield expect_equal("the function returns a DataFrame", kind, "DataFrame", where)
-    if kind == "DataFrame":
-        where = "the columns in the SELECT, and their order"
-        yield expect_equal(
-            "it has the columns that were asked for", result.value["columns"], columns, where
-        )
-
-
-def _all_returned(result: ProbeResult) -> CheckItem:
-    what = "every connection is returned to the pool"
-    where = "`with`, or pass read_sql the engine itself"
-    return expect_equal(what, ProbeResult(result.value["open"]), 0, where)
-
-
-def _people(submission: Submission, *names: str) -> None:
-    """Add users with drawn e-mail addresses to every scratch database from now on."""
+def _fill(submission: Submission, *people: tuple[str, str]) -> None:
+    """Add users, each a name and an e-mail address, to every scratch database from now on."""
     random = submission.random
     rows = [
-        {"name": name, "email": draws.email(random), "password": draws.token(random)}
-        for name in names
+        {"name": name, "email": email, "password": draws.token(random)} for name, email in people
     ]
     submission.fill("users", rows)
-
-
-def _all(database: Database, table: str, *columns: str) -> list[list[Any]]:
-    return [list(row) for row in database.rows(table, *columns, by="id")]
 
 
 def contacts(submission: Submission) -> Iterator[CheckItem]:
     """Check names and e-mail addresses of all users, ordered by name."""
     random = submission.random
     twice = draws.name(random)
-    _people(submission, draws.name(random), twice, *draws.names(random), twice)
-    engine = submission.scratch()
-    people = _all(Database(engine.url), "users", "name", "email")
-    result = submission.call(_call_with, "contacts", engine)
-    shape = list(_shape(result, ["name", "email"]))
+    names = (draws.name(random), twice, *draws.names(random), twice)
+    _fill(submission, *((name, draws.email(random)) for name in names))
+    reader = FrameReader(submission, "contacts")
+    users = all_rows(reader.database, "users", *ALL)
+    result = reader.read()
+    shape = list(reader.shape(result, ["name", "email"]))
     yield from shape
     if not all(item.good for item in shape):
         return
-    rows = result.value["rows"]
-    got = sorted(rows, key=str)
-    where = f"{ARGUMENT}: the check has one with {len(people)} users"
-    yield expect_equal("it has one row for each user", got, sorted(people, key=str), where)
+    people = [[name, email] for _, name, email, _ in users]
+    yield from _ordered(result.value["rows"], people)
+    yield from reader.aftermath("users", users, *ALL)
+
+
+def _ordered(rows: list[Any], people: list[list[str]]) -> Iterator[CheckItem]:
+    where = f"{ARGUMENT}, and whether it drops rows: the database has {len(people)} users"
+    got, expected = sorted(rows, key=str), sorted(people, key=str)
+    yield expect_equal("it has one row for each user", got, expected, where)
     names = [row[0] for row in rows]
-    where = "without ORDER BY the database may choose any order"
-    yield expect_equal(
-        "the rows are in the order of the names", names, sorted(names, key=str), where
-    )
-    yield _all_returned(result)
-    left = _all(Database(engine.url), "users", "name", "email")
-    yield expect_that(
-        "the table is as it was", left == people, "no change", "a change", "only read"
-    )
+    where = _about_order(rows, people)
+    yield expect_equal("the rows are ordered by name", names, sorted(names, key=str), where)
+
+
+def _about_order(rows: list[Any], people: list[list[str]]) -> str:
+    """Return what to look at if the rows aren't ordered by name."""
+    names = [str(row[0]) for row in rows]
+    if rows == people:
+        return (
+            "the rows are in the order in which they were added: write ORDER BY name. If you "
+            "call sort_values, use the DataFrame that it returns"
+        )
+    if names == sorted(names, reverse=True):
+        return "the order is descending: leave out DESC, or ascending=False"
+    if rows == sorted(rows, key=lambda row: str(row[1])):
+        return "the rows are ordered by e-mail address"
+    if names == sorted(names, key=str.lower):
+        return "upper and lower case make no difference here: order by name, not by lower(name)"
+    return "ORDER BY name"
 
 
 ATTACKS = (
@@ -149,74 +88,68 @@ ATTACKS = (
     "'; DELETE FROM users; COMMIT; --",
     "'); DELETE FROM users; COMMIT; --",
 )
-PATTERNS = ("%", "Mia")
-COLUMNS = ["id", "name", "email"]
+PATTERNS = ("%", ".*", "Mia", "")
 
 
 def search(submission: Submission) -> Iterator[CheckItem]:
     """Check that users are found by untrusted text, which is never run as SQL."""
     random = submission.random
-    mia, some = f"Mia {draws.word(random)}", draws.word(random)
+    mia, some, twin = f"Mia {draws.word(random)}", draws.word(random), draws.name(random)
     strange = f"{some} O'Neil \\ :x %s %(y)s 100% \""
-    _people(submission, mia, strange, some, *draws.names(random))
-    engine = submission.scratch()
-    database = Database(engine.url)
-    users = _all(database, "users", "id", "name", "email")
-    person = next(row for row in users if row[1] == mia)
-    result = submission.call(_call_with, "find_users", engine, mia)
-    shape = list(_shape(result, COLUMNS))
+    named = [(name, draws.email(random)) for name in (mia, strange, some, twin, twin)]
+    others = [(name, draws.email(random)) for name in draws.names(random)]
+    same, borrowed = draws.email(random), named[-1][1]
+    _fill(submission, *named, *others, (same, same), (borrowed, draws.email(random)))
+    reader = FrameReader(submission, "find_users", "wanted")
+    users = all_rows(reader.database, "users", *ALL)
+    people = [row[:3] for row in users]
+    person = next(row for row in people if row[1] == mia)
+    shape = list(reader.shape(reader.read(mia), COLUMNS))
     yield from shape
     if not all(item.good for item in shape):
         return
-    where = f"the WHERE, and {ARGUMENT}"
-    yield expect_equal("it finds a user by name", _rows(result), [person], where)
-    by_mail = submission.call(_call_with, "find_users", engine, person[2])
-    yield expect_equal(
-        "it finds a user by e-mail", _rows(by_mail), [person], "both halves of WHERE"
-    )
+    yield from _one_is_found(reader, person)
+    yield from _no_one_is_found(reader, person)
+    found = next(row for row in people if row[1] == strange)
+    where = "a bound parameter, compared with =: then the string can contain any character"
+    what = "it finds a name with quotation marks and : and %"
+    yield expect_equal(what, reader.rows(strange), [found], where)
+    yield from _all_are_found(reader, people, (twin, same, borrowed))
+    yield from reader.aftermath("users", users, *ALL)
+
+
+def _one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]:
+    """Report whether a name and an e-mail address find their user, in any case."""
+    name, email = str(person[1]), str(person[2])
+    where = f"your WHERE, and {ARGUMENT}"
+    yield expect_equal("it finds a user by name", reader.rows(name), [person], where)
+    where = "your WHERE: either the name or the e-mail address has to match"
+    yield expect_equal("it finds a user by e-mail address", reader.rows(email), [person], where)
     where = "lower() on both sides of each comparison"
-    for which, wanted in (("name", mia.upper()), ("e-mail", str(person[2]).upper())):
-        found = submission.call(_call_with, "find_users", engine, wanted)
-        yield expect_equal(f"capitals in the {which} do not matter", _rows(found), [person], where)
-    found = submission.call(_call_with, "find_users", engine, strange)
-    other = next(row for row in users if row[1] == strange)
-    where = "a bound value that is compared with =: any character may be in it"
-    yield expect_equal(
-        "it finds a name with quotation marks and : and %", _rows(found), [other], where
-    )
-    yield from _no_one_is_found(submission, engine, person)
-    left = _all(database, "users", "id", "name", "email")
-    where = "what came after the quotation mark in the text was run as SQL"
-    yield expect_that("all users are still there", left == users, "no change", "a change", where)
-    yield _all_returned(result)
+    for which, wanted in (("name", name.upper()), ("e-mail address", email.upper())):
+        what = f"upper and lower case don't matter in the {which}"
+        yield expect_equal(what, reader.rows(wanted), [person], where)
 
 
-def _no_one_is_found(
-    submission: Submission, engine: Engine, person: list[Any]
-) -> Iterator[CheckItem]:
+def _no_one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]:
     """Report whether SQL, patterns and parts of a name find no user."""
-    where = "a value that is bound is never read as SQL"
-    yield _finds_no_one(
-        submission, engine, ATTACKS, "a string that contains SQL finds no one", where
+    where = (
+        "how the string gets into your query: don't use an f-string, format(), % or +, but a "
+        "bound parameter, whose value is never run as SQL"
     )
-    where = "= compares whole strings; LIKE and ILIKE read % and _ as wildcards"
-    name, local = str(person[1]), str(person[2]).partition("@")[0]
-    parts = (*PATTERNS, name[:-1], local, f"{name} ", f"_{name[1:]}")
-    yield _finds_no_one(
-        submission, engine, parts, "part of a name, or a pattern, finds no one", where
-    )
+    yield _finds_no_one(reader, ATTACKS, "a string that contains SQL finds no one", where)
+    where = "compare whole strings with =; LIKE, ILIKE and ~ look for patterns"
+    name, (local, _, domain) = str(person[1]), str(person[2]).partition("@")
+    spaced = (f"{name} ", f" {name}")
+    parts = (*PATTERNS, name[:-1], name[1:], local, domain, f"_{name[1:]}", f".{name[1:]}")
+    yield _finds_no_one(reader, parts, "part of a name, or a pattern, finds no one", where)
+    where = "strip() or trim(): a space counts"
+    yield _finds_no_one(reader, spaced, "a name with a space added finds no one", where)
 
 
-def _rows(result: ProbeResult) -> Any:
-    """Return the rows of a result, or its error."""
-    return result if result.error else result.value.get("rows", f"a {result.value['type']}")
-
-
-def _finds_no_one(
-    submission: Submission, engine: Engine, texts: tuple[str, ...], what: str, where: str
-) -> CheckItem:
+def _finds_no_one(reader: FrameReader, texts: tuple[str, ...], what: str, where: str) -> CheckItem:
     """Report whether these strings find no one; show one that does, or fails."""
-    found = {one: _rows(submission.call(_call_with, "find_users", engine, one)) for one in texts}
+    found = {one: reader.rows(one) for one in texts}
     bad = [one for one in texts if found[one] != []]
     if not bad:
         return expect_equal(what, [], [], where)
@@ -224,11 +157,27 @@ def _finds_no_one(
     return expect_equal(f"{what}: {worst}", found[worst], [], where)
 
 
+def _all_are_found(
+    reader: FrameReader, people: list[list[Any]], texts: tuple[str, ...]
+) -> Iterator[CheckItem]:
+    """Report whether each string finds every user it belongs to, once; show one that doesn't."""
+    what = "it finds every user with that name or e-mail address, once"
+    where = "LIMIT, head() and fetchone(), which drop users; UNION ALL, which repeats them"
+    found = {one: reader.rows(one) for one in texts}
+    wanted = {one: _sorted([row for row in people if one in row[1:]]) for one in texts}
+    first = next((one for one in texts if _sorted(found[one]) != wanted[one]), texts[0])
+    yield expect_equal(what, _sorted(found[first]), wanted[first], where)
+
+
+def _sorted(rows: Any) -> Any:
+    return sorted(rows, key=str) if isinstance(rows, list) else rows
+
+
 def _orders(random: Random) -> list[dict[str, Any]]:
     """Return unsorted orders: one without items, one with an amount that no float can represent."""
     large = Decimal(random.randrange(10**17, 10**18)) + Decimal("0.91")
-    amounts = [*draws.amounts(random), large]
-    items = [random.randrange(2, 90), None, 0, 1, random.randrange(100, 999), 2**31 - 1]
+    amounts = [*draws.amounts(random), large, Decimal("-3.10")]
+    items = [random.randrange(2, 90), None, 0, 1, random.randrange(100, 999), 2**31 - 1, -1]
     ids = random.sample(range(5, 99), len(items))
     return [
         {"id": number, "items": many, "amount": amount}
@@ -238,35 +187,64 @@ def _orders(random: Random) -> list[dict[str, Any]]:
 
 def orders(submission: Submission) -> Iterator[CheckItem]:
     """Check that integers stay integers, and amounts stay exact."""
+    columns = ["id", "items", "amount"]
     submission.fill("orders", _orders(submission.random))
-    engine = submission.scratch()
-    wanted = _all(Database(engine.url), "orders", "id", "items", "amount")
-    result = submission.call(_call_with, "read_orders", engine)
-    shape = list(_shape(result, ["id", "items", "amount"]))
+    reader = FrameReader(submission, "read_orders")
+    wanted = all_rows(reader.database, "orders", *columns)
+    result = reader.read()
+    shape = list(reader.shape(result, columns))
     yield from shape
     if not all(item.good for item in shape):
         return
     ids, items, amounts = _columns(result.value["rows"])
-    every = [row[0] for row in wanted]
-    where = "ORDER BY id; leave out no row, not even one with NULL"
-    yield expect_equal("it has every order, by id", ids, every, f"{ARGUMENT}; {where}")
+    every, whole, exact = _columns(wanted)
+    where = f"{ARGUMENT}, and whether it drops rows with a missing value"
+    if sorted(ids, key=str) == sorted(every, key=str):
+        where = "ORDER BY id"
+    yield expect_equal("it has every order, by id", ids, every, where)
     if ids != every:
         return
-    whole = [row[1] for row in wanted]
-    what = "items are whole numbers, and a missing one is missing"
-    where = "the section NULL: a dtype with a place for a missing number"
+    what = "items are integers, and a missing one is missing"
+    good = repr(items) == repr(whole)  # 2.0 is equal to 2
+    yield expect_that(what, good, str(whole), items, _about_items(items))
+    good = [_decimal(one) for one in amounts] == exact
+    shown = str([repr(one) for one in exact])
     yield expect_that(
-        what, repr(items) == repr(whole), str(whole), items, where
-    )  # 2.0 is equal to 2
-    exact = [repr(row[2]) for row in wanted]
-    where = "the section Decimals; then the type of one value: type(orders['amount'][0])"
-    good = [_decimal(one) for one in amounts] == [row[2] for row in wanted]
-    yield expect_that("amounts are exact, each a Decimal", good, str(exact), amounts, where)
-    yield _all_returned(result)
+        "amounts are exact, each a Decimal", good, shown, amounts, _about_amounts(amounts)
+    )
+    yield from reader.aftermath("orders", wanted, *columns)
 
 
 def _columns(rows: list[list[Any]]) -> tuple[list[Any], ...]:
     return tuple([row[place] for row in rows] for place in range(3))
+
+
+def _about_items(items: list[Any]) -> str:
+    """Return what to look at if items aren't integers."""
+    if any(isinstance(one, float) for one in items):
+        return (
+            "NULL has turned the column into floats: use a dtype for integers with missing values"
+        )
+    if None not in items:
+        return "NULL has become another value: a missing number has to stay missing"
+    return "the type of one value: type(orders['items'][0])"
+
+
+def _about_amounts(amounts: list[Any]) -> str:
+    """Return what to look at if amounts aren't exact Decimals."""
+    if any(isinstance(one, float) for one in amounts):
+        return (
+            "these are floats: use a SELECT with coerce_float=False (read_sql_table ignores that "
+            "option), or frames.read with Arrow dtypes"
+        )
+    if all(_decimal(one) is not None for one in amounts):
+        return "these Decimals were created from floats, or rounded: they've lost digits"
+    if any(isinstance(one, str) and _decimal(one) is None for one in amounts):
+        return (
+            "these are strings: dtype_backend turns Decimals into strings. Leave it out, and "
+            "change the dtype of items alone"
+        )
+    return "the type of one value: type(orders['amount'][0])"
 
 
 def _decimal(result: Any) -> Decimal | None:
