@@ -6,6 +6,9 @@ both, and a test proves that they equal what the lesson leaves now.
 
 From SHOP on all lessons have the same starting state: the shop, as the lesson before SHOP
 leaves it. So you can take each of them without the others.
+
+INTRODUCTION borrows the starting state of UPGRADE, whose migration it runs to show where the course
+leads. No lesson starts where it ends.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from coursekit.settings import short_hash
 
 STARTS = NOTEBOOKS / "starts"
 SHOP = "history"
+INTRODUCTION, UPGRADE = "start-here", "upgrade"
 NOTE = ".lesson.json"  # in every project; project_note writes and reads it
 IGNORED = ("__pycache__", NOTE)
 
@@ -51,7 +55,8 @@ def starting_state(lesson: str) -> StartingState:
     """Return the starting state of a lesson, named by its slug; it's empty for the first ones."""
     files: dict[str, str] = {}
     commands: tuple[str, ...] = ()
-    for folder in (STARTS / slug for slug in up_to_the_shop(lesson)):
+    last = UPGRADE if lesson == INTRODUCTION else lesson
+    for folder in (STARTS / slug for slug in up_to_the_shop(last)):
         if folder.is_dir():
             files |= read_project(folder / "project")
             commands = tuple(json.loads((folder / "alembic.json").read_text("utf-8")))

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, inspect, text
 
 from coursekit.course.catalog import following
 from coursekit.course.starting_state import (
+    INTRODUCTION,
     STARTS,
     StartingState,
     read_project,
@@ -27,8 +28,11 @@ def capture(project: Path, engine: Engine) -> StartingState:
 def next_start(lesson: str) -> str:
     """Return the lesson that starts where this one ends, or "" if none does.
 
-    None does after SHOP, whose starting state all later lessons share, and after the last one.
+    None does after INTRODUCTION, after SHOP, whose starting state all later lessons share, and
+    after the last one.
     """
+    if lesson == INTRODUCTION:
+        return ""
     after = following(lesson)
     return after if after and after in up_to_the_shop(after) else ""
 

@@ -9,7 +9,7 @@ from coursekit.lessons.connect.checks import any_password, from_settings, who_an
 EXERCISES = (
     Exercise(
         "url-for-any-password",
-        "An address that holds any password",
+        "A URL that works with any password",
         any_password,
         names=("make_address",),
         hints=(
@@ -22,7 +22,7 @@ EXERCISES = (
     ),
     Exercise(
         "who-answered",
-        "Who has answered",
+        "Which server responded",
         who_answered,
         names=("who_answered",),
         initial_state=InitialState("connect"),
@@ -41,7 +41,7 @@ EXERCISES = (
     ),
     Exercise(
         "missing-setting",
-        "A setting that is missing",
+        "A missing setting",
         from_settings,
         names=("address_from",),
         points=2,

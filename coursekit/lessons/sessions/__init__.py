@@ -10,7 +10,7 @@ from coursekit.lessons.sessions.requests import gives_back
 EXERCISES = (
     Exercise(
         "uncommitted-user",
-        "The user who was not kept",
+        "The lost user",
         kept_user,
         names=("save_user",),
         initial_state=InitialState("sessions", sql=USERS),
@@ -43,7 +43,7 @@ EXERCISES = (
     ),
     Exercise(
         "get-db-closes",
-        "A get_db that always gives back",
+        "A get_db that always closes",
         gives_back,
         names=("safe_get_db",),
         initial_state=InitialState("sessions"),
