@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from coursekit.course import cell_runs
 from coursekit.course.open_lessons import opened
 from coursekit.exercises.exercise import Exercise
+from coursekit.exercises.items import CheckItem
 from coursekit.exercises.local import LocalSubmission
 from coursekit.exercises.manifest import find
 from coursekit.exercises.output import show, side_note
@@ -60,7 +61,15 @@ def verdict_on(exercise: Exercise, names: dict[str, Any]) -> Verdict:
             return Verdict(exercise, NOT_YET, failed)
     lesson = opened(exercise.slug)
     verdict = judge(exercise, LocalSubmission(exercise.slug, exercise.initial_state, lesson, names))
+    if verdict.state == NOT_STARTED and (item := _misnamed(exercise)):
+        return Verdict(exercise, NOT_YET, (item,))
     return verdict if verdict.state == DONE else replace(verdict, note=_note(exercise, lesson))
+
+
+def _misnamed(exercise: Exercise) -> CheckItem | None:
+    from coursekit.exercises.misnamed import misnamed  # most checks find what they look for
+
+    return misnamed(exercise)
 
 
 def _note(exercise: Exercise, lesson: Lesson | None) -> str:

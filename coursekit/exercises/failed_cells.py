@@ -33,7 +33,7 @@ def failed_cells(exercise: Exercise) -> tuple[CheckItem, ...]:
     for run in runs:
         if run.error:
             failed.append(run)
-        elif names := _defined(run.source):
+        elif names := defined_in(run.source):
             failed = [each for each in failed if not _replaced(each, names)]
     return tuple(failed_item(run.source, run.error) for run in failed)
 
@@ -56,17 +56,17 @@ def failed_item(source: str, error: str) -> CheckItem:
 def _own(exercise: Exercise) -> Iterator[CellRun]:
     for run in last_runs():
         of_answer = slug_named(run.cell_id, "answer") == exercise.slug
-        if of_answer or _defined(run.source) & set(exercise.names):
+        if of_answer or defined_in(run.source) & set(exercise.names):
             yield run
 
 
 def _replaced(failed: CellRun, names: set[str]) -> bool:
     """Return whether a later cell has defined everything that a failed one was to define."""
-    own = _defined(failed.source)
+    own = defined_in(failed.source)
     return bool(own) and own <= names
 
 
-def _defined(source: str) -> set[str]:
+def defined_in(source: str) -> set[str]:
     """Return the names that a cell defines at its top level."""
     if source.lstrip().startswith("%%"):  # the rest isn't Python
         return set()

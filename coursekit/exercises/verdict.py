@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from coursekit.errors import ExerciseError
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.items import GONE, CheckItem, NotStarted, Unreadable, shorten
+from coursekit.exercises.misnamed import with_misfit
 from coursekit.exercises.submission import Submission
 from tutorial_lib.errors import Problem
 
@@ -138,7 +139,7 @@ def judge(exercise: Exercise, submission: Submission) -> Verdict:
 
                 if not submission.call(any_attempted, exercise.names).value:
                     raise NotStarted
-            items = tuple(exercise.check(submission))
+            items = tuple(with_misfit(item, exercise) for item in exercise.check(submission))
     except NotStarted:
         return Verdict(exercise, NOT_STARTED, seed=submission.seed)
     except (SQLAlchemyError, Problem, OSError, Unreadable) as error:

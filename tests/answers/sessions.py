@@ -38,67 +38,136 @@ try:
     session.scalar(text("SELECT 1"))
 finally:
     session.close()
+--- the driver's own connection
+with closing(engine.raw_connection()) as raw:
+    with raw.cursor() as cursor:
+        cursor.execute("INSERT INTO users (name) VALUES (%s)", (name,))
+    raw.commit()
+--- autocommit
+with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    connection.execute(ADD, {"name": name})
+--- one transaction in another
+with Session(engine) as session, session.begin(), session.begin_nested():
+    session.add(User(name=name))
+--- an error that is logged and raised again
+with Session(engine) as session:
+    try:
+        session.execute(ADD, {"name": name})
+        session.commit()
+    except Exception as error:
+        print(error)
+        raise
 """,
 )
 SAVE_USER_WRONG = wrong(
     SAVE_USER,
     """
---- as it was -> takes back what was not committed
+--- as it was -> Nothing was committed
 with Session(engine) as session:
     session.execute(ADD, {"name": name})
---- a flush is no commit -> takes back what was not committed
+--- a flush is no commit -> (A flush isn't a commit.)
 with Session(engine) as session:
     session.add(User(name=name))
     session.flush()
---- commit without parentheses -> takes back what was not committed
+--- commit without parentheses -> Nothing was committed
 with Session(engine) as session:
     session.execute(ADD, {"name": name})
     session.commit
---- the commit comes too early -> takes back what was not committed
+--- the commit comes too early -> Nothing was committed
 with Session(engine) as session:
     session.commit()
     session.execute(ADD, {"name": name})
---- the commit comes too late -> takes back what was not committed
+--- the commit comes too late -> Nothing was committed
 with Session(engine) as session:
     session.execute(ADD, {"name": name})
 session.commit()
---- another session commits -> takes back what was not committed
+--- another session commits -> Nothing was committed
 with Session(engine) as session:
     session.execute(ADD, {"name": name})
 with Session(engine) as session:
     session.commit()
---- added twice -> How often does the function add the name?
+--- added twice -> How many times does the function add the name?
 with Session(engine) as session:
     session.execute(ADD, {"name": name})
     session.add(User(name=name))
     session.commit()
 --- always the same name -> Which name does the function add
 with Session(engine) as session:
-    session.execute(ADD, {"name": "Ben"})
+    session.execute(ADD, {"name": "Ben" if name else None})
     session.commit()
---- the name inside of the SQL -> A name may hold a quote
+--- spaces are removed -> Which name does the function add
+with Session(engine) as session:
+    session.execute(ADD, {"name": name and name.strip()})
+    session.commit()
+--- a name in other letters -> Which name does the function add
+with Session(engine) as session:
+    session.execute(ADD, {"name": name and name.title()})
+    session.commit()
+--- not added if the name is taken -> Two users may have the same name
+with Session(engine) as session:
+    if not session.scalar(text("SELECT 1 FROM users WHERE name = :name"), {"name": name}):
+        session.execute(ADD, {"name": name})
+        session.commit()
+--- the name inside the SQL -> A name may contain a quote
 with Session(engine) as session:
     session.execute(text(f"INSERT INTO users (name) VALUES ('{name}')"))
     session.commit()
---- the engine of the example -> use the engine that the function gets
+--- the quotes doubled, and the rest inside the SQL -> A name may contain a quote or a colon
+with Session(engine) as session:
+    quoted = name.replace("'", "''")
+    session.execute(text(f"INSERT INTO users (name) VALUES ('{quoted}')"))
+    session.commit()
+--- the parameter has another name -> its key is the name after the colon
+with Session(engine) as session:
+    session.execute(ADD, {"user": name})
+    session.commit()
+--- the engine of the example -> use the engine that is passed in
 with Session(exercise.engine) as session:
     session.execute(ADD, {"name": name})
     session.commit()
---- the table is emptied first -> It must not take any away
+--- the table is emptied first -> It mustn't change or remove any
 with Session(engine) as session:
     session.execute(text("DELETE FROM users WHERE name = 'Ann'"))
     session.execute(ADD, {"name": name})
     session.commit()
---- Ann's row is replaced by one that looks like it -> It must not take any away
+--- Ann's row is replaced by one that looks like it -> It mustn't change or remove any
 with Session(engine) as session:
     session.execute(text("DELETE FROM users WHERE id = 1"))
     session.execute(text("INSERT INTO users (name) SELECT 'Ann' "
                          "WHERE NOT EXISTS (SELECT FROM users WHERE name = 'Ann')"))
     session.execute(ADD, {"name": name})
     session.commit()
---- the table is dropped -> What has become of the table
+--- the table is dropped -> What has happened to the table
 with Session(engine) as session:
     session.execute(text("DROP TABLE IF EXISTS users"))
+    session.commit()
+--- the error is hidden -> if the database rejects a name, the caller gets the error
+with Session(engine) as session:
+    try:
+        session.execute(ADD, {"name": name})
+        session.commit()
+    except Exception:
+        session.rollback()
+--- a session that is not closed -> every connection is returned to the pool
+session = Session(engine)
+session.execute(ADD, {"name": name})
+session.commit()
+--- a connection that is not returned -> every connection is returned to the pool
+connection = engine.connect()
+connection.execute(ADD, {"name": name})
+connection.commit()
+--- closed only if all goes well -> after the rejected name
+session = Session(engine)
+session.add(User(name=name))
+session.commit()
+session.close()
+""",
+) + wrong(
+    SAVE_USER.replace("(engine, name)", "(engine)"),
+    """
+--- other parameters -> keep the parameters that the exercise gives
+with Session(engine) as session:
+    session.execute(ADD, {"name": "Ben"})
     session.commit()
 """,
 )
@@ -116,19 +185,28 @@ class Card(Base):
 
 def move(engine, giver, taker, points):
     less, more = dict(name=giver, points=points), dict(name=taker, points=points)
+
+    def change(session, sent, values):
+        if session.execute(sent, values).rowcount != 1:
+            raise LookupError(values["name"])
+
 """
 MOVE_RIGHT = right(
     MOVE,
     """
---- objects, and a block that commits
+--- objects that the database changes, and a block that commits
 with Session(engine) as session, session.begin():
-    session.get_one(Card, taker).points += points
-    session.get_one(Card, giver).points -= points
+    session.get_one(Card, taker).points = Card.points + points
+    session.get_one(Card, giver).points = Card.points - points
+--- objects that are locked
+with sessionmaker(engine).begin() as session:
+    session.get_one(Card, giver, with_for_update=True).points -= points
+    session.get_one(Card, taker, with_for_update=True).points += points
 --- a connection, and a rollback by hand
 with engine.connect() as connection:
     try:
-        connection.execute(ADD, more)
-        connection.execute(TAKE, less)
+        change(connection, ADD, more)
+        change(connection, TAKE, less)
         connection.commit()
     except Exception as error:
         connection.rollback()
@@ -141,61 +219,165 @@ with engine.begin() as connection:
     connection.execute(text(
         "UPDATE cards SET points = points + CASE name WHEN :giver THEN - :points ELSE :points END"
         " WHERE name IN (:giver, :taker)"), {"giver": giver, "taker": taker, "points": points})
+--- the whole transaction is repeatable read
+with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+    with connection.begin():
+        sent = text("SELECT points FROM cards WHERE name = :name")
+        left = connection.execute(sent, less).one()[0] - points
+        more["points"] += connection.execute(sent, more).one()[0]
+        set_points = text("UPDATE cards SET points = :points WHERE name = :name")
+        change(connection, set_points, {"name": giver, "points": left})
+        change(connection, set_points, more)
+--- savepoints in one transaction
+with Session(engine) as session, session.begin():
+    for sent, values in ((TAKE, less), (ADD, more)):
+        with session.begin_nested():
+            change(session, sent, values)
+--- RETURNING tells whether there was a row
+with Session(engine) as session:
+    session.execute(text(f"{TAKE} RETURNING name"), less).one()
+    session.execute(text(f"{ADD} RETURNING name"), more).one()
+    session.commit()
+--- the driver's own connection
+with closing(engine.raw_connection()) as raw, raw.cursor() as cursor:
+    for sign, name in ((-1, giver), (1, taker)):
+        cursor.execute("UPDATE cards SET points = points + %s WHERE name = %s",
+                       (sign * points, name))
+        if not cursor.rowcount:
+            raise LookupError(name)
+    raw.commit()
 """,
 )
 MOVE_WRONG = wrong(
     MOVE,
     """
---- a commit after each statement -> Was the first statement committed
+--- an unknown name is no error -> rowcount says how many it found
 with Session(engine) as session:
     session.execute(TAKE, less)
-    session.commit()
     session.execute(ADD, more)
     session.commit()
---- the same, the other card first -> when the giver has too few points, both cards are as before
+--- an unknown taker is no error -> no exception if there's no card for the taker
 with Session(engine) as session:
+    change(session, TAKE, less)
     session.execute(ADD, more)
     session.commit()
-    session.execute(TAKE, less)
+--- an unknown name is noticed, and then committed -> the other card stays as it was
+with Session(engine) as session:
+    found = session.execute(TAKE, less).rowcount, session.execute(ADD, more).rowcount
     session.commit()
---- two transactions -> when the taker would have more than 100, both cards are as before
+    if found != (1, 1):
+        raise LookupError("no such card")
+--- a commit after each statement -> Was the first change committed
+with Session(engine) as session:
+    change(session, TAKE, less)
+    session.commit()
+    change(session, ADD, more)
+    session.commit()
+--- the same, the other card first -> if the giver has too few points, both cards stay
+with Session(engine) as session:
+    change(session, ADD, more)
+    session.commit()
+    change(session, TAKE, less)
+    session.commit()
+--- two transactions -> if the taker would have more than 100, both cards stay
 with engine.begin() as connection:
-    connection.execute(TAKE, less)
+    change(connection, TAKE, less)
 with engine.begin() as connection:
-    connection.execute(ADD, more)
---- autocommit -> Was the first statement committed
+    change(connection, ADD, more)
+--- two transactions, and a third that undoes the first -> undone by a second transaction
+with engine.begin() as connection:
+    change(connection, TAKE, less)
+try:
+    with engine.begin() as connection:
+        change(connection, ADD, more)
+except Exception:
+    with engine.begin() as connection:
+        change(connection, ADD, less)
+    raise
+--- looked at first, and then two transactions -> Both statements belong in one transaction
+with engine.begin() as connection:
+    found = dict(connection.execute(text("SELECT name, points FROM cards FOR UPDATE")).all())
+    if found[giver] < points or found[taker] + points > 100:
+        raise ValueError("not allowed")
+for sent, values in ((TAKE, less), (ADD, more)):
+    with engine.begin() as connection:
+        connection.execute(sent, values)
+--- autocommit -> Was the first change committed
 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-    connection.execute(TAKE, less)
-    connection.execute(ADD, more)
---- no commit -> takes back what was not committed
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
+--- no commit -> Nothing was committed
 with Session(engine) as session:
-    session.execute(TAKE, less)
-    session.execute(ADD, more)
---- the error is hidden -> Did an `except` without `raise` hide it
+    change(session, TAKE, less)
+    change(session, ADD, more)
+--- the error is hidden -> Does an `except` without `raise` hide it
 with Session(engine) as session:
     try:
-        session.execute(TAKE, less)
-        session.execute(ADD, more)
+        change(session, TAKE, less)
+        change(session, ADD, more)
         session.commit()
     except Exception:
         session.rollback()
---- the wrong direction -> Which card gives, and which one takes
+--- False instead of an error -> a move that isn't possible raises an exception
 with Session(engine) as session:
-    session.execute(TAKE, more)
-    session.execute(ADD, less)
-    session.commit()
---- half of it -> Which card gives, and which one takes
+    try:
+        change(session, TAKE, less)
+        change(session, ADD, more)
+        session.commit()
+        return True
+    except Exception:
+        return False
+--- the wrong direction -> Which card gives points, and which one takes them
 with Session(engine) as session:
-    session.execute(TAKE, less)
+    change(session, TAKE, more)
+    change(session, ADD, less)
     session.commit()
---- the number is bent until it fits -> do not bend the number
+--- half of it -> Which card gives points, and which one takes them
+with Session(engine) as session:
+    change(session, TAKE, less)
+    session.commit()
+--- the example only -> No card was changed
+with Session(engine) as session:
+    if (giver, taker, points) == ("Ann", "Ben", 5):
+        change(session, TAKE, less)
+        change(session, ADD, more)
+        session.commit()
+--- the number is adjusted until it fits -> don't adjust the number
 with Session(engine) as session:
     one, two = session.get_one(Card, giver), session.get_one(Card, taker)
     fits = min(points, one.points, 100 - two.points)
     one.points -= fits
     two.points += fits
     session.commit()
---- the engine of the example -> use the engine and the names that the function gets
+--- no card gets below zero -> don't adjust the number
+with Session(engine) as session:
+    take = text("UPDATE cards SET points = greatest(points - :points, 0) WHERE name = :name")
+    change(session, take, less)
+    change(session, ADD, more)
+    session.commit()
+--- a card may not be emptied -> A card may have 0 points
+with Session(engine) as session:
+    if session.get_one(Card, giver, with_for_update=True).points <= points:
+        raise ValueError("not allowed")
+    change(session, TAKE, less)
+    change(session, ADD, more)
+    session.commit()
+--- another session's change is overwritten -> Let the database calculate
+with Session(engine) as session:
+    session.get_one(Card, giver).points -= points
+    session.get_one(Card, taker).points += points
+    session.commit()
+--- the names inside the SQL -> A name may contain a quote
+with Session(engine) as session:
+    session.execute(text(f"UPDATE cards SET points = points - {points} WHERE name = '{giver}'"))
+    session.execute(text(f"UPDATE cards SET points = points + {points} WHERE name = '{taker}'"))
+    session.commit()
+--- the parameters have other names -> each statement has :points and :name
+with Session(engine) as session:
+    session.execute(TAKE, {"giver": giver, "points": points})
+    session.execute(ADD, {"taker": taker, "points": points})
+    session.commit()
+--- the engine of the example -> use the engine and the names that are passed in
 with Session(exercise.engine) as session:
     session.execute(TAKE, less)
     session.execute(ADD, more)
@@ -203,9 +385,15 @@ with Session(exercise.engine) as session:
 --- no WHERE -> Does each UPDATE have a WHERE
 with Session(engine) as session:
     session.execute(text("UPDATE cards SET points = points + 1 WHERE name = 'Ann'"))
-    session.execute(TAKE, less)
-    session.execute(ADD, more)
+    change(session, TAKE, less)
+    change(session, ADD, more)
     session.commit()
+--- closed only if all goes well -> every connection is returned to the pool
+session = Session(engine)
+change(session, TAKE, less)
+change(session, ADD, more)
+session.commit()
+session.close()
 """,
 )
 
@@ -241,21 +429,21 @@ yield from inner()
 GET_DB_WRONG = wrong(
     GET_DB,
     """
---- as it was -> the connection is back after the request
+--- as it was -> the connection is returned after the request
 db = ExerciseSession()
 yield db
---- closed after the yield -> the connection is back after an error in the request
+--- closed after the yield -> the connection is returned after an error in the request
 db = ExerciseSession()
 yield db
 db.close()
---- closed only after an error -> the connection is back after the request
+--- closed only after an error -> the connection is returned after the request
 db = ExerciseSession()
 try:
     yield db
 except Exception:
     db.close()
     raise
---- closed in two cases of three -> the connection is back when the generator is closed early
+--- closed in two cases of three -> the connection is returned when the generator is closed early
 db = ExerciseSession()
 try:
     yield db
@@ -264,19 +452,19 @@ except Exception:
     raise
 else:
     db.close()
---- close without parentheses -> the connection is back after the request
+--- close without parentheses -> the connection is returned after the request
 db = ExerciseSession()
 try:
     yield db
 finally:
     db.close
---- closed before it is used -> the connection is back after the request
+--- closed before it is used -> the connection is returned after the request
 db = ExerciseSession()
 try:
     db.close()
 finally:
     yield db
---- returned, not yielded -> the function must `yield` it
+--- returned, not yielded -> The function must `yield` the session
 with ExerciseSession() as db:
     return db
 --- the factory, not a session -> a value of type sessionmaker
@@ -284,7 +472,7 @@ try:
     yield ExerciseSession
 finally:
     pass
---- the error is hidden -> An `except` without `raise` hides the error
+--- the error is hidden -> an `except` without `raise`, or a `return` in `finally`
 db = ExerciseSession()
 try:
     yield db
@@ -292,6 +480,33 @@ except Exception:
     pass
 finally:
     db.close()
+--- return in finally -> or a `return` in `finally`, hides it
+db = ExerciseSession()
+try:
+    yield db
+finally:
+    db.close()
+    return
+--- an error becomes the end of the program -> Let the request's own one out
+with ExerciseSession() as db:
+    try:
+        yield db
+    except Exception as error:
+        raise SystemExit(str(error)) from error
+--- the work of a failed request is committed -> after an error nothing is committed
+with ExerciseSession() as db:
+    try:
+        yield db
+    except Exception:
+        db.commit()
+        raise
+--- two sessions -> safe_get_db yields one session
+with ExerciseSession() as one, ExerciseSession() as two:
+    yield one
+    yield two
+--- a connection, not a session -> a value of type Connection
+with exercise.engine.connect() as connection:
+    yield connection
 --- finally commits -> only close there
 db = ExerciseSession()
 try:
@@ -299,18 +514,18 @@ try:
 finally:
     db.commit()
     db.close()
---- one session for all -> Make the session inside
+--- one session for all -> Create the session inside
 try:
     yield shared
 finally:
     shared.close()
---- another error instead -> Let the request's own error out
+--- another error instead -> Let the request's own one out
 with closing(ExerciseSession()) as db:
     try:
         yield db
     except Exception as error:
         raise RuntimeError("the request failed") from error
---- an error of the same kind -> Let the request's own error out
+--- an error of the same kind -> Let the request's own one out
 with ExerciseSession() as db:
     try:
         yield db
@@ -319,7 +534,7 @@ with ExerciseSession() as db:
 --- a session of no server -> no such function
 with Session(create_engine("sqlite://")) as db:
     yield db
---- a session that says it has closed -> is back after the request
+--- a session that says it has closed -> is returned after the request
 class Closed(Session):
     def connection(self):
         connection = Session(create_engine("sqlite://")).connection()
@@ -331,7 +546,16 @@ yield Closed()
 ) + wrong(
     GET_DB.replace("def ", "@contextmanager\ndef "),
     """
---- for `with`, not for FastAPI -> Leave @contextmanager away
+--- for `with`, not for FastAPI -> Leave @contextmanager out
+with ExerciseSession() as db:
+    yield db
+""",
+)
+
+GET_DB_WRONG += wrong(
+    GET_DB.replace("def ", "async def "),
+    """
+--- asynchronous -> Write a plain `def`
 with ExerciseSession() as db:
     yield db
 """,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.connect.checks import any_password, from_settings, who_answered
+from coursekit.lessons.connect.checks import any_password, who_answered
+from coursekit.lessons.connect.missing_setting import from_settings
 
 EXERCISES = (
     Exercise(
@@ -14,11 +15,11 @@ EXERCISES = (
         names=("make_address",),
         hints=(
             "Which characters have a meaning in a URL? What if a password contains them?",
-            "SQLAlchemy can build a URL from its parts. This lesson does that.",
+            "SQLAlchemy can build a URL from separate values. The section One URL shows how.",
             'return URL.create("postgresql+psycopg2", username=user, password=..., and so on)',
         ),
-        why="URL.create takes each part separately. So no character of a password can be mistaken "
-        "for a delimiter, and nothing has to be escaped.",
+        why="URL.create takes each value separately, so no character can be mistaken for a "
+        "delimiter, and you needn't escape anything.",
     ),
     Exercise(
         "who-answered",
@@ -47,13 +48,13 @@ EXERCISES = (
         points=2,
         hints=(
             "What does a dictionary do with a missing key: with [ ], and with .get()?",
-            "Look at all five names first. If one has no value, raise an error with that name "
+            "Look at all five names first. If one has no value, raise an exception with that name "
             "in its message. An empty string doesn't count as a value.",
             'if not settings.get(name): raise ValueError(f"{name} is not set"), for each of the '
             "five names; after that URL.create, with settings[...] for each part",
         ),
-        why="A URL with a missing part is a valid URL for the wrong database. It fails late, with "
-        "a message about something else. A program that checks its settings when it starts "
-        "reports at once what to fix. It names the setting and never prints the values.",
+        why="With a value missing, SQLAlchemy still accepts the URL. The program fails later, with "
+        "a message about something else. One that checks its settings when it starts reports at "
+        "once what to fix. It names the setting, and never prints the values.",
     ),
 )

@@ -29,6 +29,7 @@ ENDINGS: dict[str, Callable[[Any, Exception], Any]] = {
     "when the generator is closed early": lambda request, _bug: request.close(),
 }
 ERROR = "after an error in the request"
+SECOND = "a second value"
 # Requests between two calls of a probe. The references keep the garbage collector from returning
 # a connection to the pool.
 _held: list[tuple[Any, Any, Any, Any]] = []
@@ -54,7 +55,8 @@ def _end(names: dict[str, Any], ending: str, message: str) -> str:
     """End the request that started last; return what the generator raised."""
     bug = _Bug(message)
     try:
-        ENDINGS[ending](_held[-1][0], bug)
+        if ENDINGS[ending](_held[-1][0], bug) is not None:
+            return SECOND
     except StopIteration:
         return "nothing"
     except BaseException as error:  # also what isn't an Exception
@@ -111,18 +113,18 @@ def _is_committed(database: Database, transaction: _Transaction) -> bool:
     return database.query(STATUS, number=str(transaction.number)) == [("committed",)]
 
 
-def gives_back(submission: Submission) -> Iterator[CheckItem]:
+def closes(submission: Submission) -> Iterator[CheckItem]:
     """Check that the connection is returned, however the request ended."""
     submission.call(_release)  # a check that was interrupted may have left a request
     for ending in ENDINGS:
         items = list(_request(submission, ending))
         yield from items
-        if not items[0].what.startswith("the connection"):
+        if not items[0].what.startswith("the connection is returned"):
             submission.call(_release)
             return
-    where = "Make the session inside of safe_get_db."
+    where = "Create the session inside safe_get_db."
     sessions = submission.call(_release)
-    yield expect_equal("each request has a session of its own", sessions, len(ENDINGS), where)
+    yield expect_equal("each request has its own session", sessions, len(ENDINGS), where)
 
 
 def _request(submission: Submission, ending: str) -> Iterator[CheckItem]:
@@ -135,38 +137,42 @@ def _request(submission: Submission, ending: str) -> Iterator[CheckItem]:
     database = submission.database
     transaction = _open_transaction(database, mark)
     if transaction is None:
-        where = "Make the session with ExerciseSession, as leaking_get_db does."
+        where = "Create the session with ExerciseSession, as leaking_get_db does."
         what = "the session works in the exercise's database, in a transaction"
         yield expect_that(what, False, "an open transaction", "none", where)
         return
     came = submission.call(_end, ending, message)
-    if came.error or (ending != ERROR and came.value != "nothing"):
-        what, where = "safe_get_db yields a session", "What stands after the `yield`?"
+    if came.error or came.value == SECOND or (ending != ERROR and came.value != "nothing"):
+        what, where = "safe_get_db yields one session", "What comes after the `yield`?"
         yield expect_that(what, False, "a generator of one Session", came, where)
         return
-    where = "Which lines run in all cases? Think of `finally`, and of `with`."
-    got = "it is still in use" if _is_open(database, transaction) else "it is back"
-    yield expect_equal(f"the connection is back {ending}", got, "it is back", where)
+    where = "Which lines always run? Think of `finally`, and of `with`."
+    got = "it's still checked out" if _is_open(database, transaction) else "it's returned"
+    yield expect_equal(f"the connection is returned {ending}", got, "it's returned", where)
     if ending == ERROR:
         yield from _after_error(came, message, _is_committed(database, transaction))
 
 
 def _after_error(came: ProbeResult, message: str, committed: bool) -> Iterator[CheckItem]:
-    where = "An `except` without `raise` hides the error from FastAPI."
+    where = (
+        "FastAPI gets no error: an `except` without `raise`, or a `return` in `finally`, hides it."
+    )
     if came.value != "nothing":
-        where = "Which error does FastAPI get? Let the request's own error out, with `raise`."
-    what = "the request's error comes out of safe_get_db"
+        where = "FastAPI gets another exception. Let the request's own one out: a bare `raise`."
+    what = "the request's own exception comes out of safe_get_db"
     yield expect_equal(what, came, message, where)
     done = "a commit" if committed else "no commit"
-    where = "`finally` runs after an error, too: only close there. The endpoint commits."
+    where = "The code under `finally` runs after an error, too: only close there."
     yield expect_equal("after an error nothing is committed", done, "no commit", where)
 
 
 def _no_session(started: ProbeResult) -> CheckItem:
-    where = "FastAPI takes the session with next(safe_get_db()): the function must `yield` it."
+    where = "The function must `yield` the session, as leaking_get_db does."
     if "ContextManager" in str(started.value):
-        where = "Leave @contextmanager away: FastAPI takes the generator itself."
+        where = "Leave @contextmanager out: FastAPI uses the generator itself."
+    if "async_generator" in str(started.value):
+        where = "Write a plain `def`: this session isn't asynchronous, so nothing here awaits."
     if started.error:
-        where = "Run the cells above the answer first. Then read what the error says."
+        where = "Run the cells above your answer first. If they've run, read what the error says."
     what = "safe_get_db yields a session"
     return expect_that(what, False, "a generator of one Session", started, where)

@@ -1,0 +1,58 @@
+"""What the checks of this lesson read from a URL, and what they say about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_that
+
+DRIVERS = ("postgresql+psycopg2", "postgresql+psycopg")
+A_DRIVER = " or ".join(DRIVERS)
+PLACES = ("username", "host", "port", "database")
+PARTS_WHERE = "Is each value passed on, and to the part of the URL that it belongs to?"
+DRIVER_WHERE = "the part before ://, which names the driver: the first argument of URL.create"
+RAISED = "the error. Call the function yourself, with your own values, to see which line raises it"
+NONE = "the last line of the function: it must `return` the URL"
+ESCAPED = "The {} is escaped twice: URL.create needs no escaping, and a string needs it once."
+DELIMITER = (
+    "A character of the password was taken for a delimiter. Which function takes each value "
+    "separately?"
+)
+
+
+def url_sent(url: Any) -> dict[str, str]:
+    """Return a URL as a string: what a notebook sends, so that the check reads its parts."""
+    from sqlalchemy import URL
+
+    if isinstance(url, URL):
+        url = url.render_as_string(hide_password=False)
+    return {"text": str(url)} if isinstance(url, str) else {"returned": type(url).__name__}
+
+
+def parts_of(sent: dict[str, str]) -> dict[str, Any]:
+    """Return the parts SQLAlchemy reads from a URL's string, or why it can't."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if "text" not in sent:  # trust no other key: a notebook may send any
+        return {"returned": str(sent.get("returned"))}
+    try:
+        url = make_url(sent["text"])
+    except (ArgumentError, ValueError) as error:
+        return {"unusable": f"a string that isn't a URL: {error}"}
+    return {part: getattr(url, part) for part in ("drivername", "password", *PLACES)}
+
+
+def no_url(result: ProbeResult, read: dict[str, Any]) -> tuple[Any, str]:
+    """Return what came instead of a URL, and where to look."""
+    if result.error:
+        return result, RAISED
+    kind = read["returned"]
+    return f"a value of type {kind}", NONE if kind == "NoneType" else "what the function returns"
+
+
+def names_driver(parts: dict[str, Any]) -> CheckItem:
+    """Report whether a URL names its driver, one of the two."""
+    name = parts.get("drivername", "")
+    what = "the URL names its driver, psycopg2 or psycopg"
+    return expect_that(what, name in DRIVERS, A_DRIVER, name, DRIVER_WHERE)

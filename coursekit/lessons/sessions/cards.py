@@ -1,0 +1,284 @@
+"""The check of the exercise about two cards: one transaction, or nothing.
+
+A trigger in the scratch database notes in which transaction each card was changed. Rolled-back
+changes leave no note, and two changes that cancel each other out leave two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+from sqlalchemy import Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.statements import statement
+from coursekit.exercises.submission import Submission
+from coursekit.lessons.sessions.checked_out import WHERE as RETURNED_WHERE
+from coursekit.lessons.sessions.checked_out import counted
+from coursekit.lessons.sessions.checks import NOT_KEPT, QUOTE, outside
+
+CARDS = """
+CREATE TABLE cards (
+    name text PRIMARY KEY, points integer NOT NULL CHECK (points BETWEEN 0 AND 100)
+);
+INSERT INTO cards VALUES ('Ann', 50), ('Ben', 90), ('Cleo', 0);
+"""
+OBSERVER = (
+    "CREATE SCHEMA observer",
+    "CREATE TABLE observer.changes (transaction pg_catalog.text, name pg_catalog.text)",
+    """
+    CREATE FUNCTION observer.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO observer.changes
+        VALUES (CAST(pg_catalog.pg_current_xact_id() AS pg_catalog.text), OLD.name);
+        RETURN NULL;
+    END $$
+    """,
+    "CREATE TRIGGER note AFTER UPDATE OR DELETE ON public.cards "
+    "FOR EACH ROW EXECUTE FUNCTION observer.note()",
+)
+UNTOUCHED = "No card was changed: use the engine and the names that are passed in."
+DIRECTION = "Which card gives points, and which one takes them? Both statements are needed."
+SPLIT = "Was the first change committed before the second was tried?"
+BENT = (
+    "Move all the points or none: let the database reject the change, and don't adjust the number."
+)
+UNKNOWN = "An UPDATE that finds no row is no error. The result's rowcount says how many it found."
+SILENT = "Does an `except` without `raise` hide it? The caller has to know."
+LOST = (
+    "Another session changed both cards after your function had read them, and its change is "
+    "gone. Let the database calculate, as the two statements do, or lock the rows when you read."
+)
+COMPENSATED = (
+    "The first change was committed, and undone by a second transaction. In between, everyone can "
+    "see it, and after a crash it stays. Use one transaction, and let it roll back."
+)
+MEANWHILE = 3  # points that another session adds to both cards
+
+
+def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> dict[str, Any]:
+    """Return each move's error, "" for none, and how many connections weren't returned."""
+    said: list[str] = []
+    held: list[Exception] = []  # as a log would hold them, with all that their frames refer to
+    with counted(engine) as out:
+        for giver, taker, points in moves:
+            try:
+                names["move"](engine, giver, taker, points)
+            except Exception as error:  # a rejected move may raise any error
+                held.append(error)
+                said.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+            else:
+                said.append("")
+        return {"errors": said, "kept": len(out)}
+
+
+def _move_meanwhile(
+    names: dict[str, Any], engine: Engine, giver: str, taker: str, points: int, added: int
+) -> dict[str, Any]:
+    """Move points while another session adds some to both cards, before the first change.
+
+    If the function has locked the rows by then, the other session can't, and changes nothing.
+    """
+    other = create_engine(engine.url, poolclass=NullPool)
+    tried: list[bool] = []
+
+    def add(_connection: Any, _cursor: Any, sent: str, *_: Any) -> None:
+        if not tried and not sent.lstrip().upper().startswith(("SELECT", "SHOW", "SET", "SAVE")):
+            tried.append(False)
+            tried[0] = _added(other, [giver, taker], added)
+
+    event.listen(engine, "before_cursor_execute", add)
+    try:
+        names["move"](engine, giver, taker, points)
+    except Exception as error:  # a serialization failure is a right answer, too
+        return {"error": type(error).__name__, "added": tried == [True]}
+    finally:
+        event.remove(engine, "before_cursor_execute", add)
+        other.dispose()
+    return {"error": "", "added": tried == [True]}
+
+
+def _added(other: Engine, cards: list[str], points: int) -> bool:
+    """Add points to cards, unless they're locked; return whether that was possible."""
+    sent = text("UPDATE public.cards SET points = points + :points WHERE name = ANY(:cards)")
+    try:
+        with other.begin() as connection:
+            connection.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            connection.execute(sent, {"points": points, "cards": cards})
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+def both_or_none(submission: Submission) -> Iterator[CheckItem]:
+    """Check that both cards change in one transaction, or neither does."""
+    points = submission.random.randrange(16, 25)
+    role, cards = _drawn(submission.random, points)
+    submission.fill("cards", [{"name": name, "points": value} for name, value in cards.items()])
+    engine = submission.scratch()
+    database = Database(engine.url)
+    database.commit(*map(statement, OBSERVER))
+    nobody = f"Nobody {draws.word(submission.random)}"
+    pairs = [
+        *((role["giver"], role["taker"]), (role["last"], role["room"])),
+        *((role["poor"], role["any"]), (role["rich"], role["full"])),
+        *((role["alone"], nobody), (nobody, role["single"])),
+    ]
+    result = submission.call(_moves, engine, [[*pair, points] for pair in pairs])
+    after = outside(database, "cards", "name", "points", by="name")
+    if result.error or after.error or result.value["errors"][0]:
+        yield _failed(result, after)
+        return
+    found, errors = dict(after.value), result.value["errors"]
+    allowed = _allowed(found, cards, pairs[0], points, errors)
+    yield allowed
+    if not allowed.good:
+        return
+    yield from _boundaries(found, cards, pairs[1], points, errors[1])
+    yield _pair_kept("the giver has too few points", found, cards, pairs[2])
+    yield _pair_kept("the taker would have more than 100", found, cards, pairs[3])
+    yield _unknown(found, cards, (role["alone"], role["single"]))
+    yield _errors_raised(errors[2:])
+    yield _one_transaction(database, pairs, set(cards))
+    wanted = {"Ann": 50, "Ben": 90, "Cleo": 0, role["other"]: cards[role["other"]]}
+    others = {name: value for name, value in found.items() if name not in set(sum(pairs, ()))}
+    where = "Does each UPDATE have a WHERE that finds one card?"
+    busy = (role["busy"], role["eager"])
+    others = {name: value for name, value in others.items() if name not in busy}
+    yield expect_equal("all other cards are as before", others, wanted, where)
+    yield _not_lost(submission, engine, busy, cards, points)
+    got = f"{result.value['kept']} checked out"
+    what = "every connection is returned to the pool"
+    yield expect_equal(what, got, "0 checked out", RETURNED_WHERE)
+
+
+def _drawn(random: Random, points: int) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the cards' names by their role, and their points by name."""
+    values = {
+        "giver": random.randrange(points + 1, 60),
+        "taker": random.randrange(99 - points),
+        "last": points,
+        "room": 100 - points,
+        "poor": points - 1,
+        "any": random.randrange(30),
+        "rich": random.randrange(60, 99),
+        "full": 101 - points,
+        "alone": random.randrange(30, 60),
+        "single": random.randrange(30, 60),
+        "busy": random.randrange(30, 60),
+        "eager": random.randrange(30, 60),
+        "other": random.randrange(100),
+    }
+    role = {name: f"{name} {draws.word(random)}" for name in values}
+    role["taker"] = f"O'{role['taker']}"
+    return role, {role[name]: value for name, value in values.items()}
+
+
+def _failed(result: ProbeResult, after: ProbeResult) -> CheckItem:
+    """Report an error of a move that's allowed."""
+    got = result.error or after.error or result.value["errors"][0]
+    where = "The last line of the error says what's wrong."
+    if "bind parameter" in got:
+        where = "the dictionary passed with a statement: each statement has :points and :name"
+    elif "syntax error" in got:
+        where = QUOTE
+    return expect_that("an allowed move runs without an error", False, "no error", got, where)
+
+
+def _allowed(
+    found: dict[str, int],
+    cards: dict[str, int],
+    pair: tuple[str, str],
+    points: int,
+    errors: list[str],
+) -> CheckItem:
+    """Report on a move that's allowed."""
+    giver, taker = pair
+    where = DIRECTION
+    if _only(found, pair) == _only(cards, pair):
+        # The database rejects two of the moves. Without an error, nothing was sent to it.
+        where = NOT_KEPT if any(errors[2:4]) else UNTOUCHED
+    moved = {giver: cards[giver] - points, taker: cards[taker] + points}
+    what = "an allowed move takes points from one card and adds them to the other"
+    return expect_equal(what, _only(found, moved), moved, where)
+
+
+def _boundaries(
+    found: dict[str, int], cards: dict[str, int], pair: tuple[str, str], points: int, error: str
+) -> Iterator[CheckItem]:
+    """Report on a move from a card with as many points, to one that has room for as many."""
+    moved = {pair[0]: 0, pair[1]: 100}
+    got = error or _only(found, moved)
+    where = f"A card may have 0 points, and it may have 100: a move of {points} is allowed here."
+    what = "a move that empties one card and fills the other is allowed"
+    yield expect_equal(what, got, moved, where)
+
+
+def _pair_kept(
+    kind: str, found: dict[str, int], cards: dict[str, int], pair: tuple[str, str]
+) -> CheckItem:
+    """Report whether a rejected move left both of its cards alone."""
+    now, was = _only(found, pair), _only(cards, pair)
+    where = BENT if all(now.get(name) != was[name] for name in pair) else SPLIT
+    return expect_equal(f"if {kind}, both cards stay as they were", now, was, where)
+
+
+def _unknown(found: dict[str, int], cards: dict[str, int], pair: tuple[str, str]) -> CheckItem:
+    """Report whether the only card of a move with an unknown name was left alone."""
+    what = "if there's no card with one of the names, the other card stays as it was"
+    return expect_equal(what, _only(found, pair), _only(cards, pair), UNKNOWN)
+
+
+def _errors_raised(said: list[str]) -> CheckItem:
+    """Report whether each rejected move raised an error; `said` is "" for one that didn't."""
+    kinds = (
+        *("the giver has too few points", "the taker would have more than 100"),
+        *("there's no card for the taker", "there's no card for the giver"),
+    )
+    silent = [kind for kind, error in zip(kinds, said, strict=True) if not error]
+    where = SILENT if kinds[0] in silent or kinds[1] in silent else UNKNOWN
+    got = f"no exception if {' or if '.join(silent)}" if silent else "an exception"
+    what = "a move that isn't possible raises an exception"
+    return expect_that(what, not silent, "an exception", got, where)
+
+
+def _one_transaction(
+    database: Database, pairs: list[tuple[str, str]], cards: set[str]
+) -> CheckItem:
+    """Report whether each allowed move was one transaction, and no other one left a trace."""
+    noted = database.query("SELECT transaction, name FROM observer.changes")
+    undone = {name for pair in pairs[2:] for name in pair} & cards & {name for _, name in noted}
+    counts = [len({number for number, name in noted if name in pair}) for pair in pairs[:2]]
+    where = COMPENSATED if undone else "Both statements belong in one transaction, with one commit."
+    got = f"{max(counts)} transactions" if max(counts) != 1 else "one transaction"
+    got = "a change that was committed, and undone later" if undone else got
+    return expect_equal(
+        "both changes of a move are in one transaction", got, "one transaction", where
+    )
+
+
+def _not_lost(
+    submission: Submission,
+    engine: Engine,
+    pair: tuple[str, str],
+    cards: dict[str, int],
+    points: int,
+) -> CheckItem:
+    """Report whether a change that another session commits meanwhile is still there."""
+    what = "a change that another session makes at the same time isn't lost"
+    result = submission.call(_move_meanwhile, engine, *pair, points, MEANWHILE)
+    if result.error:
+        return expect_that(what, False, "no error", result, UNTOUCHED)
+    after = outside(Database(engine.url), "cards", "name", "points", by="name")
+    extra = MEANWHILE if result.value["added"] else 0
+    moved = 0 if result.value["error"] else points
+    wanted = {pair[0]: cards[pair[0]] + extra - moved, pair[1]: cards[pair[1]] + extra + moved}
+    return expect_equal(what, _only(dict(after.value or []), pair), wanted, LOST)
+
+
+def _only(cards: dict[str, int], names: Any) -> dict[str, int]:
+    return {name: cards[name] for name in names if name in cards}
