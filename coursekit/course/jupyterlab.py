@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,10 +54,14 @@ def serve(
 
     """
     port = _port(port)
+    projects = root / "projects"
+    projects.mkdir(exist_ok=True)
     token = secrets.token_urlsafe(24)
     url = f"http://127.0.0.1:{port}/lab/tree/{notebook}?token={token}"
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *_options(root, notebook, port, browser)],
+        # -P: a learner's file in the working directory mustn't shadow a module.
+        [sys.executable, "-P", "-m", "jupyterlab", *_options(root, notebook, port, browser)],
+        cwd=projects,  # where File > New > Terminal opens
         env={**_environment(folder), "JUPYTER_TOKEN": token},
     )
     # Terminating this process terminates JupyterLab.
@@ -69,6 +75,7 @@ def _options(root: Path, notebook: str, port: int, browser: bool) -> list[str]:
         f"--ServerApp.root_dir={root}",
         f"--ServerApp.port={port}",
         f"--LabApp.default_url=/lab/tree/{notebook}",
+        *_terminal_options(),
     ]
     if not browser:
         options.append("--no-browser")
@@ -77,6 +84,18 @@ def _options(root: Path, notebook: str, port: int, browser: bool) -> list[str]:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
     return options
+
+
+def _terminal_options() -> list[str]:
+    """Return the option that keeps this environment's programs on a terminal's PATH.
+
+    If JupyterLab isn't started from a terminal, it opens login shells, and /etc/profile resets
+    PATH. It doesn't if it's told which shell to run.
+    """
+    if os.name == "nt":
+        return []
+    shell = shlex.quote(os.environ.get("SHELL") or shutil.which("bash") or "sh")
+    return [f"--ServerApp.terminado_settings=shell_command={shell}"]
 
 
 def _environment(folder: Path) -> dict[str, str]:

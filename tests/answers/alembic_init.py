@@ -27,13 +27,21 @@ _ = ini.write_text(ini.read_text().replace("%(here)s/alembic", "%(here)s/migrati
     "%alembic init --package ./migrations\n",
     "%alembic init migrations\n" + SQL.format("UPDATE members SET name = name"),
     "%alembic init --template pyproject migrations\n",
+    "%alembic init -t async migrations/\n",
+    """
+import subprocess, sys
+_ = subprocess.run([sys.executable, "-m", "alembic", "init", "migrations"], check=True)
+""",
+    "%alembic init migrations\nimport time\ntime.sleep(2)\n",
 )
 FOLDER_WRONG = (
-    Wrong("the name of the lesson", "%alembic init alembic\n", "the folder migrations has"),
+    Wrong("the name of the lesson", "%alembic init alembic\n", "your folder is called alembic"),
+    Wrong("the singular", "%alembic init migration\n", "your folder is called migration"),
+    Wrong("a capital", "%alembic init Migrations\n", "your folder is called Migrations"),
     Wrong(
         "init twice",
         "%alembic init alembic\n%alembic init migrations\n",
-        "does not write over an alembic.ini that is there",
+        "doesn't overwrite an existing alembic.ini",
     ),
     Wrong(
         "the folder alone",
@@ -51,7 +59,7 @@ FOLDER_WRONG = (
         "alembic.ini is in the project",
     ),
     Wrong(
-        "a folder inside another", "%alembic init alembic/migrations\n", "the folder migrations has"
+        "a folder inside another", "%alembic init alembic/migrations\n", "called alembic/migrations"
     ),
     Wrong(
         "a template that prints what the command should",
@@ -70,12 +78,33 @@ _ = template.write_text('<% print("Generating migrations/versions/probe.py") %>'
         "the member pasted",
         "%alembic init migrations\n"
         + SQL.format("DELETE FROM members; INSERT INTO members VALUES ('Ann')"),
-        "the members table is unchanged",
+        "~ changed rows members",
     ),
     Wrong(
         "a file deleted",
         "%alembic init migrations\nimport os\nos.remove('migrations/script.py.mako')\n",
-        "the folder migrations has",
+        "creates the whole folder",
+    ),
+    Wrong(
+        "a version table that no one asked for",
+        "%alembic init migrations\n"
+        + SQL.format("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"),
+        "+ added table alembic_version",
+    ),
+    Wrong(
+        "a column changed",
+        "%alembic init migrations\n" + SQL.format("ALTER TABLE members ALTER name TYPE text"),
+        "~ changed column members.name",
+    ),
+    Wrong(
+        "a schema for the migrations",
+        "%alembic init migrations\n" + SQL.format("CREATE SCHEMA migrations"),
+        "+ added schema migrations",
+    ),
+    Wrong(
+        "db.py overwritten",
+        "%alembic init migrations\nfrom pathlib import Path\n_ = Path('db.py').write_text('')\n",
+        "db.py is unchanged",
     ),
 )
 
@@ -104,6 +133,26 @@ def _env(answer: str) -> str:
 
 
 ENV_RIGHT = (
+    _env(MODELS + ADDRESS),
+    _env(
+        "# Not like this: postgresql://ann:secret@localhost/shop\n"
+        f"import importlib\nimportlib.import_module('models')\nfrom db import Base\n{ADDRESS}"
+        "target_metadata = [Base.metadata]\n"
+    ),
+    _env(
+        MODELS
+        + ADDRESS.replace("project_url()\n", "project_url().set(drivername='postgresql+psycopg')\n")
+    ),
+    _env(
+        "import time\ntime.sleep(2)\n"
+        + MODELS
+        + ADDRESS.replace("url()\n", "url().render_as_string(hide_password=False)\n")
+    ),
+    _env(f"from db import Base\n{ADDRESS}target_metadata = Base.metadata\n")
+    + """# %%
+with open("db.py", "a") as file:
+    _ = file.write("\\n\\nimport models\\n")
+""",
     _env("""
 import models
 from db import SQLALCHEMY_DATABASE_URL
@@ -125,7 +174,7 @@ ENV_WRONG = (
     Wrong(
         "the models are not imported",
         _env("from db import Base\ntarget_metadata = Base.metadata\n" + ADDRESS),
-        "it knows the table books",
+        "which file must be imported, so that it contains books",
     ),
     Wrong("no metadata", _env(f"target_metadata = None\n{ADDRESS}"), "the metadata of Base"),
     Wrong(
@@ -138,12 +187,12 @@ ENV_WRONG = (
         _env(
             f"{MODELS}def get_url():\n    return context.config.get_main_option('sqlalchemy.url')\n"
         ),
-        "the address in alembic.ini, a placeholder",
+        "the placeholder URL of alembic.ini",
     ),
     Wrong(
         "an address without its password",
         _env(MODELS + ADDRESS.replace("return project_url()", "return str(project_url())")),
-        "the text of a URL hides its password",
+        "str(url) masks the password",
     ),
     Wrong(
         "the address pasted",
@@ -155,7 +204,7 @@ with open("alembic/env.py") as file:
 with open("alembic/env.py", "w") as file:
     file.write(source)
 """,
-        "no password stands in env.py",
+        "a password in alembic/env.py",
     ),
     Wrong(
         "a copy of the table",
@@ -167,7 +216,7 @@ key = sa.Column("id", sa.Integer, primary_key=True)
 title = sa.Column("title", sa.String(200), nullable=False)
 sa.Table("books", target_metadata, key, title)
 {ADDRESS}"""),
-        "that the check has added",
+        "that the check adds",
     ),
     Wrong(
         "get_url forgets to return",
@@ -177,7 +226,112 @@ sa.Table("books", target_metadata, key, title)
     Wrong(
         "half of it",
         _env(ADDRESS),
-        "name 'target_metadata' is not defined",
+        "needs target_metadata; define it under this name",
+    ),
+    Wrong(
+        "the variable misspelt",
+        _env(ADDRESS + MODELS.replace("target_metadata", "target_metdata")),
+        "needs target_metadata; define it under this name",
+    ),
+    Wrong(
+        "the function under another name",
+        _env(MODELS + ADDRESS.replace("get_url", "url_of_database")),
+        "needs get_url; define it under this name",
+    ),
+    Wrong(
+        "a URL in place of the function",
+        _env(f"{MODELS}from coursekit import project_url\nget_url = project_url()\n"),
+        "it must be a function",
+    ),
+    Wrong(
+        "the metadata called",
+        _env(MODELS.replace("metadata\n", "metadata()\n") + ADDRESS),
+        "it must be the metadata of Base",
+    ),
+    Wrong(
+        "a file of another name",
+        _env(MODELS.replace("models", "model") + ADDRESS),
+        "the file is called models.py",
+    ),
+    Wrong(
+        "a class of another name",
+        _env(MODELS.replace("import Base", "import base") + ADDRESS),
+        "db.py defines Base",
+    ),
+    Wrong(
+        "a wrong URL with a wrong password",
+        _env(
+            f"{MODELS}def get_url():\n    return 'postgresql+psycopg2://ann:secret@localhost/x'\n"
+        ),
+        "a password in alembic/env.py",
+    ),
+    Wrong(
+        "a password among the parts",
+        _env(
+            f"{MODELS}from sqlalchemy import URL\n{ADDRESS}"
+            "OTHER = URL.create('postgresql+psycopg2', username='ann', password='secret')\n"
+        ),
+        "a password in alembic/env.py",
+    ),
+    Wrong(
+        "the URL in alembic.ini",
+        _env(
+            f"{MODELS}def get_url():\n    return context.config.get_main_option('sqlalchemy.url')\n"
+        )
+        + """# %%
+url = exercise.url.render_as_string(hide_password=False).replace("%", "%%")
+with open("alembic.ini") as file:
+    source = file.read().replace("driver://user:pass@localhost/dbname", url)
+with open("alembic.ini", "w") as file:
+    _ = file.write(source)
+""",
+        "a password in alembic.ini",
+    ),
+    Wrong(
+        "a database that doesn't exist",
+        _env(MODELS + ADDRESS.replace("project_url()\n", "project_url().set(database='shop')\n")),
+        "which database does its URL name",
+    ),
+    Wrong(
+        "nothing is compared",
+        _env(MODELS + ADDRESS).replace(
+            "target_metadata=target_metadata",
+            "target_metadata=target_metadata, include_object=lambda *_: False",
+        ),
+        "that the check adds",
+    ),
+    Wrong(
+        "the database compared with itself",
+        _env(f"""
+import sqlalchemy as sa
+{ADDRESS}
+target_metadata = sa.MetaData()
+target_metadata.reflect(create_engine(get_url()))
+"""),
+        "that the check adds",
+    ),
+    Wrong(
+        "the message printed",
+        _env(f"{MODELS}{ADDRESS}print('No new upgrade operations detected.')\nraise SystemExit\n"),
+        "there is none",
+    ),
+    Wrong(
+        "one table more",
+        _env(
+            f"{MODELS}{ADDRESS}import sqlalchemy as sa\n"
+            "sa.Table('authors', target_metadata, sa.Column('id', sa.Integer))\n"
+        ),
+        "the tables of models.py, and no others",
+    ),
+    Wrong(
+        "the table changed instead",
+        _env(MODELS + ADDRESS) + "# %%\n" + SQL.format("ALTER TABLE books ADD author text"),
+        "+ added column books.author",
+    ),
+    Wrong(
+        "a line in place of four",
+        _env(f"{MODELS}{ADDRESS}def broken(:\n"),
+        "read what it prints from the end",
     ),
 )
 
@@ -202,28 +356,46 @@ made.set_main_option(
     f"{url.drivername}://{url.username}:{password}@{url.host}:{url.port}/{url.database}",
 )
 return made
+--- after a while
+import time
+time.sleep(2)
+config = Config()
+config.file_config.set("alembic", "sqlalchemy.url", url.render_as_string(False).replace("%", "%%"))
+print("set")
+return config
 --- a value that the ini file refers to
 return_value = Config(config_args={"address": url.render_as_string(False).replace("%", "%%")})
 return_value.set_main_option("sqlalchemy.url", "%(address)s")
 return return_value
 """,
 )
-CONFIG_WRONG = wrong(
-    CONFIG,
-    """
---- the masked text -> what str(url) hides
+CONFIG_WRONG = (
+    Wrong(
+        "without a parameter",
+        "from alembic.config import Config\ndef make_config():\n    return Config()\n",
+        "takes one argument, the URL",
+    ),
+    Wrong(
+        "an import of something else",
+        "def make_config(url):\n    from alembic.configuration import Config\n",
+        "from alembic.config import Config",
+    ),
+    *wrong(
+        CONFIG,
+        """
+--- the masked text -> what str(url) masks
 config = Config()
 config.set_main_option("sqlalchemy.url", str(url))
 return config
---- the masked text with doubled signs -> what str(url) hides
+--- the masked text with doubled signs -> what str(url) masks
 config = Config()
 config.set_main_option("sqlalchemy.url", str(url).replace("%", "%%"))
 return config
---- the percent sign as it is -> in an ini file, % begins a placeholder
+--- the percent sign as it is -> in an ini file, % starts a placeholder
 config = Config()
 config.set_main_option("sqlalchemy.url", url.render_as_string(hide_password=False))
 return config
---- escaped once more -> what set_main_option takes
+--- escaped once more -> call it yourself
 config = Config()
 address = quote_plus(url.render_as_string(hide_password=False))
 config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
@@ -233,12 +405,12 @@ config = Config()
 address = url.render_as_string(hide_password=False)
 config.set_main_option("sqlalchemy.url", address.replace("%", ""))
 return config
---- a space becomes a plus -> how the text of a URL writes a password
+--- a space becomes a plus -> how a URL's string contains a password
 config = Config()
 address = f"{url.drivername}://{url.username}:{quote_plus(url.password)}@{url.host}:{url.port}"
 config.set_main_option("sqlalchemy.url", f"{address}/{url.database}".replace("%", "%%"))
 return config
---- the object -> and what set_main_option takes: text
+--- the object -> takes a string, not a URL object
 config = Config()
 config.set_main_option("sqlalchemy.url", url)
 return config
@@ -247,13 +419,51 @@ config = Config()
 address = url.render_as_string(hide_password=False)
 config.set_main_option("url", address.replace("%", "%%"))
 return config
---- the Config is not returned -> what make_config returns
+--- the Config is not returned -> does it return the Config
 config = Config()
 address = url.render_as_string(hide_password=False)
 config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
---- the text is returned -> what make_config returns
+--- one Config for all calls -> it must create a new Config in every call
+config = globals().setdefault("SHARED", Config())
+address = url.render_as_string(hide_password=False)
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return config
+--- a file with the URL -> alembic.ini
+address = url.render_as_string(hide_password=False).replace("%", "%%")
+with open("alembic.ini", "w") as file:
+    print(f"[alembic]\\nsqlalchemy.url = {address}", file=file)
+return Config("alembic.ini")
+--- an environment variable -> SHOP_URL
+import os
+os.environ["SHOP_URL"] = url.render_as_string(hide_password=False)
+config = Config()
+config.set_main_option("sqlalchemy.url", os.environ["SHOP_URL"].replace("%", "%%"))
+return config
+--- a constant -> how a URL's string contains a password
+config = Config()
+config.set_main_option("sqlalchemy.url", "postgresql+psycopg2://ann:p%%40ss@localhost:5432/shop")
+return config
+--- the port is lost -> the string that is written into the Config
+config = Config()
+address = url.render_as_string(hide_password=False).replace(f":{url.port}/", "/")
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return config
+--- doubled twice -> how a URL's string contains a password
+config = Config()
+address = url.render_as_string(hide_password=False)
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%%%"))
+return config
+--- errors are swallowed -> what str(url) masks
+config = Config()
+try:
+    config.set_main_option("sqlalchemy.url", url.render_as_string(hide_password=False))
+except ValueError:
+    config.set_main_option("sqlalchemy.url", str(url))
+return config
+--- the text is returned -> the Config, not the string in it
 return url.render_as_string(hide_password=False).replace("%", "%%")
 """,
+    ),
 )
 
 RIGHT = {

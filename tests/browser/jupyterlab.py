@@ -224,6 +224,16 @@ class Desk:
         self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{name}$")).click()
         self.page.locator(f".lm-Menu-item[data-command='{command}']").click()
 
+    def terminal(self, *lines: str) -> None:
+        """Open a terminal from the menu, and type lines into it; the last one closes it."""
+        self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^File$")).click()
+        self.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^New$")).click()
+        self.page.locator(".lm-Menu-item[data-command='terminal:create-new']").click()
+        self.page.locator(".jp-Terminal .xterm-helper-textarea").focus()
+        for line in lines:
+            self.page.keyboard.type(f"{line}\n")
+        self.page.locator(".jp-Terminal").wait_for(state="detached")
+
     def look(self, theme: str, width: int) -> None:
         """Change the theme and the width of the page, unless they are so already."""
         self.page.set_viewport_size({"width": width, "height": HEIGHT})

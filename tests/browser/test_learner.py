@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
 
 from browser.findings import violations, wider
@@ -55,6 +58,17 @@ def test_a_lesson_goes_by_keyboard_alone(keyboard: Desk) -> None:
     _tab_to(keyboard, "a[href*='01_connect']")
     press("Enter")
     keyboard.ready("01")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the commands are a Unix shell's")
+def test_a_terminal_takes_the_commands_of_lesson_03(desk: Desk) -> None:
+    """It opens in the projects' folder, and finds alembic."""
+    (cell,) = [cell for cell in desk.cells("03") if cell["id"] == "b7ab20c4"]
+    commands = re.findall(r"```console\n(.*?)```", "".join(cell["source"]), re.DOTALL)[0]
+    desk.terminal(*commands.splitlines(), "exit")
+    practice = desk.lab.notebooks.parent / "projects" / "practice"
+    made = {path.relative_to(practice).as_posix() for path in practice.rglob("*")}
+    assert {"alembic.ini", "alembic/env.py", "alembic/versions"} <= made
 
 
 def _checked(desk: Desk) -> str:

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.alembic_init.checks import (
-    BOOKS,
-    MEMBERS,
-    MODELS,
-    TEMPLATE,
-    a_member,
-    config,
-    folder,
-    wired,
-)
+from coursekit.lessons.alembic_init.checks import MEMBERS, a_member, folder
+from coursekit.lessons.alembic_init.configs import config
+from coursekit.lessons.alembic_init.wiring import BOOKS, MODELS, TEMPLATE, wired
 
 EXERCISES = (
     Exercise(
@@ -22,10 +15,10 @@ EXERCISES = (
         folder,
         initial_state=InitialState("alembic-init", sql=MEMBERS, draw=a_member),
         hints=(
-            "Which command sets Alembic up, and what does the word after it mean?",
-            "In this lesson, that word is `alembic`. If you have run the command with another "
-            "word, delete the folder and the alembic.ini that it created before you run it again.",
-            "%alembic init, then the name of the folder.",
+            "Which command sets up Alembic, and what does the word after it mean?",
+            "In the lesson, that word is `alembic`. If you've already run the command with another "
+            "word, delete the folder and the alembic.ini that it created, then run it again.",
+            "%alembic init, followed by the name of the folder",
         ),
         why="The word after `init` is the folder's name, and `init` writes it into alembic.ini "
         "as `script_location`. Every later command finds the folder there. `init` doesn't "
@@ -42,14 +35,16 @@ EXERCISES = (
         ),
         points=2,
         hints=(
-            "Where does db.py get the address? And which object keeps the list of all tables?",
-            "get_url returns what project_url() gives. target_metadata is the metadata of Base. "
-            "A model is in its list only after its file was imported.",
-            "Import Base from models, not from db: then the models are loaded, too.",
+            "Where does db.py get its URL? And which object contains the tables of all models?",
+            "get_url returns project_url(). target_metadata is Base.metadata. A model's table is "
+            "in it as soon as the model's file has been imported, and not before.",
+            "Import Base from db, and add `import models`, even though nothing else in env.py "
+            "uses that name: the import itself registers the tables.",
         ),
-        why="`get_url` tells Alembic the database, `target_metadata` the models. A class enters "
-        "the metadata when its file is imported. With `from db import Base` alone the list is "
-        "empty, and Alembic would drop `books`, because no model knows it.",
+        why="`get_url` tells Alembic where the database is, and `target_metadata` what the models "
+        "define. A model registers its table when its file is imported. Without `import models`, "
+        "the metadata is empty, so autogenerate would write a revision that drops `books`. A "
+        "linter calls the import unused; write `# noqa: F401` behind it.",
     ),
     Exercise(
         "percent-in-ini",
@@ -58,15 +53,15 @@ EXERCISES = (
         names=("make_config",),
         points=2,
         hints=(
-            "What does str(url) show in the place of the password? And what does % begin in an "
+            "What does str(url) contain in place of the password? And what does a % start in an "
             "ini file?",
-            "url.render_as_string(hide_password=False) is the whole text. In an ini file %% "
-            "stands for one %.",
-            'Config().set_main_option("sqlalchemy.url", address), where each % of the address '
-            "was doubled with replace. Return the Config.",
+            "url.render_as_string(hide_password=False) contains the password. In an ini file, %% "
+            "means one %.",
+            'config.set_main_option("sqlalchemy.url", string), where every % in the string has '
+            "been doubled with replace. Return the Config.",
         ),
-        why="A Config reads its values as an ini file does: `%` begins a placeholder, and `%%` "
-        "stands for one `%`. `str(url)` would write `***` for the password. An `env.py` of your "
-        "own needs none of this: hand the object to `create_engine`.",
+        why="A Config reads its values as an ini file does: `%` starts a placeholder, and `%%` "
+        "means one `%`. `str(url)` would contain `***` instead of the password. Your own `env.py` "
+        "needs none of this: pass the URL object to `create_engine`.",
     ),
 )

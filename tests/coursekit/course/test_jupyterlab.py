@@ -11,12 +11,14 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from websocket import create_connection
 
 from coursekit.course.jupyter_environment import jupyter_environment
 from coursekit.course.kernel_probe import kernel_interpreter
@@ -115,7 +117,30 @@ def test_the_command_line_has_only_what_is_computed(lab: Lab) -> None:
     assert set(options) <= {
         *("--ServerApp.root_dir", "--ServerApp.port", "--ServerApp.jpserver_extensions"),
         *("--LabApp.default_url", "--no-browser", "--allow-root"),
+        "--ServerApp.terminado_settings",
     }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the commands are a Unix shell's")
+def test_a_terminal_opens_among_the_projects_and_finds_alembic(lab: Lab) -> None:
+    """Also in a login shell's place: this JupyterLab wasn't started from a terminal."""
+    printed = _typed(lab, "pwd; command -v alembic; echo en''ded", until="ended")
+    assert f"{(lab.workspace / 'projects').resolve()}\n" in printed
+    assert f"{Path(sys.executable).with_name('alembic')}\n" in printed
+
+
+def _typed(lab: Lab, line: str, until: str) -> str:
+    """Type a line into a new terminal, and return what it shows up to a word."""
+    name = json.loads(lab.get("/api/terminals", post="{}"))["name"]
+    base, _, token = lab.address.partition("?token=")
+    url = f"{base.split('/lab')[0].replace('http', 'ws')}/terminals/websocket/{name}?token={token}"
+    shown = ""
+    with closing(create_connection(url, timeout=TIMEOUT)) as terminal:
+        terminal.send(json.dumps(["stdin", f"{line}\r"]))
+        while until not in shown:
+            kind, *texts = json.loads(terminal.recv())
+            shown += "".join(texts) if kind == "stdout" else ""
+    return shown.replace("\r", "")
 
 
 def test_it_listens_on_this_machine_only(lab: Lab) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from alembic.migration import MigrationContext
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
@@ -16,7 +15,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sess
 from coursekit.course.alembic_command import run_alembic
 from coursekit.course.opening import start
 from coursekit.errors import AlembicError
-from coursekit.settings import ROOT
 from tutorial_lib import hashing
 from tutorial_lib.db import make_engine
 from tutorial_lib.models import User
@@ -66,26 +64,6 @@ def test_code_after_yield_without_finally_is_skipped() -> None:
     next(generator)  # type: ignore[call-overload]
     generator.close()  # type: ignore[attr-defined]
     assert closed == []
-
-
-# -- 03 alembic init
-def test_types_are_compared_unless_one_forbids_it(engine: Engine) -> None:
-    with engine.connect() as connection:
-        assert MigrationContext.configure(connection)._user_compare_type is True
-
-
-def test_prepend_sys_path_is_what_finds_the_projects_modules(workspace: Path) -> None:
-    project = start("04").project
-    ini = (project / "alembic.ini").read_text()
-    (project / "alembic.ini").write_text(ini.replace("prepend_sys_path = .", ""))
-    with pytest.raises(AlembicError, match="No module named 'db'"):
-        run_alembic("current", project)
-
-
-def test_the_kits_own_environment_has_what_the_comparison_names() -> None:
-    source = (ROOT / "alembic" / "env.py").read_text()
-    for word in ("lock_timeout", "render_item", "compare_server_default", "CommandError"):
-        assert word in source
 
 
 # -- 04 Passwords

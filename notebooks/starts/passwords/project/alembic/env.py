@@ -18,7 +18,7 @@ def get_url():
     return project_url()
 
 
-def run_migrations_offline():
+def run_migrations_offline():  # new, with its whole body
     context.configure(
         url=get_url(),
         target_metadata=target_metadata,
@@ -42,7 +42,7 @@ def run_migrations_online():
             context.run_migrations()
 
 
-if context.is_offline_mode():
-    run_migrations_offline()
-else:
+if context.is_offline_mode():  # new
+    run_migrations_offline()  # new
+else:  # new
     run_migrations_online()

@@ -1,0 +1,142 @@
+"""The check of the exercise whose function writes a URL into Alembic's Config."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import URL
+
+from coursekit.exercises import draws
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal
+from coursekit.exercises.submission import Submission
+
+PARTS = ("drivername", "username", "password", "host", "port", "database")
+BY_FUNCTION = "make_config"
+# What an error of make_config says, and where to look: the first that fits.
+ADVICE = (
+    ("positional argument", "make_config takes one argument, the URL"),
+    ("interpolation", "in an ini file, % starts a placeholder: write %% for a percent sign"),
+    ("without sqlalchemy.url", "set_main_option, and the name that env.py reads"),
+    ("expected str", "set_main_option takes a string, not a URL object"),
+    ("must be strings", "set_main_option takes a string, not a URL object"),
+    ("No module named", "the import: from alembic.config import Config"),
+    ("Error:", "make_config: call it yourself in a new cell to see where it fails"),
+    ("NoneType", "make_config: does it return the Config?"),
+    ("", "what make_config returns: the Config, not the string in it"),
+)
+
+
+def config(submission: Submission) -> Iterator[CheckItem]:
+    """Check that a Config returns the URL that was set."""
+    for which, password in _passwords(submission.random).items():
+        wanted = _parts(submission.random, password)
+        items = list(_reads(which, submission.call(_read, _address(wanted)), wanted))
+        yield from items
+        if not all(item.good for item in items):
+            return
+    first, second = (_parts(submission.random, draws.word(submission.random)) for _ in range(2))
+    both = submission.call(_first_of_two, _address(first), _address(second))
+    yield expect_equal(
+        "a second Config doesn't change the first",
+        both,
+        first["host"],
+        "make_config: it must create a new Config in every call",
+    )
+    yield expect_equal(
+        "it writes no file and sets no environment variable",
+        submission.call(_traces, _address(first)),
+        [],
+        "make_config: the Config keeps the URL in memory, and nothing else needs it",
+    )
+
+
+def _passwords(random: Random) -> dict[str, str]:
+    return {
+        "a plain password": draws.word(random, 4),
+        "a password with % and @ in it": f"50%/{draws.token(random)}@:%(here)s %%",
+        "a password with spaces and other letters": draws.password(random),
+    }
+
+
+def _parts(random: Random, password: str) -> dict[str, Any]:
+    host, port = f"{draws.word(random)}.example.com", random.randrange(5433, 6000)
+    user, shop = draws.word(random), draws.word(random)
+    values = ("postgresql+psycopg2", user, password, host, port, shop)
+    return dict(zip(PARTS, values, strict=True))
+
+
+def _address(parts: dict[str, Any]) -> str:
+    return URL.create(**parts).render_as_string(hide_password=False)
+
+
+def _reads(which: str, result: ProbeResult, wanted: dict[str, Any]) -> Iterator[CheckItem]:
+    """Report what init's env.py reads from the learner's Config."""
+    kind = result if result.error else result.value.pop("type")
+    what = f"{which}: env.py gets a Config that has a URL"
+    yield expect_equal(what, kind, "Config", _where(str(kind)))
+    if result.error or kind != "Config":
+        return
+    password, wanted = wanted["password"], {k: v for k, v in wanted.items() if k != "password"}
+    got = result.value.pop("password")
+    where = "what an ini file does with %, and how a URL's string contains a password"
+    where = "what str(url) masks" if got == "***" else where
+    yield expect_equal(f"{which}: the password is the same", got, password, where)
+    if got == password:
+        where = "the string that is written into the Config"
+        yield expect_equal(f"{which}: so is the rest of the URL", result.value, wanted, where)
+
+
+def _where(got: str) -> str:
+    """Return where to look if the Config has no URL."""
+    return next(advice for part, advice in ADVICE if part in got)
+
+
+def _read(names: dict[str, Any], address: str) -> dict[str, Any]:
+    """Return what init's env.py would connect to with the learner's Config."""
+    from alembic.config import Config
+    from sqlalchemy import engine_from_config, make_url
+
+    with _new_folder():
+        config = names[BY_FUNCTION](make_url(address))
+        if not isinstance(config, Config):
+            return {"type": type(config).__name__}
+        section = config.get_section(config.config_ini_section, {})
+    if not section.get("sqlalchemy.url"):
+        return {"type": "Config without sqlalchemy.url"}
+    engine = engine_from_config(section, prefix="sqlalchemy.")
+    return {"type": "Config", **{part: getattr(engine.url, part) for part in PARTS}}
+
+
+def _first_of_two(names: dict[str, Any], address: str, other: str) -> str | None:
+    """Return the host in a Config after a second one was made."""
+    from sqlalchemy import make_url
+
+    with _new_folder():
+        config = names[BY_FUNCTION](make_url(address))
+        names[BY_FUNCTION](make_url(other))
+        section = config.get_section(config.config_ini_section, {})
+    return make_url(section["sqlalchemy.url"]).host
+
+
+def _traces(names: dict[str, Any], address: str) -> list[str]:
+    """Return the files that a call writes and the environment variables that it changes."""
+    from sqlalchemy import make_url
+
+    before = set(os.environ.items())
+    with _new_folder() as folder:
+        names[BY_FUNCTION](make_url(address))
+        files = sorted(path.name for path in Path(folder).iterdir())
+    return files + sorted({name for name, _ in set(os.environ.items()) ^ before})
+
+
+@contextmanager
+def _new_folder() -> Iterator[str]:
+    """Make an empty folder the working directory, and remove it afterwards."""
+    with TemporaryDirectory() as folder, chdir(folder):
+        yield folder

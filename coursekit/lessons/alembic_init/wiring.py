@@ -1,0 +1,142 @@
+"""The check of the exercise whose env.py finds the database and the models."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+from coursekit.exercises import draws
+from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_that
+from coursekit.exercises.submission import Submission
+from coursekit.lessons.alembic_init.checks import same_database
+from coursekit.lessons.alembic_init.passwords import files_with_passwords
+
+MODELS = '''"""What the shop sells."""
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db import Base
+
+
+class Book(Base):
+    __tablename__ = "books"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+'''
+BOOKS = "CREATE TABLE books (id serial PRIMARY KEY, title varchar(200) NOT NULL)"
+# What `init` of the installed Alembic writes.
+TEMPLATE = Path(str(distribution("alembic").locate_file("alembic/templates/generic/env.py")))
+LATER = """
+
+import sqlalchemy
+from db import Base as LaterBase
+
+sqlalchemy.Table({name!r}, LaterBase.metadata, sqlalchemy.Column("id", sqlalchemy.Integer))
+"""
+DIFFERS = "New upgrade operations detected"
+# What an error of `alembic check` says, and where to look: the first that fits.
+ADVICE = (
+    (
+        r"name '(get_url|target_metadata)' is not defined",
+        r"env.py: run_migrations_online needs \1; define it under this name, above the function",
+    ),
+    (r"No module named '(?!db|models|coursekit)", "the import: the file is called models.py"),
+    (r"cannot import name", "the import: db.py defines Base, and models.py defines Book"),
+    (
+        r"'URL' object is not callable",
+        "get_url: it must be a function, because run_migrations_online calls it",
+    ),
+    (r"MetaData|has no attribute", "target_metadata: it must be the metadata of Base"),
+    (r"database .* does not exist", "get_url: which database does its URL name?"),
+    (r"dialects:driver", "get_url: this is the placeholder URL of alembic.ini"),
+    (r"Expected string or URL", "get_url: what does it return?"),
+    (
+        r"password authentication failed",
+        "get_url: str(url) masks the password; return the URL object",
+    ),
+    (r"", "env.py: run %alembic check in a new cell, and read what it prints from the end"),
+)
+
+
+def wired(submission: Submission) -> Iterator[CheckItem]:
+    """Check that env.py connects to the project's database and compares its models."""
+    if not _is_started(submission.files.get("alembic/env.py", "")):
+        raise NotStarted
+    found = files_with_passwords(submission)
+    yield expect_that(
+        "no file of the project contains a password",
+        not found,
+        "a database URL that comes from project_url",
+        f"a password in {' and '.join(found)}",
+        "get_url: call project_url, as db.py does, instead of writing the URL into a file",
+    )
+    if found:
+        return
+    result = submission.alembic("check")
+    able = not result.error or DIFFERS in result.error
+    yield expect_that(
+        "alembic check can compare", able, "a comparison, no error", result, _where(result.error)
+    )
+    if able:
+        yield from _compares(submission, result)
+        yield same_database(submission, "books", "title", allowed="alembic_version")
+
+
+def _compares(submission: Submission, result: ProbeResult) -> Iterator[CheckItem]:
+    """Report whether `alembic check` compared the right database with the right models."""
+    yield expect_that(
+        "it uses the exercise's database",
+        submission.copied_database.has("alembic_version"),
+        "an alembic_version table in it, which check creates",
+        "there is none",
+        "get_url: which database does its URL name?",
+    )
+    yield expect_that(
+        "it finds no difference",
+        not result.error,
+        "No new upgrade operations detected.",
+        result,
+        _difference(result.error),
+    )
+    name = f"a_later_{draws.word(submission.random)}"
+    models = submission.files.get("models.py", "") + LATER.format(name=name)
+    later = submission.alembic("check", go_on=True, files={"models.py": models})
+    yield expect_that(
+        "it finds a table that the check adds to a copy of models.py",
+        f"'add_table', Table('{name}'" in later.error,
+        f"('add_table', Table('{name}', ...",
+        later,
+        "target_metadata: it must be the metadata of the Base that the models inherit from",
+    )
+
+
+def _difference(error: str) -> str:
+    """Return where to look if `alembic check` finds a difference."""
+    if "'remove_table', Table('books'" in error:
+        return "target_metadata: which file must be imported, so that it contains books?"
+    return "target_metadata: it must contain the tables of models.py, and no others"
+
+
+def _is_started(env: str) -> bool:
+    """Return whether env.py was changed: it isn't init's, and has no TODO left."""
+    if not env.strip() or env == TEMPLATE.read_text(encoding="utf-8"):
+        return False
+    try:
+        body = ast.parse(env).body
+    except SyntaxError:
+        return True
+    todo = [node for node in body if ast.unparse(node) == "..."]
+    names = ("get_url", "target_metadata")
+    given = [node for node in body if ast.unparse(node).startswith((*names, f"def {names[0]}"))]
+    return bool(given) or not todo
+
+
+def _where(error: str) -> str:
+    """Return where to look after an error of `alembic check`."""
+    found = ((re.search(pattern, error), advice) for pattern, advice in ADVICE)
+    return next(match.expand(advice) for match, advice in found if match)
