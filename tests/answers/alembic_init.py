@@ -373,7 +373,7 @@ CONFIG_WRONG = (
     Wrong(
         "without a parameter",
         "from alembic.config import Config\ndef make_config():\n    return Config()\n",
-        "takes one argument, the URL",
+        "keep the parameters that the exercise gives",
     ),
     Wrong(
         "an import of something else",

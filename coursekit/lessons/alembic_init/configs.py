@@ -20,7 +20,6 @@ PARTS = ("drivername", "username", "password", "host", "port", "database")
 BY_FUNCTION = "make_config"
 # What an error of make_config says, and where to look: the first that fits.
 ADVICE = (
-    ("positional argument", "make_config takes one argument, the URL"),
     ("interpolation", "in an ini file, % starts a placeholder: write %% for a percent sign"),
     ("without sqlalchemy.url", "set_main_option, and the name that env.py reads"),
     ("expected str", "set_main_option takes a string, not a URL object"),
