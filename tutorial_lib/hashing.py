@@ -82,8 +82,11 @@ def get_password_hash(password: str) -> HashedPassword:
     return pwd_context.hash(password)
 
 
-def verify_password(plain_password: str, hashed_password: str) -> bool:
+def verify_password(plain_password: str, hashed_password: str | None) -> bool:
     """Return whether `hashed_password` is a hash of `plain_password`.
+
+    None, for a user who doesn't exist, is never right; finding that out takes as long as
+    verifying, so the time doesn't show who has an account.
 
     Raises:
         NotAHashError: The second argument isn't a hash, for example because the arguments are
@@ -96,7 +99,7 @@ def verify_password(plain_password: str, hashed_password: str) -> bool:
 
 
 def verify_and_update(
-    plain_password: str, hashed_password: str
+    plain_password: str, hashed_password: str | None
 ) -> tuple[bool, HashedPassword | None]:
     """Verify a password; if it's right and the hash has other costs than today's, hash it again.
 
@@ -113,8 +116,8 @@ def verify_and_update(
     return cast("tuple[bool, HashedPassword | None]", result)
 
 
-def _require_hash(hashed_password: str) -> None:
-    if not pwd_context.identify(hashed_password):
+def _require_hash(hashed_password: str | None) -> None:
+    if hashed_password is not None and not pwd_context.identify(hashed_password):
         raise NotAHashError(
             "The second argument is not an argon2 hash. "
             "verify_password takes the plain password first and the hash second."

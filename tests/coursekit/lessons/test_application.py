@@ -158,6 +158,18 @@ def test_a_plain_password_is_hashed_in_every_statement_made_from_the_model(
     assert stored(session).startswith("$argon2id$")
 
 
+def test_a_user_who_does_not_exist_has_no_password(application: dict[str, Any]) -> None:
+    module = application["hashing"]
+    verified = []
+    module.pwd_context.dummy_verify = lambda: verified.append(True)
+    try:
+        assert module.verify_password("sunshine", None) is False
+        assert module.verify_and_update("sunshine", None) == (False, None)
+    finally:
+        del module.pwd_context.dummy_verify
+    assert verified == [True, True]
+
+
 def test_sql_written_by_hand_goes_around_the_model(
     application: dict[str, Any], session: Session
 ) -> None:
