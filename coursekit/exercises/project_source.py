@@ -19,6 +19,12 @@ def revisions(files: Mapping[str, str]) -> dict[str, Any]:
     return {str(names.get("revision")): names.get("down_revision") for names in found}
 
 
+def revision_sources(files: Mapping[str, str]) -> dict[str, str]:
+    """Return each revision's id and its source."""
+    found = ((source, _assigned(source)) for name, source in files.items() if is_revision(name))
+    return {str(names.get("revision")): source for source, names in found}
+
+
 def heads(found: Mapping[str, Any]) -> list[str]:
     """Return the revisions that no other one follows, sorted."""
     followed: set[str] = set()

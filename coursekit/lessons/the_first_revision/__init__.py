@@ -4,58 +4,54 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.the_first_revision.checks import (
-    BOOK,
-    MODELS,
-    THREE,
-    TWO,
-    USER,
-    back,
-    draft,
-    renamed,
-)
+from coursekit.lessons.the_first_revision.checks import back, draft, renamed
+from coursekit.lessons.the_first_revision.starters import BOOK, FULL_NAME, THREE, TICKETS, TWO
 
 EXERCISES = (
     Exercise(
         "non-empty-draft",
-        "A draft that is not empty",
+        "A draft that isn't empty",
         draft,
-        initial_state=InitialState("the-first-revision", files={"models.py": MODELS + BOOK}),
+        initial_state=InitialState("the-first-revision", files={"models.py": BOOK}),
         hints=(
             "Which models does Alembic compare with the database?",
-            "Importing the module with a model's class registers its table. See alembic/env.py.",
-            'Put "import models" into alembic/env.py, then run %alembic revision --autogenerate. '
-            "Delete earlier drafts.",
+            "Importing a module registers the tables of its models. Does alembic/env.py import "
+            "models.py?",
+            'Add "import models" to the top of alembic/env.py, delete earlier drafts, and run '
+            "%alembic revision --autogenerate.",
         ),
-        why="Alembic compares the tables that were registered on `Base` with the tables in the "
-        "database. Importing `models` registers `books`, so the draft creates it.",
+        why="Alembic compares the tables in `Base.metadata` with the tables in the database. "
+        "Importing `models` registers `books`, so the draft creates it.",
     ),
     Exercise(
         "rename-keeps-values",
-        "A new name, the old values",
+        "Rename a column, keep its values",
         renamed,
-        initial_state=InitialState("query-into-dataframes", THREE, {"models.py": MODELS + USER}),
+        initial_state=InitialState("query-into-dataframes", THREE, {"models.py": FULL_NAME}),
         points=2,
         hints=(
-            "What happens to the values in a column when it is dropped?",
-            "Autogenerate can't detect a renamed column. `op.alter_column` can rename one.",
-            'op.alter_column("users", "name", new_column_name="full_name"); downgrade: reverse it.',
+            "What happens to the values in a column when it's dropped?",
+            "Autogenerate can't detect a renamed column. `op.alter_column` can rename one; look up "
+            "the option. It ignores options it doesn't know.",
+            'op.alter_column("users", "name", new_column_name="full_name"). In downgrade, swap '
+            "the names.",
         ),
         why="To autogenerate, a renamed column is a dropped column and a new one. The draft would "
-        "drop the values with the old column. A rename keeps them, and so does its downgrade.",
+        "have dropped the names with the old column. A rename keeps them, in both directions.",
     ),
     Exercise(
         "enum-downgrade",
-        "All the way back",
+        "Undo everything",
         back,
-        initial_state=InitialState("query-into-dataframes", TWO),
+        initial_state=InitialState("query-into-dataframes", TWO, {"models.py": TICKETS}),
         points=2,
         hints=(
-            "What is in the database after the upgrade that was not there before?",
+            "What's in the database after the upgrade that wasn't there before? There are three "
+            "things.",
             "PostgreSQL stores an enum as a separate type. Dropping the table doesn't drop it.",
             'Drop the column, then the table, then op.execute("DROP TYPE ticket_state").',
         ),
-        why="An `Enum` in `create_table` also creates a type, without a separate line. "
-        "`drop_table` leaves the type behind, and the next upgrade fails: it already exists.",
+        why="An `Enum` in `create_table` also creates a type, although no line says so. "
+        "`drop_table` leaves the type behind, and the next upgrade fails because it exists.",
     ),
 )

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING
 
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
-from coursekit.exercises.schema import changes
+from coursekit.exercises.migrations import (
+    earlier_revisions,
+    in_step,
+    initial_env,
+    meaning,
+    runs,
+    schemas,
+)
+from coursekit.exercises.project_source import is_revision
+from coursekit.exercises.schema import Change, changes
 from coursekit.exercises.submission import Submission
 
 if TYPE_CHECKING:
     from coursekit.exercises.database import Database
 
-RUN = "alembic/versions: open the revision, and find the line that fails"
+ENV, MODELS = "alembic/env.py", "models.py"
+BOOKS = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
 
 
 def draft(submission: Submission) -> Iterator[CheckItem]:
@@ -21,25 +31,68 @@ def draft(submission: Submission) -> Iterator[CheckItem]:
     made = submission.database.columns("books")
     if submission.untouched and not made:
         raise NotStarted
-    where = "alembic/versions: which files are there? Delete a draft that you do not want"
-    yield expect_equal("there is one revision", len(submission.revisions), 1, where)
-    if not submission.revisions:
+    lost = sorted(set(submission.current_revisions) - set(submission.revisions))
+    if lost:
+        where = "the database: the revision that it's at has no file any more; begin again"
+        yield expect_equal("the revision that has run still has its file", lost, [], where)
         return
-    result = submission.alembic("upgrade head")
-    yield expect_that(
-        "its upgrade runs, in an empty database", not result.error, "no error", result, RUN
-    )
-    if result.error:
+    sources = [source for name, source in submission.files.items() if is_revision(name)]
+    where = "%alembic revision: it writes the file"
+    if sources:
+        where = "alembic/versions: which files are there? Delete the drafts that you don't want"
+    yield expect_equal("there is one revision", len(sources), 1, where)
+    if len(sources) != 1:
         return
-    where = (
-        "the imports in alembic/env.py: has anybody shown it the class Book? A draft that was "
-        "written before stays empty: delete it, and let Alembic write it again"
-    )
-    if made:
-        where = "the database: books was there when Alembic compared, so it found nothing to do"
-    wanted = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
+    loaded = list(_loads(submission))
+    yield from loaded
+    if all(item.good for item in loaded):
+        yield from _creates_books(submission, sources[0], bool(made))
+
+
+def _loads(submission: Submission) -> Iterator[CheckItem]:
+    """Report whether env.py runs, and leaves the database alone."""
+    ran = runs("alembic/env.py runs", submission.alembic("current"), "alembic/env.py")
+    yield ran
+    if ran.good:
+        found = submission.copied_database.columns("books")
+        where = "alembic/env.py: it creates tables by itself, so every command does; remove that"
+        yield expect_equal("no table is created before the upgrade", found, [], where)
+
+
+def _creates_books(submission: Submission, source: str, made: bool) -> Iterator[CheckItem]:
+    result = submission.alembic("upgrade head", go_on=True)
+    ran = runs("its upgrade runs, in an empty database", result, "def upgrade: the line that fails")
+    yield ran
+    if not ran.good:
+        return
     got = submission.copied_database.columns("books")
-    yield expect_equal("it makes the table books as models.py describes it", got, wanted, where)
+    where = "" if got == BOOKS else _why_not(submission, source, made, bool(got))
+    yield expect_equal("it creates the table books as models.py describes it", got, BOOKS, where)
+    if got == BOOKS:
+        yield in_step(submission, "alembic/env.py: does it import models, before it compares?")
+
+
+def _why_not(submission: Submission, source: str, made: bool, other: bool) -> str:
+    """Return where to look if the upgrade doesn't create the table of the model."""
+    if meaning(submission.files.get(MODELS, "")) != meaning(submission.initial_files[MODELS]):
+        return "models.py: it has changed since you began; begin again"
+    if other:
+        return "the revision: compare it with the columns of Book, line by line"
+    if made:
+        return (
+            "the database: books existed when Alembic compared, so it found nothing to do; "
+            "begin again, and create nothing by hand"
+        )
+    if "add_table" in submission.alembic("check", go_on=True).error:
+        if "auto generated" not in source:
+            return "the command: without --autogenerate, Alembic writes an empty revision"
+        return (
+            "the revision: it was generated before env.py imported models. A draft that was "
+            "written before stays empty: delete it, and generate it again"
+        )
+    if "models" in submission.files.get(ENV, ""):
+        return "alembic/env.py: it has to import models before it runs the migrations"
+    return "alembic/env.py: nothing in it imports models, so Alembic doesn't know Book"
 
 
 def _kept(database: Database, column: str, wanted: list[tuple[object, ...]]) -> str:
@@ -60,98 +113,108 @@ def renamed(submission: Submission) -> Iterator[CheckItem]:
     """Check that a column is renamed, and the names in it are kept."""
     if not submission.fills("upgrade"):
         raise NotStarted
+    yield earlier_revisions(submission)
     submission.fill("users", draws.users(submission.random))
     users = submission.new_database().rows("users", "email", "password", "name")
     for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
-        result = submission.alembic(f"{step} {to}", go_on=step == "downgrade")
-        where = f"def {step}: what will the column contain in the existing rows?"
-        if "NotNull" not in result.error:
-            where = f"def {step}: find the line that fails, and read what the error says"
-        yield expect_that(
-            f"the {step} runs, with {len(users)} users", not result.error, "no error", result, where
-        )
-        if result.error:
+        items = list(_renames(submission, step, to, column, users))
+        yield from items
+        if not all(item.good for item in items):
             return
-        got, wanted = submission.copied_database.columns("users"), _users(column)
-        where = f"def {step}: which columns does it leave, and may they be empty?"
-        yield expect_equal(f"after the {step}, the column is called {column}", got, wanted, where)
-        if got != wanted:
-            return
-        where = f"def {step}: a column that is dropped takes its values with it"
-        kept, every = (
-            _kept(submission.copied_database, column, users),
-            f"{len(users)} of {len(users)}",
+
+
+def _renames(
+    submission: Submission, step: str, to: str, column: str, users: list[tuple[object, ...]]
+) -> Iterator[CheckItem]:
+    """Run one direction, and report what became of the column and its values."""
+    back = step == "downgrade"
+    result = submission.alembic(f"{step} {to}", go_on=back, files=initial_env(submission))
+    otherwise = f"def {step}: find the line that fails, and read what the error says"
+    ran = runs(f"the {step} runs, with {len(users)} users", result, otherwise)
+    yield ran
+    if not ran.good:
+        return
+    got, wanted = submission.copied_database.columns("users"), _users(column)
+    where = _column_advice(submission, step, got, column)
+    yield expect_equal(f"after the {step}, the column is called {column}", got, wanted, where)
+    if got != wanted:
+        return
+    where = f"def {step}: a column that is dropped takes its values with it"
+    kept, every = _kept(submission.copied_database, column, users), f"{len(users)} of {len(users)}"
+    yield expect_equal(f"the {step} keeps all names", kept, every, where)
+    if not back:
+        yield in_step(submission)
+
+
+def _column_advice(submission: Submission, step: str, got: list[str], column: str) -> str:
+    old = "name" if column == "full_name" else "full_name"
+    names = {each.partition(":")[0] for each in got}
+    if {old, column} <= names:
+        return f"def {step}: {old} is still there, next to {column}"
+    if column in names:
+        return f"def {step}: the type of {column}, and whether it may be NULL"
+    sources = " ".join(set(submission.files.values()) - set(submission.initial_files.values()))
+    if "alter_column" in sources and "new_column_name" not in sources:
+        return (
+            "op.alter_column: it ignores options that it doesn't know, without an error. "
+            "Which one renames a column?"
         )
-        yield expect_equal(f"the {step} keeps all names", kept, every, where)
+    return f"def {step}: which of its lines creates {column}?"
 
 
 def back(submission: Submission) -> Iterator[CheckItem]:
     """Check that the downgrade leaves nothing behind."""
     if not submission.fills("downgrade"):
         raise NotStarted
+    yield earlier_revisions(submission)
     submission.fill("users", draws.users(submission.random))
     fresh = submission.new_database()
-    before, users = fresh.snapshot(), _rows(fresh)
-    result = submission.alembic("upgrade head")
+    before, users, others = fresh.snapshot(), _rows(fresh), schemas(fresh)
+    result = submission.alembic("upgrade head", files=initial_env(submission))
+    ran = runs("the upgrade runs", result, "def upgrade: begin again, it was complete")
+    yield ran
+    if not ran.good:
+        return
     copy = submission.copied_database
     made = changes(before, copy.snapshot())
-    result = result if result.error else submission.alembic("downgrade 0001", go_on=True)
-    yield expect_that("upgrade and downgrade run", not result.error, "no error", result, RUN)
-    if result.error:
-        return
-    yield expect_that("the upgrade has changed something", bool(made), "a change", "none", RUN)
-    after = changes(before, copy.snapshot())
+    where = "def upgrade: begin again; it was complete"
+    yield expect_that("the upgrade has changed something", bool(made), "a change", "none", where)
+    result = submission.alembic("downgrade 0001", go_on=True)
+    ran = runs("the downgrade runs", result, "def downgrade: what depends on what? Read the error")
+    yield ran
+    if ran.good:
+        new = sorted(schemas(copy) - others)
+        undone = list(_undone(changes(before, copy.snapshot()), new))
+        yield from undone
+        if all(item.good for item in undone):
+            yield from _upgrades_again(submission, users)
+
+
+def _undone(after: list[Change], new_schemas: list[str]) -> Iterator[CheckItem]:
+    """Report what the downgrade left behind, and what it removed or changed."""
     left = [f"{one.kind} {one.name}" for one in after if one.what == "added"]
+    left += [f"schema {name}" for name in new_schemas]
     gone = [f"{one.kind} {one.name}" for one in after if one.what != "added"]
-    where = "def upgrade: what does each of its lines make in the database? Not only tables"
+    where = "def upgrade: what does each of its lines create? A column's type counts"
     yield expect_equal("after the downgrade, nothing is left over", left, [], where)
-    yield expect_equal(
-        "nothing is missing or changed", gone, [], "def downgrade: is it the opposite?"
-    )
-    if left or gone:
-        return
-    yield expect_equal("the users are the same", _rows(copy), users, "def downgrade")
+    where = "def downgrade: it must remove what the upgrade created, and nothing else"
+    yield expect_equal("nothing is missing or changed", gone, [], where)
+
+
+def _upgrades_again(submission: Submission, users: list[tuple[object, ...]]) -> Iterator[CheckItem]:
+    copy = submission.copied_database
+    where = "def downgrade: it must not touch the users' values"
+    yield expect_equal("the users are the same", _rows(copy), users, where)
     result = submission.alembic("upgrade head", go_on=True)
+    ran = runs("the same upgrade runs again", result, "def downgrade: what did it leave behind?")
+    yield ran
+    if not ran.good:
+        return
     got = copy.columns("tickets") + copy.columns("users")[-1:]
     wanted = ["id: integer, not null", "state: ticket_state, not null", "tickets_left: integer"]
     yield expect_equal("the upgrade is as it was given", got, wanted, "def upgrade: begin again")
+    yield in_step(submission, "models.py and def upgrade: begin again, both were complete")
 
 
 def _rows(database: Database) -> list[tuple[object, ...]]:
     return database.rows("users", "id", "name", "email", "password", by="id")
-
-
-MODELS = """from sqlalchemy import Index, String, text
-from sqlalchemy.orm import Mapped, mapped_column
-
-from db import Base
-
-
-"""
-BOOK = """class Book(Base):
-    __tablename__ = "books"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    title: Mapped[str] = mapped_column(String(120))
-    year: Mapped[int | None]
-"""
-USER = """class User(Base):
-    __tablename__ = "users"
-    __table_args__ = (Index("uq_users_email_lower", text("lower(email)"), unique=True),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    full_name: Mapped[str] = mapped_column(String(50))
-    email: Mapped[str] = mapped_column(String(255))
-    password: Mapped[str] = mapped_column(String(255))
-"""
-# What a learner sees; the check adds names that were drawn.
-THREE = """
-INSERT INTO users (name, email, password)
-SELECT name, number || '@example.com', md5(name) FROM (
-    VALUES (1, 'Ann Lee'), (2, 'Ben'), (3, 'Eve Fox')
-) AS people (number, name) ORDER BY number
-"""
-TWO = """
-INSERT INTO users (name, email, password)
-VALUES ('Ann Lee', 'ann@example.com', '-'), ('Ben', 'ben@example.com', '-')
-"""

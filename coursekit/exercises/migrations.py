@@ -1,0 +1,98 @@
+"""What checks say about migrations: Alembic's errors, changed revisions, models out of step."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from coursekit.exercises.database import Database
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_that
+from coursekit.exercises.project_source import revision_sources
+from coursekit.exercises.submission import Submission
+
+# Words of Alembic's or Python's error, and where to look.
+ERRORS = (
+    ("Multiple head revisions", "down_revision: two revisions follow the same one, or none"),
+    ("Can't locate revision", "revision and down_revision: which ID has no file?"),
+    ("Self-loop", "down_revision: the revision names itself, or its ID is used twice"),
+    ("Cycle is detected", "down_revision: the revisions name each other in a circle"),
+    ("present more than once", "revision: two files have the same ID; delete one of them"),
+    ("Target database is not up to date", "%alembic upgrade head, and then this command again"),
+    ("SyntaxError", "the line that Python can't read: run the command in a new cell to see it"),
+    ("IndentationError", "the indentation: run the command in a new cell to see the line"),
+    ("No module named", "the import that fails: how is the module's file called?"),
+    ("cannot import name", "the import that fails: what does that module define?"),
+    ("NotNullViolation", "which value do existing rows get in a column that's NOT NULL?"),
+)
+DRIFT = "New upgrade operations detected: "
+# What Alembic would do to the database, and what that says.
+STEPS = (
+    ("remove_", "the database has it, but no model does: change models.py too"),
+    ("add_", "a model has it, but no revision creates it: which line is missing in upgrade()?"),
+    ("modify_", "the model and the revision describe it differently: type, length or NULL"),
+)
+
+
+def advice(error: str, otherwise: str) -> str:
+    """Return where to look after a command failed; `otherwise` if its error isn't a known one."""
+    return next((where for words, where in ERRORS if words in error), otherwise)
+
+
+def runs(what: str, result: ProbeResult, otherwise: str) -> CheckItem:
+    """Report whether a command ran without an error."""
+    where = advice(result.error, otherwise)
+    return expect_that(what, not result.error, "no error", result, where)
+
+
+def initial_env(submission: Submission) -> dict[str, str]:
+    """Return the exercise's own env.py, so that nothing but the revisions decides."""
+    name = "alembic/env.py"
+    return {name: submission.initial_files[name]}
+
+
+def in_step(submission: Submission, where: str = "") -> CheckItem:
+    """Report whether models.py and the upgraded copy agree.
+
+    Args:
+        submission: Its copy must be at the head.
+        where: Where to look if they don't agree; by default, it depends on the difference.
+
+    """
+    result = submission.alembic("check", go_on=True)
+    _, drift, steps = result.error.partition(DRIFT)
+    if result.error and not drift:
+        return runs("models.py and the database agree", result, "models.py: can it be imported?")
+    found = re.search(r"\('(\w+)'", steps)
+    step = found[1] if found else ""
+    if not where:
+        where = next((says for name, says in STEPS if step.startswith(name)), "models.py")
+    got = f"alembic check would {steps}" if steps else "no difference"
+    return expect_that("models.py and the database agree", not steps, "no difference", got, where)
+
+
+def earlier_revisions(submission: Submission) -> CheckItem:
+    """Report whether the revisions that the exercise started with are unchanged."""
+    now = revision_sources(submission.files)
+    changed = [
+        number
+        for number, source in revision_sources(submission.initial_files).items()
+        if meaning(now.get(number, "")) != meaning(source)
+    ]
+    what = "the revisions that have run are as they were"
+    got = f"{', '.join(changed)} changed, or is gone" if changed else "no change"
+    where = "other databases won't run them again: undo your change, or begin the exercise again"
+    return expect_that(what, not changed, "no change", got, where)
+
+
+def meaning(source: str) -> str:
+    """Return a file's syntax tree, to compare files without their layout and comments."""
+    try:
+        return ast.dump(ast.parse(source))
+    except SyntaxError:
+        return "no Python"
+
+
+def schemas(database: Database) -> set[str]:
+    """Return the database's schemas, without PostgreSQL's own."""
+    names = {name for (name,) in database.query("SELECT nspname FROM pg_catalog.pg_namespace")}
+    return {name for name in names if not name.startswith("pg_") and name != "information_schema"}
