@@ -5,17 +5,15 @@ from __future__ import annotations
 from coursekit.course.catalog import number_of
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.upgrade.checks import (
+from coursekit.lessons.upgrade.checks import forward, nickname, pending
+from coursekit.lessons.upgrade.starters import (
     ADD,
     DROP,
     MISTAKE,
-    MODELS,
     PENDING,
-    PRODUCT,
     SHOP,
-    forward,
-    nickname,
-    pending,
+    SHOP_MODELS,
+    USER,
     products,
 )
 
@@ -27,7 +25,7 @@ EXERCISES = (
         initial_state=InitialState("query-into-dataframes", files=PENDING),
         hints=(
             "What does `head` stand for, and is it where you want to go?",
-            "`upgrade` and `downgrade` take any revision's id, not only `head` and `base`.",
+            "`upgrade` and `downgrade` take any revision's ID, not only `head` and `base`.",
             "The word after `upgrade` is where to stop: 0003.",
         ),
         why="`upgrade` runs every revision between the current one and the one you name, and "
@@ -35,18 +33,21 @@ EXERCISES = (
     ),
     Exercise(
         "column-round-trip",
-        "A column, and the way back",
+        "A column for the model and the database",
         nickname,
-        initial_state=InitialState("query-into-dataframes"),
+        initial_state=InitialState("query-into-dataframes", files={"models.py": USER}),
         points=2,
         hints=(
-            "A new revision contains `pass` twice. Which of the two runs on a downgrade?",
-            'The section "A revision that fails halfway" fills in a revision: read the file, '
-            "replace `pass`, write the file. `op` can add a column to a table, and drop one.",
-            f"The two steps: {ADD} and {DROP}. Then upgrade.",
+            "Which of the three comes first: the model, the revision, or the database?",
+            "In the model, `Mapped[str | None]` allows NULL. Once the model has the column, "
+            "`revision --autogenerate` can write the revision; give it --rev-id 0002.",
+            "nickname: Mapped[str | None] = mapped_column(String(50)). Then run revision "
+            "--autogenerate and upgrade head. By hand, the two steps of the revision are: "
+            f"{ADD} and {DROP}.",
         ),
-        why="A downgrade undoes what its upgrade does. No one tests it by accident: run it once, "
-        "as this check did on a scratch database, before you need it.",
+        why="Model, revision and database change together: the model is what the code uses, and "
+        "the revision takes every database there. `alembic check` fails if one of them is left "
+        "behind. A downgrade is worth a run before you need it, as in this check.",
     ),
     Exercise(
         "mistake-already-applied",
@@ -55,7 +56,7 @@ EXERCISES = (
         initial_state=InitialState(
             "query-into-dataframes",
             SHOP,
-            {**MISTAKE, "models.py": MODELS + PRODUCT},
+            {**MISTAKE, "models.py": SHOP_MODELS},
             draw=products,
         ),
         points=2,
@@ -63,7 +64,7 @@ EXERCISES = (
             "What would `downgrade` do to the three products?",
             "Fix a revision that has run with another revision after it. Model and database "
             f"differ, and Alembic can generate the fix: lesson {number_of('the-first-revision')}.",
-            "revision --autogenerate, with your own id; read the file; then upgrade head.",
+            "revision --autogenerate, with your own ID; read the file; then upgrade head.",
         ),
         why="A revision that has run somewhere is history: changing its file changes no "
         "database. A downgrade would have dropped the table and its rows. A new revision "

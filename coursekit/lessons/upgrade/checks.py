@@ -1,48 +1,29 @@
-"""The starter files and the checks of this lesson."""
+"""The checks of this lesson."""
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
-from coursekit.course.starting_state import starting_state
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
-from coursekit.exercises.literal_rows import insert_rows
-from coursekit.exercises.revision_file import revision_file
+from coursekit.exercises.migrations import (
+    advice,
+    earlier_revisions,
+    in_step,
+    initial_env,
+    schemas,
+)
 from coursekit.exercises.schema import Schema, changes
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.upgrade.starters import PENDING
 
-PROJECT = starting_state("query-into-dataframes").files
 NONE = "nothing has changed"
 NICKNAME, PRICE = ("column", "users.nickname"), ("column", "products.price")
-
-
-ADD = "op.add_column('users', sa.Column('nickname', sa.String(50)))"
-DROP = "op.drop_column('users', 'nickname')"
-CREATE_PRODUCTS = """op.create_table(
-        'products',
-        sa.Column('id', sa.Integer(), nullable=False),
-        sa.Column('name', sa.String(50), nullable=False),
-        sa.Column('price', sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint('id', name=op.f('pk_products')),
-    )"""
-DROP_PRODUCTS = "    op.drop_table('products')"
-CREATE_CARTS = "    op.create_table('carts', sa.Column('id', sa.Integer(), primary_key=True))"
-PENDING = {
-    **revision_file("0002", "add a nickname", f"    {ADD}", f"    {DROP}"),
-    **revision_file("0003", "create products", f"    {CREATE_PRODUCTS}", DROP_PRODUCTS),
-    **revision_file("0004", "create carts", CREATE_CARTS, "    op.drop_table('carts')"),
-}
-
-
-def _difference(before: Schema, after: Schema) -> str:
-    """Describe the difference between two schemas in one line."""
-    return " ".join(map(str, changes(before, after))) or NONE
+MISSING = "no such column"
 
 
 def pending(submission: Submission) -> Iterator[CheckItem]:
@@ -63,14 +44,14 @@ def pending(submission: Submission) -> Iterator[CheckItem]:
             has == should,
             f"{'a' if should else 'no'} {kind} {name}",
             "there is one" if has else "there is none",
-            "whether the revision ran, or only the bookmark was moved; begin again to see"
+            "did the revision run, or was only its ID stored? Begin again, and use upgrade"
             if should
-            else "what `head` means; a downgrade takes one revision back",
+            else "`head` means every revision; `downgrade -1` undoes the last one",
         )
     kept = {name: submission.files.get(name) for name in PENDING} == PENDING
     if all(has == (number != "0004") for number, has in ran.items()):
         yield _as_the_files_make_it(submission, things)
-    where = "begin again; a command can stop at a revision while later ones lie there"
+    where = "begin again: a command can stop at a revision while later files are in the folder"
     yield expect_that("the three files are as they were", kept, "no change", "a change", where)
 
 
@@ -90,127 +71,127 @@ def _as_the_files_make_it(submission: Submission, things: Mapping[Any, str]) -> 
 
 
 def nickname(submission: Submission) -> Iterator[CheckItem]:
-    """Check that revision 0002 adds a column, and its downgrade removes it."""
-    found = submission.database.snapshot().objects.get(NICKNAME, "no such column")
-    if (
-        submission.untouched
-        and submission.current_revisions == ["0001"]
-        and found == "no such column"
-    ):
+    """Check that the model and revision 0002 add a column, and its downgrade removes it."""
+    found = submission.database.snapshot().objects.get(NICKNAME, MISSING)
+    current = submission.current_revisions
+    if submission.untouched and current == ["0001"] and found == MISSING:
         raise NotStarted
     where = '%alembic revision -m "..." --rev-id 0002, and down_revision in its file'
     follows = submission.revisions.get("0002", "there is no revision 0002")
     yield expect_equal("revision 0002 follows 0001", follows, "0001", where)
+    yield earlier_revisions(submission)
     if follows == "0001":
-        yield from _both_ways(submission)
-    where = "%alembic current; %alembic upgrade head, once the file is as it should be"
-    yield expect_equal(
-        "your database is at revision 0002", submission.current_revisions, ["0002"], where
-    )
-    where = (
-        "def upgrade(), and when it ran: what was filled in later has not run. Begin again, and "
-        "upgrade when the file is complete"
-    )
+        yield from _up_and_down(submission)
+    where = "%alembic upgrade head, once the file is as it should be"
+    yield expect_equal("your database is at revision 0002", current, ["0002"], where)
+    where = "%alembic upgrade head, once the file is as it should be"
+    if current == ["0002"]:
+        where = (
+            "the order of your steps: 0002 ran before its file was complete, and what was filled "
+            "in later has not run. Begin again, and upgrade last"
+        )
+    elif submission.revisions.keys() <= {"0001"}:
+        where = "the revision: write it first, then upgrade"
     yield expect_equal(
         "your database has the column nickname", found, "character varying(50)", where
     )
 
 
-def _both_ways(submission: Submission) -> Iterator[CheckItem]:
+def _up_and_down(submission: Submission) -> Iterator[CheckItem]:
     """Report what 0002's upgrade and downgrade do to another database."""
     submission.fill("users", draws.users(submission.random))
-    before = submission.new_database().snapshot()
-    ran = submission.alembic("upgrade 0002")
-    did = ran if ran.error else _difference(before, submission.copied_database.snapshot())
+    fresh = submission.new_database()
+    before = fresh.snapshot(), schemas(fresh)
+    did = _ran(submission, "upgrade 0002", before, files=initial_env(submission))
     wanted = "+ added column users.nickname character varying(50)"
-    yield expect_equal(
-        "its upgrade adds the column, and that alone", did, wanted, "def upgrade() in it"
-    )
+    where = advice(did, _upgrade_advice(did))
+    yield expect_equal("its upgrade adds the column, and that alone", did, wanted, where)
     if did == wanted:
-        ran = submission.alembic("downgrade 0001", go_on=True)
-        left = ran if ran.error else _difference(before, submission.copied_database.snapshot())
-        what, where = "its downgrade takes away the column, and that alone", "def downgrade() in it"
+        yield in_step(submission)
+        left = _ran(submission, "downgrade 0001", before)
+        what = "its downgrade removes the column, and that alone"
+        where = advice(left, "def downgrade() in it: the opposite of its upgrade, and no more")
         yield expect_that(what, left == NONE, "the database as it was before 0002", left, where)
 
 
-PRODUCT = """
+def _upgrade_advice(did: str) -> str:
+    if did == NONE:
+        return (
+            "def upgrade() in it: it does nothing. Was models.py changed before --autogenerate "
+            "compared, and the database not yet?"
+        )
+    if "nickname" in did and "not null" in did:
+        return "nullable: the nickname may be NULL. In a model, that's Mapped[str | None]"
+    return "def upgrade() in it: one column, of the name and the type in the task"
 
-class Product(Base):
-    __tablename__ = "products"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(50))
-    price: Mapped[Decimal] = mapped_column(Numeric(8, 2))
-"""
-MODELS = PROJECT.get("models.py", "").replace(
-    "from sqlalchemy import Index, String",
-    "from decimal import Decimal\n\nfrom sqlalchemy import Index, Numeric, String",
-)
-MISTAKE = revision_file("0002", "create products", f"    {CREATE_PRODUCTS}", DROP_PRODUCTS)
-SHOP = """
-CREATE TABLE products (id serial CONSTRAINT pk_products PRIMARY KEY,
-                       name varchar(50) NOT NULL, price integer NOT NULL);
-UPDATE alembic_version SET version_num = '0002';
-"""
+def _ran(
+    submission: Submission,
+    command: str,
+    before: tuple[Schema, set[str]],
+    files: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command on a copy; return its error, or what's different from before."""
+    result = submission.alembic(command, go_on=files is None, files=files)
+    if result.error:
+        return str(result)
+    copy, (schema, others) = submission.copied_database, before
+    found = [*map(str, changes(schema, copy.snapshot()))]
+    found += [f"+ added schema {name}" for name in sorted(schemas(copy) - others)]
+    return " ".join(found) or NONE
+
+
 WHOLE, CENTS = "integer, not null", "numeric(8,2), not null"
-
-
-def products(random: Random) -> str:
-    """Return a statement that adds three products."""
-    three = [{"name": draws.word(random), "price": random.randrange(2, 90)} for _ in range(3)]
-    return insert_rows("products", three)
 
 
 def forward(submission: Submission) -> Iterator[CheckItem]:
     """Check that a new revision fixes what 0002 did, and no row is lost."""
     three = _stock(submission.initial_database)
-    price = submission.database.snapshot().objects.get(PRICE, "no such column")
-    stock = _stock(submission.database) if price != "no such column" else []
-    kept = not Counter(three) - Counter(stock)
-    if (
-        submission.untouched
-        and submission.current_revisions == ["0002"]
-        and price == WHOLE
-        and kept
-    ):
+    price = submission.database.snapshot().objects.get(PRICE, MISSING)
+    stock = _stock(submission.database) if price != MISSING else []
+    kept, current = not Counter(three) - Counter(stock), submission.current_revisions
+    if submission.untouched and current == ["0002"] and price == WHOLE and kept:
         raise NotStarted
-    file, text = next(iter(MISTAKE.items()))
-    same = _meaning(submission.files.get(file, "")) == _meaning(text)
-    where = "the other databases have run it, and will not run it again"
-    yield expect_that("revision 0002 is as it was", same, "no change", f"a change in {file}", where)
+    yield earlier_revisions(submission)
     heads = submission.heads
     follows = len(heads) == 1 and heads != ["0002"]
     where = "%alembic revision: the other databases get only what a revision says"
+    if len(heads) > 1:
+        where = "down_revision: your revision must follow 0002"
     yield expect_that(
         "a new revision follows 0002, and is the only head", follows, "one new head", heads, where
     )
     if follows:
-        yield from _elsewhere(submission)
+        yield from _elsewhere(submission, price)
         where = "%alembic current, and %alembic upgrade head"
-        yield expect_equal(
-            "your database is at the new revision", submission.current_revisions, heads, where
-        )
+        yield expect_equal("your database is at the new revision", current, heads, where)
     where = "def upgrade() in the new revision, and whether it ran"
     yield expect_equal("your database has a price with cents", price, CENTS, where)
-    where = "what a downgrade or a drop does to rows; begin again, and go forward only"
+    where = "what a downgrade or a drop does to rows; begin again, and only upgrade"
     yield expect_that("your three products kept their prices", kept, str(three), stock, where)
 
 
-def _elsewhere(submission: Submission) -> Iterator[CheckItem]:
+def _elsewhere(submission: Submission, price: str) -> Iterator[CheckItem]:
     """Report what the new revision does to another database at 0002."""
     more = dict(zip(draws.names(submission.random), _prices(submission.random), strict=False))
     submission.fill("products", [{"name": name, "price": more[name]} for name in more])
     fresh = submission.new_database()
-    before, wanted_stock = fresh.snapshot(), _stock(fresh)
-    ran = submission.alembic("upgrade head")
-    did = ran if ran.error else _difference(before, submission.copied_database.snapshot())
+    before, wanted_stock = (fresh.snapshot(), schemas(fresh)), _stock(fresh)
+    did = _ran(submission, "upgrade head", before, files=initial_env(submission))
     wanted = f"~ changed column products.price {WHOLE} before, {CENTS} after"
-    where = "def upgrade() in the new revision"
+    where = advice(did, "def upgrade() in the new revision: one column gets another type")
+    if did == NONE and price == CENTS:
+        where = (
+            "the order of your steps: your database had the new type already when Alembic "
+            "compared, so it found nothing to do. Begin again, and change nothing by hand"
+        )
     yield expect_equal("another database gets the new type, and that alone", did, wanted, where)
     if did == wanted:
         stock = _stock(submission.copied_database)
         what = "there, the products kept their prices"
+        where = "def upgrade() in the new revision: 24 becomes 24.00, and a free product stays free"
         yield expect_that(what, stock == wanted_stock, str(wanted_stock), stock, where)
+        yield in_step(submission)
 
 
 def _prices(random: Random) -> list[int]:
@@ -224,11 +205,3 @@ def _stock(database: Database) -> list[tuple[str, str]]:
     return [
         (name, f"{price:.2f}" if hasattr(price, "real") else str(price)) for name, price in found
     ]
-
-
-def _meaning(source: str) -> str:
-    """Return a file's syntax tree, to compare files without their layout and comments."""
-    try:
-        return ast.dump(ast.parse(source))
-    except SyntaxError:
-        return "no Python"
