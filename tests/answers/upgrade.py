@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from coursekit.lessons.upgrade.checks import (
-    ADD,
-    CREATE_PRODUCTS,
-    DROP,
-)
+from coursekit.lessons.upgrade.starters import ADD, CREATE_PRODUCTS, DROP, USER
 from support.samples import Wrong
 
 
@@ -31,10 +27,47 @@ with exercise.engine.begin() as connection:
 """
 
 
+def _model(line: str = "nickname: Mapped[str | None] = mapped_column(String(50))") -> str:
+    """Return the code that writes the model with one more line."""
+    return f"""
+from pathlib import Path
+_ = Path("models.py").write_text({USER + f"    {line}" + chr(10)!r})
+"""
+
+
+def _edited(file: str, old: str, new: str) -> str:
+    """Return the code that replaces something in a file."""
+    return f"""
+from pathlib import Path
+file = Path({file!r})
+file.write_text(file.read_text().replace({old!r}, {new!r}))
+"""
+
+
 NICK, CENT = "0002_add_a_nickname", "0003_prices_with_cents"
-
-
 ALTER = "op.alter_column('products', 'price', type_=sa.Numeric(8, 2))"
+AUTO = '%alembic revision --autogenerate -m "add a nickname" --rev-id 0002\n'
+EARLIER = _edited("alembic/versions/0001_create_users.py", "length=255", "length=254")
+OPTIONAL = """
+from pathlib import Path
+_ = Path("models.py").write_text('''
+from typing import Optional
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
+from db import Base
+
+class User(Base):
+    __tablename__ = "users"
+    __table_args__ = (
+        sa.Index("uq_users_email_lower", sa.func.lower(sa.column("email")), unique=True),
+    )
+    id = sa.Column(sa.Integer, primary_key=True)
+    name = sa.Column(sa.String(50), nullable=False)
+    email = sa.Column(sa.String(255), nullable=False)
+    password = sa.Column(sa.String(255), nullable=False)
+    nickname = sa.Column(sa.String(50))
+''')
+"""
 
 RIGHT = {
     "upgrade-to-revision": (
@@ -43,6 +76,13 @@ RIGHT = {
         "%alembic upgrade 0002\n%alembic upgrade +1",
         "%alembic upgrade head\n%alembic downgrade base\n%alembic upgrade 0003",
         "%alembic upgrade 0003\n" + _by_hand("CREATE TABLE baskets (id int)"),
+        "%alembic upgrade 0001+2",
+        "%alembic upgrade 0002\n%alembic upgrade 0003",
+        """
+from alembic import command
+from alembic.config import Config
+command.upgrade(Config("alembic.ini"), "0003")
+""",
         """
 from sqlalchemy import text
 %alembic upgrade 0003
@@ -52,8 +92,8 @@ with exercise.engine.begin() as connection:
 """,
     ),
     "column-round-trip": (
-        """
-from pathlib import Path
+        _model()
+        + """
 Path("alembic/versions/nick.py").write_text('''
 from alembic import op
 revision = "0002"
@@ -71,6 +111,25 @@ with open("models.py", "a") as file:
     file.write("\\n    nickname: Mapped[str | None] = mapped_column(String(50))\\n")
 %alembic revision --autogenerate -m "Nicknames" --rev-id 0002
 %alembic upgrade head
+""",
+        _filled(NICK, ADD, DROP) + _model(),
+        OPTIONAL + AUTO + "%alembic upgrade head",
+        _model("nickname = mapped_column(String(50))") + AUTO + "%alembic upgrade 0002",
+        _model() + AUTO + "%alembic upgrade head\n%alembic downgrade -1\n%alembic upgrade +1",
+        _model() + _filled(NICK, f"import time; time.sleep(2); {ADD}", DROP),
+        _model()
+        + _filled(NICK, ADD, DROP, "")
+        + _by_hand("ALTER TABLE users ADD nickname varchar(50)")
+        + "%alembic stamp head",
+        _model()
+        + AUTO
+        + """
+%alembic upgrade 0001:0002 --sql > up.sql
+with exercise.engine.begin() as connection:
+    connection.exec_driver_sql(
+        Path("up.sql").read_text().replace("BEGIN;", "").replace("COMMIT;", "")
+    )
+Path("up.sql").unlink()
 """,
     ),
     "mistake-already-applied": (
@@ -102,6 +161,21 @@ steps.append("ALTER TABLE products RENAME cents TO price")
 file.write_text(file.read_text().replace("pass", f"[op.execute(step) for step in {steps}]", 1))
 %alembic upgrade c
 """,
+        _filled(CENT, f"import time; time.sleep(2); {ALTER}"),
+        _filled(
+            CENT,
+            'op.execute("ALTER TABLE products ALTER price TYPE numeric(8, 2) "\n'
+            '               "USING price::text::numeric")',
+        ),
+        _filled(
+            CENT,
+            "from decimal import Decimal\n"
+            '    prices = op.get_bind().execute(sa.text("SELECT id, price FROM products")).all()\n'
+            f"    {ALTER}\n"
+            "    for row in prices:\n"
+            '        change = sa.text("UPDATE products SET price = :price WHERE id = :id")\n'
+            "        op.get_bind().execute(change, {'id': row.id, 'price': Decimal(row.price)})",
+        ),
     ),
 }
 WRONG = {
@@ -109,6 +183,17 @@ WRONG = {
         Wrong("all the way", "%alembic upgrade head", "0004 has not run"),
         Wrong("one step only", "%alembic upgrade +1", "0003 has run"),
         Wrong("only the bookmark", "%alembic stamp 0003", "0002 has run"),
+        Wrong(
+            "K15 only the ID is changed back",
+            "%alembic upgrade head\n%alembic stamp 0003",
+            "0004 has not run",
+        ),
+        Wrong(
+            "K10 0004 is emptied",
+            _edited("alembic/versions/0004_create_carts.py", "op.create_table", "print")
+            + "%alembic upgrade 0003",
+            "the three files are as they were",
+        ),
         Wrong("the wrong way", "%alembic downgrade base", "the database is at revision 0003"),
         Wrong(
             "by hand, with other types, and stamped",
@@ -134,7 +219,11 @@ WRONG = {
         ),
     ),
     "column-round-trip": (
-        Wrong("never run", _filled(NICK, ADD, DROP, ""), "your database is at revision 0002"),
+        Wrong(
+            "never run",
+            _model() + _filled(NICK, ADD, DROP, ""),
+            "your database is at revision 0002",
+        ),
         Wrong(
             "run while it was empty",
             '%alembic revision -m "nick" --rev-id 0002\n%alembic upgrade head\n'
@@ -142,21 +231,98 @@ WRONG = {
             'file = Path("alembic/versions/0002_nick.py")\n'
             f'source = file.read_text().replace("pass", "{ADD}", 1)\n'
             f'file.write_text(source.replace("pass", "{DROP}", 1))\n'
-            "%alembic upgrade head",
+            "%alembic upgrade head" + _model(),
             "what was filled in later has not run",
         ),
-        Wrong("no way back", _filled(NICK, ADD), "its downgrade takes away"),
-        Wrong("only the way back", _filled(NICK, "return", DROP), "its upgrade adds"),
-        Wrong("the steps swapped", _filled(NICK, DROP, ADD), "its upgrade adds"),
-        Wrong("not NULL", _filled(NICK, ADD[:-2] + ", nullable=False))", DROP), "its upgrade"),
-        Wrong("too long", _filled(NICK, ADD.replace("50", "255"), DROP), "its upgrade"),
-        Wrong("text", _filled(NICK, ADD.replace("String(50)", "Text()"), DROP), "its upgrade"),
-        Wrong("another name", _filled(NICK, ADD.replace("nick", ""), DROP), "its upgrade"),
-        Wrong("too far back", _filled(NICK, ADD, "op.drop_table('users')"), "its downgrade"),
-        Wrong("another id", _filled("0003_nick", ADD, DROP), "revision 0002 follows 0001"),
+        Wrong("no downgrade", _model() + _filled(NICK, ADD), "its downgrade removes"),
+        Wrong("only a downgrade", _model() + _filled(NICK, "return", DROP), "it does nothing"),
+        Wrong("the steps swapped", _model() + _filled(NICK, DROP, ADD), "its upgrade adds"),
+        Wrong(
+            "not NULL",
+            _model() + _filled(NICK, ADD[:-2] + ", nullable=False))", DROP),
+            "which value do existing rows get",
+        ),
+        Wrong(
+            "not NULL in the model",
+            _model("nickname: Mapped[str] = mapped_column(String(50))") + AUTO,
+            "which value do existing rows get",
+        ),
+        Wrong(
+            "a default",
+            _model() + _filled(NICK, ADD[:-2] + ", server_default='-'))", DROP),
+            "its upgrade adds",
+        ),
+        Wrong(
+            "too long", _model() + _filled(NICK, ADD.replace("50", "255"), DROP), "its upgrade adds"
+        ),
+        Wrong(
+            "text",
+            _model() + _filled(NICK, ADD.replace("String(50)", "Text()"), DROP),
+            "its upgrade adds",
+        ),
+        Wrong(
+            "another name", _model() + _filled(NICK, ADD.replace("nick", ""), DROP), "its upgrade"
+        ),
+        Wrong(
+            "K8 too far back",
+            _model() + _filled(NICK, ADD, "op.drop_table('users')"),
+            "its downgrade removes",
+        ),
+        Wrong(
+            "another id", _model() + _filled("0003_nick", ADD, DROP), "revision 0002 follows 0001"
+        ),
+        Wrong("K15 no model", _filled(NICK, ADD, DROP), "no model does: change models.py"),
+        Wrong(
+            "K15 only the model",
+            _model(),
+            "the revision: write it first",
+        ),
+        Wrong(
+            "K15 another length in the model",
+            _model("nickname: Mapped[str | None] = mapped_column(String(80))")
+            + _filled(NICK, ADD, DROP),
+            "describe it differently",
+        ),
+        Wrong(
+            "K15 the model doesn't allow NULL",
+            _model("nickname: Mapped[str] = mapped_column(String(50))") + _filled(NICK, ADD, DROP),
+            "describe it differently",
+        ),
+        Wrong(
+            "K15 another name in the model",
+            _model("nick_name: Mapped[str | None] = mapped_column(String(50))")
+            + _filled(NICK, ADD, DROP),
+            "models.py and the database agree",
+        ),
+        Wrong(
+            "K15 a model that can't be read",
+            _model("nickname: Mapped[str | None] = mapped_column(String(50)")
+            + _filled(NICK, ADD, DROP, _by_hand("ALTER TABLE users ADD nickname varchar(50)")),
+            "the line that Python can't read",
+        ),
+        Wrong(
+            "K10 the revision before is changed",
+            _model() + AUTO + "%alembic upgrade head" + EARLIER,
+            "have run are as they were",
+        ),
+        Wrong(
+            "K11 a copy in another schema",
+            _model()
+            + _filled(
+                NICK, ADD + "; op.execute('CREATE SCHEMA c; CREATE TABLE c.u AS TABLE users')", DROP
+            ),
+            "its upgrade adds",
+        ),
+        Wrong(
+            "K8 names are lost on the way back",
+            _model() + _filled(NICK, ADD, DROP + "; op.execute('DELETE FROM users')"),
+            "its downgrade removes",
+        ),
         Wrong(
             "empty, and by hand",
-            _filled(NICK, "return") + _by_hand("ALTER TABLE users ADD nickname varchar(50)"),
+            _model()
+            + _filled(NICK, "return")
+            + _by_hand("ALTER TABLE users ADD nickname varchar(50)"),
             "its upgrade adds",
         ),
         Wrong(
@@ -191,7 +357,7 @@ file = Path("alembic/versions/0002_create_products.py")
 file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.Numeric(8, 2)"))
 %alembic upgrade head
 """,
-            "revision 0002 is as it was",
+            "have run are as they were",
         ),
         Wrong(
             "by hand",
@@ -205,6 +371,46 @@ file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.N
             "your database has a price with cents",
         ),
         Wrong("empty", _filled(CENT, "return"), "another database gets the new type"),
+        Wrong(
+            "by hand, then autogenerate",
+            _by_hand("ALTER TABLE products ALTER price TYPE numeric(8, 2)")
+            + '%alembic revision --autogenerate -m "cents"\n%alembic upgrade head',
+            "had the new type already when Alembic compared",
+        ),
+        Wrong(
+            "as if it were cents",
+            _filled(
+                CENT,
+                'op.execute("ALTER TABLE products ALTER price TYPE numeric(8, 2) "\n'
+                '               "USING price / 100.0")',
+            ),
+            "24 becomes 24.00",
+        ),
+        Wrong(
+            "K2 K6 a price of 0 is lost",
+            _filled(CENT, f"{ALTER}; op.execute('UPDATE products SET price = 1 WHERE price < 1')"),
+            "a free product stays free",
+        ),
+        Wrong(
+            "K6 small prices only",
+            _filled(CENT, ALTER.replace("8, 2", "4, 2")),
+            "another database gets the new type",
+        ),
+        Wrong(
+            "K10 the first revision is changed",
+            _filled(CENT, ALTER) + EARLIER,
+            "have run are as they were",
+        ),
+        Wrong(
+            "K15 another model",
+            _filled(CENT, ALTER) + _edited("models.py", "Numeric(8, 2)", "Numeric(9, 3)"),
+            "models.py and the database agree",
+        ),
+        Wrong(
+            "K11 a copy in another schema",
+            _filled(CENT, ALTER + "; op.execute('CREATE SCHEMA c')"),
+            "another database gets the new type",
+        ),
         Wrong(
             "empty, and by hand",
             _filled(CENT, "return")
