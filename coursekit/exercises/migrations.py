@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_that
 from coursekit.exercises.project_source import revision_sources
 from coursekit.exercises.submission import Submission
+
+if TYPE_CHECKING:
+    from coursekit.exercises.database import Database
 
 # Words of Alembic's or Python's error, and where to look.
 ERRORS = (
@@ -24,6 +30,7 @@ ERRORS = (
     ("cannot import name", "the import that fails: what does that module define?"),
     ("NotNullViolation", "which value do existing rows get in a column that's NOT NULL?"),
 )
+PREFIXES = ("existing_", "postgresql_")  # of options that Alembic passes on
 DRIFT = "New upgrade operations detected: "
 # What Alembic would do to the database, and what that says.
 STEPS = (
@@ -90,6 +97,22 @@ def meaning(source: str) -> str:
         return ast.dump(ast.parse(source))
     except SyntaxError:
         return "no Python"
+
+
+def ignored_options(sources: Iterable[str]) -> list[str]:
+    """Return the options of `op.alter_column` calls that Alembic ignores, without an error."""
+    from alembic.operations import Operations  # most checks don't need it
+
+    known = inspect.signature(Operations.alter_column).parameters
+    found = [each.arg or "" for source in sources for each in _options(source, "alter_column")]
+    return [name for name in found if name not in known and not name.startswith(PREFIXES)]
+
+
+def _options(source: str, function: str) -> Iterator[ast.keyword]:
+    with suppress(SyntaxError):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == function:
+                yield from node.keywords
 
 
 def schemas(database: Database) -> set[str]:

@@ -70,7 +70,7 @@ book.write_text(book.read_text().replace("String(120)", "String(20)"))
 --- K15 by hand, and Alembic still doesn't know the model -> models.py and the database agree
 {CREATES}
 --- K15 a table that no model has -> models.py and the database agree
-{IMPORT}{CREATES.replace('")', '; CREATE TABLE pages (id int)")')}
+{IMPORT}{CREATES.replace(BOOKS, f"{BOOKS}; CREATE TABLE pages (id int)")}
 """
 ADD = 'op.add_column("users", sa.Column("full_name", sa.String(50){}))'
 DEFAULT = """, nullable=False, server_default='Ben'"""
@@ -100,7 +100,7 @@ NO_NAMES = f"""
 --- K2 one name that is known -> the upgrade keeps all names
     {ADD.format(DEFAULT)}; {DROP}
     op.execute("UPDATE users SET full_name = 'Ann Lee' WHERE id = 1")
---- an option that there is not -> it ignores options that it doesn't know
+--- an option that there is not -> it has no option new_name
     op.alter_column("users", "name", new_name="full_name")
 --- the line cannot be read -> the line that Python can't read
     op.alter_column("users" "name", new_column_name="full_name"

@@ -9,6 +9,7 @@ from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.migrations import (
     earlier_revisions,
+    ignored_options,
     in_step,
     initial_env,
     meaning,
@@ -153,10 +154,10 @@ def _column_advice(submission: Submission, step: str, got: list[str], column: st
         return f"def {step}: {old} is still there, next to {column}"
     if column in names:
         return f"def {step}: the type of {column}, and whether it may be NULL"
-    sources = " ".join(set(submission.files.values()) - set(submission.initial_files.values()))
-    if "alter_column" in sources and "new_column_name" not in sources:
+    sources = [text for name, text in submission.files.items() if is_revision(name)]
+    if ignored := ignored_options(sources):
         return (
-            "op.alter_column: it ignores options that it doesn't know, without an error. "
+            f"op.alter_column: it has no option {ignored[0]}, and ignores it without an error. "
             "Which one renames a column?"
         )
     return f"def {step}: which of its lines creates {column}?"

@@ -24,6 +24,7 @@ from coursekit.lessons.upgrade.starters import PENDING
 NONE = "nothing has changed"
 NICKNAME, PRICE = ("column", "users.nickname"), ("column", "products.price")
 MISSING = "no such column"
+MODELS = "models.py"
 
 
 def pending(submission: Submission) -> Iterator[CheckItem]:
@@ -74,7 +75,10 @@ def nickname(submission: Submission) -> Iterator[CheckItem]:
     """Check that the model and revision 0002 add a column, and its downgrade removes it."""
     found = submission.database.snapshot().objects.get(NICKNAME, MISSING)
     current = submission.current_revisions
-    if submission.untouched and current == ["0001"] and found == MISSING:
+    # The answer cell writes models.py again, even with a TODO in it.
+    new = {**submission.files, MODELS: submission.initial_files[MODELS]} != submission.initial_files
+    written = new or "nickname" in submission.files.get(MODELS, "")
+    if not written and current == ["0001"] and found == MISSING:
         raise NotStarted
     where = '%alembic revision -m "..." --rev-id 0002, and down_revision in its file'
     follows = submission.revisions.get("0002", "there is no revision 0002")
