@@ -1,12 +1,12 @@
-"""Right and wrong answers to the exercises of a lesson."""
+"""Right and wrong answers to `upgrade-to-revision` and `column-round-trip`."""
 
 from __future__ import annotations
 
-from coursekit.lessons.upgrade.starters import ADD, CREATE_PRODUCTS, DROP, USER
+from coursekit.lessons.upgrade.starters import ADD, DROP, USER
 from support.samples import Wrong
 
 
-def _filled(file: str, up: str, down: str = "return", run: str = "%alembic upgrade head") -> str:
+def filled(file: str, up: str, down: str = "return", run: str = "%alembic upgrade head") -> str:
     """Return the code of an answer: a new revision, filled in and run."""
     number, _, message = file.partition("_")
     return f"""
@@ -18,7 +18,7 @@ file.write_text(file.read_text().replace("pass", {up!r}, 1).replace("pass", {dow
 """
 
 
-def _by_hand(statement: str) -> str:
+def by_hand(statement: str) -> str:
     """Return the code of an answer: an SQL statement."""
     return f"""
 from sqlalchemy import text
@@ -35,7 +35,7 @@ _ = Path("models.py").write_text({USER + f"    {line}" + chr(10)!r})
 """
 
 
-def _edited(file: str, old: str, new: str) -> str:
+def edited(file: str, old: str, new: str) -> str:
     """Return the code that replaces something in a file."""
     return f"""
 from pathlib import Path
@@ -44,10 +44,9 @@ file.write_text(file.read_text().replace({old!r}, {new!r}))
 """
 
 
-NICK, CENT = "0002_add_a_nickname", "0003_prices_with_cents"
-ALTER = "op.alter_column('products', 'price', type_=sa.Numeric(8, 2))"
+NICK = "0002_add_a_nickname"
 AUTO = '%alembic revision --autogenerate -m "add a nickname" --rev-id 0002\n'
-EARLIER = _edited("alembic/versions/0001_create_users.py", "length=255", "length=254")
+EARLIER = edited("alembic/versions/0001_create_users.py", "length=255", "length=254")
 OPTIONAL = """
 from pathlib import Path
 _ = Path("models.py").write_text('''
@@ -75,7 +74,7 @@ RIGHT = {
         "%alembic upgrade head\n%alembic downgrade -1",
         "%alembic upgrade 0002\n%alembic upgrade +1",
         "%alembic upgrade head\n%alembic downgrade base\n%alembic upgrade 0003",
-        "%alembic upgrade 0003\n" + _by_hand("CREATE TABLE baskets (id int)"),
+        "%alembic upgrade 0003\n" + by_hand("CREATE TABLE baskets (id int)"),
         "%alembic upgrade 0001+2",
         "%alembic upgrade 0002\n%alembic upgrade 0003",
         """
@@ -112,14 +111,14 @@ with open("models.py", "a") as file:
 %alembic revision --autogenerate -m "Nicknames" --rev-id 0002
 %alembic upgrade head
 """,
-        _filled(NICK, ADD, DROP) + _model(),
+        filled(NICK, ADD, DROP) + _model(),
         OPTIONAL + AUTO + "%alembic upgrade head",
         _model("nickname = mapped_column(String(50))") + AUTO + "%alembic upgrade 0002",
         _model() + AUTO + "%alembic upgrade head\n%alembic downgrade -1\n%alembic upgrade +1",
-        _model() + _filled(NICK, f"import time; time.sleep(2); {ADD}", DROP),
+        _model() + filled(NICK, f"import time; time.sleep(2); {ADD}", DROP),
         _model()
-        + _filled(NICK, ADD, DROP, "")
-        + _by_hand("ALTER TABLE users ADD nickname varchar(50)")
+        + filled(NICK, ADD, DROP, "")
+        + by_hand("ALTER TABLE users ADD nickname varchar(50)")
         + "%alembic stamp head",
         _model()
         + AUTO
@@ -131,51 +130,6 @@ with exercise.engine.begin() as connection:
     )
 Path("up.sql").unlink()
 """,
-    ),
-    "mistake-already-applied": (
-        _filled(CENT, ALTER),
-        _filled("77_cents", 'op.execute("ALTER TABLE products ALTER price TYPE decimal(8,2)")'),
-        _filled(CENT, ALTER)
-        + _by_hand("INSERT INTO products (name, price) VALUES ('Cup', 7.25), ('Cup', 7.25)"),
-        """
-from sqlalchemy import text
-with exercise.engine.connect() as connection:
-    rows = connection.execute(text("SELECT name, price FROM products ORDER BY id")).all()
-%alembic downgrade 0001
-%alembic upgrade head
-with exercise.engine.begin() as connection:
-    for name, price in rows:
-        connection.execute(text("INSERT INTO products (name, price) VALUES (:n, :p)"),
-                           {"n": name, "p": price})
-"""
-        + _filled(CENT, ALTER),
-        _filled("0003_empty", "return") + _filled("0004_cents", ALTER),
-        """
-%alembic revision -m "cents" --rev-id c --head 0002
-from pathlib import Path
-file = Path("alembic/versions/c_cents.py")
-steps = ["ADD cents numeric(8, 2)", "ALTER cents SET NOT NULL", "DROP price"]
-steps = ["ALTER TABLE products " + step for step in steps]
-steps.insert(1, "UPDATE products SET cents = price")
-steps.append("ALTER TABLE products RENAME cents TO price")
-file.write_text(file.read_text().replace("pass", f"[op.execute(step) for step in {steps}]", 1))
-%alembic upgrade c
-""",
-        _filled(CENT, f"import time; time.sleep(2); {ALTER}"),
-        _filled(
-            CENT,
-            'op.execute("ALTER TABLE products ALTER price TYPE numeric(8, 2) "\n'
-            '               "USING price::text::numeric")',
-        ),
-        _filled(
-            CENT,
-            "from decimal import Decimal\n"
-            '    prices = op.get_bind().execute(sa.text("SELECT id, price FROM products")).all()\n'
-            f"    {ALTER}\n"
-            "    for row in prices:\n"
-            '        change = sa.text("UPDATE products SET price = :price WHERE id = :id")\n'
-            "        op.get_bind().execute(change, {'id': row.id, 'price': Decimal(row.price)})",
-        ),
     ),
 }
 WRONG = {
@@ -190,14 +144,14 @@ WRONG = {
         ),
         Wrong(
             "K10 0004 is emptied",
-            _edited("alembic/versions/0004_create_carts.py", "op.create_table", "print")
+            edited("alembic/versions/0004_create_carts.py", "op.create_table", "print")
             + "%alembic upgrade 0003",
             "the three files are as they were",
         ),
         Wrong("the wrong way", "%alembic downgrade base", "the database is at revision 0003"),
         Wrong(
             "by hand, with other types, and stamped",
-            _by_hand(
+            by_hand(
                 "ALTER TABLE users ADD nickname integer; CREATE TABLE products (id int PRIMARY KEY)"
             )
             + "%alembic stamp 0003",
@@ -211,7 +165,7 @@ WRONG = {
         ),
         Wrong(
             "by hand",
-            _by_hand(
+            by_hand(
                 "ALTER TABLE users ADD nickname varchar(50);"
                 "CREATE TABLE products (id int, name text, price int)"
             ),
@@ -221,7 +175,7 @@ WRONG = {
     "column-round-trip": (
         Wrong(
             "never run",
-            _model() + _filled(NICK, ADD, DROP, ""),
+            _model() + filled(NICK, ADD, DROP, ""),
             "your database is at revision 0002",
         ),
         Wrong(
@@ -234,12 +188,12 @@ WRONG = {
             "%alembic upgrade head" + _model(),
             "what was filled in later has not run",
         ),
-        Wrong("no downgrade", _model() + _filled(NICK, ADD), "its downgrade removes"),
-        Wrong("only a downgrade", _model() + _filled(NICK, "return", DROP), "it does nothing"),
-        Wrong("the steps swapped", _model() + _filled(NICK, DROP, ADD), "its upgrade adds"),
+        Wrong("no downgrade", _model() + filled(NICK, ADD), "its downgrade removes"),
+        Wrong("only a downgrade", _model() + filled(NICK, "return", DROP), "it does nothing"),
+        Wrong("the steps swapped", _model() + filled(NICK, DROP, ADD), "its upgrade adds"),
         Wrong(
             "not NULL",
-            _model() + _filled(NICK, ADD[:-2] + ", nullable=False))", DROP),
+            _model() + filled(NICK, ADD[:-2] + ", nullable=False))", DROP),
             "which value do existing rows get",
         ),
         Wrong(
@@ -249,29 +203,29 @@ WRONG = {
         ),
         Wrong(
             "a default",
-            _model() + _filled(NICK, ADD[:-2] + ", server_default='-'))", DROP),
+            _model() + filled(NICK, ADD[:-2] + ", server_default='-'))", DROP),
             "its upgrade adds",
         ),
         Wrong(
-            "too long", _model() + _filled(NICK, ADD.replace("50", "255"), DROP), "its upgrade adds"
+            "too long", _model() + filled(NICK, ADD.replace("50", "255"), DROP), "its upgrade adds"
         ),
         Wrong(
             "text",
-            _model() + _filled(NICK, ADD.replace("String(50)", "Text()"), DROP),
+            _model() + filled(NICK, ADD.replace("String(50)", "Text()"), DROP),
             "its upgrade adds",
         ),
         Wrong(
-            "another name", _model() + _filled(NICK, ADD.replace("nick", ""), DROP), "its upgrade"
+            "another name", _model() + filled(NICK, ADD.replace("nick", ""), DROP), "its upgrade"
         ),
         Wrong(
             "K8 too far back",
-            _model() + _filled(NICK, ADD, "op.drop_table('users')"),
+            _model() + filled(NICK, ADD, "op.drop_table('users')"),
             "its downgrade removes",
         ),
         Wrong(
-            "another id", _model() + _filled("0003_nick", ADD, DROP), "revision 0002 follows 0001"
+            "another id", _model() + filled("0003_nick", ADD, DROP), "revision 0002 follows 0001"
         ),
-        Wrong("K15 no model", _filled(NICK, ADD, DROP), "no model does: change models.py"),
+        Wrong("K15 no model", filled(NICK, ADD, DROP), "no model does: change models.py"),
         Wrong(
             "K15 only the model",
             _model(),
@@ -280,24 +234,24 @@ WRONG = {
         Wrong(
             "K15 another length in the model",
             _model("nickname: Mapped[str | None] = mapped_column(String(80))")
-            + _filled(NICK, ADD, DROP),
+            + filled(NICK, ADD, DROP),
             "describe it differently",
         ),
         Wrong(
             "K15 the model doesn't allow NULL",
-            _model("nickname: Mapped[str] = mapped_column(String(50))") + _filled(NICK, ADD, DROP),
+            _model("nickname: Mapped[str] = mapped_column(String(50))") + filled(NICK, ADD, DROP),
             "describe it differently",
         ),
         Wrong(
             "K15 another name in the model",
             _model("nick_name: Mapped[str | None] = mapped_column(String(50))")
-            + _filled(NICK, ADD, DROP),
+            + filled(NICK, ADD, DROP),
             "models.py and the database agree",
         ),
         Wrong(
             "K15 a model that can't be read",
             _model("nickname: Mapped[str | None] = mapped_column(String(50)")
-            + _filled(NICK, ADD, DROP, _by_hand("ALTER TABLE users ADD nickname varchar(50)")),
+            + filled(NICK, ADD, DROP, by_hand("ALTER TABLE users ADD nickname varchar(50)")),
             "the line that Python can't read",
         ),
         Wrong(
@@ -308,26 +262,26 @@ WRONG = {
         Wrong(
             "K11 a copy in another schema",
             _model()
-            + _filled(
+            + filled(
                 NICK, ADD + "; op.execute('CREATE SCHEMA c; CREATE TABLE c.u AS TABLE users')", DROP
             ),
             "its upgrade adds",
         ),
         Wrong(
             "K8 names are lost on the way back",
-            _model() + _filled(NICK, ADD, DROP + "; op.execute('DELETE FROM users')"),
+            _model() + filled(NICK, ADD, DROP + "; op.execute('DELETE FROM users')"),
             "its downgrade removes",
         ),
         Wrong(
             "empty, and by hand",
             _model()
-            + _filled(NICK, "return")
-            + _by_hand("ALTER TABLE users ADD nickname varchar(50)"),
+            + filled(NICK, "return")
+            + by_hand("ALTER TABLE users ADD nickname varchar(50)"),
             "its upgrade adds",
         ),
         Wrong(
             "no revision",
-            _by_hand("ALTER TABLE users ADD nickname varchar(50)"),
+            by_hand("ALTER TABLE users ADD nickname varchar(50)"),
             "revision 0002 follows 0001",
         ),
         Wrong(
@@ -335,129 +289,6 @@ WRONG = {
             '%alembic revision --autogenerate -m "add a nickname" --rev-id 0002\n'
             "%alembic upgrade head",
             "its upgrade adds",
-        ),
-    ),
-    "mistake-already-applied": (
-        Wrong(
-            "back, mended, forward",
-            """
-from pathlib import Path
-%alembic downgrade -1
-file = Path("alembic/versions/0002_create_products.py")
-file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.Numeric(8, 2)"))
-%alembic upgrade head
-""",
-            "your three products kept their prices",
-        ),
-        Wrong(
-            "the old file mended",
-            """
-from pathlib import Path
-file = Path("alembic/versions/0002_create_products.py")
-file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.Numeric(8, 2)"))
-%alembic upgrade head
-""",
-            "have run are as they were",
-        ),
-        Wrong(
-            "by hand",
-            _by_hand("ALTER TABLE products ALTER price TYPE numeric(8, 2)"),
-            "a new revision follows 0002",
-        ),
-        Wrong("never run", _filled(CENT, ALTER, run=""), "your database is at the new"),
-        Wrong(
-            "only the bookmark",
-            _filled(CENT, ALTER, run="%alembic stamp head"),
-            "your database has a price with cents",
-        ),
-        Wrong("empty", _filled(CENT, "return"), "another database gets the new type"),
-        Wrong(
-            "by hand, then autogenerate",
-            _by_hand("ALTER TABLE products ALTER price TYPE numeric(8, 2)")
-            + '%alembic revision --autogenerate -m "cents"\n%alembic upgrade head',
-            "had the new type already when Alembic compared",
-        ),
-        Wrong(
-            "as if it were cents",
-            _filled(
-                CENT,
-                'op.execute("ALTER TABLE products ALTER price TYPE numeric(8, 2) "\n'
-                '               "USING price / 100.0")',
-            ),
-            "24 becomes 24.00",
-        ),
-        Wrong(
-            "K2 K6 a price of 0 is lost",
-            _filled(CENT, f"{ALTER}; op.execute('UPDATE products SET price = 1 WHERE price < 1')"),
-            "a free product stays free",
-        ),
-        Wrong(
-            "K6 small prices only",
-            _filled(CENT, ALTER.replace("8, 2", "4, 2")),
-            "another database gets the new type",
-        ),
-        Wrong(
-            "K10 the first revision is changed",
-            _filled(CENT, ALTER) + EARLIER,
-            "have run are as they were",
-        ),
-        Wrong(
-            "K15 another model",
-            _filled(CENT, ALTER) + _edited("models.py", "Numeric(8, 2)", "Numeric(9, 3)"),
-            "models.py and the database agree",
-        ),
-        Wrong(
-            "K11 a copy in another schema",
-            _filled(CENT, ALTER + "; op.execute('CREATE SCHEMA c')"),
-            "another database gets the new type",
-        ),
-        Wrong(
-            "empty, and by hand",
-            _filled(CENT, "return")
-            + _by_hand("ALTER TABLE products ALTER price TYPE numeric(8, 2)"),
-            "another database gets the new type",
-        ),
-        Wrong(
-            "back, forward, and the rows pasted",
-            _filled(CENT, ALTER, run="%alembic downgrade 0001\n%alembic upgrade head")
-            + _by_hand(
-                "INSERT INTO products (name, price) VALUES ('Teapot', 24), ('Kettle', 39), "
-                "('Cup', 7)"
-            ),
-            "your three products kept their prices",
-        ),
-        Wrong(
-            "the column recreated",
-            _filled(
-                CENT,
-                "op.drop_column('products', 'price')\n    op.add_column('products', "
-                "sa.Column('price', sa.Numeric(8, 2), nullable=False, server_default='0'))\n"
-                "    op.alter_column('products', 'price', server_default=None)",
-            ),
-            "your three products kept their prices",
-        ),
-        Wrong(
-            "the table anew",
-            _filled(
-                CENT,
-                "op.drop_table('products')\n    "
-                + CREATE_PRODUCTS.replace("'price', sa.Integer()", "'price', sa.Numeric(8, 2)"),
-            ),
-            "your three products kept their prices",
-        ),
-        Wrong(
-            "a branch beside 0002",
-            _filled(CENT, ALTER, run="%alembic upgrade heads").replace(
-                "--rev-id", "--head 0001 --splice --rev-id"
-            ),
-            "a new revision follows 0002",
-        ),
-        Wrong(
-            "the model mended instead",
-            "from pathlib import Path\nmodels = Path('models.py')\n"
-            "models.write_text(models.read_text().replace('Mapped[Decimal] = mapped_column"
-            "(Numeric(8, 2))', 'Mapped[int]'))",
-            "a new revision follows 0002",
         ),
     ),
 }
