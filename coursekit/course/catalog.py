@@ -14,6 +14,9 @@ from coursekit.errors import LessonError
 from coursekit.settings import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
+# The last lesson that changes the application: the root's alembic/ and tutorial_lib's models are
+# what it leaves.
+LAST_CHANGE = "change-the-schema"
 NAME = re.compile(r"(\d\d)_([a-z][a-z0-9_]*)\.ipynb")
 
 

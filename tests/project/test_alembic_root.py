@@ -9,10 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import URL, Engine, inspect, text
 
+from coursekit.course.catalog import LAST_CHANGE, following
+from coursekit.course.opening import start
+from coursekit.course.starting_state import SHOP
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.settings import ROOT
+from tutorial_lib import explorer, orders
 
 ALEMBIC = [str(Path(sys.executable).with_name("alembic"))]
 
@@ -60,6 +66,25 @@ def test_upgrade_makes_the_tables_of_the_models(upgraded: Engine) -> None:
     tables = sorted(inspect(upgraded).get_table_names())
     assert tables == ["alembic_version", "carts", "orders", "users"]
     assert "No new upgrade operations detected" in worked("check")
+
+
+def test_the_lessons_build_the_same_database(upgraded: Engine, workspace: Path) -> None:
+    """The last lesson that changes the application leaves what the root's revisions make."""
+    lesson = start(following(LAST_CHANGE))
+    changes = explorer.changes(explorer.snapshot(upgraded), explorer.snapshot(lesson.engine))
+    assert str(changes) == "Nothing has changed."
+
+
+def test_the_lessons_build_what_the_models_describe(workspace: Path) -> None:
+    lesson = start(following(LAST_CHANGE))
+    options = {"compare_type": True, "compare_server_default": True}
+    with lesson.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, orders.Order.metadata) == []
+
+
+def test_later_lessons_start_with_the_finished_application() -> None:
+    assert following(LAST_CHANGE) == SHOP
 
 
 def test_there_and_back_and_offline_it_is_the_same_schema(upgraded: Engine) -> None:
