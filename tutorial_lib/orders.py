@@ -6,14 +6,32 @@ models.py works without it.
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import DateTime, ForeignKey, Index, Numeric, String, func
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Index,
+    Numeric,
+    String,
+    func,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .db import Base
 from .models import User
+
+
+class OrderStatus(enum.Enum):
+    """How far an order has come. The column stores the names."""
+
+    new = "new"
+    paid = "paid"
+    shipped = "shipped"
 
 
 class Order(Base):
@@ -22,7 +40,8 @@ class Order(Base):
     Attributes:
         id: The primary key.
         user_id: The user.
-        total: The amount in the shop's currency, exact to two decimals.
+        amount: What it costs, in the shop's currency, exact to two decimals.
+        status: The server sets it to new.
         created_at: A timestamp with time zone, set by the server.
         user_info: The user.
 
@@ -33,7 +52,10 @@ class Order(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    total: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+    amount: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+    status: Mapped[OrderStatus] = mapped_column(
+        Enum(OrderStatus, name="order_status"), server_default="new"
+    )
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     user_info: Mapped[User] = relationship(back_populates="order")
 
@@ -47,6 +69,7 @@ class Cart(Base):
     """A product in a user's cart and its quantity. Deleted together with the user."""
 
     __tablename__ = "carts"
+    __table_args__ = (CheckConstraint("quantity > 0", name="quantity_positive"),)
 
     user_id: Mapped[int] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), primary_key=True

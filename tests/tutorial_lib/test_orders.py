@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from tutorial_lib import hashing
 from tutorial_lib.db import Base
 from tutorial_lib.models import User
-from tutorial_lib.orders import Cart, Order
+from tutorial_lib.orders import Cart, Order, OrderStatus
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def test_the_user_model_works_without_orders() -> None:
 
 def test_orders_are_reached_from_the_user_and_back(session: Session) -> None:
     user = ann(session)
-    user.order.append(Order(total=Decimal("12.50")))
+    user.order.append(Order(amount=Decimal("12.50")))
     session.commit()
     order = session.scalars(select(Order)).one()
     assert order.user_info is user
     assert user.order == [order]
-    assert order.total == Decimal("12.50")
+    assert (order.amount, order.status) == (Decimal("12.50"), OrderStatus.new)
     assert order.created_at.utcoffset() is not None
 
 
@@ -70,8 +70,14 @@ def test_a_cart_goes_with_its_user(session: Session) -> None:
     assert session.scalars(select(Cart)).all() == []
 
 
+def test_a_cart_has_at_least_one_piece(session: Session) -> None:
+    session.add(Cart(user_cart=ann(session), product="tea", quantity=0))
+    with pytest.raises(IntegrityError, match="ck_carts_quantity_positive"):
+        session.commit()
+
+
 def test_a_user_who_has_ordered_cannot_be_deleted_in_sql(session: Session) -> None:
-    session.add(Order(user_info=ann(session), total=1))
+    session.add(Order(user_info=ann(session), amount=1))
     session.commit()
     with pytest.raises(IntegrityError, match="fk_orders_user_id_users"):
         session.connection().exec_driver_sql("DELETE FROM users")

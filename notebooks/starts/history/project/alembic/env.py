@@ -1,9 +1,9 @@
+import models  # noqa: F401, registers the tables
 from logging.config import fileConfig
 
 from alembic import context
 from sqlalchemy import TypeDecorator, create_engine, pool
 
-import models
 from db import Base
 from coursekit import project_url
 
@@ -12,7 +12,7 @@ config = context.config
 if config.config_file_name is not None:
     fileConfig(config.config_file_name, disable_existing_loggers=False)
 
-target_metadata = Base.metadata  # models registers its tables here
+target_metadata = Base.metadata
 
 
 def get_url():
