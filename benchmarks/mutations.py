@@ -42,7 +42,7 @@ SAME = (
     ("who-answered", "current_database()x", "x is another name for the column"),
     ("missing-setting", "str(port)", "SQLAlchemy makes a number of the port"),
     ("missing-setting", "is missing.x", "the words of a message are free"),
-    ("both-or-none", "+ session.execute(ADD_POINTS", ORDER),
+    ("both-or-none", "There is no card for", "the words of a message are free"),
     ("nullable-columns", "+ title: Mapped[int] = mapped_column(String(120))", TYPE),
     ("nullable-columns", "+ subtitle: Mapped[int | None] = mapped_column(String(200))", TYPE),
     ("unique-email", "+ email: Mapped[int] = mapped_column(String(255))", TYPE),

@@ -15,7 +15,7 @@ from coursekit.exercises.items import CheckItem
 MISFIT = re.compile(
     r"TypeError: (?:\w+\.(?:<locals>\.)?)*(\w+)\(\) "
     r"(?:got an unexpected keyword|missing \d+ required|takes (?:from )?\d+ (?:to \d+ )?positional"
-    r"|got some positional|got multiple values)"
+    r"|takes no arguments|got some positional|got multiple values)"
 )
 
 

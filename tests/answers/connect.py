@@ -5,8 +5,8 @@ from __future__ import annotations
 from support.samples import right, wrong
 
 IMPORTS = """import os
-from urllib.parse import quote, quote_plus
-import sys
+from urllib.parse import quote, quote_plus, unquote
+import sys, unicodedata
 from sqlalchemy import URL, create_engine, func, make_url, select, text
 from sqlalchemy.orm import Session
 
@@ -91,7 +91,21 @@ return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"
 return "postgresql+psycopg2://ann:p%40ss@127.0.0.1:5432/shop"
 --- spaces are removed -> The function removes spaces
 return URL.create("postgresql+psycopg2", user, password.strip(), host, port, database)
---- the characters that make trouble are removed -> Does the function change the password?
+--- a value of an earlier call -> This is the password of an earlier call
+kept = make_address.__dict__.setdefault("kept", {})
+made = URL.create("postgresql+psycopg2", user, password, host, port, database)
+return kept.setdefault(user, made)
+--- the driver's format, not a URL -> it has to look like
+return f"host={host} port={port} user={user} password={password} dbname={database}"
+--- the password as a parameter of the URL -> The URL has no password
+query = {"password": password}
+return URL.create("postgresql+psycopg2", user, None, host, port, database, query)
+--- escapes are taken back -> Pass it on as it is
+return URL.create("postgresql+psycopg2", user, unquote(password), host, port, database)
+--- another Unicode form -> Pass it on as it is
+password = unicodedata.normalize("NFD", password)
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
+--- the characters that make trouble are removed -> Pass it on as it is
 for character in "@:/%#?":
     password = password.replace(character, "")
 return URL.create("postgresql+psycopg2", user, password, host, port, database)
@@ -140,6 +154,12 @@ with Session(engine) as session:
     major = "trunc(split_part(current_setting('server_version'), ' ', 1)::numeric)"
     row = session.execute(text(f"SELECT current_database(), current_role, {major}")).one()
     return row[0], row[1], int(row[2])
+--- a DataFrame, and NumPy's integer
+import pandas
+with engine.connect() as connection:
+    found = pandas.read_sql(text("SELECT current_database() AS d, current_user AS u,"
+        " current_setting('server_version_num')::int / 10000 AS v"), connection).iloc[0]
+return found.d, found.u, found.v
 --- all in one row, from pg_settings
 with engine.begin() as connection:
     return tuple(connection.execute(text("SELECT current_database(), current_user,"
@@ -222,7 +242,7 @@ return *row, connection.dialect.server_version_info[0]
 --- two connections, none returned -> the first one wasn't returned
 database = engine.connect().scalar(text("SELECT current_database()"))
 return database, engine.connect().scalar(text("SELECT current_user")), 18
---- the version as a string -> the version is the server's major version, an integer
+--- the version as a string -> a str
 with engine.connect() as connection:
     row = connection.execute(text("SELECT current_database(), current_user")).one()
     return *row, connection.scalar(text("SHOW server_version"))
@@ -356,6 +376,12 @@ return create(settings.get, ("HOST", "PASSWORD", "USERNAME", "PORT", "NAME"))
 --- no driver -> the part before ://
 complain(settings)
 return create(settings.get).set(drivername="postgresql")
+--- the environment is changed -> The function changes the environment
+complain(settings)
+os.environ.update(settings)
+return create(os.environ.get)
+--- names in other letters -> The names in it are those of `example`
+return create(lambda name: settings[name.lower()])
 --- the settings are used up -> the caller's dictionary
 complain(settings)
 return create(settings.pop)

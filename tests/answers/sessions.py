@@ -46,6 +46,16 @@ with closing(engine.raw_connection()) as raw:
 --- autocommit
 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
     connection.execute(ADD, {"name": name})
+--- pandas
+import pandas
+pandas.DataFrame({"name": [name]}).to_sql("users", engine, if_exists="append", index=False)
+--- psycopg 3, and an engine that is disposed
+own = create_engine(engine.url.set(drivername="postgresql+psycopg"))
+try:
+    with own.begin() as connection:
+        connection.execute(ADD, {"name": name})
+finally:
+    own.dispose()
 --- one transaction in another
 with Session(engine) as session, session.begin(), session.begin_nested():
     session.add(User(name=name))
@@ -99,6 +109,11 @@ with Session(engine) as session:
 with Session(engine) as session:
     session.execute(ADD, {"name": name and name.strip()})
     session.commit()
+--- None is left out -> Pass every name on
+if name is not None:
+    with Session(engine) as session:
+        session.execute(ADD, {"name": name})
+        session.commit()
 --- a name in other letters -> Which name does the function add
 with Session(engine) as session:
     session.execute(ADD, {"name": name and name.title()})
@@ -219,6 +234,17 @@ with engine.begin() as connection:
     connection.execute(text(
         "UPDATE cards SET points = points + CASE name WHEN :giver THEN - :points ELSE :points END"
         " WHERE name IN (:giver, :taker)"), {"giver": giver, "taker": taker, "points": points})
+--- the whole table is locked
+with Session(engine) as session, session.begin():
+    session.execute(text("LOCK TABLE cards IN EXCLUSIVE MODE"))
+    session.get_one(Card, giver).points -= points
+    session.get_one(Card, taker).points += points
+--- a value that has changed meanwhile is an error
+with Session(engine) as session, session.begin():
+    for name, added in ((giver, -points), (taker, points)):
+        seen = session.get_one(Card, name).points
+        sent = text("UPDATE cards SET points = :points WHERE name = :name AND points = :seen")
+        change(session, sent, {"name": name, "points": seen + added, "seen": seen})
 --- the whole transaction is repeatable read
 with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
     with connection.begin():
@@ -382,6 +408,51 @@ with Session(exercise.engine) as session:
     session.execute(TAKE, less)
     session.execute(ADD, more)
     session.commit()
+--- LIKE -> an allowed move runs without an error
+with Session(engine) as session:
+    for sign, name in (("-", giver), ("+", taker)):
+        sent = text(f"UPDATE cards SET points = points {sign} :points WHERE name LIKE :name")
+        change(session, sent, {"name": name, "points": points})
+    session.commit()
+--- capitals make no difference -> an allowed move runs without an error
+with Session(engine) as session:
+    for sign, name in (("-", giver), ("+", taker)):
+        change(session, text(f"UPDATE cards SET points = points {sign} :points"
+                             " WHERE lower(name) = lower(:name)"), {"name": name, "points": points})
+    session.commit()
+--- capitals make no difference, nor does the number of rows -> all other cards are as before
+with Session(engine) as session:
+    for sign, name in (("-", giver), ("+", taker)):
+        sent = text(f"UPDATE cards SET points = points {sign} :points WHERE name ILIKE :name")
+        if not session.execute(sent, {"name": name, "points": points}).rowcount:
+            raise LookupError(name)
+    session.commit()
+--- a card is made for an unknown name -> Does anything add a card?
+with Session(engine) as session:
+    change(session, TAKE, less)
+    session.execute(text("INSERT INTO cards VALUES (:name, :points) ON CONFLICT (name)"
+                         " DO UPDATE SET points = cards.points + excluded.points"), more)
+    session.commit()
+--- the constraint is dropped -> its CHECK constraint is gone
+with Session(engine) as session:
+    session.execute(text("ALTER TABLE cards DROP CONSTRAINT IF EXISTS cards_points_check"))
+    change(session, TAKE, less)
+    change(session, ADD, more)
+    session.commit()
+--- the program is ended -> sys.exit ends the whole program
+with Session(engine) as session:
+    try:
+        change(session, TAKE, less)
+        change(session, ADD, more)
+    except Exception as error:
+        raise SystemExit(str(error)) from error
+    session.commit()
+--- a lock of its own that no other session knows -> Let the database calculate
+with Session(engine) as session:
+    session.execute(text("SELECT pg_advisory_xact_lock(1)"))
+    session.get_one(Card, giver).points -= points
+    session.get_one(Card, taker).points += points
+    session.commit()
 --- no WHERE -> Does each UPDATE have a WHERE
 with Session(engine) as session:
     session.execute(text("UPDATE cards SET points = points + 1 WHERE name = 'Ann'"))
@@ -407,6 +478,22 @@ with ExerciseSession() as db:
 --- a block that commits when all went well
 with ExerciseSession.begin() as session:
     yield session
+--- every kind of exception, and none
+db = ExerciseSession()
+try:
+    yield db
+except BaseException:
+    db.close()
+    raise
+else:
+    db.close()
+--- psycopg 3
+own = create_engine(exercise.url.set(drivername="postgresql+psycopg"))
+try:
+    with Session(own) as db:
+        yield db
+finally:
+    own.dispose()
 --- closing, and a note on the error
 with closing(ExerciseSession()) as db:
     try:
@@ -552,7 +639,23 @@ with ExerciseSession() as db:
 """,
 )
 
+SAVE_USER_WRONG += wrong(
+    SAVE_USER.replace("(engine, name)", "(name, engine)"),
+    """
+--- parameters in another order -> the engine comes first
+with Session(engine) as session:
+    session.execute(ADD, {"name": name})
+    session.commit()
+""",
+)
 GET_DB_WRONG += wrong(
+    GET_DB.replace("get_db()", "get_db(sessions)"),
+    """
+--- other parameters -> keep the parameters that the exercise gives
+with sessions() as db:
+    yield db
+""",
+) + wrong(
     GET_DB.replace("def ", "async def "),
     """
 --- asynchronous -> Write a plain `def`

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from operator import index
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -56,7 +58,7 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
     }
     result = submission.call(_addresses, five, list(kinds.values()))
     read = [parts_of(sent) for sent in result.value or []]
-    if result.error or "returned" in read[0]:
+    if result.error or not {"drivername", "unusable"} & set(read[0]) or _is_no_url(read):
         got, where = no_url(result, next(iter(read), {}))
         what = "make_address returns a database URL"
         yield expect_that(what, False, "a URL, or a string", got, where)
@@ -65,8 +67,16 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
     if "unusable" not in plain:
         yield names_driver(plain)
     yield _in_places(plain, five)
-    for (kind, password), parts in zip(kinds.items(), read, strict=True):
-        yield _unchanged(kind, password, parts, plain)
+    for place, (kind, password) in enumerate(kinds.items()):
+        item = _unchanged(kind, password, read[place], plain)
+        if read[place].get("password") in [*kinds.values()][:place]:
+            item = replace(item, where="This is the password of an earlier call.")
+        yield item
+
+
+def _is_no_url(read: list[dict[str, Any]]) -> bool:
+    """Return whether no password results in a URL: the string has another format."""
+    return all("unusable" in parts for parts in read)
 
 
 def _in_places(parts: dict[str, Any], five: dict[str, Any]) -> CheckItem:
@@ -87,11 +97,13 @@ def _unchanged(kind: str, password: str, parts: dict[str, Any], plain: dict[str,
     moved = parts.get("host") != plain.get("host")
     if moved and "host" in parts:
         got += f", and the host {parts.get('host')!r}"
-    where = "Does the function change the password? Which function takes each value separately?"
+    where = "The function changes the password. Pass it on as it is."
     if moved or "unusable" in parts:
         where = DELIMITER
     if parts.get("password") in (quote(password), quote(password, safe="")):
         where = ESCAPED.format("password")
+    if "unusable" not in parts and parts.get("password") is None:
+        where = "The URL has no password: it belongs between the user name and the host."
     if parts.get("password") == "***":
         where = "The stars are for people: str(url) has lost the password. Return the URL."
     if parts.get("password") == password.strip():
@@ -134,10 +146,15 @@ def _who(
             fairy.close()
         misdirected.dispose()
     three = isinstance(said, Sequence) and len(said) == 3
-    plain = (
-        [one if isinstance(one, str | int | float) else repr(one) for one in said] if three else []
-    )
-    return {"said": plain if three else repr(said), "three": three, "kept": kept}
+    plain = [_plain(one) for one in said] if three else repr(said)
+    return {"said": plain, "three": three, "kept": kept}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as plain data; an integer of NumPy is one, too."""
+    if isinstance(value, str | bool | float):
+        return value
+    return index(value) if hasattr(value, "__index__") else repr(value)
 
 
 def who_answered(submission: Submission) -> Iterator[CheckItem]:
@@ -174,7 +191,8 @@ def who_answered(submission: Submission) -> Iterator[CheckItem]:
             "it through the engine, with SHOW server_version_num."
         )
     what = "the version is the server's major version, an integer"
-    yield expect_equal(what, version, wanted["version"], where)
+    got = version if type(version) is int else f"{version!r}, a {type(version).__name__}"
+    yield expect_equal(what, got, wanted["version"], where)
     where = "Use a `with` block for the connection: it returns it to the pool at its end."
     kept = f"{result.value['kept']} checked out"
     yield expect_equal("the connection is returned to the pool", kept, "0 checked out", where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -29,11 +30,20 @@ SETTINGS = {
 
 
 def _from_complete(names: dict[str, Any], settings: dict[str, str]) -> Any:
-    """Return the URL, and which settings the function has changed."""
-    given = dict(settings)
-    sent = url_sent(names["address_from"](given))
-    changed = [name for name in {**settings, **given} if given.get(name) != settings.get(name)]
+    """Return the URL, and what the function has changed in the settings and the environment."""
+    given, before = dict(settings), dict(os.environ)
+    try:
+        sent = url_sent(names["address_from"](given))
+        changed = _changed(settings, given)
+        changed += [f"{name} in os.environ" for name in _changed(before, dict(os.environ))]
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
     return {**sent, "changed": changed}
+
+
+def _changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
 def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
@@ -69,7 +79,9 @@ def from_settings(submission: Submission) -> Iterator[CheckItem]:
     yield _described(read, dict(zip(SETTINGS.values(), values, strict=True)))
     changed = ", ".join(result.value["changed"]) or "nothing"
     where = "the caller's dictionary: pop, del and = change it. Read it with [ ] or get."
-    yield expect_equal("the settings stay as they were", changed, "nothing", where)
+    if "os.environ" in changed:
+        where = "The function changes the environment of the whole program. Only read."
+    yield expect_equal("settings and environment stay as they were", changed, "nothing", where)
     result = submission.call(_from_broken, settings)
     if result.error:
         what = "a missing setting raises an exception"
@@ -84,11 +96,11 @@ def _not_from_settings(result: ProbeResult, read: dict[str, Any]) -> CheckItem:
     """Report that five settings don't result in a URL."""
     what = "the function returns the URL that five settings describe"
     if "unusable" in read:
-        where = DELIMITER.replace("the password", "a setting")
+        where = DELIMITER
         return expect_that(what, False, "a URL", read["unusable"], where)
     got, where = no_url(result, read)
-    if result.error.startswith("KeyError") and "DATABASE_" in result.error:
-        where = "Read from the argument `settings`: all five settings are in it."
+    if result.error.startswith("KeyError"):
+        where = "Read from the argument `settings`. The names in it are those of `example`."
     return expect_that(what, False, "a URL", got, where)
 
 

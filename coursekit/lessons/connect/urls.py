@@ -14,6 +14,7 @@ DRIVER_WHERE = "the part before ://, which names the driver: the first argument 
 RAISED = "the error. Call the function yourself, with your own values, to see which line raises it"
 NONE = "the last line of the function: it must `return` the URL"
 ESCAPED = "The {} is escaped twice: URL.create needs no escaping, and a string needs it once."
+NOT_A_URL = "the string: it has to look like postgresql+psycopg2://user:password@host:port/database"
 DELIMITER = (
     "A character of the password was taken for a delimiter. Which function takes each value "
     "separately?"
@@ -44,9 +45,11 @@ def parts_of(sent: dict[str, str]) -> dict[str, Any]:
 
 
 def no_url(result: ProbeResult, read: dict[str, Any]) -> tuple[Any, str]:
-    """Return what came instead of a URL, and where to look."""
+    """Return what the function returned instead of a URL, and where to look."""
     if result.error:
         return result, RAISED
+    if "unusable" in read:
+        return read["unusable"], NOT_A_URL
     kind = read["returned"]
     return f"a value of type {kind}", NONE if kind == "NoneType" else "what the function returns"
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from sqlalchemy import Engine, NullPool, create_engine, event, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine
 
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database
@@ -19,8 +18,8 @@ from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expe
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.sessions.checked_out import WHERE as RETURNED_WHERE
-from coursekit.lessons.sessions.checked_out import counted
 from coursekit.lessons.sessions.checks import NOT_KEPT, QUOTE, outside
+from coursekit.lessons.sessions.moves import EXIT, moved_meanwhile, moved_points
 
 CARDS = """
 CREATE TABLE cards (
@@ -48,6 +47,8 @@ BENT = (
     "Move all the points or none: let the database reject the change, and don't adjust the number."
 )
 UNKNOWN = "An UPDATE that finds no row is no error. The result's rowcount says how many it found."
+EXITED = "sys.exit ends the whole program. Raise an exception that the caller can catch."
+DROPPED = "The database would reject these points, but its CHECK constraint is gone."
 SILENT = "Does an `except` without `raise` hide it? The caller has to know."
 LOST = (
     "Another session changed both cards after your function had read them, and its change is "
@@ -58,60 +59,6 @@ COMPENSATED = (
     "see it, and after a crash it stays. Use one transaction, and let it roll back."
 )
 MEANWHILE = 3  # points that another session adds to both cards
-
-
-def _moves(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> dict[str, Any]:
-    """Return each move's error, "" for none, and how many connections weren't returned."""
-    said: list[str] = []
-    held: list[Exception] = []  # as a log would hold them, with all that their frames refer to
-    with counted(engine) as out:
-        for giver, taker, points in moves:
-            try:
-                names["move"](engine, giver, taker, points)
-            except Exception as error:  # a rejected move may raise any error
-                held.append(error)
-                said.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
-            else:
-                said.append("")
-        return {"errors": said, "kept": len(out)}
-
-
-def _move_meanwhile(
-    names: dict[str, Any], engine: Engine, giver: str, taker: str, points: int, added: int
-) -> dict[str, Any]:
-    """Move points while another session adds some to both cards, before the first change.
-
-    If the function has locked the rows by then, the other session can't, and changes nothing.
-    """
-    other = create_engine(engine.url, poolclass=NullPool)
-    tried: list[bool] = []
-
-    def add(_connection: Any, _cursor: Any, sent: str, *_: Any) -> None:
-        if not tried and not sent.lstrip().upper().startswith(("SELECT", "SHOW", "SET", "SAVE")):
-            tried.append(False)
-            tried[0] = _added(other, [giver, taker], added)
-
-    event.listen(engine, "before_cursor_execute", add)
-    try:
-        names["move"](engine, giver, taker, points)
-    except Exception as error:  # a serialization failure is a right answer, too
-        return {"error": type(error).__name__, "added": tried == [True]}
-    finally:
-        event.remove(engine, "before_cursor_execute", add)
-        other.dispose()
-    return {"error": "", "added": tried == [True]}
-
-
-def _added(other: Engine, cards: list[str], points: int) -> bool:
-    """Add points to cards, unless they're locked; return whether that was possible."""
-    sent = text("UPDATE public.cards SET points = points + :points WHERE name = ANY(:cards)")
-    try:
-        with other.begin() as connection:
-            connection.execute(text("SET LOCAL lock_timeout = '100ms'"))
-            connection.execute(sent, {"points": points, "cards": cards})
-    except SQLAlchemyError:
-        return False
-    return True
 
 
 def both_or_none(submission: Submission) -> Iterator[CheckItem]:
@@ -128,7 +75,7 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
         *((role["poor"], role["any"]), (role["rich"], role["full"])),
         *((role["alone"], nobody), (nobody, role["single"])),
     ]
-    result = submission.call(_moves, engine, [[*pair, points] for pair in pairs])
+    result = submission.call(moved_points, engine, [[*pair, points] for pair in pairs])
     after = outside(database, "cards", "name", "points", by="name")
     if result.error or after.error or result.value["errors"][0]:
         yield _failed(result, after)
@@ -143,14 +90,9 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
     yield _pair_kept("the taker would have more than 100", found, cards, pairs[3])
     yield _unknown(found, cards, (role["alone"], role["single"]))
     yield _errors_raised(errors[2:])
-    yield _one_transaction(database, pairs, set(cards))
-    wanted = {"Ann": 50, "Ben": 90, "Cleo": 0, role["other"]: cards[role["other"]]}
-    others = {name: value for name, value in found.items() if name not in set(sum(pairs, ()))}
-    where = "Does each UPDATE have a WHERE that finds one card?"
-    busy = (role["busy"], role["eager"])
-    others = {name: value for name, value in others.items() if name not in busy}
-    yield expect_equal("all other cards are as before", others, wanted, where)
-    yield _not_lost(submission, engine, busy, cards, points)
+    yield _one_transaction(database, pairs, {n for n in cards if found.get(n) == cards[n]})
+    yield _others(found, cards, {name for pair in pairs for name in pair})
+    yield _not_lost(submission, engine, (role["busy"], role["eager"]), cards, points)
     got = f"{result.value['kept']} checked out"
     what = "every connection is returned to the pool"
     yield expect_equal(what, got, "0 checked out", RETURNED_WHERE)
@@ -171,10 +113,14 @@ def _drawn(random: Random, points: int) -> tuple[dict[str, str], dict[str, int]]
         "single": random.randrange(30, 60),
         "busy": random.randrange(30, 60),
         "eager": random.randrange(30, 60),
-        "other": random.randrange(100),
+        # Cards whose names LIKE, or a comparison that ignores case, takes for others.
+        "alike": random.randrange(30, 60),
+        "loud": random.randrange(30, 60),
     }
     role = {name: f"{name} {draws.word(random)}" for name in values}
+    role["alike"], role["giver"] = role["giver"], role["giver"].replace(" ", "_")
     role["taker"] = f"O'{role['taker']}"
+    role["loud"] = role["taker"].upper()
     return role, {role[name]: value for name, value in values.items()}
 
 
@@ -224,6 +170,8 @@ def _pair_kept(
     """Report whether a rejected move left both of its cards alone."""
     now, was = _only(found, pair), _only(cards, pair)
     where = BENT if all(now.get(name) != was[name] for name in pair) else SPLIT
+    if not all(0 <= value <= 100 for value in now.values()):
+        where = DROPPED
     return expect_equal(f"if {kind}, both cards stay as they were", now, was, where)
 
 
@@ -239,19 +187,26 @@ def _errors_raised(said: list[str]) -> CheckItem:
         *("the giver has too few points", "the taker would have more than 100"),
         *("there's no card for the taker", "there's no card for the giver"),
     )
-    silent = [kind for kind, error in zip(kinds, said, strict=True) if not error]
+    silent = [kind for kind, error in zip(kinds, said, strict=True) if error in ("", EXIT)]
     where = SILENT if kinds[0] in silent or kinds[1] in silent else UNKNOWN
+    if EXIT in said:
+        where = EXITED
     got = f"no exception if {' or if '.join(silent)}" if silent else "an exception"
     what = "a move that isn't possible raises an exception"
     return expect_that(what, not silent, "an exception", got, where)
 
 
-def _one_transaction(
-    database: Database, pairs: list[tuple[str, str]], cards: set[str]
-) -> CheckItem:
-    """Report whether each allowed move was one transaction, and no other one left a trace."""
+def _one_transaction(database: Database, pairs: list[tuple[str, str]], same: set[str]) -> CheckItem:
+    """Report whether each allowed move was one transaction, and no other one was undone later.
+
+    Args:
+        database: The scratch database.
+        pairs: The cards of each move; the first two are allowed.
+        same: The cards that have as many points as before.
+
+    """
     noted = database.query("SELECT transaction, name FROM observer.changes")
-    undone = {name for pair in pairs[2:] for name in pair} & cards & {name for _, name in noted}
+    undone = {name for pair in pairs[2:] for name in pair} & same & {name for _, name in noted}
     counts = [len({number for number, name in noted if name in pair}) for pair in pairs[:2]]
     where = COMPENSATED if undone else "Both statements belong in one transaction, with one commit."
     got = f"{max(counts)} transactions" if max(counts) != 1 else "one transaction"
@@ -270,7 +225,7 @@ def _not_lost(
 ) -> CheckItem:
     """Report whether a change that another session commits meanwhile is still there."""
     what = "a change that another session makes at the same time isn't lost"
-    result = submission.call(_move_meanwhile, engine, *pair, points, MEANWHILE)
+    result = submission.call(moved_meanwhile, engine, *pair, points, MEANWHILE)
     if result.error:
         return expect_that(what, False, "no error", result, UNTOUCHED)
     after = outside(Database(engine.url), "cards", "name", "points", by="name")
@@ -278,6 +233,17 @@ def _not_lost(
     moved = 0 if result.value["error"] else points
     wanted = {pair[0]: cards[pair[0]] + extra - moved, pair[1]: cards[pair[1]] + extra + moved}
     return expect_equal(what, _only(dict(after.value or []), pair), wanted, LOST)
+
+
+def _others(found: dict[str, int], cards: dict[str, int], moved: set[str]) -> CheckItem:
+    """Report whether the cards that had no part in a move are as before, and no others exist."""
+    left = {"Ann": 50, "Ben": 90, "Cleo": 0, **cards}
+    wanted = {name: value for name, value in left.items() if name not in moved}
+    got = {name: value for name, value in found.items() if name in wanted or name not in left}
+    where = "Does each UPDATE have a WHERE that finds one card? Does anything add a card?"
+    return expect_equal(
+        "all other cards are as before, and there are no new ones", got, wanted, where
+    )
 
 
 def _only(cards: dict[str, int], names: Any) -> dict[str, int]:

@@ -64,7 +64,9 @@ def kept_user(submission: Submission) -> Iterator[CheckItem]:
     result = submission.call(_add, engine, added)
     if result.error:
         where = "The last line of the error says what's wrong."
-        if "bind parameter 'name'" in result.error:
+        if "'str' object has no attribute" in result.error:
+            where = "the order of the parameters: the engine comes first, and then the name"
+        elif "bind parameter 'name'" in result.error:
             where = KEY
         elif any(each in result.error for each in ("O'Hara", "syntax error", "bind parameter")):
             where = QUOTE
@@ -85,7 +87,7 @@ def _rows(
         yield expect_that(what, False, "the users table", found, where)
         return
     first = list(range(1, len(before) + 1))
-    new = [name for number, name in found.value if number not in first]
+    new = [name for number, name in found.value if number not in first and name is not None]
     own = outside(submission.database, "users", "name", by="id")
     yield expect_equal(what, new, added, _why_not(new, added, own))
     left = [name for number, name in found.value if number in first]
@@ -106,7 +108,7 @@ def _why_not(new: list[str], added: list[str], own: ProbeResult) -> str:
 
 def _rejected(seen: dict[str, Any]) -> Iterator[CheckItem]:
     """Report on a name that the database rejects, and on the connections."""
-    where = "Does an `except` hide it? Without one, the error reaches the caller by itself."
+    where = "Pass every name on, and let the database's error out: no `if`, no `except`."
     got = seen["refused"] or "no error for the name None"
     what = "if the database rejects a name, the caller gets the error"
     yield expect_that(what, bool(seen["refused"]), "an error", got, where)

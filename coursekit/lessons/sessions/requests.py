@@ -160,7 +160,10 @@ def _after_error(came: ProbeResult, message: str, committed: bool) -> Iterator[C
     if came.value != "nothing":
         where = "FastAPI gets another exception. Let the request's own one out: a bare `raise`."
     what = "the request's own exception comes out of safe_get_db"
-    yield expect_equal(what, came, message, where)
+    got = "no exception" if came.value == "nothing" else came
+    yield expect_that(
+        what, came.value == message, "the exception that the request raised", got, where
+    )
     done = "a commit" if committed else "no commit"
     where = "The code under `finally` runs after an error, too: only close there."
     yield expect_equal("after an error nothing is committed", done, "no commit", where)
