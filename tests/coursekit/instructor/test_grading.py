@@ -173,9 +173,7 @@ def test_a_forged_reply_is_compared_with_what_the_server_says(run: None) -> None
 def test_a_notebook_cannot_choose_the_rows_it_begins_with(run: None) -> None:
     assert judged("03.1", "%alembic init migrations").state == DONE
     verdict = judged("03.1", CHOSEN)
-    assert [item.what for item in verdict.items if not item.good] == [
-        "the members table is unchanged"
-    ]
+    assert [item.what for item in verdict.items if not item.good] == ["the database is unchanged"]
 
 
 def drawn(seed: str) -> str:

@@ -77,6 +77,12 @@ def test_init_refuses_to_run_twice(project: Path) -> None:
         run_alembic("init alembic", project)
 
 
+def test_a_terminal_shows_seven_lines_with_absolute_paths(tmp_path: Path) -> None:
+    command = [ALEMBIC, "init", "alembic"]
+    printed = subprocess.check_output(command, cwd=tmp_path, text=True).splitlines()
+    assert len([line for line in printed if str(tmp_path) in line]) == len(printed) == 7
+
+
 def test_current_does_not_create_the_version_table(project: Path) -> None:
     run_alembic("current", project)
     assert inspect(start("04", resume=True).engine).get_table_names() == []
