@@ -102,6 +102,22 @@ _ = template.write_text('<% print("Generating migrations/versions/probe.py") %>'
         "+ added schema migrations",
     ),
     Wrong(
+        "a view",
+        "%alembic init migrations\n" + SQL.format("CREATE VIEW names AS SELECT name FROM members"),
+        "+ added view names",
+    ),
+    Wrong(
+        "the revisions in another folder",
+        """
+from pathlib import Path
+%alembic init migrations
+ini = Path("alembic.ini")
+text = ini.read_text().replace("[alembic]", "[alembic]\\nversion_locations = %(here)s/versions", 1)
+_ = ini.write_text(text)
+""",
+        "version_locations in alembic.ini",
+    ),
+    Wrong(
         "db.py overwritten",
         "%alembic init migrations\nfrom pathlib import Path\n_ = Path('db.py').write_text('')\n",
         "db.py is unchanged",
@@ -251,7 +267,7 @@ sa.Table("books", target_metadata, key, title)
     Wrong(
         "a file of another name",
         _env(MODELS.replace("models", "model") + ADDRESS),
-        "the file is called models.py",
+        "the models are in models.py",
     ),
     Wrong(
         "a class of another name",
@@ -314,6 +330,38 @@ target_metadata.reflect(create_engine(get_url()))
         "the message printed",
         _env(f"{MODELS}{ADDRESS}print('No new upgrade operations detected.')\nraise SystemExit\n"),
         "there is none",
+    ),
+    Wrong(
+        "errors are swallowed",
+        _env(MODELS + ADDRESS).removesuffix("\nrun_migrations_online()\n")
+        + "\ntry:\n    run_migrations_online()\nexcept Exception:\n    pass\n",
+        "its errors must come out",
+    ),
+    Wrong(
+        "without a transaction",
+        _env(MODELS + ADDRESS).replace("        with context.begin_transaction():\n    ", ""),
+        "does it still run the migrations in a transaction",
+    ),
+    Wrong(
+        "one table is hidden",
+        _env(MODELS + ADDRESS).replace(
+            "target_metadata=target_metadata",
+            "target_metadata=target_metadata, include_name=lambda name, *_: name != 'books'",
+        ),
+        "hides the books table",
+    ),
+    Wrong(
+        "a function with a parameter",
+        _env(MODELS + ADDRESS.replace("get_url()", "get_url(folder)")),
+        "called without an argument",
+    ),
+    Wrong(
+        "variables that aren't set",
+        _env(
+            f"{MODELS}import os\nfrom sqlalchemy import URL\n"
+            "def get_url():\n    return URL.create('postgresql', os.environ['DATABASE_USERNAME'])\n"
+        ),
+        "project_url returns the URL",
     ),
     Wrong(
         "one table more",
@@ -423,6 +471,13 @@ return config
 config = Config()
 address = url.render_as_string(hide_password=False)
 config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+--- a generator -> instead of yielding it
+yield Config()
+--- the program is ended -> sys.exit ends the program
+import sys
+sys.exit("no URL")
+--- a dictionary -> it must be the Config
+return {"sqlalchemy.url": url}
 --- one Config for all calls -> it must create a new Config in every call
 config = globals().setdefault("SHARED", Config())
 address = url.render_as_string(hide_password=False)

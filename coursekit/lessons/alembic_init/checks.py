@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from random import Random
 
@@ -74,8 +75,12 @@ def _new_revision(submission: Submission) -> CheckItem:
         bool(new),
         "Generating migrations/versions/...",
         result,
-        INI,
+        "version_locations in alembic.ini: leave it out" if _moves_versions(submission) else INI,
     )
+
+
+def _moves_versions(submission: Submission) -> bool:
+    return bool(re.search(r"^version_locations", submission.files["alembic.ini"], re.MULTILINE))
 
 
 def unchanged(what: str, submission: Submission, file: str) -> CheckItem:
@@ -102,12 +107,23 @@ def same_database(submission: Submission, table: str, column: str, allowed: str 
         for change in changes(before.snapshot(), after.snapshot())
         if not allowed or change.name.partition(".")[0] != allowed
     ]
-    found += [f"+ added schema {name}" for name in sorted(_schemas(after) - _schemas(before))]
+    found += [f"+ added {thing}" for thing in sorted(_others(after) - _others(before))]
     if not found and before.rows(table, column, by=column) != after.rows(table, column, by=column):
         found = [f"~ changed rows {table}"]
     return expect_equal("the database is unchanged", found, [], BEGIN_AGAIN)
 
 
-def _schemas(database: Database) -> set[str]:
-    found = database.query("SELECT nspname FROM pg_catalog.pg_namespace")
-    return {name for (name,) in found if not name.startswith("pg_")}
+def _others(database: Database) -> set[str]:
+    """Return what `Schema` doesn't read: schemas, views and functions."""
+    relations = database.query("SELECT relkind, relname FROM pg_catalog.pg_class")
+    found = {
+        "schema": database.query("SELECT 's', nspname FROM pg_catalog.pg_namespace"),
+        "view": [row for row in relations if row[0] in ("v", "m")],
+        "function": database.query("SELECT 'f', proname FROM pg_catalog.pg_proc"),
+    }
+    return {
+        f"{kind} {name}"
+        for kind, rows in found.items()
+        for _, name in rows
+        if not name.startswith("pg_")
+    }

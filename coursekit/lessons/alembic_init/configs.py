@@ -25,9 +25,13 @@ ADVICE = (
     ("expected str", "set_main_option takes a string, not a URL object"),
     ("must be strings", "set_main_option takes a string, not a URL object"),
     ("No module named", "the import: from alembic.config import Config"),
+    ("SystemExit", "make_config: sys.exit ends the program; return the Config"),
     ("Error:", "make_config: call it yourself in a new cell to see where it fails"),
     ("NoneType", "make_config: does it return the Config?"),
-    ("", "what make_config returns: the Config, not the string in it"),
+    ("generator", "make_config: return the Config, instead of yielding it"),
+    ("coroutine", "make_config: a plain def, without async"),
+    ("str", "what make_config returns: the Config, not the string in it"),
+    ("", "what make_config returns: it must be the Config"),
 )
 
 

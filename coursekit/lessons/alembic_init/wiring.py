@@ -38,6 +38,13 @@ from db import Base as LaterBase
 
 sqlalchemy.Table({name!r}, LaterBase.metadata, sqlalchemy.Column("id", sqlalchemy.Integer))
 """
+FAILING = """
+revision, down_revision = {name!r}, None
+
+
+def upgrade():
+    raise RuntimeError({name!r})
+"""
 DIFFERS = "New upgrade operations detected"
 # What an error of `alembic check` says, and where to look: the first that fits.
 ADVICE = (
@@ -45,7 +52,8 @@ ADVICE = (
         r"name '(get_url|target_metadata)' is not defined",
         r"env.py: run_migrations_online needs \1; define it under this name, above the function",
     ),
-    (r"No module named '(?!db|models|coursekit)", "the import: the file is called models.py"),
+    (r"get_url\(\) (missing|takes)", "get_url: it's called without an argument"),
+    (r"KeyError: '(DATABASE|PG|POSTGRES)", "get_url: in this course, project_url returns the URL"),
     (r"cannot import name", "the import: db.py defines Base, and models.py defines Book"),
     (
         r"'URL' object is not callable",
@@ -79,11 +87,11 @@ def wired(submission: Submission) -> Iterator[CheckItem]:
         return
     result = submission.alembic("check")
     able = not result.error or DIFFERS in result.error
-    yield expect_that(
-        "alembic check can compare", able, "a comparison, no error", result, _where(result.error)
-    )
+    where = _where(result.error, submission.files["alembic/env.py"])
+    yield expect_that("alembic check can compare", able, "a comparison, no error", result, where)
     if able:
         yield from _compares(submission, result)
+        yield _fails_with_a_revision(submission)
         yield same_database(submission, "books", "title", allowed="alembic_version")
 
 
@@ -94,7 +102,8 @@ def _compares(submission: Submission, result: ProbeResult) -> Iterator[CheckItem
         submission.copied_database.has("alembic_version"),
         "an alembic_version table in it, which check creates",
         "there is none",
-        "get_url: which database does its URL name?",
+        "get_url: which database does its URL name? And run_migrations_online: does it still run "
+        "the migrations in a transaction?",
     )
     yield expect_that(
         "it finds no difference",
@@ -115,10 +124,25 @@ def _compares(submission: Submission, result: ProbeResult) -> Iterator[CheckItem
     )
 
 
+def _fails_with_a_revision(submission: Submission) -> CheckItem:
+    name = draws.word(submission.random)
+    files = {f"alembic/versions/{name}.py": FAILING.format(name=name)}
+    result = submission.alembic("upgrade head", go_on=True, files=files)
+    return expect_that(
+        "a revision that fails makes alembic upgrade fail",
+        f"RuntimeError: {name}" in result.error,
+        f"RuntimeError: {name}",
+        result,
+        "run_migrations_online: its errors must come out, and nothing may end it early",
+    )
+
+
 def _difference(error: str) -> str:
     """Return where to look if `alembic check` finds a difference."""
     if "'remove_table', Table('books'" in error:
         return "target_metadata: which file must be imported, so that it contains books?"
+    if "'add_table', Table('books'" in error:
+        return "context.configure: one of its options hides the books table from Alembic"
     return "target_metadata: it must contain the tables of models.py, and no others"
 
 
@@ -136,7 +160,10 @@ def _is_started(env: str) -> bool:
     return bool(given) or not todo
 
 
-def _where(error: str) -> str:
+def _where(error: str, env: str) -> str:
     """Return where to look after an error of `alembic check`."""
+    missing = re.search(r"No module named '(\w+)", error)
+    if missing and re.search(rf"^\s*(from|import) {missing[1]}\b", env, re.MULTILINE):
+        return "the import: the models are in models.py, and Base is in db.py"
     found = ((re.search(pattern, error), advice) for pattern, advice in ADVICE)
     return next(match.expand(advice) for match, advice in found if match)
