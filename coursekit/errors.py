@@ -13,26 +13,29 @@ class LessonError(Problem):
     """A lesson can't be started, or its project or database isn't as expected."""
 
 
-class CommandError(Problem):
-    """A command in a cell, such as `%pytest`, can't be run or failed.
+class ShownError(Problem):
+    """An error whose explanation the cell's output may show already.
 
     Args:
         what: What is wrong, as one sentence.
         why: Why it is wrong.
         do: What to do next.
-        printed: The cell's output shows the command's message already, so the red box below
-            it leaves it out.
+        shown: The output above shows it all, so the red box below leaves out `why` and `do`.
 
     """
 
-    def __init__(self, what: str, why: str = "", do: str = "", *, printed: bool = False) -> None:
-        self.printed = printed
+    def __init__(self, what: str, why: str = "", do: str = "", *, shown: bool = False) -> None:
+        self.shown = shown
         super().__init__(what, why, do)
 
     def _render_traceback_(self) -> list[str]:
-        if not self.printed:
+        if not self.shown:
             return super()._render_traceback_()
         return [f"{type(self).__name__}: {self.what}", "The output above says why."]
+
+
+class CommandError(ShownError):
+    """A command in a cell, such as `%pytest`, can't be run or failed."""
 
 
 class AlembicError(CommandError):
@@ -47,7 +50,7 @@ class NotebookError(Problem):
     """A lesson's notebook failed a gate, or failed to run."""
 
 
-class ExerciseError(Problem):
+class ExerciseError(ShownError):
     """An exercise isn't done yet, or doesn't exist."""
 
 

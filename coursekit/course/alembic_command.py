@@ -55,7 +55,7 @@ def run_alembic(
         return output
     if echo:
         print(output, end="")
-    raise _failed(line, code, output, project, printed=echo)
+    raise _failed(line, code, output, project, shown=echo)
 
 
 def launch(
@@ -102,13 +102,11 @@ def _in_project(file: str) -> bool:
     return not (file.startswith("<") or Path(file).is_absolute())
 
 
-def _failed(line: str, code: int, output: str, project: Path, *, printed: bool) -> AlembicError:
+def _failed(line: str, code: int, output: str, project: Path, *, shown: bool) -> AlembicError:
     if "due to lock timeout" in output:
         return _blocked(line, project)
     last_line = _last_line(output) if output.strip() else ""
-    return AlembicError(
-        *failure("alembic", line, code, last_line), printed=printed and bool(last_line)
-    )
+    return AlembicError(*failure("alembic", line, code, last_line), shown=shown and bool(last_line))
 
 
 def _blocked(line: str, project: Path) -> AlembicError:

@@ -199,7 +199,7 @@ def output_or_error(name: str, line: str, code: int, output: str, *, echo: bool)
         print(output, end="")
     last = [text for text in output.splitlines() if text.strip()][-1:]
     problem = failure(name, line, code, last[0].strip(" =") if last else "")
-    raise CommandError(*problem, printed=echo and bool(last))
+    raise CommandError(*problem, shown=echo and bool(last))
 
 
 def failure(name: str, line: str, code: int, last_line: str) -> tuple[str, str, str]:

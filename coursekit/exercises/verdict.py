@@ -127,7 +127,7 @@ class Verdict:
         first = f"The first that does not: {missing.what}." if missing else self._nothing
         if self.note and not missing:
             first = "The check does not know where to look."
-        return ExerciseError(self.summary, first, self.advice)
+        return ExerciseError(self.summary, first, self.advice, shown=True)
 
 
 def judge(exercise: Exercise, submission: Submission) -> Verdict:
