@@ -151,7 +151,7 @@ source = env.read_text()
 OPEN = "{OPEN}"
 CONFIGURE = "{CONFIGURE}"
 BEGUN = "{BEGUN}"
-HEAD = "from sqlalchemy import create_engine, pool"
+HEAD = "create_engine, pool"
 def change(*pairs):
     text = source
     for old, new in pairs:

@@ -172,7 +172,9 @@ def _state(database: Database) -> str:
 # Tests the lock: a session can't create the table while another's CREATE isn't committed.
 GATE = "CREATE TABLE public.coupons ()"
 WAITING = "SELECT datname, wait_event_type FROM pg_catalog.pg_stat_activity"
-PATIENCE = 0.7  # seconds for the second to arrive, once the first waits
+# Seconds for the second to arrive, once the first waits. The second may be waiting for a lock
+# already, with a timeout of its own, which must not run out because this machine is slow.
+PATIENCE, LONGEST = 0.7, 12.0
 
 
 def _race(submission: Submission) -> tuple[int, list[ProbeResult]]:
@@ -201,14 +203,14 @@ def _race(submission: Submission) -> tuple[int, list[ProbeResult]]:
 def _wait_for(database: Database, both: list[Future[ProbeResult]]) -> None:
     """Wait until both wait, or one does and the other had time to, or one has ended.
 
-    The other gets three times as long as the first took to arrive.
+    The other gets three times as long as the first took to arrive, but at most LONGEST.
     """
     started, end = time.monotonic(), 0.0
     while not any(each.done() for each in both):
         waiting = database.query(WAITING).count((database.url.database, "Lock"))
         now = time.monotonic()
         if waiting and not end:
-            end = now + max(PATIENCE, 3 * (now - started))
+            end = now + min(max(PATIENCE, 3 * (now - started)), LONGEST)
         if waiting > 1 or (end and now > end):
             return
         time.sleep(0.02)

@@ -65,12 +65,12 @@ EXERCISES = (
             "First delete the duplicates, by a condition, not by their ids, which differ in other "
             "databases. Then drop the invalid index. Then create the index again.",
             "DELETE FROM orders a USING orders b WHERE a.id > b.id AND user and time are equal. "
-            "Then, in an `autocommit_block`, op.drop_index(..., if_exists=True, "
-            "postgresql_concurrently=True) and op.create_index(..., unique=True, "
-            "postgresql_concurrently=True).",
+            "Then, in an `autocommit_block`, op.drop_index(..., postgresql_concurrently=True) if "
+            "pg_index says NOT indisvalid, and op.create_index(..., unique=True, "
+            "if_not_exists=True, postgresql_concurrently=True).",
         ),
         why="The colleague's second run found an index of that name and did nothing. A revision "
-        "that drops the index first can run any number of times: whatever the last run left "
-        "behind, it ends with a valid index, or with an error.",
+        "that drops an invalid index first can run any number of times: it ends with a valid "
+        "index, or with an error. It keeps a valid index, which forbids duplicates all the time.",
     ),
 )
