@@ -212,7 +212,7 @@ WRONG = {
         Wrong(
             "no parameter",
             function("contacts()", f"return pd.read_sql({NAMES}, exercise.engine)"),
-            "the parameters of your function: the check calls contacts(engine)",
+            "keep the parameters that the exercise gives",
         ),
     ),
 }

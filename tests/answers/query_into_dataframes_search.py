@@ -184,7 +184,7 @@ WRONG = {
         Wrong(
             "no parameter",
             function("find_users(engine)", f"return pd.read_sql({NAMES}, engine)"),
-            "the check calls find_users(engine, wanted)",
+            "keep the parameters that the exercise gives",
         ),
     ),
 }

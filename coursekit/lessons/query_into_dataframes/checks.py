@@ -100,7 +100,7 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     others = [(name, draws.email(random)) for name in draws.names(random)]
     same, borrowed = draws.email(random), named[-1][1]
     _fill(submission, *named, *others, (same, same), (borrowed, draws.email(random)))
-    reader = FrameReader(submission, "find_users", "wanted")
+    reader = FrameReader(submission, "find_users")
     users = all_rows(reader.database, "users", *ALL)
     people = [row[:3] for row in users]
     person = next(row for row in people if row[1] == mia)

@@ -23,10 +23,9 @@ class FrameReader:
 
     """
 
-    def __init__(self, submission: Submission, function: str, *parameters: str) -> None:
-        """Create a scratch database for `function`, which takes an engine and these parameters."""
+    def __init__(self, submission: Submission, function: str) -> None:
+        """Create a scratch database for `function`, which takes an engine and other values."""
         self._submission, self._function = submission, function
-        self._call = f"{function}({', '.join(('engine', *parameters))})"
         self._engine = submission.scratch()
         self._open = 0
         self.database = Database(self._engine.url)
@@ -47,7 +46,8 @@ class FrameReader:
         """Report whether a result is a DataFrame with these columns."""
         what = "the function returns a DataFrame"
         if result.error:
-            yield expect_that(what, False, PANDAS, result, self._about(result.error))
+            where = "what the error says; call your function with exercise.engine to see all of it"
+            yield expect_that(what, False, PANDAS, result, where)
             return
         kind = result.value["type"]
         yield expect_equal(what, kind, PANDAS, "the line with `return`")
@@ -73,11 +73,6 @@ class FrameReader:
             found = [f"~ changed rows {table}"]
         where = "the statements that your function runs: it should only read"
         yield expect_equal("the database is unchanged", found, [], where)
-
-    def _about(self, error: str) -> str:
-        if error.startswith("TypeError") and f"{self._function}()" in error:
-            return f"the parameters of your function: the check calls {self._call}"
-        return "what the error says; call your function with exercise.engine to see all of it"
 
 
 def _about_columns(got: list[str], wanted: list[str], index: list[str]) -> str:
