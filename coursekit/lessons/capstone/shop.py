@@ -33,7 +33,7 @@ ADDRESSES = '"""The model of an address."""\n\nfrom db import Base\n'
 FILES_OF_ADDRESSES = {
     **FILES,
     "addresses.py": ADDRESSES,
-    ENV: BEGUN[ENV].replace("import models\n", "import addresses\nimport models\n"),
+    ENV: "import addresses\n" + BEGUN[ENV],
 }
 # 2,000 customers. Of the first 60, every second has a second account, every sixth a third.
 SQL = """
