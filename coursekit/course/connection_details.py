@@ -36,7 +36,7 @@ class ConnectionDetails(Card):
             "port": str(self.url.port),
             "user": str(self.url.username),
             "database": str(self.url.database),
-            "password": "between learner: and @ in: python3 start.py db url --show-password",
+            "password": "in the output of: python3 start.py db url --show-password",
         }
 
 
