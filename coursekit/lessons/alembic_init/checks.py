@@ -19,7 +19,7 @@ INI = (
     "script_location in alembic.ini. init doesn't overwrite an existing alembic.ini: delete it "
     "and the folders that init created, then run init again."
 )
-BEGIN_AGAIN = "the database: only begin the exercise again, and don't change it"
+BEGIN_AGAIN = "the database: begin the exercise again, and leave the database as it is"
 
 
 def a_member(random: Random) -> str:
@@ -87,7 +87,11 @@ def unchanged(what: str, submission: Submission, file: str) -> CheckItem:
     """Return an item that holds if one of the exercise's files is as `begin` wrote it."""
     before, after = (files.get(file, "") for files in (submission.initial_files, submission.files))
     return expect_that(
-        what, before == after, "the file that begin wrote", "another", f"{file}: begin again"
+        what,
+        before == after,
+        "the file that begin wrote",
+        "another one",
+        f"{file}: begin the exercise again to restore it",
     )
 
 
@@ -110,7 +114,9 @@ def same_database(submission: Submission, table: str, column: str, allowed: str 
     found += [f"+ added {thing}" for thing in sorted(_others(after) - _others(before))]
     if not found and before.rows(table, column, by=column) != after.rows(table, column, by=column):
         found = [f"~ changed rows {table}"]
-    return expect_equal("the database is unchanged", found, [], BEGIN_AGAIN)
+    return expect_that(
+        "the database is unchanged", not found, "no changes", "; ".join(found), BEGIN_AGAIN
+    )
 
 
 def _others(database: Database) -> set[str]:

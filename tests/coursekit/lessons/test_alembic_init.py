@@ -29,6 +29,7 @@ from sqlalchemy import (
     create_engine,
     engine_from_config,
     inspect,
+    make_url,
     select,
 )
 from sqlalchemy.exc import MissingGreenlet, StatementError
@@ -165,6 +166,16 @@ def test_the_dictionary_of_older_files_accepts_a_url_object() -> None:
     url = URL.create("postgresql+psycopg2", "ann", "p@ss/%", "localhost", database="shop")
     engine = engine_from_config({"sqlalchemy.url": url}, prefix="sqlalchemy.", poolclass=NullPool)
     assert engine.url == url
+
+
+# -- In older tutorials
+def test_an_at_sign_or_a_percent_sign_breaks_a_url_string() -> None:
+    found = [make_url(f"postgresql://ann:{password}@db/shop") for password in ("p@ss", "p%40ss")]
+    assert [(url.password, url.host) for url in found] == [("p", "ss@db"), ("p@ss", "db")]
+
+
+def test_the_short_form_means_psycopg_3() -> None:
+    assert make_url("postgresql://localhost/shop").get_driver_name() == "psycopg"
 
 
 # -- For the curious: what a long-lived project adds
