@@ -28,6 +28,9 @@ ERRORS = (
     ("IndentationError", "the indentation: run the command in a new cell to see the line"),
     ("No module named", "the import that fails: how is the module's file called?"),
     ("cannot import name", "the import that fails: what does that module define?"),
+    ("does not provide a MetaData", "alembic/env.py: target_metadata has to be Base.metadata"),
+    ("Path doesn't exist", "the alembic/ folder: it has to be where alembic.ini says"),
+    ("NameError", "the name that isn't defined: is it misspelled, or is an import missing?"),
     ("NotNullViolation", "which value do existing rows get in a column that's NOT NULL?"),
 )
 PREFIXES = ("existing_", "postgresql_")  # of options that Alembic passes on

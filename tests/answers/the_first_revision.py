@@ -55,6 +55,22 @@ from pathlib import Path
 env = Path("alembic/env.py")
 env.write_text("import model\\n" + env.read_text())
 %alembic revision -m "create books"
+--- a class that isn't in it -> what does that module define
+from pathlib import Path
+env = Path("alembic/env.py")
+env.write_text("from models import User\\n" + env.read_text())
+{AUTO}0001
+--- no metadata -> target_metadata has to be Base.metadata
+{IMPORT}env.write_text(env.read_text().replace("= Base.metadata", "= None"))
+{AUTO}0001
+--- only a comment -> nothing in it imports models
+from pathlib import Path
+env = Path("alembic/env.py")
+env.write_text("# import models\\n" + env.read_text())
+{AUTO}0001
+--- the folder is renamed -> it has to be where alembic.ini says
+{IMPORT}{AUTO}0001
+Path("alembic").rename("migrations")
 --- K1 env.py creates the table -> it creates tables by itself
 {IMPORT}{AUTO}0001
 create = "import models\\nmodels.Base.metadata.create_all(create_engine(get_url()))\\n"
@@ -115,7 +131,7 @@ NO_NAMES = f"""
     {THERE}; op.execute("UPDATE users SET full_name = lower(full_name)")
 --- K15 the index is gone as well -> which line is missing in upgrade()
     {THERE}; op.drop_index("uq_users_email_lower", "users")
---- K15 wider than the model -> the type of full_name
+--- K15 wider than the model -> the columns' types
     op.alter_column("users", "name", new_column_name="full_name", type_=sa.String(80))
 """
 LOST = 'op.drop_column("users", "full_name"); op.add_column("users", sa.Column("name", {}))'

@@ -40,6 +40,11 @@ LEFT_OVER = f"""
     op.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     op.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
     op.execute("INSERT INTO alembic_version VALUES ('0002')")
+--- K8 users who have tickets -> nothing is missing or changed
+    op.execute("DELETE FROM users WHERE tickets_left > 0"); {TICKETS}; {TYPE}
+--- only while there are no tickets -> also when there are tickets
+    assert not op.get_bind().execute(sa.text("SELECT FROM tickets")).all()
+    {TICKETS}; {TYPE}
 --- K11 a copy in another schema -> schema saved
     op.execute("CREATE SCHEMA saved; CREATE TABLE saved.users AS TABLE users"); {TICKETS}; {TYPE}
 """

@@ -1,4 +1,4 @@
-"""Right and wrong answers to `upgrade-to-revision` and `column-round-trip`."""
+"""Right and wrong answers to `column-round-trip`."""
 
 from __future__ import annotations
 
@@ -69,27 +69,6 @@ class User(Base):
 """
 
 RIGHT = {
-    "upgrade-to-revision": (
-        "%alembic upgrade +2",
-        "%alembic upgrade head\n%alembic downgrade -1",
-        "%alembic upgrade 0002\n%alembic upgrade +1",
-        "%alembic upgrade head\n%alembic downgrade base\n%alembic upgrade 0003",
-        "%alembic upgrade 0003\n" + by_hand("CREATE TABLE baskets (id int)"),
-        "%alembic upgrade 0001+2",
-        "%alembic upgrade 0002\n%alembic upgrade 0003",
-        """
-from alembic import command
-from alembic.config import Config
-command.upgrade(Config("alembic.ini"), "0003")
-""",
-        """
-from sqlalchemy import text
-%alembic upgrade 0003
-with exercise.engine.begin() as connection:
-    connection.execute(text("INSERT INTO products (name, price) VALUES ('Cup', 7)"))
-    connection.execute(text("INSERT INTO users (name, email, password) VALUES ('A', 'a', '-')"))
-""",
-    ),
     "column-round-trip": (
         _model()
         + """
@@ -133,45 +112,6 @@ Path("up.sql").unlink()
     ),
 }
 WRONG = {
-    "upgrade-to-revision": (
-        Wrong("all the way", "%alembic upgrade head", "0004 has not run"),
-        Wrong("one step only", "%alembic upgrade +1", "0003 has run"),
-        Wrong("only the bookmark", "%alembic stamp 0003", "0002 has run"),
-        Wrong(
-            "K15 only the ID is changed back",
-            "%alembic upgrade head\n%alembic stamp 0003",
-            "0004 has not run",
-        ),
-        Wrong(
-            "K10 0004 is emptied",
-            edited("alembic/versions/0004_create_carts.py", "op.create_table", "print")
-            + "%alembic upgrade 0003",
-            "the three files are as they were",
-        ),
-        Wrong("the wrong way", "%alembic downgrade base", "the database is at revision 0003"),
-        Wrong(
-            "by hand, with other types, and stamped",
-            by_hand(
-                "ALTER TABLE users ADD nickname integer; CREATE TABLE products (id int PRIMARY KEY)"
-            )
-            + "%alembic stamp 0003",
-            "the tables are as 0001 to 0003 make them",
-        ),
-        Wrong(
-            "0004 thrown away",
-            "from pathlib import Path\n"
-            'Path("alembic/versions/0004_create_carts.py").unlink()\n%alembic upgrade head',
-            "the three files are as they were",
-        ),
-        Wrong(
-            "by hand",
-            by_hand(
-                "ALTER TABLE users ADD nickname varchar(50);"
-                "CREATE TABLE products (id int, name text, price int)"
-            ),
-            "the database is at revision 0003",
-        ),
-    ),
     "column-round-trip": (
         Wrong(
             "never run",
@@ -268,7 +208,38 @@ WRONG = {
             "its upgrade adds",
         ),
         Wrong(
-            "K8 names are lost on the way back",
+            "a random id",
+            _model() + AUTO.replace(" --rev-id 0002", "") + "%alembic upgrade head",
+            "add --rev-id 0002",
+        ),
+        Wrong(
+            "K8 users with a nickname are deleted",
+            _model()
+            + filled(
+                NICK,
+                ADD,
+                "op.execute('DELETE FROM users WHERE nickname IS NOT NULL')\n    " + DROP,
+            ),
+            "rows users",
+        ),
+        Wrong(
+            "K8 nicknames become names",
+            _model()
+            + filled(
+                NICK,
+                ADD,
+                "op.execute('UPDATE users SET name = coalesce(nickname, name)')\n    " + DROP,
+            ),
+            "changed values users",
+        ),
+        Wrong(
+            "K6 names are changed as well",
+            _model()
+            + filled(NICK, ADD + "; op.execute('UPDATE users SET name = lower(name)')", DROP),
+            "changed values users",
+        ),
+        Wrong(
+            "K8 users are lost in the downgrade",
             _model() + filled(NICK, ADD, DROP + "; op.execute('DELETE FROM users')"),
             "its downgrade removes",
         ),

@@ -98,6 +98,21 @@ file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.N
             "had the new type already when Alembic compared",
         ),
         Wrong(
+            "K3 a session holds a lock",
+            filled(CENT, ALTER)
+            + """
+from sqlalchemy import text
+leaked = exercise.engine.connect()
+leaked.execute(text("LOCK TABLE products"))
+""",
+            "One of your sessions is open and holds a lock",
+        ),
+        Wrong(
+            "another type",
+            filled(CENT, "op.execute('ALTER TABLE products ALTER price TYPE money')"),
+            "the type of the price",
+        ),
+        Wrong(
             "as if it were cents",
             filled(
                 CENT,

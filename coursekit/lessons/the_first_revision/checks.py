@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from coursekit.exercises import draws
-from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
+from coursekit.exercises.items import (
+    CheckItem,
+    NotStarted,
+    ProbeResult,
+    expect_equal,
+    expect_that,
+)
 from coursekit.exercises.migrations import (
+    DRIFT,
     earlier_revisions,
     ignored_options,
     in_step,
@@ -18,6 +26,7 @@ from coursekit.exercises.migrations import (
 )
 from coursekit.exercises.project_source import is_revision
 from coursekit.exercises.schema import Change, changes
+from coursekit.exercises.statements import insert, update
 from coursekit.exercises.submission import Submission
 
 if TYPE_CHECKING:
@@ -38,13 +47,16 @@ def draft(submission: Submission) -> Iterator[CheckItem]:
         yield expect_equal("the revision that has run still has its file", lost, [], where)
         return
     sources = [source for name, source in submission.files.items() if is_revision(name)]
+    loaded = list(_loads(submission))
+    if not sources and not all(item.good for item in loaded):
+        yield from loaded
+        return
     where = "%alembic revision: it writes the file"
     if sources:
         where = "alembic/versions: which files are there? Delete the drafts that you don't want"
     yield expect_equal("there is one revision", len(sources), 1, where)
     if len(sources) != 1:
         return
-    loaded = list(_loads(submission))
     yield from loaded
     if all(item.good for item in loaded):
         yield from _creates_books(submission, sources[0], bool(made))
@@ -52,7 +64,11 @@ def draft(submission: Submission) -> Iterator[CheckItem]:
 
 def _loads(submission: Submission) -> Iterator[CheckItem]:
     """Report whether env.py runs, and leaves the database alone."""
-    ran = runs("alembic/env.py runs", submission.alembic("current"), "alembic/env.py")
+    result = submission.alembic("current")
+    if not result.error and not submission.revisions:
+        result = submission.alembic("check", go_on=True)
+        result = ProbeResult() if DRIFT in result.error else result
+    ran = runs("alembic/env.py runs", result, "alembic/env.py: what does the error say?")
     yield ran
     if ran.good:
         found = submission.copied_database.columns("books")
@@ -91,8 +107,11 @@ def _why_not(submission: Submission, source: str, made: bool, other: bool) -> st
             "the revision: it was generated before env.py imported models. A draft that was "
             "written before stays empty: delete it, and generate it again"
         )
-    if "models" in submission.files.get(ENV, ""):
-        return "alembic/env.py: it has to import models before it runs the migrations"
+    if re.search(r"^\s*(import|from) models\b", submission.files.get(ENV, ""), re.MULTILINE):
+        return (
+            "alembic/env.py: it has to import models before it runs the migrations, and to pass "
+            "Base.metadata to context.configure"
+        )
     return "alembic/env.py: nothing in it imports models, so Alembic doesn't know Book"
 
 
@@ -153,7 +172,7 @@ def _column_advice(submission: Submission, step: str, got: list[str], column: st
     if {old, column} <= names:
         return f"def {step}: {old} is still there, next to {column}"
     if column in names:
-        return f"def {step}: the type of {column}, and whether it may be NULL"
+        return f"def {step}: the columns' types, and whether they may be NULL, don't change"
     sources = [text for name, text in submission.files.items() if is_revision(name)]
     if ignored := ignored_options(sources):
         return (
@@ -180,8 +199,10 @@ def back(submission: Submission) -> Iterator[CheckItem]:
     made = changes(before, copy.snapshot())
     where = "def upgrade: begin again; it was complete"
     yield expect_that("the upgrade has changed something", bool(made), "a change", "none", where)
+    _use_tickets(copy, users)
     result = submission.alembic("downgrade 0001", go_on=True)
-    ran = runs("the downgrade runs", result, "def downgrade: what depends on what? Read the error")
+    what = "the downgrade runs, also when there are tickets"
+    ran = runs(what, result, "def downgrade: what depends on what? Read the error")
     yield ran
     if ran.good:
         new = sorted(schemas(copy) - others)
@@ -189,6 +210,15 @@ def back(submission: Submission) -> Iterator[CheckItem]:
         yield from undone
         if all(item.good for item in undone):
             yield from _upgrades_again(submission, users)
+
+
+def _use_tickets(copy: Database, users: list[tuple[object, ...]]) -> None:
+    """Add a ticket, and give the first user some, as a service does after the upgrade.
+
+    It fails if the upgrade isn't the one that was given, which is reported later.
+    """
+    copy.commit(insert("tickets", state="open"))
+    copy.commit(update("users", {"tickets_left": 3}, id=users[0][0]))
 
 
 def _undone(after: list[Change], new_schemas: list[str]) -> Iterator[CheckItem]:

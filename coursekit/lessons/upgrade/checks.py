@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from coursekit.exercises import draws
-from coursekit.exercises.database import Database
+from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.migrations import (
     advice,
@@ -18,6 +19,7 @@ from coursekit.exercises.migrations import (
     schemas,
 )
 from coursekit.exercises.schema import Schema, changes
+from coursekit.exercises.statements import update
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.upgrade.starters import PENDING
 
@@ -25,6 +27,20 @@ NONE = "nothing has changed"
 NICKNAME, PRICE = ("column", "users.nickname"), ("column", "products.price")
 MISSING = "no such column"
 MODELS = "models.py"
+
+
+@dataclass(frozen=True)
+class State:
+    """A database before a revision runs: its tables, its schemas, the users' values."""
+
+    schema: Schema
+    schemas: set[str]
+    users: list[Row]
+
+
+def _state(database: Database) -> State:
+    users = database.rows("users", "id", "name", "email", "password", by="id")
+    return State(database.snapshot(), schemas(database), users)
 
 
 def pending(submission: Submission) -> Iterator[CheckItem]:
@@ -87,8 +103,9 @@ def nickname(submission: Submission) -> Iterator[CheckItem]:
     if follows == "0001":
         yield from _up_and_down(submission)
     where = "%alembic upgrade head, once the file is as it should be"
-    yield expect_equal("your database is at revision 0002", current, ["0002"], where)
-    where = "%alembic upgrade head, once the file is as it should be"
+    wrong_id = not {*current} <= {"0001", "0002"}
+    about = "the ID: it has to be 0002. Begin again, and add --rev-id 0002" if wrong_id else where
+    yield expect_equal("your database is at revision 0002", current, ["0002"], about)
     if current == ["0002"]:
         where = (
             "the order of your steps: 0002 ran before its file was complete, and what was filled "
@@ -104,14 +121,15 @@ def nickname(submission: Submission) -> Iterator[CheckItem]:
 def _up_and_down(submission: Submission) -> Iterator[CheckItem]:
     """Report what 0002's upgrade and downgrade do to another database."""
     submission.fill("users", draws.users(submission.random))
-    fresh = submission.new_database()
-    before = fresh.snapshot(), schemas(fresh)
+    before = _state(submission.new_database())
     did = _ran(submission, "upgrade 0002", before, files=initial_env(submission))
     wanted = "+ added column users.nickname character varying(50)"
     where = advice(did, _upgrade_advice(did))
     yield expect_equal("its upgrade adds the column, and that alone", did, wanted, where)
     if did == wanted:
         yield in_step(submission)
+        first = before.users[0][0]
+        submission.copied_database.commit(update("users", {"nickname": "Annie"}, id=first))
         left = _ran(submission, "downgrade 0001", before)
         what = "its downgrade removes the column, and that alone"
         where = advice(left, "def downgrade() in it: the opposite of its upgrade, and no more")
@@ -130,18 +148,19 @@ def _upgrade_advice(did: str) -> str:
 
 
 def _ran(
-    submission: Submission,
-    command: str,
-    before: tuple[Schema, set[str]],
-    files: Mapping[str, str] | None = None,
+    submission: Submission, command: str, before: State, files: Mapping[str, str] | None = None
 ) -> str:
     """Run a command on a copy; return its error, or what's different from before."""
     result = submission.alembic(command, go_on=files is None, files=files)
     if result.error:
         return str(result)
-    copy, (schema, others) = submission.copied_database, before
-    found = [*map(str, changes(schema, copy.snapshot()))]
-    found += [f"+ added schema {name}" for name in sorted(schemas(copy) - others)]
+    copy = submission.copied_database
+    found = [*map(str, changes(before.schema, copy.snapshot()))]
+    found += [f"+ added schema {name}" for name in sorted(schemas(copy) - before.schemas)]
+    names = [f"users.{name}" for name in ("id", "name", "email", "password")]
+    gone = [name for name in names if copy.column(name) == MISSING]
+    if not gone and _state(copy).users != before.users:
+        found.append("~ changed values users")
     return " ".join(found) or NONE
 
 
@@ -172,6 +191,8 @@ def forward(submission: Submission) -> Iterator[CheckItem]:
     where = "def upgrade() in the new revision, and whether it ran"
     yield expect_equal("your database has a price with cents", price, CENTS, where)
     where = "what a downgrade or a drop does to rows; begin again, and only upgrade"
+    if price not in (WHOLE, CENTS, MISSING):
+        where = "the type of the price, first of all"
     yield expect_that("your three products kept their prices", kept, str(three), stock, where)
 
 
@@ -179,8 +200,9 @@ def _elsewhere(submission: Submission, price: str) -> Iterator[CheckItem]:
     """Report what the new revision does to another database at 0002."""
     more = dict(zip(draws.names(submission.random), _prices(submission.random), strict=False))
     submission.fill("products", [{"name": name, "price": more[name]} for name in more])
+    submission.fill("users", draws.users(submission.random))
     fresh = submission.new_database()
-    before, wanted_stock = (fresh.snapshot(), schemas(fresh)), _stock(fresh)
+    before, wanted_stock = _state(fresh), _stock(fresh)
     did = _ran(submission, "upgrade head", before, files=initial_env(submission))
     wanted = f"~ changed column products.price {WHOLE} before, {CENTS} after"
     where = advice(did, "def upgrade() in the new revision: one column gets another type")
