@@ -335,7 +335,7 @@ target_metadata.reflect(create_engine(get_url()))
         "errors are swallowed",
         _env(MODELS + ADDRESS).removesuffix("\nrun_migrations_online()\n")
         + "\ntry:\n    run_migrations_online()\nexcept Exception:\n    pass\n",
-        "its errors must come out",
+        "let its exceptions through",
     ),
     Wrong(
         "without a transaction",

@@ -118,7 +118,7 @@ BACK_WRONG = (
     Wrong(
         "no enum, so nothing is left",
         revision_file(UPGRADE.replace(ENUM, "sa.String(9)"), f"    {TICKETS}"),
-        "the upgrade is as it was given",
+        "the upgrade is unchanged",
     ),
     Wrong(
         "K15 the model is thrown away",

@@ -42,7 +42,7 @@ WRONG = {
             "K10 0004 is emptied",
             edited("alembic/versions/0004_create_carts.py", "op.create_table", "print")
             + "%alembic upgrade 0003",
-            "the three files are as they were",
+            "the three files are unchanged",
         ),
         Wrong("the wrong way", "%alembic downgrade base", "the database is at revision 0003"),
         Wrong(
@@ -51,13 +51,13 @@ WRONG = {
                 "ALTER TABLE users ADD nickname integer; CREATE TABLE products (id int PRIMARY KEY)"
             )
             + "%alembic stamp 0003",
-            "the tables are as 0001 to 0003 make them",
+            "the tables are what 0001 to 0003 create",
         ),
         Wrong(
             "0004 thrown away",
             "from pathlib import Path\n"
             'Path("alembic/versions/0004_create_carts.py").unlink()\n%alembic upgrade head',
-            "the three files are as they were",
+            "the three files are unchanged",
         ),
         Wrong(
             "by hand",

@@ -44,7 +44,7 @@ EXERCISES = (
         why="`get_url` tells Alembic where the database is, and `target_metadata` what the models "
         "define. A model registers its table when its file is imported. Without `import models`, "
         "the metadata is empty, so autogenerate would write a revision that drops `books`. A "
-        "linter calls the import unused; write `# noqa: F401` behind it.",
+        "linter reports the import as unused; add `# noqa: F401` after it.",
     ),
     Exercise(
         "percent-in-ini",

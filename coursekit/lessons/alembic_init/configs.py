@@ -87,12 +87,12 @@ def _reads(which: str, result: ProbeResult, wanted: dict[str, Any]) -> Iterator[
         return
     password, wanted = wanted["password"], {k: v for k, v in wanted.items() if k != "password"}
     got = result.value.pop("password")
-    where = "what an ini file does with %, and how a URL's string contains a password"
+    where = "what % means in an ini file, and how a password is written in a URL string"
     where = "what str(url) masks" if got == "***" else where
     yield expect_equal(f"{which}: the password is the same", got, password, where)
     if got == password:
         where = "the string that is written into the Config"
-        yield expect_equal(f"{which}: so is the rest of the URL", result.value, wanted, where)
+        yield expect_equal(f"{which}: the rest of the URL is the same", result.value, wanted, where)
 
 
 def _where(got: str) -> str:

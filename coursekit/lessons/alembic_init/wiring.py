@@ -133,7 +133,7 @@ def _fails_with_a_revision(submission: Submission) -> CheckItem:
         f"RuntimeError: {name}" in result.error,
         f"RuntimeError: {name}",
         result,
-        "run_migrations_online: its errors must come out, and nothing may end it early",
+        "run_migrations_online: let its exceptions through, and don't end it early",
     )
 
 

@@ -29,7 +29,7 @@ EXERCISES = (
         initial_state=InitialState("connect"),
         points=2,
         hints=(
-            "What knows for certain which database you are connected to: the URL, or the server?",
+            "Which one really knows which database you're connected to: the URL or the server?",
             "Open a connection in `with`, and query current_database(), current_user, and "
             "SHOW server_version_num, which is 180006 for PostgreSQL 18.6.",
             "with engine.connect() as connection: "
@@ -54,7 +54,7 @@ EXERCISES = (
             "five names; after that URL.create, with settings[...] for each part",
         ),
         why="With a value missing, SQLAlchemy still accepts the URL. The program fails later, with "
-        "a message about something else. One that checks its settings when it starts reports at "
-        "once what to fix. It names the setting, and never prints the values.",
+        "a message about something else. A program that checks its settings at startup reports "
+        "at once what to fix. It names the setting, and never prints the values.",
     ),
 )

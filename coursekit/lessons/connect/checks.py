@@ -105,9 +105,9 @@ def _unchanged(kind: str, password: str, parts: dict[str, Any], plain: dict[str,
     if "unusable" not in parts and parts.get("password") is None:
         where = "The URL has no password: it belongs between the user name and the host."
     if parts.get("password") == "***":
-        where = "The stars are for people: str(url) has lost the password. Return the URL."
+        where = "str(url) replaces the password with ***. Return the URL object."
     if parts.get("password") == password.strip():
-        where = "The function removes spaces. They're a part of the password."
+        where = "The function removes spaces. They're part of the password."
     return expect_equal(f"a password with {kind} arrives unchanged", got, repr(password), where)
 
 
@@ -193,7 +193,7 @@ def who_answered(submission: Submission) -> Iterator[CheckItem]:
     what = "the version is the server's major version, an integer"
     got = version if type(version) is int else f"{version!r}, a {type(version).__name__}"
     yield expect_equal(what, got, wanted["version"], where)
-    where = "Use a `with` block for the connection: it returns it to the pool at its end."
+    where = "Use a `with` block: at its end, it returns the connection to the pool."
     kept = f"{result.value['kept']} checked out"
     yield expect_equal("the connection is returned to the pool", kept, "0 checked out", where)
 

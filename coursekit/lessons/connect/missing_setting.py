@@ -115,7 +115,7 @@ def _described(read: dict[str, Any], wanted: dict[str, Any]) -> CheckItem:
     if wrong and wrong != ["password"]:
         where = DELIMITER if "@" in str(read["host"]) else PARTS_WHERE
     if read["password"] == wanted["password"].strip():
-        where = "The function removes spaces. They're a part of the password."
+        where = "The function removes spaces. They're part of the password."
     got = ", ".join(f"{part} {read[part]!r}" for part in wrong)
     should = ", ".join(f"{part} {wanted[part]!r}" for part in wrong)
     return expect_that("every value arrives unchanged", not wrong, should, got, where)

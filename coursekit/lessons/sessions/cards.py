@@ -46,7 +46,7 @@ SPLIT = "Was the first change committed before the second was tried?"
 BENT = (
     "Move all the points or none: let the database reject the change, and don't adjust the number."
 )
-UNKNOWN = "An UPDATE that finds no row is no error. The result's rowcount says how many it found."
+UNKNOWN = "An UPDATE that finds no row isn't an error. The result's rowcount is the number of rows."
 EXITED = "sys.exit ends the whole program. Raise an exception that the caller can catch."
 DROPPED = "The database would reject these points, but its CHECK constraint is gone."
 SILENT = "Does an `except` without `raise` hide it? The caller has to know."
@@ -242,7 +242,7 @@ def _others(found: dict[str, int], cards: dict[str, int], moved: set[str]) -> Ch
     got = {name: value for name, value in found.items() if name in wanted or name not in left}
     where = "Does each UPDATE have a WHERE that finds one card? Does anything add a card?"
     return expect_equal(
-        "all other cards are as before, and there are no new ones", got, wanted, where
+        "all other cards are unchanged, and there are no new ones", got, wanted, where
     )
 
 

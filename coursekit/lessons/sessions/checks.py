@@ -108,7 +108,7 @@ def _why_not(new: list[str], added: list[str], own: ProbeResult) -> str:
 
 def _rejected(seen: dict[str, Any]) -> Iterator[CheckItem]:
     """Report on a name that the database rejects, and on the connections."""
-    where = "Pass every name on, and let the database's error out: no `if`, no `except`."
+    where = "Send every name to the database, and don't catch its error: no `if`, no `except`."
     got = seen["refused"] or "no error for the name None"
     what = "if the database rejects a name, the caller gets the error"
     yield expect_that(what, bool(seen["refused"]), "an error", got, where)

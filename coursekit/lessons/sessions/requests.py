@@ -158,7 +158,7 @@ def _after_error(came: ProbeResult, message: str, committed: bool) -> Iterator[C
         "FastAPI gets no error: an `except` without `raise`, or a `return` in `finally`, hides it."
     )
     if came.value != "nothing":
-        where = "FastAPI gets another exception. Let the request's own one out: a bare `raise`."
+        where = "FastAPI gets a different exception. Raise the request's own again: a bare `raise`."
     what = "the request's own exception comes out of safe_get_db"
     got = "no exception" if came.value == "nothing" else came
     yield expect_that(
@@ -166,7 +166,7 @@ def _after_error(came: ProbeResult, message: str, committed: bool) -> Iterator[C
     )
     done = "a commit" if committed else "no commit"
     where = "The code under `finally` runs after an error, too: only close there."
-    yield expect_equal("after an error nothing is committed", done, "no commit", where)
+    yield expect_equal("after an error, nothing is committed", done, "no commit", where)
 
 
 def _no_session(started: ProbeResult) -> CheckItem:

@@ -32,7 +32,7 @@ EXERCISES = (
         hints=(
             "What happens to the values in a column when it's dropped?",
             "Autogenerate can't detect a renamed column. `op.alter_column` can rename one; look up "
-            "the option. It ignores options it doesn't know.",
+            "the option's exact name: Alembic ignores options that it doesn't know.",
             'op.alter_column("users", "name", new_column_name="full_name"). In downgrade, swap '
             "the names.",
         ),
@@ -46,8 +46,8 @@ EXERCISES = (
         initial_state=InitialState("query-into-dataframes", TWO, {"models.py": TICKETS}),
         points=2,
         hints=(
-            "What's in the database after the upgrade that wasn't there before? There are three "
-            "things.",
+            "What's in the database after the upgrade that wasn't there before? The downgrade "
+            "has to remove three things.",
             "PostgreSQL stores an enum as a separate type. Dropping the table doesn't drop it.",
             'Drop the column, then the table, then op.execute("DROP TYPE ticket_state").',
         ),

@@ -43,7 +43,7 @@ def draft(submission: Submission) -> Iterator[CheckItem]:
         raise NotStarted
     lost = sorted(set(submission.current_revisions) - set(submission.revisions))
     if lost:
-        where = "the database: the revision that it's at has no file any more; begin again"
+        where = "the database: its current revision has no file anymore; begin again"
         yield expect_equal("the revision that has run still has its file", lost, [], where)
         return
     sources = [source for name, source in submission.files.items() if is_revision(name)]
@@ -72,7 +72,7 @@ def _loads(submission: Submission) -> Iterator[CheckItem]:
     yield ran
     if ran.good:
         found = submission.copied_database.columns("books")
-        where = "alembic/env.py: it creates tables by itself, so every command does; remove that"
+        where = "alembic/env.py: it creates tables, so every Alembic command does; remove that"
         yield expect_equal("no table is created before the upgrade", found, [], where)
 
 
@@ -84,7 +84,7 @@ def _creates_books(submission: Submission, source: str, made: bool) -> Iterator[
         return
     got = submission.copied_database.columns("books")
     where = "" if got == BOOKS else _why_not(submission, source, made, bool(got))
-    yield expect_equal("it creates the table books as models.py describes it", got, BOOKS, where)
+    yield expect_equal("it creates the books table as models.py describes it", got, BOOKS, where)
     if got == BOOKS:
         yield in_step(submission, "alembic/env.py: does it import models, before it compares?")
 
@@ -243,7 +243,7 @@ def _upgrades_again(submission: Submission, users: list[tuple[object, ...]]) -> 
         return
     got = copy.columns("tickets") + copy.columns("users")[-1:]
     wanted = ["id: integer, not null", "state: ticket_state, not null", "tickets_left: integer"]
-    yield expect_equal("the upgrade is as it was given", got, wanted, "def upgrade: begin again")
+    yield expect_equal("the upgrade is unchanged", got, wanted, "def upgrade: begin again")
     yield in_step(submission, "models.py and def upgrade: begin again, both were complete")
 
 

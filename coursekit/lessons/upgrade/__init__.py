@@ -46,8 +46,8 @@ EXERCISES = (
             f"{ADD} and {DROP}.",
         ),
         why="Model, revision and database change together: the model is what the code uses, and "
-        "the revision takes every database there. `alembic check` fails if one of them is left "
-        "behind. A downgrade is worth a run before you need it, as in this check.",
+        "the revision makes the same change in every database. `alembic check` fails if one of "
+        "them is left behind. Try the downgrade before you need it, as this check does.",
     ),
     Exercise(
         "mistake-already-applied",

@@ -69,7 +69,7 @@ def pending(submission: Submission) -> Iterator[CheckItem]:
     if all(has == (number != "0004") for number, has in ran.items()):
         yield _as_the_files_make_it(submission, things)
     where = "begin again: a command can stop at a revision while later files are in the folder"
-    yield expect_that("the three files are as they were", kept, "no change", "a change", where)
+    yield expect_that("the three files are unchanged", kept, "no change", "a change", where)
 
 
 def _as_the_files_make_it(submission: Submission, things: Mapping[Any, str]) -> CheckItem:
@@ -82,8 +82,8 @@ def _as_the_files_make_it(submission: Submission, things: Mapping[Any, str]) -> 
         if kind != "rows" and things.get((kind, name)) != about
     )
     got = ", ".join(wrong) or NONE
-    what = "the tables are as 0001 to 0003 make them"
-    where = "did the revisions run, or was something made by hand? Begin again to see"
+    what = "the tables are what 0001 to 0003 create"
+    where = "did the revisions run, or did you create something by hand? Begin again"
     return expect_that(what, got == NONE, "no difference", got, where)
 
 
@@ -114,7 +114,7 @@ def nickname(submission: Submission) -> Iterator[CheckItem]:
     elif submission.revisions.keys() <= {"0001"}:
         where = "the revision: write it first, then upgrade"
     yield expect_equal(
-        "your database has the column nickname", found, "character varying(50)", where
+        "your database has the nickname column", found, "character varying(50)", where
     )
 
 
@@ -125,13 +125,13 @@ def _up_and_down(submission: Submission) -> Iterator[CheckItem]:
     did = _ran(submission, "upgrade 0002", before, files=initial_env(submission))
     wanted = "+ added column users.nickname character varying(50)"
     where = advice(did, _upgrade_advice(did))
-    yield expect_equal("its upgrade adds the column, and that alone", did, wanted, where)
+    yield expect_equal("its upgrade adds the column, and nothing else", did, wanted, where)
     if did == wanted:
         yield in_step(submission)
         first = before.users[0][0]
         submission.copied_database.commit(update("users", {"nickname": "Annie"}, id=first))
         left = _ran(submission, "downgrade 0001", before)
-        what = "its downgrade removes the column, and that alone"
+        what = "its downgrade removes the column, and nothing else"
         where = advice(left, "def downgrade() in it: the opposite of its upgrade, and no more")
         yield expect_that(what, left == NONE, "the database as it was before 0002", left, where)
 
@@ -139,12 +139,12 @@ def _up_and_down(submission: Submission) -> Iterator[CheckItem]:
 def _upgrade_advice(did: str) -> str:
     if did == NONE:
         return (
-            "def upgrade() in it: it does nothing. Was models.py changed before --autogenerate "
-            "compared, and the database not yet?"
+            "def upgrade() in it: it does nothing. Did you change models.py before you ran "
+            "--autogenerate, and the database only afterwards?"
         )
     if "nickname" in did and "not null" in did:
         return "nullable: the nickname may be NULL. In a model, that's Mapped[str | None]"
-    return "def upgrade() in it: one column, of the name and the type in the task"
+    return "def upgrade() in it: one column, with the name and type from the exercise"
 
 
 def _ran(
@@ -211,10 +211,10 @@ def _elsewhere(submission: Submission, price: str) -> Iterator[CheckItem]:
             "the order of your steps: your database had the new type already when Alembic "
             "compared, so it found nothing to do. Begin again, and change nothing by hand"
         )
-    yield expect_equal("another database gets the new type, and that alone", did, wanted, where)
+    yield expect_equal("another database gets the new type, and nothing else", did, wanted, where)
     if did == wanted:
         stock = _stock(submission.copied_database)
-        what = "there, the products kept their prices"
+        what = "the products in that database kept their prices"
         where = "def upgrade() in the new revision: 24 becomes 24.00, and a free product stays free"
         yield expect_that(what, stock == wanted_stock, str(wanted_stock), stock, where)
         yield in_step(submission)
