@@ -68,7 +68,7 @@ return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"
 return URL.create("postgresql+psycopg2", user, quote(password), host, port, database)
 --- both escaped, and passed to URL.create -> The user name is escaped twice
 return URL.create("postgresql+psycopg2", quote(user), quote(password), host, port, database)
---- the string with the stars -> str(url) has lost the password
+--- the string with the stars -> str(url) replaces the password
 return str(URL.create("postgresql+psycopg2", user, password, host, port, database))
 --- no driver -> the part before ://, which names the driver
 return URL.create("postgresql", user, password, host, port, database)

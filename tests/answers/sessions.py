@@ -574,7 +574,7 @@ try:
 finally:
     db.close()
     return
---- an error becomes the end of the program -> Let the request's own one out
+--- an error becomes the end of the program -> Raise the request's own again
 with ExerciseSession() as db:
     try:
         yield db
@@ -606,13 +606,13 @@ try:
     yield shared
 finally:
     shared.close()
---- another error instead -> Let the request's own one out
+--- another error instead -> Raise the request's own again
 with closing(ExerciseSession()) as db:
     try:
         yield db
     except Exception as error:
         raise RuntimeError("the request failed") from error
---- an error of the same kind -> Let the request's own one out
+--- an error of the same kind -> Raise the request's own again
 with ExerciseSession() as db:
     try:
         yield db
