@@ -106,7 +106,26 @@ def _failed(line: str, code: int, output: str, project: Path, *, shown: bool) ->
     if "due to lock timeout" in output:
         return _blocked(line, project)
     last_line = _last_line(output) if output.strip() else ""
-    return AlembicError(*failure("alembic", line, code, last_line), shown=shown and bool(last_line))
+    what, why, do = failure("alembic", line, code, last_line)
+    next_step = next((step for words, step in NEXT_STEPS if words in last_line), "")
+    if shown and next_step:
+        return AlembicError(what, "The output above says why.", next_step)
+    return AlembicError(what, why, do, shown=shown and bool(last_line))
+
+
+# After errors that a cell causes if it runs twice, or before the one above it.
+NEXT_STEPS = (
+    (
+        "Target database is not up to date",
+        "If you ran this cell twice, go on with the next one. If not, a revision hasn't run yet: "
+        "run %alembic upgrade head, and then this cell again.",
+    ),
+    (
+        "Self-loop is detected",
+        "If you ran this cell twice, the revision follows itself now: in alembic/versions, set "
+        "its down_revision to the ID of the revision before it.",
+    ),
+)
 
 
 def _blocked(line: str, project: Path) -> AlembicError:

@@ -94,6 +94,24 @@ def test_the_red_box_does_not_repeat_what_is_printed_above_it(project: Path) -> 
     assert "Can't locate revision" in caught.value._render_traceback_()[1]
 
 
+@pytest.mark.parametrize(
+    ("command", "next_step"),
+    [
+        ("revision --autogenerate --rev-id 0001", "go on with the next one"),
+        ("revision -m one --rev-id 0001", "set its down_revision to the ID of the revision"),
+    ],
+)
+def test_a_cell_that_runs_twice_says_what_to_do(
+    project: Path, command: str, next_step: str
+) -> None:
+    run_alembic(command, project)
+    with pytest.raises(AlembicError, match=next_step) as caught:
+        run_alembic(command, project)
+    assert "The output above says why." in str(caught.value)
+    with pytest.raises(AlembicError, match="It reports: FAILED"):
+        run_alembic(command, project, echo=False)
+
+
 def test_the_plugins_of_autogenerate_are_not_listed(project: Path) -> None:
     run_alembic("upgrade head", project)
     printed = run_alembic("check", project)
