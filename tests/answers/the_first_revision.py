@@ -29,7 +29,7 @@ NO_DRAFTS = f"""
 --- the empty draft has run -> there is one revision
 {AUTO}0001
 %alembic upgrade head{IMPORT}{AUTO}0002
---- the empty draft has run, and is deleted -> no file any more
+--- the empty draft has run, and is deleted -> its current revision has no file
 {AUTO}0001
 %alembic upgrade head{IMPORT}Path("alembic/versions/0001_create_books.py").unlink()
 --- without autogenerate -> without --autogenerate
@@ -71,7 +71,7 @@ env.write_text("# import models\\n" + env.read_text())
 --- the folder is renamed -> it has to be where alembic.ini says
 {IMPORT}{AUTO}0001
 Path("alembic").rename("migrations")
---- K1 env.py creates the table -> it creates tables by itself
+--- K1 env.py creates the table -> it creates tables, so every Alembic command does
 {IMPORT}{AUTO}0001
 create = "import models\\nmodels.Base.metadata.create_all(create_engine(get_url()))\\n"
 env.write_text(env.read_text().replace("if context.is_off", create + "if context.is_off"))
