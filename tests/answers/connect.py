@@ -364,9 +364,17 @@ try:
 except ValueError:
     raise ValueError("a setting is missing") from None
 return create(settings.get)
+--- the name in other letters -> The message has to contain the setting's name
+for name in NAMES:
+    if not settings.get("DATABASE_" + name):
+        raise ValueError(f"the {name.lower()} is missing")
+return create(settings.get)
+--- the values of the example -> These are the values of `example`
+complain(settings)
+return create(example.get)
 --- a constant -> every value arrives unchanged
 complain(settings)
-return URL.create("postgresql+psycopg2", "ann", "p@s%20s", "127.0.0.1", 5432, "shop")
+return URL.create("postgresql+psycopg2", "bob", "p@s%20s", "127.0.0.1", 5432, "shop")
 --- spaces are removed -> The function removes spaces
 complain(settings)
 return create(lambda name: settings[name].strip())

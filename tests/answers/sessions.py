@@ -156,7 +156,17 @@ with Session(engine) as session:
 with Session(engine) as session:
     session.execute(text("DROP TABLE IF EXISTS users"))
     session.commit()
---- the error is hidden -> if the database rejects a name, the caller gets the error
+--- another error instead -> This isn't the database's error
+try:
+    with engine.begin() as connection:
+        connection.execute(ADD, {"name": name})
+except Exception as error:
+    raise ValueError("this user can't be added") from error
+--- an id of its own -> Leave the id out of the INSERT
+with engine.begin() as connection:
+    values = {"id": connection.scalar(text("SELECT max(id) + 1 FROM users")), "name": name}
+    connection.execute(text("INSERT INTO users (id, name) VALUES (:id, :name)"), values)
+--- the error is hidden -> if the database rejects a name, the caller gets its error
 with Session(engine) as session:
     try:
         session.execute(ADD, {"name": name})
@@ -353,12 +363,23 @@ with Session(engine) as session:
         return True
     except Exception:
         return False
---- the wrong direction -> Which card gives points, and which one takes them
+--- one point too many -> Is it the number of points that was passed in
+with Session(engine) as session:
+    change(session, TAKE, less)
+    change(session, ADD, {**more, "points": points + 1})
+    session.commit()
+--- two sessions at once -> Both statements belong in one transaction
+with Session(engine) as one, Session(engine) as two:
+    change(one, TAKE, less)
+    change(two, ADD, more)
+    one.commit()
+    two.commit()
+--- the wrong direction -> It's the other way round
 with Session(engine) as session:
     change(session, TAKE, more)
     change(session, ADD, less)
     session.commit()
---- half of it -> Which card gives points, and which one takes them
+--- half of it -> Both statements are needed
 with Session(engine) as session:
     change(session, TAKE, less)
     session.commit()

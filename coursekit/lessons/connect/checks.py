@@ -145,7 +145,7 @@ def _who(
         for fairy in taken:
             fairy.close()
         misdirected.dispose()
-    three = isinstance(said, Sequence) and len(said) == 3
+    three = isinstance(said, Sequence) and not isinstance(said, str) and len(said) == 3
     plain = [_plain(one) for one in said] if three else repr(said)
     return {"said": plain, "three": three, "kept": kept}
 

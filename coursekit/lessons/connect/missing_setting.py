@@ -114,6 +114,8 @@ def _described(read: dict[str, Any], wanted: dict[str, Any]) -> CheckItem:
     )
     if wrong and wrong != ["password"]:
         where = DELIMITER if "@" in str(read["host"]) else PARTS_WHERE
+    if (read["username"], read["database"]) == ("ann", "shop"):
+        where = "These are the values of `example`. Read from the argument `settings`."
     if read["password"] == wanted["password"].strip():
         where = "The function removes spaces. They're part of the password."
     got = ", ".join(f"{part} {read[part]!r}" for part in wrong)
@@ -139,6 +141,8 @@ def _refused(kind: str, said: list[str]) -> CheckItem:
     ]
     name, text = unnamed[0] if unnamed else ("", "")
     where = f"What does the function do when {name} is {kind}? Raise an exception that names it."
+    if text and name not in text:
+        where = f"The message has to contain the setting's name, {name}."
     if kind == "empty" and not text:
         where = f"An empty string isn't a value: with {name} set to '', the URL would be wrong."
     if text.startswith("SystemExit"):

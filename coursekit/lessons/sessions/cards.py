@@ -41,7 +41,9 @@ OBSERVER = (
     "FOR EACH ROW EXECUTE FUNCTION observer.note()",
 )
 UNTOUCHED = "No card was changed: use the engine and the names that are passed in."
-DIRECTION = "Which card gives points, and which one takes them? Both statements are needed."
+DIRECTION = "Which card gives points, and which one takes them? It's the other way round."
+HALF = "Both statements are needed: one for the giver's card, and one for the taker's."
+AMOUNT = "Is it the number of points that was passed in, on both cards?"
 SPLIT = "Was the first change committed before the second was tried?"
 BENT = (
     "Move all the points or none: let the database reject the change, and don't adjust the number."
@@ -144,8 +146,11 @@ def _allowed(
 ) -> CheckItem:
     """Report on a move that's allowed."""
     giver, taker = pair
-    where = DIRECTION
-    if _only(found, pair) == _only(cards, pair):
+    changes = [found.get(name, 0) - cards[name] for name in pair]
+    where = HALF if 0 in changes else AMOUNT
+    if changes == [points, -points]:
+        where = DIRECTION
+    if changes == [0, 0]:
         # The database rejects two of the moves. Without an error, nothing was sent to it.
         where = NOT_KEPT if any(errors[2:4]) else UNTOUCHED
     moved = {giver: cards[giver] - points, taker: cards[taker] + points}

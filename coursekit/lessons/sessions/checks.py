@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, Unreadable, expect_equal, expect_that
+from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.sessions.checked_out import WHERE as RETURNED_WHERE
 from coursekit.lessons.sessions.checked_out import counted
@@ -36,8 +37,11 @@ def outside(database: Database, table: str, *columns: str, by: str) -> ProbeResu
 
 
 def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> dict[str, Any]:
-    """Add users, then one without a name; return that one's error, and what isn't returned."""
-    refused = ""
+    """Add users, then one without a name; return that one's error, and what isn't returned.
+
+    The error is the names of its class and of that class's bases.
+    """
+    refused: list[str] = []
     held: list[Exception] = []  # as a log would hold it, with all that its frames refer to
     with counted(engine) as out:
         for name in users:
@@ -47,7 +51,7 @@ def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> dict[str, A
             names["save_user"](engine, None)
         except Exception as error:
             held.append(error)
-            refused = type(error).__name__
+            refused = [each.__name__ for each in type(error).__mro__]
         return {"refused": refused, "success": after_success, "all": len(out)}
 
 
@@ -93,6 +97,10 @@ def _rows(
     left = [name for number, name in found.value if number in first]
     where = "The function adds a row. It mustn't change or remove any."
     yield expect_equal("the rows that were there before are unchanged", left, before, where)
+    added_later = database.attempt(insert("users", name="Zoe"))
+    got = added_later.error or "no error"
+    where = "Leave the id out of the INSERT: the table's sequence counts, for all sessions at once."
+    yield expect_equal("other programs can add users afterwards", got, "no error", where)
 
 
 def _why_not(new: list[str], added: list[str], own: ProbeResult) -> str:
@@ -109,9 +117,12 @@ def _why_not(new: list[str], added: list[str], own: ProbeResult) -> str:
 def _rejected(seen: dict[str, Any]) -> Iterator[CheckItem]:
     """Report on a name that the database rejects, and on the connections."""
     where = "Send every name to the database, and don't catch its error: no `if`, no `except`."
-    got = seen["refused"] or "no error for the name None"
-    what = "if the database rejects a name, the caller gets the error"
-    yield expect_that(what, bool(seen["refused"]), "an error", got, where)
+    got = next(iter(seen["refused"]), "no error for the name None")
+    good = "DatabaseError" in seen["refused"]  # IntegrityError's base, and pandas' own class
+    if seen["refused"]:
+        where = "This isn't the database's error. Don't catch it, or raise it again: a bare `raise`."
+    what = "if the database rejects a name, the caller gets its error"
+    yield expect_that(what, good, "an IntegrityError", got, where)
     after = "" if seen["success"] else ", after the rejected name"
     got = f"{seen['all']} checked out{after}" if seen["all"] else "0 checked out"
     what = "every connection is returned to the pool"
