@@ -109,7 +109,7 @@ with Session(engine) as session:
 with Session(engine) as session:
     session.execute(ADD, {"name": name and name.strip()})
     session.commit()
---- None is left out -> Pass every name on
+--- None is left out -> Send every name to the database
 if name is not None:
     with Session(engine) as session:
         session.execute(ADD, {"name": name})
@@ -441,7 +441,7 @@ with Session(engine) as session:
         change(session, text(f"UPDATE cards SET points = points {sign} :points"
                              " WHERE lower(name) = lower(:name)"), {"name": name, "points": points})
     session.commit()
---- capitals make no difference, nor does the number of rows -> all other cards are as before
+--- capitals make no difference, nor does the number of rows -> all other cards are unchanged
 with Session(engine) as session:
     for sign, name in (("-", giver), ("+", taker)):
         sent = text(f"UPDATE cards SET points = points {sign} :points WHERE name ILIKE :name")

@@ -120,7 +120,9 @@ def _rejected(seen: dict[str, Any]) -> Iterator[CheckItem]:
     got = next(iter(seen["refused"]), "no error for the name None")
     good = "DatabaseError" in seen["refused"]  # IntegrityError's base, and pandas' own class
     if seen["refused"]:
-        where = "This isn't the database's error. Don't catch it, or raise it again: a bare `raise`."
+        where = (
+            "This isn't the database's error. Don't catch it, or raise it again: a bare `raise`."
+        )
     what = "if the database rejects a name, the caller gets its error"
     yield expect_that(what, good, "an IntegrityError", got, where)
     after = "" if seen["success"] else ", after the rejected name"
