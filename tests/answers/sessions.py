@@ -287,7 +287,7 @@ with closing(engine.raw_connection()) as raw, raw.cursor() as cursor:
 MOVE_WRONG = wrong(
     MOVE,
     """
---- an unknown name is no error -> rowcount says how many it found
+--- an unknown name is no error -> The result's rowcount is the number of rows
 with Session(engine) as session:
     session.execute(TAKE, less)
     session.execute(ADD, more)
@@ -601,7 +601,7 @@ with ExerciseSession() as db:
         yield db
     except Exception as error:
         raise SystemExit(str(error)) from error
---- the work of a failed request is committed -> after an error nothing is committed
+--- the work of a failed request is committed -> after an error, nothing is committed
 with ExerciseSession() as db:
     try:
         yield db
