@@ -150,6 +150,7 @@ def _env(answer: str) -> str:
 
 ENV_RIGHT = (
     _env(MODELS + ADDRESS),
+    f"{_env(MODELS + ADDRESS)}# %%\n%alembic revision -m first\n%alembic upgrade head\n",
     _env(
         "# Not like this: postgresql://ann:secret@localhost/shop\n"
         f"import importlib\nimportlib.import_module('models')\nfrom db import Base\n{ADDRESS}"
