@@ -144,6 +144,23 @@ WRONG = {
             "whether it drops rows",
         ),
         Wrong(
+            "K6 spaces cut off",
+            _contacts(
+                f"frame = pd.read_sql({NAMES}, engine)",
+                'frame["name"] = frame["name"].str.strip()',
+                'return frame.sort_values("name")',
+            ),
+            "whether it changes names",
+        ),
+        Wrong(
+            "K5 Unicode forms changed",
+            _contacts(
+                f"frame = pd.read_sql({NAMES}, engine)",
+                'return frame.assign(name=frame["name"].str.normalize("NFC"))',
+            ),
+            "whether it changes names",
+        ),
+        Wrong(
             "K6 names tidied up",
             _select("SELECT initcap(name) AS name, email FROM users ORDER BY 1"),
             "one row for each user",

@@ -52,6 +52,11 @@ RIGHT = {
             'orders["amount"] = orders["amount"].map(Decimal)',
             "return orders",
         ),
+        function(
+            "read_orders(engine)",
+            f'table = frames.read({ORDERS!r}, engine, to="arrow")',
+            "return table.to_pandas(types_mapper=pd.ArrowDtype)",
+        ),
         # K13
         _read("time.sleep(2)", WHOLE, 'return orders.sort_values("id")', coerce_float="False"),
     ),
@@ -142,6 +147,19 @@ WRONG = {
             "K6 another order",
             _read(WHOLE, "return orders[::-1]", coerce_float="False"),
             "ORDER BY id",
+        ),
+        Wrong(
+            "K6 the id as a string",
+            _read('return orders.astype({"id": "string", "items": "Int64"})', coerce_float="False"),
+            "it has to stay an integer",
+        ),
+        Wrong(
+            "K6 from Arrow to NumPy",
+            function(
+                "read_orders(engine)",
+                f'return frames.read({ORDERS!r}, engine, to="arrow").to_pandas()',
+            ),
+            "NULL has turned the column into floats",
         ),
         Wrong(
             "K6 the id as index",

@@ -61,6 +61,12 @@ RIGHT = {
             '    return pd.DataFrame([{"id": u.id, "name": u.name, "email": u.email}',
             '                         for u in found], columns=["id", "name", "email"])',
         ),
+        _find(
+            f"query = text({BOTH!r}).bindparams(wanted=wanted)",
+            "with engine.connect() as connection:",
+            "    rows = connection.execute(query).all()",
+            'return pd.DataFrame(rows, columns=["id", "name", "email"])',
+        ),
         # K13
         _bound(BOTH, value="[time.sleep(0.5), wanted][1]"),
     ),

@@ -40,7 +40,11 @@ def contacts(submission: Submission) -> Iterator[CheckItem]:
     """Check names and e-mail addresses of all users, ordered by name."""
     random = submission.random
     twice = draws.name(random)
-    names = (draws.name(random), twice, *draws.names(random), twice)
+    odd = (
+        f" {draws.name(random)} ",
+        f"{draws.word(random)} e\u0301",
+    )  # outer spaces; two code points
+    names = (draws.name(random), twice, *draws.names(random), *odd, twice)
     _fill(submission, *((name, draws.email(random)) for name in names))
     reader = FrameReader(submission, "contacts")
     users = all_rows(reader.database, "users", *ALL)
@@ -56,6 +60,8 @@ def contacts(submission: Submission) -> Iterator[CheckItem]:
 
 def _ordered(rows: list[Any], people: list[list[str]]) -> Iterator[CheckItem]:
     where = f"{ARGUMENT}, and whether it drops rows: the database has {len(people)} users"
+    if len(rows) == len(people):
+        where = f"{ARGUMENT}, and whether it changes names or addresses"
     got, expected = sorted(rows, key=str), sorted(people, key=str)
     yield expect_equal("it has one row for each user", got, expected, where)
     names = [row[0] for row in rows]
@@ -201,6 +207,8 @@ def orders(submission: Submission) -> Iterator[CheckItem]:
     where = f"{ARGUMENT}, and whether it drops rows with a missing value"
     if sorted(ids, key=str) == sorted(every, key=str):
         where = "ORDER BY id"
+    elif not all(isinstance(one, int) for one in ids):
+        where = "the type of id: it has to stay an integer"
     yield expect_equal("it has every order, by id", ids, every, where)
     if ids != every:
         return
