@@ -123,6 +123,26 @@ WRONG = {
             "every connection is returned to the pool",
         ),
         Wrong(
+            "K3 left open if the query fails",
+            _contacts(
+                "connection = engine.connect()",
+                f"found = pd.read_sql({NAMES}, connection)",
+                "connection.close()",
+                "return found",
+            ),
+            "even if the query fails",
+        ),
+        Wrong(
+            "K4 errors hidden",
+            _contacts(
+                "try:",
+                f"    return pd.read_sql({NAMES}, engine)",
+                "except Exception:",
+                "    return pd.DataFrame(columns=['name', 'email'])",
+            ),
+            "the error comes out",
+        ),
+        Wrong(
             "K4 an error swallowed",
             _contacts(
                 "try:",

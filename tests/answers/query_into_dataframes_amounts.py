@@ -175,6 +175,30 @@ WRONG = {
             "every connection is returned to the pool",
         ),
         Wrong(
+            "K3 left open if the query fails",
+            function(
+                "read_orders(engine)",
+                "connection = engine.connect()",
+                f"found = pd.read_sql(text({ORDERS!r}), connection, coerce_float=False)",
+                "found = found.astype({'items': 'Int64'})",
+                "connection.close()",
+                "return found",
+            ),
+            "even if the query fails",
+        ),
+        Wrong(
+            "K4 errors hidden",
+            function(
+                "read_orders(engine)",
+                "try:",
+                f"    found = pd.read_sql(text({ORDERS!r}), engine, coerce_float=False)",
+                "    return found.astype({'items': 'Int64'})",
+                "except Exception:",
+                "    return pd.DataFrame(columns=['id', 'items', 'amount'])",
+            ),
+            "the error comes out",
+        ),
+        Wrong(
             "K10 the column changed",
             function(
                 "read_orders(engine)",

@@ -97,6 +97,26 @@ WRONG = {
             "connection is returned",
         ),
         Wrong(
+            "K3 left open if the query fails",
+            _find(
+                "connection = engine.connect()",
+                f'found = pd.read_sql(text("{BOTH}"), connection, params={{"wanted": wanted}})',
+                "connection.close()",
+                "return found",
+            ),
+            "even if the query fails",
+        ),
+        Wrong(
+            "K4 errors hidden",
+            _find(
+                "try:",
+                f'    return pd.read_sql(text("{BOTH}"), engine, params={{"wanted": wanted}})',
+                "except Exception:",
+                "    return pd.DataFrame(columns=['id', 'name', 'email'])",
+            ),
+            "the error comes out",
+        ),
+        Wrong(
             "K4 errors become no one",
             _find(
                 "try:",

@@ -55,7 +55,7 @@ def contacts(submission: Submission) -> Iterator[CheckItem]:
         return
     people = [[name, email] for _, name, email, _ in users]
     yield from _ordered(result.value["rows"], people)
-    yield from reader.aftermath("users", users, *ALL)
+    yield from reader.aftermath("users", users, ALL)
 
 
 def _ordered(rows: list[Any], people: list[list[str]]) -> Iterator[CheckItem]:
@@ -121,7 +121,7 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     what = "it finds a name with quotation marks and : and %"
     yield expect_equal(what, reader.rows(strange), [found], where)
     yield from _all_are_found(reader, people, (twin, same, borrowed))
-    yield from reader.aftermath("users", users, *ALL)
+    yield from reader.aftermath("users", users, ALL, mia)
 
 
 def _one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]:
@@ -220,7 +220,7 @@ def orders(submission: Submission) -> Iterator[CheckItem]:
     yield expect_that(
         "amounts are exact, each a Decimal", good, shown, amounts, _about_amounts(amounts)
     )
-    yield from reader.aftermath("orders", wanted, *columns)
+    yield from reader.aftermath("orders", wanted, columns)
 
 
 def _columns(rows: list[list[Any]]) -> tuple[list[Any], ...]:

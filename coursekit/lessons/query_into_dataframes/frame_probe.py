@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine
@@ -10,6 +11,7 @@ from sqlalchemy import Engine
 from coursekit.exercises import schema
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
 
 PANDAS = "pandas.DataFrame"
@@ -56,23 +58,42 @@ class FrameReader:
             where = _about_columns(got, columns, result.value["index"])
             yield expect_equal("it has the requested columns", got, columns, where)
 
-    def aftermath(self, table: str, rows: Sequence[Any], *columns: str) -> Iterator[CheckItem]:
-        """Report whether the calls left connections open, or changed the database.
+    def aftermath(
+        self, table: str, rows: Sequence[Any], columns: Sequence[str], *values: Any
+    ) -> Iterator[CheckItem]:
+        """Report what the calls left open or changed, and whether a failing call raises an error.
 
         Args:
             table: The table that the function reads.
             rows: Its rows before the first call, as lists, ordered by id.
-            *columns: The columns of `rows`.
+            columns: The columns of `rows`.
+            *values: What to pass to the failing call after the engine.
 
         """
-        what = "every connection is returned to the pool"
-        where = "use `with engine.connect()`, or pass the engine itself to read_sql"
-        yield expect_equal(what, ProbeResult(self._open), 0, where)
+        failed = self._fail(table, *values)
+        yield self._all_returned(failed)
+        what = "if the query fails, the error comes out"
+        where = "`except`: whoever calls your function has to see that the query failed"
+        yield expect_that(what, failed["raised"], "an error", "no error", where)
         found = [str(one) for one in schema.changes(self._before, self.database.snapshot())]
         if not found and all_rows(self.database, table, *columns) != rows:
             found = [f"~ changed rows {table}"]
         where = "the statements that your function runs: it should only read"
         yield expect_equal("the database is unchanged", found, [], where)
+
+    def _fail(self, table: str, *values: Any) -> dict[str, Any]:
+        """Call the function with a database in which its table is missing."""
+        engine = self._submission.scratch("without")
+        Database(engine.url).commit(statement(f"DROP TABLE public.{table} CASCADE"))
+        result = self._submission.call(fail_with, self._function, engine, *values)
+        return {"raised": True, "open": 0} if result.error else dict(result.value)
+
+    def _all_returned(self, failed: dict[str, Any]) -> CheckItem:
+        what = "every connection is returned to the pool"
+        where = "use `with engine.connect()`, or pass the engine itself to read_sql"
+        if failed["open"] and not self._open:
+            what, where = f"{what}, even if the query fails", "a `with` block closes it in any case"
+        return expect_equal(what, self._open or failed["open"], 0, where)
 
 
 def _about_columns(got: list[str], wanted: list[str], index: list[str]) -> str:
@@ -95,9 +116,27 @@ def all_rows(database: Database, table: str, *columns: str) -> list[list[Any]]:
 
 
 def call_with(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
-    """Call the learner's function with this engine; return its result and its open connections.
+    """Call the learner's function with this engine; return its result and its open connections."""
+    with _checkouts(engine) as taken:
+        found = _table(names[function](engine, *values))
+        return {**found, "open": _count_open(taken)}
 
-    Connections are kept here, or the garbage collector would return them to the pool.
+
+def fail_with(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
+    """Call the function where it fails; return whether it did, and its open connections."""
+    with _checkouts(engine) as taken:
+        try:
+            names[function](engine, *values)
+        except Exception:
+            return {"raised": True, "open": _count_open(taken)}
+        return {"raised": False, "open": _count_open(taken)}
+
+
+@contextmanager
+def _checkouts(engine: Engine) -> Iterator[list[Any]]:
+    """Collect the connections that are checked out; close the ones that stay open.
+
+    They're kept here, or the garbage collector would return them to the pool.
     """
     from sqlalchemy import event
 
@@ -108,13 +147,16 @@ def call_with(names: dict[str, Any], function: str, engine: Engine, *values: Any
 
     event.listen(engine, "checkout", take)
     try:
-        found = _table(names[function](engine, *values))
-        return {**found, "open": sum(one.dbapi_connection is not None for one in taken)}
+        yield taken
     finally:
         event.remove(engine, "checkout", take)
         for one in taken:
             if one.dbapi_connection is not None:
                 one.close()
+
+
+def _count_open(taken: list[Any]) -> int:
+    return sum(one.dbapi_connection is not None for one in taken)
 
 
 def _table(value: Any) -> dict[str, Any]:
