@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.passwords.checks import ACCOUNTS, forms, log_in, pair
+from coursekit.lessons.passwords.checks import pair
+from coursekit.lessons.passwords.log_in import ACCOUNTS, log_in
+from coursekit.lessons.passwords.unicode_forms import forms
 
 EXERCISES = (
     Exercise(
@@ -19,8 +21,8 @@ EXERCISES = (
             "pwd_context.hash(password), and pwd_context.verify(typed, stored). Return "
             "their results.",
         ),
-        why="`hash` uses a new salt each time, and stores it and the cost parameters in the hash. "
-        "`verify` reads them there, so it can check a hash that has other cost parameters.",
+        why="`hash` uses a new salt each time, and stores it and the costs in the hash. "
+        "`verify` reads them there, so it can check a hash that was made at other costs.",
     ),
     Exercise(
         "rehash-at-login",
@@ -30,15 +32,16 @@ EXERCISES = (
         initial_state=InitialState("passwords", sql=ACCOUNTS),
         points=2,
         hints=(
-            "When does the program have the password, so it can hash it again?",
-            "pwd_context.verify_and_update(typed, stored) returns two values: whether it is right, "
-            "and a new hash or None.",
-            "Read the stored hash. If verify_and_update returns a new one, UPDATE this account, "
-            "and commit. Return the first value.",
+            "When does the program have the password, so that it can hash it again?",
+            "pwd_context.verify_and_update(typed, stored) returns two values: whether the password "
+            "is right, and a new hash or None. It also accepts None as the stored hash.",
+            "SELECT the stored hash with a bound parameter. If verify_and_update returns a new "
+            "one, UPDATE this account and commit. Return the first value.",
         ),
-        why="Only at log-in does the program have the password, which a new hash requires. "
-        "`verify_and_update` returns one only if the password is right and the old hash is out "
-        "of date. `engine.begin()` commits at the end of its block.",
+        why="A new hash requires the password, and only at log-in does the program have it. "
+        "`verify_and_update` returns a new hash only if the password is right and the old hash is "
+        "outdated. For an unknown e-mail, `scalar` returns None, and passlib verifies against a "
+        "dummy hash. `engine.begin()` commits at the end of its block.",
     ),
     Exercise(
         "unicode-password",
@@ -51,8 +54,9 @@ EXERCISES = (
             "unicodedata.normalize converts a string to one form. It returns a new string.",
             'Hash unicodedata.normalize("NFC", password), and verify the same form of typed.',
         ),
-        why="A hash is computed from bytes, and the two forms have different bytes. Normalize the "
-        "password in both functions, and the two are equal. NFC changes no letters: it combines "
-        "a letter and its accent into one character.",
+        why="A hash is computed from bytes, and the two forms have different bytes. If both "
+        "functions convert the password to the same form, the bytes are equal. NFC combines a "
+        "letter and its accent into one character. NFKC and NFKD, which NIST recommends for "
+        "passwords, also make some look-alikes equal, such as the ligature of f and i.",
     ),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.the_user_model.checks import book, member, reader
+from coursekit.lessons.the_user_model.checks import book, reader
+from coursekit.lessons.the_user_model.members import member
 
 EXERCISES = (
     Exercise(
@@ -16,7 +17,8 @@ EXERCISES = (
         hints=(
             "Which part of a column's definition allows NULL: its name, type or length?",
             "`Mapped[str]` promises a string. What would you write for a string or None?",
-            "Mapped[str] and String(120) for the title, Mapped[str | None] for the subtitle.",
+            "Mapped[str] and String(120) for the title, Mapped[str | None] and String(200) for "
+            "the subtitle.",
         ),
         why="`Mapped[str]` promises a string, so the column is NOT NULL. `Mapped[str | None]` "
         "allows NULL. `String(n)` sets the maximum length; PostgreSQL refuses longer strings.",
@@ -45,12 +47,15 @@ EXERCISES = (
         initial_state=InitialState("the-user-model"),
         points=2,
         hints=(
-            "A constructor runs once. What runs each time an attribute is set?",
-            "`validates`, in this lesson, registers a method that receives each new value.",
-            'Below @validates("password"), a method (self, key, plain) that returns the hash.',
+            "`@validates` isn't called by insert() and update(). What do all values of a column "
+            "pass through?",
+            "A TypeDecorator's method process_bind_param(self, value, dialect) returns what is "
+            "sent to the database in place of value.",
+            "In PasswordHash: process_bind_param returns hasher.hash(value). In Member: "
+            "password: Mapped[str] = mapped_column(PasswordHash(255)).",
         ),
-        why="The constructor of a model sets its attributes one by one, so `validates` sees its "
-        "values as well as later ones. It isn't called for values loaded from the table, so "
-        "nothing is hashed twice. It doesn't see an UPDATE that bypasses the objects.",
+        why="Whichever statement SQLAlchemy sends, its values pass through the column's type. A "
+        "new name is an UPDATE without the password, so nothing is hashed twice. SQL that's "
+        "written by hand has no column types, and still goes around the model.",
     ),
 )

@@ -1,0 +1,179 @@
+"""Answers to `unicode-password`: right ones, and the wrong ones people give.
+
+Names begin with the kind of answer: a constant (K1), one that works for the example only (K2), a
+swallowed error (K4), spaces, case and accents (K5).
+"""
+
+from __future__ import annotations
+
+from support.samples import Wrong
+
+FORMS = """import unicodedata
+from tutorial_lib.hashing import CHEAP, make_context
+
+practice_context = make_context(CHEAP)
+
+def sign_up(password):
+    return practice_context.hash({})
+
+def sign_in(typed, stored):
+    return practice_context.verify({}, stored)
+"""
+
+
+def _forms(up: str, come: str) -> str:
+    """Return an answer to `unicode-password`: what is hashed, and what is verified."""
+    return FORMS.format(up, come)
+
+
+def _both(changed: str) -> str:
+    """Return the same change to a string `{}` for both sides."""
+    return _forms(changed.format("password"), changed.format("typed"))
+
+
+NFC = "unicodedata.normalize('NFC', {})"
+WITHOUT_ACCENTS = "''.join(c for c in unicodedata.normalize('NFD', {}) if c.isascii())"
+FORMS_RIGHT = (
+    _both("unicodedata.normalize('NFD', {})"),
+    _both("unicodedata.normalize('NFKC', {})"),
+    _both("unicodedata.normalize('NFKD', {})"),
+    _both(f"{NFC}.encode('utf-8')"),
+    # K12: what was signed up is kept as it is, and sign_in tries both forms.
+    _forms("password", "typed").replace(
+        "    return practice_context.verify(typed, stored)",
+        "    forms = [unicodedata.normalize(form, typed) for form in ('NFC', 'NFD')]\n"
+        "    return any(practice_context.verify(form, stored) for form in forms)",
+    ),
+    # K12: argon2-cffi
+    """
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+
+hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+def one_form(password):
+    return unicodedata.normalize("NFC", password).encode("utf-8")
+
+def sign_up(password):
+    return hasher.hash(one_form(password))
+
+def sign_in(typed, stored):
+    try:
+        return hasher.verify(stored, one_form(typed))
+    except VerifyMismatchError:
+        return False
+""",
+    # K13: slow
+    _both(NFC).replace("    return", "    __import__('time').sleep(0.2)\n    return"),
+)
+FORMS_WRONG = (
+    Wrong("as before", _forms("password", "typed"), "signed up with one character"),
+    Wrong("sign_in only", _forms("password", NFC.format("typed")), "signed in with one"),
+    Wrong("sign_up only", _forms(NFC.format("password"), "typed"), "signed in with two"),
+    Wrong(
+        "two different forms",
+        _forms(NFC.format("password"), "unicodedata.normalize('NFD', typed)"),
+        "which form does sign_up hash",
+    ),
+    Wrong(
+        "the result isn't used",
+        _both("[unicodedata.normalize('NFC', {0}), {0}][1]"),
+        "which form does sign_up hash",
+    ),
+    Wrong(
+        "K2: é only",
+        _both("{}.replace('e\\u0301', 'é')"),
+        "which form does sign_up hash",
+    ),
+    Wrong(
+        "K1: refuses everyone",
+        _forms(NFC.format("password"), "''"),
+        "signed up with one character",
+    ),
+    Wrong(
+        "K1: accepts everyone",
+        _both(NFC).replace("return practice_context.verify", "return True or "),
+        "lower case instead of capitals: refused",
+    ),
+    Wrong(
+        "K5: capitals don't count",
+        _both(f"{NFC}.casefold()"),
+        "lower case instead of capitals",
+    ),
+    Wrong(
+        "K5: accents are left out",
+        _both("unicodedata.normalize('NFD', {}).encode('ascii', 'ignore')"),
+        "without the accents: refused",
+    ),
+    Wrong("K5: accents are removed", _both(WITHOUT_ACCENTS), "without the accents: refused"),
+    Wrong(
+        "K5: spaces are left out", _both(f"{NFC}.strip()"), "without the space in front: refused"
+    ),
+    Wrong(
+        "the other way round",
+        _both(NFC).replace("'NFC', typed), stored", "'NFC', stored), typed"),
+        "the order of the arguments",
+    ),
+    Wrong(
+        "K4: every error is a no",
+        _both(NFC).replace(
+            "    return practice_context.verify(unicodedata.normalize('NFC', typed), stored)",
+            "    try:\n        return practice_context.verify(stored, typed)\n"
+            "    except ValueError:\n        return False",
+        ),
+        "signed up with one character",
+    ),
+    Wrong(
+        "verified, not returned",
+        _both(NFC).replace("return practice_context.verify", "practice_context.verify"),
+        "is there a `return` in every branch",
+    ),
+    Wrong(
+        "sign_up returns nothing",
+        _both(NFC).replace("return practice_context.hash", "practice_context.hash"),
+        "sign_up: return the hash",
+    ),
+    Wrong(
+        "counts its calls",
+        """
+calls = []
+
+def sign_up(password):
+    return "$argon2id$of-no-password"
+
+def sign_in(typed, stored):
+    calls.append(typed)
+    return len(calls) <= 2
+""",
+        "sign_in",
+    ),
+    Wrong(
+        "remembers the passwords",
+        """
+import unicodedata
+kept = {}
+
+def sign_up(password):
+    name = f"$argon2id${len(kept)}"
+    kept[name] = unicodedata.normalize("NFC", password)
+    return name
+
+def sign_in(typed, stored):
+    return kept[stored] == unicodedata.normalize("NFC", typed)
+""",
+        "they're hashes of the password",
+    ),
+    Wrong(
+        "no hash",
+        _both(NFC).replace("practice_context.hash", "str"),
+        "sign_up returns argon2 hashes",
+    ),
+    Wrong(
+        "other parameters",
+        _both(NFC).replace("def sign_in(typed, stored)", "def sign_in(stored)"),
+        "keep the parameters that the exercise gives",
+    ),
+)
+
+RIGHT = {"unicode-password": FORMS_RIGHT}
+WRONG = {"unicode-password": FORMS_WRONG}

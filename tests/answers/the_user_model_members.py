@@ -1,0 +1,158 @@
+"""Answers to `no-way-around-the-hash`: right ones, and the wrong ones people give.
+
+Names begin with the kind of answer: a constant (K1), one that works for the example only (K2),
+spaces, case and letters (K5), a part that's lost (K6), another style (K12), a slow one (K13).
+"""
+
+from __future__ import annotations
+
+from answers.the_user_model import HEAD
+from support.samples import right, wrong
+
+NAMED = HEAD.format("Member", "members") + "    name: Mapped[str] = mapped_column(String(50))\n"
+MEMBER = f"{NAMED}    password: Mapped[str] = mapped_column(String(255))\n"
+TYPED = NAMED.replace(
+    "class Base(",
+    """class PasswordHash(TypeDecorator):
+    impl = String
+    cache_ok = True
+    def process_bind_param(self, value, dialect):
+        return {}
+
+class Base(""",
+)
+COLUMN = "    password: Mapped[str] = mapped_column(PasswordHash(255))\n"
+HASHED = TYPED.replace("{}", "hasher.hash(value)")
+MEMBER_RIGHT = (
+    *right(
+        f"{NAMED}{{}}",
+        """
+--- K12: a type without its length
+    class Hash(TypeDecorator):
+        impl, cache_ok = String(255), True
+        def process_bind_param(self, value, dialect):
+            return hasher.hash(value)
+
+    password: Mapped[str] = mapped_column(Hash)
+--- K12: the old style, text
+    class Hash(TypeDecorator):
+        impl, cache_ok = Text, True
+        def process_bind_param(self, value, dialect):
+            return value if value is None else hasher.hash(value)
+
+    password = Column(Hash, nullable=False)
+--- K12: a type of its own
+    from sqlalchemy.types import UserDefinedType
+
+    class Hash(UserDefinedType):
+        cache_ok = True
+        def get_col_spec(self, **kw):
+            return "varchar(97)"
+        def bind_processor(self, dialect):
+            return hasher.hash
+
+    password: Mapped[str] = mapped_column(Hash)
+--- K13: slow
+    class Hash(TypeDecorator):
+        impl, cache_ok = String, True
+        def process_bind_param(self, value, dialect):
+            import time
+            time.sleep(0.2)
+            return hasher.hash(value)
+
+    password: Mapped[str] = mapped_column(Hash(255))
+""",
+    ),
+    # K12: the lesson's model, with a mark
+    f"""{TYPED.replace("{}", "str(get_hash(value))")}{COLUMN}
+    @validates("password")
+    def _hash(self, key, value):
+        return get_hash(value)
+
+def get_hash(value):
+    return value if type(value) is not str else hasher.hash(value)
+""",
+)
+MEMBER_WRONG = (
+    *wrong(
+        f"{MEMBER}{{}}",
+        """
+--- a column and nothing more -> (name=..., password=...) stores a hash
+--- in the constructor only -> a password that's set later
+    def __init__(self, name, password):
+        self.name, self.password = name, hasher.hash(password)
+--- a method that must be called -> (name=..., password=...) stores a hash
+    def set_password(self, plain):
+        self.password = hasher.hash(plain)
+--- @validates, which insert() and update() don't call -> insert() and update() make no objects
+    _hash = validates("password")(lambda self, key, plain: hasher.hash(plain))
+--- an event of the attribute -> insert() and update() make no objects
+@event.listens_for(Member.password, "set", retval=True)
+def _hash(member, value, old, initiator):
+    return hasher.hash(value)
+--- nothing is returned -> (name=..., password=...) stores a hash
+    @validates("password")
+    def _hash(self, key, plain):
+        hasher.hash(plain)
+--- the wrong attribute -> the name, whose column has 50 characters
+    _hash = validates("name")(lambda self, key, plain: hasher.hash(plain))
+--- both attributes -> the name, whose column has 50 characters
+    _hash = validates("name", "password")(lambda self, key, plain: hasher.hash(plain))
+--- too short for a hash -> a hash needs 97 characters
+    password: Mapped[str] = mapped_column(String(50))
+    _hash = validates("password")(lambda self, key, plain: hasher.hash(plain))
+--- K6: cut to fit -> no argon2 hash
+    _hash = validates("password")(lambda self, key, plain: hasher.hash(plain)[:50])
+--- hashed whenever it is stored -> stores a hash
+@event.listens_for(Member, "before_insert")
+@event.listens_for(Member, "before_update")
+def _hash(mapper, connection, member):
+    member.password = hasher.hash(member.password)
+""",
+    ),
+    *wrong(
+        f"{TYPED}{COLUMN}".replace("return {}", "{}"),
+        """
+--- as it was -> (name=..., password=...) stores a hash
+        return value
+--- nothing is returned from the type -> (name=..., password=...) stores a hash
+        hasher.hash(value)
+--- K1: a constant -> a hash, but of something else
+        return hasher.hash("sunshine")
+--- K2: short passwords only -> (name=..., password=...) stores a hash
+        return hasher.hash(value) if len(value) < 9 else value
+--- K5: lower case -> Is anything changed before it's hashed
+        return hasher.hash(value.lower())
+--- K5: spaces are removed -> Is anything changed before it's hashed
+        return hasher.hash(value.strip())
+--- K5: ASCII only -> Is anything changed before it's hashed
+        return hasher.hash(value.encode("ascii", "ignore")[:20])
+--- K6: the first eight characters -> Is anything changed before it's hashed
+        return hasher.hash(value[:8])
+--- a fast hash -> no argon2 hash
+        return __import__("hashlib").sha256(value.encode()).hexdigest()
+""",
+    ),
+    *wrong(
+        f"{HASHED}{{}}",
+        """
+--- the type isn't used -> (name=..., password=...) stores a hash
+    password: Mapped[str] = mapped_column(String(255))
+--- hashed twice -> Is it hashed twice
+    password: Mapped[str] = mapped_column(PasswordHash(255))
+    _hash = validates("password")(lambda self, key, plain: hasher.hash(plain))
+--- the name is hashed, too -> only the password is hashed
+    name: Mapped[str] = mapped_column(PasswordHash(255))
+    password: Mapped[str] = mapped_column(PasswordHash(255))
+--- too short for a hash of the type -> a hash needs 97 characters
+    password: Mapped[str] = mapped_column(PasswordHash(80))
+--- another name -> has its columns
+    password_hash: Mapped[str] = mapped_column(PasswordHash(255))
+--- a type, and no column of it -> which isn't a column
+    password = PasswordHash(255)
+""",
+    ),
+)
+
+RIGHT = {"no-way-around-the-hash": MEMBER_RIGHT}
+WRONG = {"no-way-around-the-hash": MEMBER_WRONG}
