@@ -166,7 +166,7 @@ def make_hash(password, salt):
 --- counts its calls -> is_right
     calls.append(typed)
     return len(calls) == 1
---- other parameters -> keep the parameters that the exercise gives
+--- is_right has other parameters -> keep the parameters that the exercise gives
     return False
 
 def is_right(typed):

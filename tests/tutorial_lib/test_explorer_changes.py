@@ -167,7 +167,8 @@ def test_the_revisions_are_drawn_with_head_and_current(engine: Engine) -> None:
     assert repr(history).splitlines() == [
         "base (current)",
         "  base -> 0001 users",
-        "  0001 -> 0002 orders and carts (head)",
+        "  0001 -> 0002 orders and carts",
+        "  0002 -> 0003 amount, status, quantity (head)",
     ]
     run(engine, "CREATE TABLE alembic_version (version_num varchar(32)); "
                 "INSERT INTO alembic_version VALUES ('0001')")  # fmt: skip

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Engine
 
 from coursekit.exercises import draws
+from coursekit.exercises.checked_out import WHERE as RETURNED
+from coursekit.exercises.checked_out import counted
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.passwords.trials import QUOTE, advice, context, fits
-from coursekit.lessons.sessions.checked_out import WHERE as RETURNED
-from coursekit.lessons.sessions.checked_out import counted
 
 ACCOUNTS = """
 CREATE TABLE accounts (email varchar(255) PRIMARY KEY, password varchar(255) NOT NULL);

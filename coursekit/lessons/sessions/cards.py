@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Engine
 
 from coursekit.exercises import draws
+from coursekit.exercises.checked_out import WHERE as RETURNED_WHERE
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.sessions.checked_out import WHERE as RETURNED_WHERE
 from coursekit.lessons.sessions.checks import NOT_KEPT, QUOTE, outside
 from coursekit.lessons.sessions.moves import EXIT, moved_meanwhile, moved_points
 

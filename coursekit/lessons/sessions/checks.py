@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from coursekit.exercises import draws
+from coursekit.exercises.checked_out import WHERE as RETURNED_WHERE
+from coursekit.exercises.checked_out import counted
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, Unreadable, expect_equal, expect_that
 from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.sessions.checked_out import WHERE as RETURNED_WHERE
-from coursekit.lessons.sessions.checked_out import counted
 
 USERS = """
 CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL);

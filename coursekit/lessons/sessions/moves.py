@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from coursekit.lessons.sessions.checked_out import counted
+from coursekit.exercises.checked_out import counted
 
 EXIT = "SystemExit"
 

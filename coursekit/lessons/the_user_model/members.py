@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Engine, insert, inspect, select, update
+from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.orm import Session
 
 from coursekit.exercises import draws
@@ -115,9 +116,8 @@ def _about(error: str, engine: Engine) -> str:
     """Return where to look after an error in storing a password."""
     if "value too long" not in error:
         return SECTIONS
-    columns = {column["name"]: column["type"] for column in inspect(engine).get_columns("members")}
-    length = getattr(columns["password"], "length", None)
-    if length is not None and length < HASH_LENGTH:
+    length = re.search(r"varying\((\d+)\)", Database(engine.url).column("members.password"))
+    if length and int(length[1]) < HASH_LENGTH:
         return f"the length of password: a hash needs {HASH_LENGTH} characters"
     return "the name, whose column has 50 characters: only the password is hashed"
 

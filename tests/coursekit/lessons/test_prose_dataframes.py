@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
-import polars as pl
 import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import InternalError
@@ -15,6 +15,12 @@ from sqlalchemy.exc import InternalError
 from tutorial_lib import explorer, frames
 
 QUERY = "SELECT items, amount, delivered FROM shop_orders ORDER BY id"
+
+
+@pytest.fixture
+def polars() -> Any:
+    """Polars, which is installed with TUTORIAL_DEV=1."""
+    return pytest.importorskip("polars")
 
 
 @pytest.fixture
@@ -40,16 +46,16 @@ def shop(engine: Engine) -> Iterator[Engine]:
         connection.execute(text("DROP TABLE IF EXISTS shop_orders, buyers"))
 
 
-def test_polars_reads_the_types_without_options(shop: Engine) -> None:
-    frame = pl.read_database(QUERY, shop)
+def test_polars_reads_the_types_without_options(shop: Engine, polars: Any) -> None:
+    frame = polars.read_database(QUERY, shop)
     assert frame["items"].to_list() == [2, None]
     assert frame["amount"].to_list() == [Decimal("19.90"), Decimal("5.10")]
     assert frame["delivered"].to_list() == [datetime.date(2026, 1, 17), None]
 
 
-def test_frames_reads_the_same_types_as_polars(shop: Engine) -> None:
+def test_frames_reads_the_same_types_as_polars(shop: Engine, polars: Any) -> None:
     frame = frames.read(QUERY, shop, to="polars")
-    assert frame.rows() == pl.read_database(QUERY, shop).rows()
+    assert frame.rows() == polars.read_database(QUERY, shop).rows()
 
 
 def test_repeatable_read_shows_the_same_rows_to_every_query(shop: Engine) -> None:
