@@ -309,6 +309,10 @@ return create(settings.get)
 complain(settings)
 five = tuple(settings["DATABASE_" + name] for name in NAMES)
 return "postgresql+psycopg2://%s:%s@%s:%s/%s" % five
+--- the driver's format, not a URL -> it has to look like
+complain(settings)
+five = tuple(settings["DATABASE_" + name] for name in NAMES)
+return "user=%s password=%s host=%s port=%s dbname=%s" % five
 --- empty is taken for a value -> An empty string isn't a value
 return create(settings.__getitem__)
 --- one message for all -> an exception that names DATABASE_USERNAME

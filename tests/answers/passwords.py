@@ -146,7 +146,7 @@ def make_hash(password, salt):
     return int(pwd_context.verify(typed, stored))
 --- a string -> return True or False, nothing else
     return "yes" if pwd_context.verify(typed, stored) else "no"
---- K2: for its own costs only -> with a hash made at other costs
+--- K2: for its own costs only -> it accepts hashes at make_hash's own costs only
     return not pwd_context.needs_update(stored) and pwd_context.verify(typed, stored)
 --- K4: every error is a yes -> is_right refuses a wrong password
     try:
@@ -159,7 +159,9 @@ def make_hash(password, salt):
 --- K5: case doesn't count -> it must compare the whole password
     kept.setdefault(stored, typed)
     return kept[stored].lower() == typed.lower() or pwd_context.verify(typed, stored)
---- K6: only the beginning -> is_right
+--- K5: spaces are removed -> it must compare the whole password
+    return pwd_context.verify(typed.strip(), stored)
+--- K6: only the beginning -> it must compare the whole password
     return pwd_context.verify(typed[:72], stored)
 --- K6: what's left out may be anything -> it must compare the whole password
     return any(pwd_context.verify(each, stored) for each in (typed, typed[:-1]))

@@ -311,7 +311,14 @@ with engine.begin() as connection:
                 change(connection, new, email)
             return True
     return False
---- K5: spaces don't count -> the right password is accepted
+--- the parameter has another name -> its key is the name after the colon
+with engine.begin() as connection:
+    return pwd_context.verify(typed, connection.scalar(SELECT, {"mail": email}))
+--- a typo in the SQL -> your own SQL
+with engine.begin() as connection:
+    query = text("SELEC password FROM accounts WHERE email = :email")
+    return pwd_context.verify(typed, connection.scalar(query, {"email": email}))
+--- K5: spaces don't count -> whether it verifies what was typed, unchanged
 with engine.begin() as connection:
     stored = connection.scalar(SELECT, {"email": email})
     accepted, new = pwd_context.verify_and_update(typed.strip(), stored)

@@ -46,6 +46,10 @@ with closing(engine.raw_connection()) as raw:
 --- autocommit
 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
     connection.execute(ADD, {"name": name})
+--- COMMIT as a statement
+with Session(engine) as session:
+    session.execute(ADD, {"name": name})
+    session.execute(text("COMMIT"))
 --- pandas
 import pandas
 pandas.DataFrame({"name": [name]}).to_sql("users", engine, if_exists="append", index=False)
@@ -135,6 +139,14 @@ with Session(engine) as session:
 --- the parameter has another name -> its key is the name after the colon
 with Session(engine) as session:
     session.execute(ADD, {"user": name})
+    session.commit()
+--- another name in a statement of its own -> its key is the name after the colon
+with Session(engine) as session:
+    session.execute(text("INSERT INTO users (name) VALUES (:n)"), {"name": name})
+    session.commit()
+--- a typo in the SQL -> your own SQL
+with Session(engine) as session:
+    session.execute(text("INSERT INT users (name) VALUES (:name)"), {"name": name})
     session.commit()
 --- the engine of the example -> use the engine that is passed in
 with Session(exercise.engine) as session:
@@ -303,7 +315,7 @@ with Session(engine) as session:
     session.commit()
     if found != (1, 1):
         raise LookupError("no such card")
---- a commit after each statement -> Was the first change committed
+--- a commit after each statement -> One change was kept without the other
 with Session(engine) as session:
     change(session, TAKE, less)
     session.commit()
@@ -338,7 +350,7 @@ with engine.begin() as connection:
 for sent, values in ((TAKE, less), (ADD, more)):
     with engine.begin() as connection:
         connection.execute(sent, values)
---- autocommit -> Was the first change committed
+--- autocommit -> One change was kept without the other
 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
     change(connection, TAKE, less)
     change(connection, ADD, more)
@@ -346,7 +358,7 @@ with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connect
 with Session(engine) as session:
     change(session, TAKE, less)
     change(session, ADD, more)
---- the error is hidden -> Does an `except` without `raise` hide it
+--- the error is hidden -> let the database's own through
 with Session(engine) as session:
     try:
         change(session, TAKE, less)
@@ -418,6 +430,29 @@ with Session(engine) as session:
 with Session(engine) as session:
     session.execute(text(f"UPDATE cards SET points = points - {points} WHERE name = '{giver}'"))
     session.execute(text(f"UPDATE cards SET points = points + {points} WHERE name = '{taker}'"))
+    session.commit()
+--- looked at first, and no exception -> let the database's own through
+with Session(engine) as session:
+    locked = text("SELECT points FROM cards WHERE name = :name FOR UPDATE")
+    one, two = session.scalar(locked, less), session.scalar(locked, more)
+    if one is None or two is None or one < points or two + points > 100:
+        return False
+    change(session, TAKE, less)
+    change(session, ADD, more)
+    session.commit()
+--- a savepoint for the second, and the first is kept -> One change was kept without the other
+with Session(engine) as session:
+    change(session, TAKE, less)
+    try:
+        with session.begin_nested():
+            change(session, ADD, more)
+    except Exception as error:
+        print(error)
+    session.commit()
+--- a typo in the SQL -> your own SQL
+with Session(engine) as session:
+    session.execute(text("UPDATE cards SET points = points - :points WERE name = :name"), less)
+    session.execute(ADD, more)
     session.commit()
 --- the parameters have other names -> each statement has :points and :name
 with Session(engine) as session:
@@ -580,7 +615,7 @@ try:
     yield ExerciseSession
 finally:
     pass
---- the error is hidden -> an `except` without `raise`, or a `return` in `finally`
+--- the error is hidden -> After an `except`, `raise` again
 db = ExerciseSession()
 try:
     yield db
@@ -588,7 +623,7 @@ except Exception:
     pass
 finally:
     db.close()
---- return in finally -> or a `return` in `finally`, hides it
+--- return in finally -> don't `return` in `finally`
 db = ExerciseSession()
 try:
     yield db

@@ -12,6 +12,7 @@ from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expe
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.connect.urls import (
     DELIMITER,
+    NOT_A_URL,
     PARTS_WHERE,
     RAISED,
     names_driver,
@@ -96,7 +97,7 @@ def _not_from_settings(result: ProbeResult, read: dict[str, Any]) -> CheckItem:
     """Report that five settings don't result in a URL."""
     what = "the function returns the URL that five settings describe"
     if "unusable" in read:
-        where = DELIMITER
+        where = NOT_A_URL if "Could not parse" in read["unusable"] else DELIMITER
         return expect_that(what, False, "a URL", read["unusable"], where)
     got, where = no_url(result, read)
     if result.error.startswith("KeyError"):

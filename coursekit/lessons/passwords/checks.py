@@ -14,6 +14,10 @@ VERIFY = (
     "is_right: a new hash has a new salt, so hashing again and comparing can't work. verify reads "
     "salt and costs from the stored hash"
 )
+OWN = (
+    "is_right: it accepts hashes at make_hash's own costs only. verify reads the costs from the "
+    "stored hash, whatever they are"
+)
 SAME = "is_right: it must compare the whole password, exactly as it was typed"
 
 
@@ -39,7 +43,9 @@ def pair(submission: Submission) -> Iterator[CheckItem]:
     found = tried(submission, _is_right, _trials(submission, password))
     for what, expected in RIGHTS.items():
         result = found[what]
-        where = advice(result, "is_right", VERIFY if expected else SAME)
+        refused = expected and result.value is False
+        place = _why_refused(submission, password, str(first)) if refused else SAME
+        where = advice(result, "is_right", place)
         yield expect_equal(what, result, expected, where)
         if result.error:
             return
@@ -51,6 +57,15 @@ def pair(submission: Submission) -> Iterator[CheckItem]:
     got = "it is" if belongs else "it isn't"
     where = "make_hash: what exactly is hashed? Not a part of the password, nor anything else"
     yield expect_that("it's a hash of this very password", belongs, "it is", got, where)
+
+
+def _why_refused(submission: Submission, password: str, made: str) -> str:
+    """Return where to look if is_right refuses a right password; `made` is make_hash's of it."""
+    plain = draws.word(submission.random, 4)
+    if submission.call(_is_right, plain, context(cheap=True).hash(plain)).value is True:
+        return SAME
+    own = submission.call(_is_right, password, made).value is True
+    return OWN if own else VERIFY
 
 
 RIGHTS = {

@@ -12,16 +12,25 @@ from coursekit.exercises.checked_out import WHERE as RETURNED
 from coursekit.exercises.checked_out import counted
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.sql_errors import about_sql
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.passwords.trials import QUOTE, advice, context, fits
+from coursekit.lessons.passwords.trials import advice, context, fits
 
 ACCOUNTS = """
 CREATE TABLE accounts (email varchar(255) PRIMARY KEY, password varchar(255) NOT NULL);
 INSERT INTO accounts VALUES ('ann@example.com', '$argon2id$v=19$m=19456,t=2,p=1$hdAaQ0jJ2TvnP\
 GesVUrJuQ$e7muj2HpSTGFdvMK1cWq1mKirn136Yk/+R4Y9H9ptUM')
 """
+QUOTE = (
+    "the SQL: what's typed must not become part of it (SQL injection). Pass it as a bound "
+    "parameter, :email"
+)
 VERIFIED = "log_in: what verify returns, or verify_and_update returns first"
 UNKNOWN = "log_in: what is the stored hash if no account has the e-mail, and what is returned then?"
+ACCEPTED = (
+    "log_in: which engine it uses, whether it verifies what was typed, unchanged, and what it "
+    "returns"
+)
 TODAY = "a hash of the password, at today's costs"
 
 
@@ -93,7 +102,7 @@ def _refused(attempts: Attempts, email: str, password: str) -> Iterator[CheckIte
 def _one_refused(attempts: Attempts, email: str, typed: str) -> Iterator[CheckItem]:
     before = attempts.stored()
     result = attempts.log_in(email, typed)
-    where = advice(result, "log_in", VERIFIED)
+    where = _where(result, email, VERIFIED)
     yield expect_equal("a wrong password is refused", result, False, where)
     if result.error:
         return
@@ -108,7 +117,7 @@ def _strangers(attempts: Attempts, email: str, password: str) -> Iterator[CheckI
     before, own = attempts.stored(), context().hash(password)
     unknown = draws.email(attempts.submission.random)
     result = attempts.log_in(unknown, password)
-    where = advice(result, "log_in", UNKNOWN)
+    where = _where(result, unknown, UNKNOWN)
     yield expect_equal("an e-mail that no account has is refused", result, False, where)
     if result.error or result.value is not False:
         return
@@ -130,9 +139,9 @@ def _accepted(attempts: Attempts, email: str, password: str) -> Iterator[CheckIt
     """Report on the right password of an account with an outdated hash."""
     before = attempts.stored()
     result = attempts.log_in(email, password)
-    where = advice(result, "log_in", "log_in: what it returns, and which engine it uses")
+    where = _where(result, email, ACCEPTED)
     yield expect_equal("the right password is accepted", result, True, where)
-    if result.error:
+    if result.error or result.value is not True:
         return
     after = attempts.stored()
     new = after.get(email, "")
@@ -143,6 +152,11 @@ def _accepted(attempts: Attempts, email: str, password: str) -> Iterator[CheckIt
     got = "they are" if others else "they were changed too"
     where = "the WHERE of the UPDATE"
     yield expect_that("the other accounts are as they were", others, "they are", got, where)
+
+
+def _where(result: ProbeResult, email: str, otherwise: str) -> str:
+    """Return where to look after a log-in with this e-mail."""
+    return about_sql(result.error, [email], QUOTE) or advice(result, "log_in", otherwise)
 
 
 def _kind(password: str, stored: str, before: str) -> tuple[str, str]:
@@ -176,9 +190,9 @@ def _again(attempts: Attempts, email: str, right: str) -> Iterator[CheckItem]:
     accepted = results.pop(right)
     good = accepted.value is True and attempts.stored() == last
     got = "True, and one more new hash" if accepted.value is True else str(accepted)
-    where = advice(accepted, "log_in", "log_in: what it does if the hash isn't outdated")
+    where = _where(accepted, email, "log_in: what it does if the hash isn't outdated")
     what = "the next log-ins are accepted, and change nothing"
     yield expect_that(what, good, "True, and nothing has changed", "True" if good else got, where)
     wrong = next(iter(results.values()), ProbeResult(False))
-    where = advice(wrong, "log_in", VERIFIED)
+    where = _where(wrong, email, VERIFIED)
     yield expect_equal("a wrong password is still refused", wrong, False, where)

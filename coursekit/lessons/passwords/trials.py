@@ -10,10 +10,6 @@ from coursekit.exercises.submission import Probe, Submission
 # What a trial is about, the probe's arguments, and the expected value.
 Trial = tuple[str, tuple[Any, ...], bool]
 ORDER = "the order of the arguments: which one is the hash?"
-QUOTE = (
-    "the SQL: what's typed must not become part of it (SQL injection). Pass it as a bound "
-    "parameter, :email"
-)
 
 
 def context(*, cheap: bool = False) -> Any:
@@ -62,8 +58,6 @@ def _about_error(error: str, function: str) -> str:
         )
     if "NoResultFound" in error:
         return f"{function}: an e-mail that no account has is no error. Return False"
-    if any(each in error for each in ("SyntaxError", "syntax error", "bind parameter")):
-        return QUOTE
     return f"{function}: it raised this error. Call it yourself to see the line"
 
 

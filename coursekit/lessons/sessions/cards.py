@@ -16,6 +16,7 @@ from coursekit.exercises import draws
 from coursekit.exercises.checked_out import WHERE as RETURNED_WHERE
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.sql_errors import about_sql
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.sessions.checks import NOT_KEPT, QUOTE, outside
@@ -44,14 +45,18 @@ UNTOUCHED = "No card was changed: use the engine and the names that are passed i
 DIRECTION = "Which card gives points, and which one takes them? It's the other way round."
 HALF = "Both statements are needed: one for the giver's card, and one for the taker's."
 AMOUNT = "Is it the number of points that was passed in, on both cards?"
-SPLIT = "Was the first change committed before the second was tried?"
+SPLIT = (
+    "One change was kept without the other. Both belong in one transaction, with one commit, which "
+    "an error must skip."
+)
 BENT = (
     "Move all the points or none: let the database reject the change, and don't adjust the number."
 )
 UNKNOWN = "An UPDATE that finds no row isn't an error. The result's rowcount is the number of rows."
 EXITED = "sys.exit ends the whole program. Raise an exception that the caller can catch."
 DROPPED = "The database would reject these points, but its CHECK constraint is gone."
-SILENT = "Does an `except` without `raise` hide it? The caller has to know."
+SILENT = "The caller has to know: raise an exception, and let the database's own through."
+KEYS = "the dictionary passed with a statement: each statement has :points and :name"
 LOST = (
     "Another session changed both cards after your function had read them, and its change is "
     "gone. Let the database calculate, as the two statements do, or lock the rows when you read."
@@ -80,7 +85,7 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
     result = submission.call(moved_points, engine, [[*pair, points] for pair in pairs])
     after = outside(database, "cards", "name", "points", by="name")
     if result.error or after.error or result.value["errors"][0]:
-        yield _failed(result, after)
+        yield _failed(result, after, pairs[0])
         return
     found, errors = dict(after.value), result.value["errors"]
     allowed = _allowed(found, cards, pairs[0], points, errors)
@@ -126,14 +131,10 @@ def _drawn(random: Random, points: int) -> tuple[dict[str, str], dict[str, int]]
     return role, {role[name]: value for name, value in values.items()}
 
 
-def _failed(result: ProbeResult, after: ProbeResult) -> CheckItem:
+def _failed(result: ProbeResult, after: ProbeResult, names: tuple[str, str]) -> CheckItem:
     """Report an error of a move that's allowed."""
     got = result.error or after.error or result.value["errors"][0]
-    where = "The last line of the error says what's wrong."
-    if "bind parameter" in got:
-        where = "the dictionary passed with a statement: each statement has :points and :name"
-    elif "syntax error" in got:
-        where = QUOTE
+    where = about_sql(got, names, QUOTE, KEYS) or "The last line of the error says what's wrong."
     return expect_that("an allowed move runs without an error", False, "no error", got, where)
 
 

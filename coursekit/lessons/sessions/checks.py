@@ -13,6 +13,7 @@ from coursekit.exercises.checked_out import WHERE as RETURNED_WHERE
 from coursekit.exercises.checked_out import counted
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, Unreadable, expect_equal, expect_that
+from coursekit.exercises.sql_errors import about_sql
 from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
 
@@ -25,7 +26,6 @@ NOT_KEPT = (
 )
 ELSEWHERE = "The change went elsewhere: use the engine that is passed in, not exercise.engine."
 QUOTE = "A name may contain a quote or a colon. Pass it as a bound parameter, as in the statement."
-KEY = "the dictionary passed with the statement: its key is the name after the colon"
 
 
 def outside(database: Database, table: str, *columns: str, by: str) -> ProbeResult:
@@ -70,10 +70,8 @@ def kept_user(submission: Submission) -> Iterator[CheckItem]:
         where = "The last line of the error says what's wrong."
         if "'str' object has no attribute" in result.error:
             where = "the order of the parameters: the engine comes first, and then the name"
-        elif "bind parameter 'name'" in result.error:
-            where = KEY
-        elif any(each in result.error for each in ("O'Hara", "syntax error", "bind parameter")):
-            where = QUOTE
+        else:
+            where = about_sql(result.error, added, QUOTE) or where
         yield expect_that("save_user runs without an error", False, "no error", result, where)
         return
     yield from _rows(submission, Database(engine.url), ["Ann", *others], added)

@@ -155,7 +155,8 @@ def _request(submission: Submission, ending: str) -> Iterator[CheckItem]:
 
 def _after_error(came: ProbeResult, message: str, committed: bool) -> Iterator[CheckItem]:
     where = (
-        "FastAPI gets no error: an `except` without `raise`, or a `return` in `finally`, hides it."
+        "FastAPI gets no error, because the generator hides it. After an `except`, `raise` again, "
+        "and don't `return` in `finally`."
     )
     if came.value != "nothing":
         where = "FastAPI gets a different exception. Raise the request's own again: a bare `raise`."
