@@ -102,6 +102,11 @@ def test_a_terminal_shows_six_lines_more(project: Path) -> None:
     assert len(plugins) == 6
 
 
+def test_in_another_folder_alembic_finds_no_script_location(tmp_path: Path) -> None:
+    done = subprocess.run([ALEMBIC, "current"], cwd=tmp_path, capture_output=True, text=True)
+    assert "No 'script_location' key found in configuration" in done.stdout + done.stderr
+
+
 # -- Offline mode
 def test_the_script_and_the_log_are_apart(project: Path) -> None:
     log = run_alembic("upgrade head --sql > deploy.sql", project)
