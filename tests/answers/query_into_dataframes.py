@@ -140,7 +140,7 @@ WRONG = {
                 "except Exception:",
                 "    return pd.DataFrame(columns=['name', 'email'])",
             ),
-            "the error comes out",
+            "the function raises the error",
         ),
         Wrong(
             "K4 an error swallowed",

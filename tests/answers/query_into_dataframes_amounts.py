@@ -196,7 +196,7 @@ WRONG = {
                 "except Exception:",
                 "    return pd.DataFrame(columns=['id', 'items', 'amount'])",
             ),
-            "the error comes out",
+            "the function raises the error",
         ),
         Wrong(
             "K10 the column changed",

@@ -114,7 +114,7 @@ WRONG = {
                 "except Exception:",
                 "    return pd.DataFrame(columns=['id', 'name', 'email'])",
             ),
-            "the error comes out",
+            "the function raises the error",
         ),
         Wrong(
             "K4 errors become no one",

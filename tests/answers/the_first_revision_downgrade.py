@@ -42,7 +42,7 @@ LEFT_OVER = f"""
     op.execute("INSERT INTO alembic_version VALUES ('0002')")
 --- K8 users who have tickets -> nothing is missing or changed
     op.execute("DELETE FROM users WHERE tickets_left > 0"); {TICKETS}; {TYPE}
---- only while there are no tickets -> also when there are tickets
+--- only while there are no tickets -> even when there are tickets
     assert not op.get_bind().execute(sa.text("SELECT FROM tickets")).all()
     {TICKETS}; {TYPE}
 --- K11 a copy in another schema -> schema saved

@@ -70,7 +70,7 @@ BOOK_WRONG = wrong(
 --- nullable contradicts the type -> a book must have a title
     title: Mapped[str] = mapped_column(String(120), nullable=True)
     subtitle: Mapped[str | None] = mapped_column(String(200))
---- K6: a default in place of a title -> a default, which supplies a title
+--- K6: a default in place of a title -> a default: it supplies a title
     title: Mapped[str] = mapped_column(String(120), server_default="")
     subtitle: Mapped[str | None] = mapped_column(String(200))
 --- K7: required in Python only -> a book must have a title
@@ -155,17 +155,17 @@ event.listen(
 READER_WRONG = wrong(
     f"{READER}{{}}",
     """
---- unique=True -> in other capitals is refused
+--- unique=True -> in a different case is refused
     email: Mapped[str] = mapped_column(String(255), unique=True)
---- an index on the column itself -> in other capitals is refused
+--- an index on the column itself -> in a different case is refused
     __table_args__ = (Index("uq_readers_email_lower", "email", unique=True),)
---- not unique -> in other capitals is refused
+--- not unique -> in a different case is refused
     __table_args__ = (Index("uq_readers_email_lower", text("lower(email)")),)
 --- another name -> the constraint or index has its name
     __table_args__ = (Index("readers_email", text("lower(email)"), unique=True),)
 --- no name -> the constraint or index has its name
     __table_args__ = (Index("ix_readers", text("lower(email)"), unique=True),)
---- K7: lower case in Python only -> in other capitals is refused
+--- K7: lower case in Python only -> in a different case is refused
     __table_args__ = (UniqueConstraint("email", name="uq_readers_email_lower"),)
     _lower = validates("email")(lambda self, key, value: value.lower())
 --- K6: only lower case is allowed -> stays as it was typed
@@ -204,14 +204,14 @@ READER_WRONG = wrong(
     )
 --- K6: about the length -> another e-mail is accepted
     __table_args__ = (Index("uq_readers_email_lower", text("length(email)"), unique=True),)
---- K2: for one host only -> in other capitals is refused
+--- K2: for one host only -> in a different case is refused
     __table_args__ = (
         Index(
             "uq_readers_email_lower", text("lower(email)"), unique=True,
             postgresql_where=text("email LIKE '%@example.com'"),
         ),
     )
---- the first letter only -> in other capitals is refused
+--- the first letter only -> in a different case is refused
     __table_args__ = (Index("uq_readers_email_lower", text("initcap(email)"), text("email")),)
 --- shorter than asked for -> email holds 255
     __table_args__ = (Index("uq_readers_email_lower", text("lower(email)"), unique=True),)

@@ -84,9 +84,9 @@ MEMBER_WRONG = (
 --- a method that must be called -> (name=..., password=...) stores a hash
     def set_password(self, plain):
         self.password = hasher.hash(plain)
---- @validates, which insert() and update() don't call -> insert() and update() make no objects
+--- @validates, which insert() and update() don't call -> insert() and update() create no objects
     _hash = validates("password")(lambda self, key, plain: hasher.hash(plain))
---- an event of the attribute -> insert() and update() make no objects
+--- an event of the attribute -> insert() and update() create no objects
 @event.listens_for(Member.password, "set", retval=True)
 def _hash(member, value, old, initiator):
     return hasher.hash(value)

@@ -72,8 +72,8 @@ class FrameReader:
         """
         failed = self._fail(table, *values)
         yield self._all_returned(failed)
-        what = "if the query fails, the error comes out"
-        where = "`except`: whoever calls your function has to see that the query failed"
+        what = "if the query fails, the function raises the error"
+        where = "`except`: the caller of your function has to see that the query failed"
         yield expect_that(what, failed["raised"], "an error", "no error", where)
         found = [str(one) for one in schema.changes(self._before, self.database.snapshot())]
         if not found and all_rows(self.database, table, *columns) != rows:

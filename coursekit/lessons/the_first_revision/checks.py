@@ -191,7 +191,7 @@ def back(submission: Submission) -> Iterator[CheckItem]:
     fresh = submission.new_database()
     before, users, others = fresh.snapshot(), _rows(fresh), schemas(fresh)
     result = submission.alembic("upgrade head", files=initial_env(submission))
-    ran = runs("the upgrade runs", result, "def upgrade: begin again, it was complete")
+    ran = runs("the upgrade runs", result, "def upgrade: begin again; it was complete")
     yield ran
     if not ran.good:
         return
@@ -201,7 +201,7 @@ def back(submission: Submission) -> Iterator[CheckItem]:
     yield expect_that("the upgrade has changed something", bool(made), "a change", "none", where)
     _use_tickets(copy, users)
     result = submission.alembic("downgrade 0001", go_on=True)
-    what = "the downgrade runs, also when there are tickets"
+    what = "the downgrade runs, even when there are tickets"
     ran = runs(what, result, "def downgrade: what depends on what? Read the error")
     yield ran
     if ran.good:
@@ -244,7 +244,7 @@ def _upgrades_again(submission: Submission, users: list[tuple[object, ...]]) -> 
     got = copy.columns("tickets") + copy.columns("users")[-1:]
     wanted = ["id: integer, not null", "state: ticket_state, not null", "tickets_left: integer"]
     yield expect_equal("the upgrade is unchanged", got, wanted, "def upgrade: begin again")
-    yield in_step(submission, "models.py and def upgrade: begin again, both were complete")
+    yield in_step(submission, "models.py and def upgrade: begin again; both were complete")
 
 
 def _rows(database: Database) -> list[tuple[object, ...]]:

@@ -32,7 +32,7 @@ EXERCISES = (
         points=2,
         hints=(
             "What do Ann@example.com and ann@example.com have in common that could be unique?",
-            "An index can cover an expression. This lesson creates one, and names it.",
+            "An index can cover an expression. This lesson creates one and names it.",
             'Index("uq_readers_email_lower", text("lower(email)"), unique=True), '
             "in __table_args__, which is a tuple.",
         ),
@@ -56,6 +56,6 @@ EXERCISES = (
         ),
         why="Whichever statement SQLAlchemy sends, its values pass through the column's type. A "
         "new name is an UPDATE without the password, so nothing is hashed twice. SQL that's "
-        "written by hand has no column types, and still goes around the model.",
+        "written by hand has no column types, and still bypasses the model.",
     ),
 )

@@ -97,7 +97,7 @@ def book(submission: Submission) -> Iterator[CheckItem]:
     if not created.good:
         return
     where = 'the types in Mapped[...]: section "The smallest model" in lesson 05'
-    default = "a default, which supplies a title where none is given"
+    default = "a default: it supplies a title if the INSERT doesn't"
     same = "unique: nothing here has to be"
     yield from _trials(
         Database(engine.url),
@@ -110,7 +110,11 @@ def book(submission: Submission) -> Iterator[CheckItem]:
             same,
             [({"title": word, "subtitle": other}, ACCEPTED)],
         ),
-        ("and the same subtitle", same, [({"title": other, "subtitle": other}, ACCEPTED)]),
+        (
+            "two books may have the same subtitle",
+            same,
+            [({"title": other, "subtitle": other}, ACCEPTED)],
+        ),
         _length(random, "title", 120, {"subtitle": word}),
         _length(random, "subtitle", 200, {"title": word}),
     )
@@ -127,15 +131,15 @@ def reader(submission: Submission) -> Iterator[CheckItem]:
     again = {"email": f"{name.lower()}@{host.upper()}.Example"}
     named = [(again, f"{REFUSED} by uq_readers_email_lower")]
     first = f"{name}@{host}.example"
-    keeps = "which constraint of yours refuses or changes it?"
-    whole = "the expression: two e-mails are the same only if they differ in nothing but capitals"
+    keeps = "which of your constraints refuses or changes it?"
+    whole = "the expression: two e-mails are the same only if they differ only in case"
     different = [({"email": each}, ACCEPTED) for each in _different(random, name, host)]
     yield from _trials(
         Database(engine.url),
         "readers",
         ("an e-mail stays as it was typed", keeps, [({"email": first}, ACCEPTED)]),
         ("another e-mail is accepted", whole, different),
-        ("the same e-mail in other capitals is refused", section, [(again, REFUSED)]),
+        ("the same e-mail in a different case is refused", section, [(again, REFUSED)]),
         ("the constraint or index has its name", "the name you gave it", named),
         ("a reader must have an e-mail", "the type in Mapped[...]", [({"email": None}, REFUSED)]),
         _length(random, "email", 255, {}),
@@ -143,7 +147,7 @@ def reader(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _different(random: Random, name: str, host: str) -> list[str]:
-    """Return e-mails that differ from name@host.example in other things than capitals."""
+    """Return e-mails that differ from name@host.example in more than case."""
     first, end = f"{name}@{host}.example", draws.text(random, 30)
     longer = f"{name}@{host}.example.{end}"
     others = [longer, f"{longer}x", f"x{first}", f" {first}", f"{name}@{host}s.example"]

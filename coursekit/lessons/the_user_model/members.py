@@ -20,7 +20,7 @@ HASH, HASH_LENGTH = "a hash of it", 97
 OBJECT = "an object"  # the first of the ways in which passwords are stored
 SECTIONS = 'sections "Hash when the attribute is set" and "Hash in the column\'s type" in lesson 05'
 NO_OBJECT = (
-    "the type: insert() and update() make no objects, so neither @validates nor a constructor is "
+    "the type: insert() and update() create no objects, so neither @validates nor a constructor is "
     "called. process_bind_param gets every value of the column"
 )
 TWICE = "Is it hashed twice, in @validates and in the type? Is anything changed before it's hashed?"

@@ -24,7 +24,7 @@ EXERCISES = (
         pending,
         initial_state=InitialState("query-into-dataframes", files=PENDING),
         hints=(
-            "What does `head` stand for, and is it where you want to go?",
+            "What does `head` stand for, and do you want to upgrade that far?",
             "`upgrade` and `downgrade` take any revision's ID, not only `head` and `base`.",
             "The word after `upgrade` is where to stop: 0003.",
         ),

@@ -178,7 +178,7 @@ def forward(submission: Submission) -> Iterator[CheckItem]:
     yield earlier_revisions(submission)
     heads = submission.heads
     follows = len(heads) == 1 and heads != ["0002"]
-    where = "%alembic revision: the other databases get only what a revision says"
+    where = "%alembic revision: other databases change only when they run a revision"
     if len(heads) > 1:
         where = "down_revision: your revision must follow 0002"
     yield expect_that(
@@ -192,7 +192,7 @@ def forward(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal("your database has a price with cents", price, CENTS, where)
     where = "what a downgrade or a drop does to rows; begin again, and only upgrade"
     if price not in (WHOLE, CENTS, MISSING):
-        where = "the type of the price, first of all"
+        where = "the type of the price: fix that first"
     yield expect_that("your three products kept their prices", kept, str(three), stock, where)
 
 
