@@ -118,6 +118,9 @@ def fresh_project(workspace: Path, slug: str, untouched: Callable[[Path], bool])
             project.rename(kept)
         except OSError as error:
             raise unusable_folder(project, error) from None
+    for folder in sorted(project.rglob("*/"), reverse=True):
+        with suppress(OSError):  # a folder that isn't empty stays
+            folder.rmdir()
     return _usable_folder(project.with_name(slug))
 
 

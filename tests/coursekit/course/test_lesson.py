@@ -109,6 +109,13 @@ def test_a_folder_without_work_is_not_kept(workspace: Path) -> None:
     assert kept(workspace) == []
 
 
+def test_empty_folders_do_not_survive_a_reset(workspace: Path) -> None:
+    (start("04").project / "migrations" / "versions").mkdir(parents=True)
+    again = start("04")
+    assert not (again.project / "migrations").exists()
+    assert (again.project / "alembic" / "versions").is_dir()
+
+
 def test_two_resets_in_one_second_keep_both_folders(workspace: Path) -> None:
     for name in ("a.py", "b.py", "c.py"):
         (start("01").project / name).write_text("mine")
