@@ -18,13 +18,18 @@ from coursekit.exercises.manifest import exercises_of
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 REGION = re.compile(rf"^( *){BEGIN}\n(.*?)^ *{END}$", re.M | re.S)
-STUB = "...  # TODO: your answer"
+TODO = "# TODO: your answer"
+STUB = f"...  {TODO}"
 SCHEMA = 3  # of nbgrader's metadata
 
 
 def clear_solutions(source: str) -> str:
-    """Return a cell's source with a TODO in place of each solution."""
-    return REGION.sub(lambda found: found[1] + STUB, source)
+    """Return a cell's source with a TODO in place of each solution.
+
+    At the top of a cell, it's only a comment: IPython would display `...` as `Ellipsis`.
+    """
+    in_file = source.startswith("%%")
+    return REGION.sub(lambda found: found[1] + (STUB if found[1] or in_file else TODO), source)
 
 
 def show_solutions(source: str) -> str:

@@ -148,7 +148,7 @@ EMAILS_WRONG = wrong(
 {_otherwise("users, orders, carts", "users")}
 --- people go on filling carts that go -> lays into its cart meanwhile is not lost
 {_otherwise("users, orders, carts", "users, orders")}
---- a stronger lock at the end -> deadlock
+--- a stronger lock at the end -> the order of your locks
 {_all(LOWERED, WHOLE + chr(10) + GIVEN)}
 --- an account goes, its orders are still there -> violates foreign key constraint
 {_otherwise(ORDERS, "")}

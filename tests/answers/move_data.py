@@ -143,6 +143,22 @@ for place in range(0, len(ids), 1000):
     with engine.begin() as connection:
         some = {"ids": list(ids[place : place + 1000])}
         connection.execute(text(f"{FILL} AND id = ANY(:ids)"), some)
+--- K13: one row per transaction
+with engine.connect() as connection:
+    ids = connection.scalars(text("SELECT id FROM orders WHERE tax IS NULL")).all()
+for number in ids:
+    with engine.begin() as connection:
+        connection.execute(text(f"{FILL} AND id = :id"), {"id": number})
+--- K13: computed in Python, one UPDATE for each row
+from decimal import ROUND_HALF_UP, Decimal
+some = text("SELECT id, amount FROM orders WHERE tax IS NULL LIMIT 1000")
+update = text("UPDATE orders SET tax = :tax WHERE id = :id AND tax IS NULL")
+cent, rows = Decimal("0.01"), True
+while rows:
+    with engine.begin() as connection:
+        if rows := connection.execute(some).all():
+            taxes = [{"id": i, "tax": (a / 6).quantize(cent, ROUND_HALF_UP)} for i, a in rows]
+            connection.execute(update, taxes)
 --- a procedure that commits
 loop = f'''DO $$ DECLARE low int := 0; BEGIN
     WHILE low <= (SELECT max(id) FROM orders) LOOP
@@ -158,6 +174,14 @@ with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connect
 PIECES_WRONG = wrong(
     DEF,
     """
+--- a second call meets what the first left -> didn't run to its end
+with engine.begin() as connection:
+    connection.execute(text("CREATE TABLE todo AS SELECT id FROM orders WHERE tax IS NULL"))
+    ids = connection.scalars(text("SELECT id FROM todo ORDER BY id")).all()
+for place in range(0, len(ids), 500):
+    with engine.begin() as connection:
+        some = {"ids": list(ids[place : place + 500])}
+        connection.execute(text(f"{FILL} AND id = ANY(:ids)"), some)
 --- one statement -> earlier batches are kept
 with engine.begin() as connection:
     connection.execute(text(FILL))

@@ -133,12 +133,17 @@ WRONG = {
                 "with engine.begin() as connection:",
                 f"    return pd.read_sql({DANGER}, connection)",
             ),
-            "the database is unchanged",
+            "an f-string",
         ),
         Wrong(
             "K5 format",
             _find(f"return pd.read_sql({TEMPLATE}.format(wanted=wanted)), engine)"),
             "an f-string, format()",
+        ),
+        Wrong(
+            "K5 an f-string without text()",
+            _find(f"""return pd.read_sql(f"{BOTH.replace(":wanted", "'{wanted}'")}", engine)"""),
+            "an f-string",
         ),
         Wrong(
             "K5 quotation marks doubled",

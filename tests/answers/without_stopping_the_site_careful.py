@@ -43,6 +43,21 @@ with engine.connect() as connection:
             return "gave up"
         raise
 return "done"
+--- the driver's own connection and errors
+import psycopg2
+raw = engine.raw_connection()
+try:
+    with raw.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', '500ms', true)")
+        try:
+            cursor.execute(statement)
+        except psycopg2.errors.LockNotAvailable:
+            raw.rollback()
+            return "gave up"
+    raw.commit()
+    return "done"
+finally:
+    raw.close()
 --- a limit that comes with the engine
 from sqlalchemy import create_engine
 own = create_engine(engine.url, connect_args={"options": "-c lock_timeout=500ms"})

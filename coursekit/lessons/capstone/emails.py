@@ -101,6 +101,8 @@ def _explained(item: CheckItem) -> CheckItem:
     """Point to what blocks a unique index, or the deletion of an account."""
     if "violates foreign key constraint" in item.got:
         return replace(item, where=ORDERED)
+    if "deadlock detected" in item.got:
+        return replace(item, where=LOCKS)
     if "could not create unique index" not in item.got:
         return item
     where = (
@@ -110,6 +112,10 @@ def _explained(item: CheckItem) -> CheckItem:
     return replace(item, where=where)
 
 
+LOCKS = (
+    "the order of your locks: lock the tables in the order in which the shop's sessions use them, "
+    "users first, and take the strongest lock that you need on each at the beginning"
+)
 ORDERED = (
     "whose are the orders when an account goes: those of before, and those that somebody makes "
     "between your clean-up and the DELETE?"

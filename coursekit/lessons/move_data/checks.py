@@ -165,9 +165,11 @@ def pieces(submission: Submission) -> Iterator[CheckItem]:
     yield expect_that(what, good, "an error", first, where)
     again = submission.call(_fill, engine)
     where = "fill: the second call finds some orders done and others not"
+    if not again.ended:
+        where = "fill: does its loop end, and how long does one batch take? The check stopped it"
     yield expect_that("a second call runs to its end", not again.error, "no error", again, where)
     after = _done(database, fixed)
-    yield from _filled(database, fixed)
+    yield from _filled(database, fixed, stopped=bool(again.error))
     per = max([0, *_counts(after)])
     where = "fill: each batch needs a commit of its own" if per else again.error or ENGINE
     yield expect_that(
@@ -214,11 +216,15 @@ def _counts(rows: list[tuple[int, str]]) -> list[int]:
     return list(Counter(writer for _, writer in rows).values())
 
 
-def _filled(database: Database, fixed: Mapping[int, Decimal]) -> Iterator[CheckItem]:
+def _filled(
+    database: Database, fixed: Mapping[int, Decimal], *, stopped: bool
+) -> Iterator[CheckItem]:
     """Report whether all orders have a tax, and kept the one they had."""
     state = {number: (amount, tax) for number, amount, tax, _ in _state(database)}
     left = sum(tax is None for _, tax in state.values())
     where = "fill: ids have gaps, and rows that are done no longer match. Which rows are skipped?"
+    if stopped:
+        where = "fill: the second call didn't run to its end. Look into that first"
     yield expect_equal("no order is without a tax", left, 0, where)
     new = [pair for number, pair in state.items() if number not in fixed]
     wrong = sum(tax is not None and tax != _tax(amount) for amount, tax in new)

@@ -94,6 +94,10 @@ ATTACKS = (
     "'; DELETE FROM users; COMMIT; --",
     "'); DELETE FROM users; COMMIT; --",
 )
+BIND = (
+    "how the string gets into your query: don't use an f-string, format(), % or +, but a bound "
+    "parameter, whose value is never run as SQL"
+)
 PATTERNS = ("%", ".*", "Mia", "")
 
 
@@ -115,6 +119,12 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     if not all(item.good for item in shape):
         return
     yield from _one_is_found(reader, person)
+    attacked = {one: reader.rows(one) for one in ATTACKS}
+    injected = any(isinstance(rows, list) and rows for rows in attacked.values())
+    where = BIND if injected else "what the error says: with a bound parameter and =, none fails"
+    yield _finds_no_one(attacked, "a string that contains SQL finds no one", where)
+    if injected:  # it may have deleted what the rest looks for
+        return
     yield from _no_one_is_found(reader, person)
     found = next(row for row in people if row[1] == strange)
     where = "a bound parameter, compared with =: then the string can contain any character"
@@ -138,25 +148,25 @@ def _one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]
 
 
 def _no_one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]:
-    """Report whether SQL, patterns and parts of a name find no user."""
-    where = (
-        "how the string gets into your query: don't use an f-string, format(), % or +, but a "
-        "bound parameter, whose value is never run as SQL"
-    )
-    yield _finds_no_one(reader, ATTACKS, "a string that contains SQL finds no one", where)
+    """Report whether patterns and parts of a name find no user."""
     where = "compare whole strings with =; LIKE, ILIKE and ~ look for patterns"
     name, (local, _, domain) = str(person[1]), str(person[2]).partition("@")
     spaced = (f"{name} ", f" {name}")
     parts = (*PATTERNS, name[:-1], name[1:], local, domain, f"_{name[1:]}", f".{name[1:]}")
-    yield _finds_no_one(reader, parts, "part of a name, or a pattern, finds no one", where)
+    yield _finds_no_one(
+        {one: reader.rows(one) for one in parts},
+        "part of a name, or a pattern, finds no one",
+        where,
+    )
     where = "strip() or trim(): a space counts"
-    yield _finds_no_one(reader, spaced, "a name with a space added finds no one", where)
+    yield _finds_no_one(
+        {one: reader.rows(one) for one in spaced}, "a name with a space added finds no one", where
+    )
 
 
-def _finds_no_one(reader: FrameReader, texts: tuple[str, ...], what: str, where: str) -> CheckItem:
-    """Report whether these strings find no one; show one that does, or fails."""
-    found = {one: reader.rows(one) for one in texts}
-    bad = [one for one in texts if found[one] != []]
+def _finds_no_one(found: dict[str, Any], what: str, where: str) -> CheckItem:
+    """Report whether strings find no one, by the rows for each; show one that does, or fails."""
+    bad = [one for one, rows in found.items() if rows != []]
     if not bad:
         return expect_equal(what, [], [], where)
     worst = min(bad, key=lambda one: isinstance(found[one], ProbeResult))  # rows rather than errors

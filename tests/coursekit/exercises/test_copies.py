@@ -14,7 +14,7 @@ from coursekit import limits
 from coursekit.course import catalog
 from coursekit.course.notebooks import dump, load
 from coursekit.errors import NotebookError
-from coursekit.exercises.cells import STUB, clear_solutions, source_of
+from coursekit.exercises.cells import STUB, TODO, clear_solutions, source_of
 from coursekit.exercises.copies import copy_for_learner, copy_of, reset
 from coursekit.exercises.manifest import all_exercises
 from coursekit.settings import Settings, read_settings
@@ -82,7 +82,7 @@ def test_no_copy_holds_a_solution(path: Path, settings: Settings) -> None:
     text = (copy_for_learner(settings).folder / path.name).read_text(encoding="utf-8")
     assert "SOLUTION" not in text
     exercises = [each for each in all_exercises() if each.lesson == catalog.slug_of(path)]
-    assert text.count(STUB) >= len(exercises)
+    assert text.count(TODO) >= len(exercises)
 
 
 def test_a_todo_replaces_an_answer(lesson: Path, settings: Settings) -> None:
@@ -90,6 +90,12 @@ def test_a_todo_replaces_an_answer(lesson: Path, settings: Settings) -> None:
     cell = load(copy_for_learner(settings).folder / lesson.name)["cells"][1]
     assert source_of(cell) == f"def double(n):\n    {STUB}\n"
     assert (cell["outputs"], cell["execution_count"]) == ([], None)
+
+
+def test_a_todo_at_the_top_of_a_cell_displays_nothing() -> None:
+    answer = "### BEGIN SOLUTION\n1 + 1\n### END SOLUTION"
+    assert clear_solutions(answer) == TODO
+    assert clear_solutions(f"%%writefile a.py\n{answer}") == f"%%writefile a.py\n{STUB}"
 
 
 def test_a_changed_copy_is_never_overwritten(lesson: Path, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from coursekit.course.catalog import lesson_path, lessons, number_of
 from coursekit.course.cell_names import grade_id
 from coursekit.course.notebooks import load
 from coursekit.exercises.cells import (
-    STUB,
+    TODO,
     answer_cells,
     clear_solutions,
     source_of,
@@ -64,7 +64,7 @@ def test_a_prompt_has_the_title_and_names_the_hints(exercise: Exercise) -> None:
 def test_each_cell_for_an_answer_has_a_todo(exercise: Exercise) -> None:
     cells = answer_cells(load(lesson_path(exercise.lesson)), exercise)
     assert cells
-    assert all(STUB in clear_solutions(source_of(cell)) for cell in cells)
+    assert all(TODO in clear_solutions(source_of(cell)) for cell in cells)
 
 
 @pytest.mark.parametrize("lesson", WITH_EXERCISES)

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import IntegrityError
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Engine,
+    Enum,
+    MetaData,
+    String,
+    Table,
+    func,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from coursekit.course.alembic_command import run_alembic
 from coursekit.course.catalog import lesson_path
@@ -47,6 +63,51 @@ def test_a_draft_drops_the_table_of_another_program_unless_it_is_left_out(worksp
     other = "include_object=lambda item, name, *_: name != 'celery_taskmeta', compare_type=True,"
     env.write_text(env.read_text("utf-8").replace("compare_type=True,", other), "utf-8")
     assert "No new upgrade operations" in run_alembic("check", lesson.project)
+
+
+def default_differs(engine: Engine, kind: Any, default: Any) -> bool:
+    """Return whether Alembic finds a difference in a default that it has just created."""
+    metadata = MetaData()
+    Table("t", metadata, Column("v", kind, server_default=default))
+    metadata.create_all(engine)
+    with engine.connect() as connection:
+        options = {"compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        return bool(compare_metadata(context, metadata))
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [(postgresql.JSONB, "{}"), (String, text("'it''s new'")), (DateTime, func.now())],
+)
+def test_a_server_default_is_compared(engine: Engine, kind: Any, default: Any) -> None:
+    assert not default_differs(engine, kind, default)
+
+
+@pytest.mark.parametrize(("kind", "default"), [(JSON, "{}"), (String, "it's new")])
+def test_a_server_default_that_cannot_be_compared(engine: Engine, kind: Any, default: str) -> None:
+    with pytest.raises(ProgrammingError):
+        default_differs(engine, kind, default)
+
+
+def test_now_as_a_string_always_differs(engine: Engine) -> None:
+    assert default_differs(engine, DateTime, "now()")
+
+
+def test_a_second_table_uses_an_enum_without_creating_it(engine: Engine) -> None:
+    run(engine, "CREATE TYPE order_status AS ENUM ('new', 'paid')")
+    values = ("new", "paid")
+    again = Enum(*values, name="order_status")
+    with engine.connect() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        with pytest.raises(ProgrammingError, match="already exists"):
+            operations.create_table("parcels", Column("status", again))
+    known = postgresql.ENUM(*values, name="order_status", create_type=False)
+    with engine.begin() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        operations.create_table("parcels", Column("status", known))
+        operations.drop_table("parcels")
+        assert connection.scalar(text("SELECT to_regtype('order_status')"))
 
 
 # -- 10 History
