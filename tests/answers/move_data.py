@@ -143,12 +143,6 @@ for place in range(0, len(ids), 1000):
     with engine.begin() as connection:
         some = {"ids": list(ids[place : place + 1000])}
         connection.execute(text(f"{FILL} AND id = ANY(:ids)"), some)
---- K13: one row per transaction
-with engine.connect() as connection:
-    ids = connection.scalars(text("SELECT id FROM orders WHERE tax IS NULL")).all()
-for number in ids:
-    with engine.begin() as connection:
-        connection.execute(text(f"{FILL} AND id = :id"), {"id": number})
 --- K13: computed in Python, one UPDATE for each row
 from decimal import ROUND_HALF_UP, Decimal
 some = text("SELECT id, amount FROM orders WHERE tax IS NULL LIMIT 1000")
