@@ -188,7 +188,7 @@ with engine.begin() as connection:
     if new:
         change(connection, pwd_context.hash("sunshine"), email)
     return accepted
---- a fast hash is stored -> no argon2 hash
+--- a fast hash is stored -> isn't an argon2 hash
 import hashlib
 with engine.begin() as connection:
     stored = connection.scalar(SELECT, {"email": email})
@@ -210,7 +210,7 @@ with exercise.engine.begin() as connection:
     if new:
         change(connection, new, email)
     return accepted
---- old costs again -> a hash at other costs
+--- old costs again -> a hash with other costs
 with engine.begin() as connection:
     stored = connection.scalar(SELECT, {"email": email})
     accepted = pwd_context.verify(typed, stored)
@@ -218,7 +218,7 @@ with engine.begin() as connection:
         new = pwd_context.handler("argon2").using(memory_cost=1024).hash(typed)
         change(connection, new, email)
     return accepted
---- fewer passes than today -> a hash at other costs
+--- fewer passes than today -> a hash with other costs
 with engine.begin() as connection:
     stored = connection.scalar(SELECT, {"email": email})
     accepted, new = pwd_context.verify_and_update(typed, stored)

@@ -22,11 +22,11 @@ EXERCISES = (
             "their results.",
         ),
         why="`hash` uses a new salt each time, and stores it and the costs in the hash. "
-        "`verify` reads them there, so it can check a hash that was made at other costs.",
+        "`verify` reads them there, so it can check a hash that was created with other costs.",
     ),
     Exercise(
         "rehash-at-login",
-        "A new hash at log-in",
+        "A new hash at login",
         log_in,
         names=("log_in",),
         initial_state=InitialState("passwords", sql=ACCOUNTS),
@@ -38,7 +38,7 @@ EXERCISES = (
             "SELECT the stored hash with a bound parameter. If verify_and_update returns a new "
             "one, UPDATE this account and commit. Return the first value.",
         ),
-        why="A new hash requires the password, and only at log-in does the program have it. "
+        why="A new hash requires the password, and only at login does the program have it. "
         "`verify_and_update` returns a new hash only if the password is right and the old hash is "
         "outdated. For an unknown e-mail, `scalar` returns None, and passlib verifies against a "
         "dummy hash. `engine.begin()` commits at the end of its block.",

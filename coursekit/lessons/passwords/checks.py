@@ -55,7 +55,7 @@ def pair(submission: Submission) -> Iterator[CheckItem]:
     )
     belongs = fits(password, first)
     got = "it is" if belongs else "it isn't"
-    where = "make_hash: what exactly is hashed? Not a part of the password, nor anything else"
+    where = "make_hash: what exactly is hashed? It must be the whole password, and nothing else"
     yield expect_that("it's a hash of this very password", belongs, "it is", got, where)
 
 
@@ -69,7 +69,7 @@ def _why_refused(submission: Submission, password: str, made: str) -> str:
 
 
 RIGHTS = {
-    "is_right accepts the right password, with a hash made at other costs": True,
+    "is_right accepts the right password, with a hash made with other costs": True,
     "is_right refuses a wrong password": False,
 }
 
@@ -101,4 +101,4 @@ def _not_made(made: ProbeResult, password: str) -> str:
         return "make_hash: does it `return` the hash?"
     if first == password:
         return "make_hash: it returns the password itself"
-    return "make_hash: it returns something else. pwd_context.hash makes an argon2 hash"
+    return "make_hash: it returns something else. pwd_context.hash returns an argon2 hash"

@@ -1,4 +1,4 @@
-"""The check of the exercise about replacing a hash at log-in."""
+"""The check of the exercise about replacing a hash at login."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ACCEPTED = (
     "log_in: which engine it uses, whether it verifies what was typed, unchanged, and what it "
     "returns"
 )
-TODAY = "a hash of the password, at today's costs"
+TODAY = "a hash of the password, with today's costs"
 
 
 def _entered(names: dict[str, Any], engine: Engine, email: str, typed: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _entered(names: dict[str, Any], engine: Engine, email: str, typed: str) -> d
 
 
 class Attempts:
-    """Log-ins to a scratch database, and what they left behind."""
+    """Logins to a scratch database, and what they left behind."""
 
     def __init__(self, submission: Submission) -> None:
         self.submission, self.engine = submission, submission.scratch()
@@ -83,7 +83,7 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _accounts(password: str, *emails: str) -> list[dict[str, str]]:
-    """Return accounts that share a password, each hashed at outdated costs."""
+    """Return accounts that share a password, each hashed with outdated costs."""
     old = context(cheap=True)
     return [{"email": email, "password": old.hash(password)} for email in emails]
 
@@ -149,13 +149,13 @@ def _accepted(attempts: Attempts, email: str, password: str) -> Iterator[CheckIt
     what = "the table now has a new hash of the password"
     yield expect_that(what, got == TODAY, TODAY, got, where)
     others = {**after, email: ""} == {**before, email: ""}
-    got = "they are" if others else "they were changed too"
+    got = "they are" if others else "they were changed"
     where = "the WHERE of the UPDATE"
     yield expect_that("the other accounts are as they were", others, "they are", got, where)
 
 
 def _where(result: ProbeResult, email: str, otherwise: str) -> str:
-    """Return where to look after a log-in with this e-mail."""
+    """Return where to look after a login with this e-mail."""
     return about_sql(result.error, [email], QUOTE) or advice(result, "log_in", otherwise)
 
 
@@ -167,19 +167,19 @@ def _kind(password: str, stored: str, before: str) -> tuple[str, str]:
     if stored == password:
         return "the password itself, in plain text", what
     if not stored.startswith("$argon2"):
-        return f"no argon2 hash, but {stored!r}", what
+        return f"{stored!r}, which isn't an argon2 hash", what
     if fits(before, stored):
         return "a hash of the old hash", "log_in: hash what was typed, not what was stored"
     if not fits(password, stored):
         return "a hash of something else", "log_in: hash what was typed"
     if context().needs_update(stored):
-        where = "log_in: which context makes the new hash? Use pwd_context, with all its costs"
-        return f"a hash at other costs, {stored.split('$')[3]}", where
+        where = "log_in: which context creates the new hash? Use pwd_context, with all its costs"
+        return f"a hash with other costs, {stored.split('$')[3]}", where
     return TODAY, ""
 
 
 def _again(attempts: Attempts, email: str, right: str) -> Iterator[CheckItem]:
-    """Report on more log-ins, right and wrong ones in a drawn order."""
+    """Report on more logins, right and wrong ones in a drawn order."""
     random = attempts.submission.random
     last, results = attempts.stored(), {right: ProbeResult(True)}
     typed = [right] * 3 + [f"{right}{draws.word(random)}" for _ in range(3)]
@@ -191,7 +191,7 @@ def _again(attempts: Attempts, email: str, right: str) -> Iterator[CheckItem]:
     good = accepted.value is True and attempts.stored() == last
     got = "True, and one more new hash" if accepted.value is True else str(accepted)
     where = _where(accepted, email, "log_in: what it does if the hash isn't outdated")
-    what = "the next log-ins are accepted, and change nothing"
+    what = "the next logins are accepted, and change nothing"
     yield expect_that(what, good, "True, and nothing has changed", "True" if good else got, where)
     wrong = next(iter(results.values()), ProbeResult(False))
     where = _where(wrong, email, VERIFIED)

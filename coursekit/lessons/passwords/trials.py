@@ -28,7 +28,7 @@ def fits(password: str, stored: Any) -> bool:
 
 
 def advice(result: ProbeResult, function: str, otherwise: str) -> str:
-    """Return where to look, taken from what a function that answers yes or no came to.
+    """Return where to look, judged by what a function returned that returns True or False.
 
     Args:
         result: What it returned, or its error.
@@ -57,7 +57,7 @@ def _about_error(error: str, function: str) -> str:
             f"{function}: argon2-cffi raises an error for a wrong password. Catch it, return False"
         )
     if "NoResultFound" in error:
-        return f"{function}: an e-mail that no account has is no error. Return False"
+        return f"{function}: an e-mail that no account has isn't an error. Return False"
     return f"{function}: it raised this error. Call it yourself to see the line"
 
 

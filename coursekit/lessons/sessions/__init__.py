@@ -42,7 +42,7 @@ EXERCISES = (
             "session.commit(). You need no `except`.",
         ),
         why="Both statements are in one transaction. If one of them fails or finds no row, the "
-        "exception leaves the block before the commit, and closing the session rolls the other "
+        "exception ends the block before the commit, and closing the session rolls the other "
         "one back. You need no `except`: the exception reaches the caller. The database "
         "calculates the points, so no other session's change is overwritten.",
     ),

@@ -97,7 +97,7 @@ def _rows(
     yield expect_equal("the rows that were there before are unchanged", left, before, where)
     added_later = database.attempt(insert("users", name="Zoe"))
     got = added_later.error or "no error"
-    where = "Leave the id out of the INSERT: the table's sequence counts, for all sessions at once."
+    where = "Leave the id out of the INSERT: the table's sequence assigns it, for all sessions."
     yield expect_equal("other programs can add users afterwards", got, "no error", where)
 
 
