@@ -47,6 +47,7 @@ class EmbeddedServer:
             ServerError: It's running, but doesn't accept a connection.
 
         """
+        self._refuse_suspended()
         state = credentials.load(self._file)
         try:
             return _connect(state) if state else None
@@ -62,6 +63,7 @@ class EmbeddedServer:
             ServerError: It can't be created or started, or it doesn't accept a connection.
 
         """
+        self._refuse_suspended()
         found = self._respond()
         if found:
             return found
@@ -86,6 +88,11 @@ class EmbeddedServer:
         self.stop()
         if self.home.exists():
             self.cluster.remove()
+
+    def _refuse_suspended(self) -> None:
+        """Raise an error if the postmaster is suspended: a connection to it would only time out."""
+        if self._file.exists() and self.cluster.suspended():
+            raise suspended(self.cluster.pid())
 
     def _respond(self) -> Server | None:
         """Make the server durable and return it; None if it doesn't accept a connection."""

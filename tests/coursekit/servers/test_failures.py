@@ -16,6 +16,7 @@ from coursekit.servers import credentials
 from coursekit.servers.embedded import EmbeddedServer
 from coursekit.servers.failures import not_started
 from coursekit.servers.server import admin
+from support.waiting import until
 
 FULL_DISK = """
 2026-01-01 UTC [7] LOG:  starting PostgreSQL 18.6
@@ -157,6 +158,7 @@ def test_a_suspended_server_is_named(server: EmbeddedServer) -> None:
     postmaster = psutil.Process(pid)
     postmaster.suspend()
     try:
+        until(server.cluster.suspended)
         for call in (server.probe, server.ensure):
             assert str(failure(call)) == (
                 f"PostgreSQL is suspended (process {pid}). Something has suspended that process, "
