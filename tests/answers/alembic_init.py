@@ -384,7 +384,7 @@ target_metadata.reflect(create_engine(get_url()))
     ),
 )
 
-CONFIG = """from urllib.parse import quote, quote_plus
+CONFIG = """from urllib.parse import quote, quote_plus, urlencode
 from alembic.config import Config
 
 def make_config(url):
@@ -402,7 +402,8 @@ password = quote(url.password, safe="").replace("%", "%%")
 made = Config()
 made.set_main_option(
     "sqlalchemy.url",
-    f"{url.drivername}://{url.username}:{password}@{url.host}:{url.port}/{url.database}",
+    f"{url.drivername}://{url.username}:{password}@{url.host}:{url.port}/{url.database}?"
+    + urlencode(url.query).replace("%", "%%"),
 )
 return made
 --- after a while
@@ -449,12 +450,12 @@ config = Config()
 address = quote_plus(url.render_as_string(hide_password=False))
 config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
 return config
---- the percent sign left out -> what an ini file does with %
+--- the percent sign left out -> what % means in an ini file
 config = Config()
 address = url.render_as_string(hide_password=False)
 config.set_main_option("sqlalchemy.url", address.replace("%", ""))
 return config
---- a space becomes a plus -> how a URL's string contains a password
+--- a space becomes a plus -> how a password is written in a URL string
 config = Config()
 address = f"{url.drivername}://{url.username}:{quote_plus(url.password)}@{url.host}:{url.port}"
 config.set_main_option("sqlalchemy.url", f"{address}/{url.database}".replace("%", "%%"))
@@ -495,7 +496,7 @@ os.environ["SHOP_URL"] = url.render_as_string(hide_password=False)
 config = Config()
 config.set_main_option("sqlalchemy.url", os.environ["SHOP_URL"].replace("%", "%%"))
 return config
---- a constant -> how a URL's string contains a password
+--- a constant -> how a password is written in a URL string
 config = Config()
 config.set_main_option("sqlalchemy.url", "postgresql+psycopg2://ann:p%%40ss@localhost:5432/shop")
 return config
@@ -504,7 +505,50 @@ config = Config()
 address = url.render_as_string(hide_password=False).replace(f":{url.port}/", "/")
 config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
 return config
---- doubled twice -> how a URL's string contains a password
+--- K6: the options after ? are lost -> the string that is written into the Config
+config = Config()
+address = url.set(query={}).render_as_string(hide_password=False)
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return config
+--- K10: a temporary file -> writes no file
+import tempfile
+address = url.render_as_string(hide_password=False).replace("%", "%%")
+with tempfile.NamedTemporaryFile("w", suffix=".ini", delete=False) as file:
+    print(f"[alembic]\\nsqlalchemy.url = {address}", file=file)
+config = Config()
+config.set_main_option("sqlalchemy.url", address)
+return config
+--- K10: printed -> the output
+address = url.render_as_string(hide_password=False)
+print("migrating", address)
+config = Config()
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return config
+--- K10: logged -> the output
+import logging
+address = url.render_as_string(hide_password=False)
+logging.getLogger("deploy").warning("migrating %s", address)
+config = Config()
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return config
+--- K10: the password in PGPASSWORD -> the URL needs its password
+import os
+os.environ["PGPASSWORD"] = url.password
+config = Config()
+address = str(url._replace(password=None))
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return config
+--- K2: a file that isn't there -> pass no file name
+config = Config("alembic.ini")
+address = url.render_as_string(hide_password=False)
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return config
+--- K14: a Config that is something else -> it must be the Config
+class Equal(str):
+    __eq__ = lambda self, other: True
+    __hash__ = str.__hash__
+return [Equal(url)]
+--- doubled twice -> how a password is written in a URL string
 config = Config()
 address = url.render_as_string(hide_password=False)
 config.set_main_option("sqlalchemy.url", address.replace("%", "%%%%"))

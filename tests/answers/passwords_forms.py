@@ -1,7 +1,8 @@
 """Answers to `unicode-password`: right ones, and the wrong ones people give.
 
 Names begin with the kind of answer: a constant (K1), one that works for the example only (K2), a
-swallowed error (K4), spaces, case and accents (K5).
+swallowed error (K4), spaces, case and accents (K5), lost characters (K6), objects that deceive the
+check (K14).
 """
 
 from __future__ import annotations
@@ -33,6 +34,15 @@ def _both(changed: str) -> str:
 
 NFC = "unicodedata.normalize('NFC', {})"
 WITHOUT_ACCENTS = "''.join(c for c in unicodedata.normalize('NFD', {}) if c.isascii())"
+LATIN = """
+LETTERS = {unicodedata.normalize("NFD", chr(code)): chr(code) for code in range(192, 256)}
+
+def one_form(password):
+    for two, one in LETTERS.items():
+        password = password.replace(two, one)
+    return password
+
+"""
 FORMS_RIGHT = (
     _both("unicodedata.normalize('NFD', {})"),
     _both("unicodedata.normalize('NFKC', {})"),
@@ -63,6 +73,10 @@ def sign_in(typed, stored):
     except VerifyMismatchError:
         return False
 """,
+    # K12: hashes from before are accepted, too
+    _both(NFC).replace(
+        "', typed), stored)", "', typed), stored) or practice_context.verify(typed, stored)"
+    ),
     # K13: slow
     _both(NFC).replace("    return", "    __import__('time').sleep(0.2)\n    return"),
 )
@@ -83,6 +97,11 @@ FORMS_WRONG = (
     Wrong(
         "K2: é only",
         _both("{}.replace('e\\u0301', 'é')"),
+        "which form does sign_up hash",
+    ),
+    Wrong(
+        "K2: the letters of Latin-1 only",
+        f"import unicodedata\n{LATIN}" + _both("one_form({})"),
         "which form does sign_up hash",
     ),
     Wrong(
@@ -108,6 +127,32 @@ FORMS_WRONG = (
     Wrong("K5: accents are removed", _both(WITHOUT_ACCENTS), "without the accents: refused"),
     Wrong(
         "K5: spaces are left out", _both(f"{NFC}.strip()"), "without the space in front: refused"
+    ),
+    Wrong(
+        "K5: two spaces count as one",
+        _both("__import__('re').sub(' +', ' ', unicodedata.normalize('NFC', {}))"),
+        "with another space",
+    ),
+    Wrong("K6: the first 40 characters", _both(f"{NFC}[:40]"), "without the end: refused"),
+    Wrong(
+        "K14: a string that begins with anything",
+        "class Hash(str):\n    startswith = lambda self, *_: True\n\n"
+        + _both(NFC).replace("practice_context.hash", "Hash"),
+        "sign_up returns argon2 hashes",
+    ),
+    Wrong(
+        "K14: a context that accepts everyone",
+        _both(NFC).replace(
+            "def sign_up",
+            "practice_context.verify = lambda typed, stored: True\n\ndef sign_up",
+        ),
+        "lower case instead of capitals: refused",
+    ),
+    Wrong(
+        "K14: an object that's equal to everything",
+        "class Equal:\n    def __eq__(self, other):\n        return True\n\n"
+        + _both(NFC).replace("return practice_context.verify", "return Equal() or "),
+        "sign_in",
     ),
     Wrong(
         "the other way round",

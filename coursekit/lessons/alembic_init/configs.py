@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import URL
@@ -16,12 +18,14 @@ from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal
 from coursekit.exercises.submission import Submission
 
-PARTS = ("drivername", "username", "password", "host", "port", "database")
+PARTS = ("drivername", "username", "password", "host", "port", "database", "query")
+LAST = "a password with spaces and other letters"
 BY_FUNCTION = "make_config"
 # What an error of make_config says, and where to look: the first that fits.
 ADVICE = (
     ("interpolation", "in an ini file, % starts a placeholder: write %% for a percent sign"),
     ("without sqlalchemy.url", "set_main_option, and the name that env.py reads"),
+    ("names a missing file", "Config(): pass no file name, or init's env.py reads that file"),
     ("expected str", "set_main_option takes a string, not a URL object"),
     ("must be strings", "set_main_option takes a string, not a URL object"),
     ("No module named", "the import: from alembic.config import Config"),
@@ -38,7 +42,9 @@ ADVICE = (
 def config(submission: Submission) -> Iterator[CheckItem]:
     """Check that a Config returns the URL that was set."""
     for which, password in _passwords(submission.random).items():
-        wanted = _parts(submission.random, password)
+        # The options come last: the advice on passwords is about the password alone.
+        options = {"application_name": "nightly 100%"} if which == LAST else {}
+        wanted = {**_parts(submission.random, password), "query": options}
         items = list(_reads(which, submission.call(_read, _address(wanted)), wanted))
         yield from items
         if not all(item.good for item in items):
@@ -52,7 +58,7 @@ def config(submission: Submission) -> Iterator[CheckItem]:
         "make_config: it must create a new Config in every call",
     )
     yield expect_equal(
-        "it writes no file and sets no environment variable",
+        "it writes no file, prints no password and sets no environment variable",
         submission.call(_traces, _address(first)),
         [],
         "make_config: the Config keeps the URL in memory, and nothing else needs it",
@@ -63,14 +69,14 @@ def _passwords(random: Random) -> dict[str, str]:
     return {
         "a plain password": draws.word(random, 4),
         "a password with % and @ in it": f"50%/{draws.token(random)}@:%(here)s %%",
-        "a password with spaces and other letters": draws.password(random),
+        LAST: draws.password(random),
     }
 
 
 def _parts(random: Random, password: str) -> dict[str, Any]:
     host, port = f"{draws.word(random)}.example.com", random.randrange(5433, 6000)
     user, shop = draws.word(random), draws.word(random)
-    values = ("postgresql+psycopg2", user, password, host, port, shop)
+    values: tuple[Any, ...] = ("postgresql+psycopg2", user, password, host, port, shop, {})
     return dict(zip(PARTS, values, strict=True))
 
 
@@ -88,7 +94,7 @@ def _reads(which: str, result: ProbeResult, wanted: dict[str, Any]) -> Iterator[
     password, wanted = wanted["password"], {k: v for k, v in wanted.items() if k != "password"}
     got = result.value.pop("password")
     where = "what % means in an ini file, and how a password is written in a URL string"
-    where = "what str(url) masks" if got == "***" else where
+    where = {"***": "what str(url) masks", None: "the URL needs its password"}.get(got, where)
     yield expect_equal(f"{which}: the password is the same", got, password, where)
     if got == password:
         where = "the string that is written into the Config"
@@ -109,11 +115,15 @@ def _read(names: dict[str, Any], address: str) -> dict[str, Any]:
         config = names[BY_FUNCTION](make_url(address))
         if not isinstance(config, Config):
             return {"type": type(config).__name__}
+        file = config.config_file_name
+        if file is not None and not Path(file).exists():
+            return {"type": "Config that names a missing file"}
         section = config.get_section(config.config_ini_section, {})
     if not section.get("sqlalchemy.url"):
         return {"type": "Config without sqlalchemy.url"}
     engine = engine_from_config(section, prefix="sqlalchemy.")
-    return {"type": "Config", **{part: getattr(engine.url, part) for part in PARTS}}
+    found = {part: getattr(engine.url, part) for part in PARTS}
+    return {"type": "Config", **found, "query": dict(engine.url.query)}
 
 
 def _first_of_two(names: dict[str, Any], address: str, other: str) -> str | None:
@@ -128,18 +138,29 @@ def _first_of_two(names: dict[str, Any], address: str, other: str) -> str | None
 
 
 def _traces(names: dict[str, Any], address: str) -> list[str]:
-    """Return the files that a call writes and the environment variables that it changes."""
+    """Return the files that a call writes, the variables it changes, and where it prints."""
     from sqlalchemy import make_url
 
-    before = set(os.environ.items())
-    with _new_folder() as folder:
-        names[BY_FUNCTION](make_url(address))
-        files = sorted(path.name for path in Path(folder).iterdir())
-    return files + sorted({name for name, _ in set(os.environ.items()) ^ before})
+    before, url, printed = set(os.environ.items()), make_url(address), StringIO()
+    handler = logging.StreamHandler(printed)
+    logging.getLogger().addHandler(handler)
+    try:
+        with _new_folder() as folder, redirect_stdout(printed), redirect_stderr(printed):
+            names[BY_FUNCTION](url)
+            files = sorted(path.name for path in Path(folder).iterdir())
+    finally:
+        logging.getLogger().removeHandler(handler)
+    output = ["the output"] if str(url.password) in printed.getvalue() else []
+    return files + sorted({name for name, _ in set(os.environ.items()) ^ before}) + output
 
 
 @contextmanager
 def _new_folder() -> Iterator[str]:
-    """Make an empty folder the working directory, and remove it afterwards."""
-    with TemporaryDirectory() as folder, chdir(folder):
-        yield folder
+    """Make an empty folder the working directory and the one for temporary files."""
+    usual = tempfile.gettempdir()
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        tempfile.tempdir = folder
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = usual

@@ -12,7 +12,9 @@ from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.passwords.trials import Trial, advice, context, fits, tried
 
-FORM = "which form does sign_up hash, and which one does sign_in verify?"
+FORM = (
+    "which form does sign_up hash, and which one does sign_in verify? Many letters have two forms"
+)
 MORE = "what else is changed, apart from the form?"
 SIGN_INS = {
     "signed up with one character, signed in with two: accepted": (True, FORM),
@@ -20,6 +22,7 @@ SIGN_INS = {
     "lower case instead of capitals: refused": (False, MORE),
     "without the accents: refused": (False, MORE),
     "without the space in front: refused": (False, MORE),
+    "with another space, or without the end: refused": (False, MORE),
 }
 
 
@@ -33,13 +36,20 @@ def _signed_in(names: dict[str, Any], typed: str, stored: str) -> Any:
 
 def forms(submission: Submission) -> Iterator[CheckItem]:
     """Check that both Unicode forms of a password are accepted as the same."""
-    one = unicodedata.normalize("NFC", f" Rosé {draws.token(submission.random)} Crème")
+    random = submission.random
+    one = unicodedata.normalize(
+        "NFC", f" Rosé {draws.token(random)} Crệme {draws.word(random, 40)}"
+    )
     two = unicodedata.normalize("NFD", one)
     result = submission.call(_signed_up, one, two)
     hashes = result.value or []
     good = bool(hashes) and all(str(each).startswith("$argon2") for each in hashes)
     got = result if result.error else [str(each) for each in hashes]
-    where = "sign_up: it raised this error" if result.error else "sign_up: return the hash"
+    where = (
+        "sign_up: it raised this error"
+        if result.error
+        else "sign_up: return the hash, with argon2 as before"
+    )
     expected = "['$argon2id$...', ...]"
     yield expect_that("sign_up returns argon2 hashes", good, expected, got, where)
     if not good:
@@ -60,12 +70,14 @@ def _form_trials(one: str, first: str, second: str) -> list[Trial]:
     """Return the sign-ins to try with the hashes of a password's two forms."""
     two = unicodedata.normalize("NFD", one)
     bare = two.encode("ascii", "ignore").decode()
-    typed = (two, one, one.lower(), bare, one.strip())
-    stored = (first, second, first, first, first)
-    return [
+    typed = (two, one, one.lower(), bare, one.strip(), one[:-1])
+    stored = (first, second, first, first, first, first)
+    trials: list[Trial] = [
         (about, (each, kept), SIGN_INS[about][0])
         for about, each, kept in zip(SIGN_INS, typed, stored, strict=True)
     ]
+    spaces = (f"{one} ", f" {one}", one.replace(" ", "  "))
+    return [*trials, *((trials[-1][0], (each, first), False) for each in spaces)]
 
 
 # NIST recommends NFKC or NFKD for passwords, RFC 8265 NFC: each of the four is right.
@@ -83,10 +95,13 @@ def _form(password: str, stored: str) -> str:
 
 
 def _others(submission: Submission, one: str, stored: str) -> list[Trial]:
-    """Return sign-ins with hashes that sign_up hasn't made, in the form in which it hashes."""
+    """Return sign-ins with hashes that sign_up hasn't made, in the form in which it hashes.
+
+    Their letters are from several alphabets: a table of the most common ones isn't enough.
+    """
     form, trials = _form(one, stored), []
     for _ in range(2 if form else 0):
-        other = unicodedata.normalize("NFC", f" Zoë {draws.token(submission.random)} Façade")
+        other = unicodedata.normalize("NFC", f" Zoë {draws.token(submission.random)} Fa한ade ő")
         kept = context(cheap=True).hash(FORMS[form](other))
         trials += _form_trials(other, kept, kept)
     return trials
