@@ -8,9 +8,9 @@ cell. Times are in seconds.
 from __future__ import annotations
 
 # One call of a learner's function by a check. It takes milliseconds.
-CALL_TIMEOUT = 60.0
+CALL_TIMEOUT = 150.0
 # One `alembic` or `pytest` command that a check runs on a copy of the project. It takes 1 to 10 s.
-COMMAND_TIMEOUT = 180.0
+COMMAND_TIMEOUT = 240.0
 # All calls and commands of one check together. The longest check takes 15 s.
 CHECK_TIMEOUT = 900.0
 # One statement that a check, or a function it calls, runs on a scratch database. An abandoned call
