@@ -1,4 +1,10 @@
-"""Answers to the exercises of a lesson: right ones, and the wrong ones people give."""
+"""Answers to the exercises of a lesson: right ones, and the wrong ones people give.
+
+Names begin with the kind of answer: a constant (K1), one that works for the example only (K2), a
+leak (K3), an error that is swallowed or replaced (K4), untrusted strings (K5), a value that's lost
+or changed (K6), a lock (K9), something else that's changed (K10), another server (K11), a search
+path (K14), another style or driver (K12), a slow one (K13).
+"""
 
 from __future__ import annotations
 
@@ -32,84 +38,94 @@ def address_from(settings):
 MAKE_ADDRESS_RIGHT = right(
     MAKE,
     """
---- a string, escaped
+--- K12: a string, escaped
 return (f"postgresql+psycopg2://{quote(user, safe='')}:{quote(password, safe='')}"
         f"@{host}:{port}/{database}")
---- escaped for a form, where a space is +, and that escaped, too
+--- K12: escaped for a form, where a space is +, and that escaped, too
 user, password = (quote_plus(each).replace("+", "%20") for each in (user, password))
 return "postgresql+psycopg2://%s:%s@%s:%s/%s" % (user, password, host, port, database)
---- parts set on an empty URL
+--- K12: parts set on an empty URL
 five = dict(username=user, password=password, host=host, port=port, database=database)
 return make_url("postgresql+psycopg2://").set(**five)
---- psycopg 3
+--- K12: psycopg 3
 return URL.create("postgresql+psycopg", user, password, host, port, database)
---- the URL of an engine
+--- K12: the URL of an engine
 return create_engine(URL.create("postgresql+psycopg2", user, password, host, port, database)).url
---- the whole string of a URL
+--- K12: the whole string of a URL
 url = URL.create("postgresql+psycopg2", user, password, host, port, database)
 return url.render_as_string(hide_password=False)
+--- K12: every byte escaped
+user, password = ("".join(f"%{one:02X}" for one in each.encode()) for each in (user, password))
+return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"
+--- K12: with a parameter that replaces nothing
+query = {"sslmode": "prefer", "connect_timeout": "10"}
+return URL.create("postgresql+psycopg2", user, password, host, port, database, query)
+--- K13: slow
+import time
+time.sleep(0.3)
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
 """,
 )
 
 MAKE_ADDRESS_WRONG = wrong(
     MAKE,
     """
---- an f-string -> A character of the password was taken for a delimiter
+--- K5: an f-string -> A character of the password was taken for a delimiter
 return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"
---- only the @ is escaped -> a password with % and + arrives unchanged
+--- K5: only the @ is escaped -> a password with % and + arrives unchanged
 user, password = user.replace(":", "%3A"), password.replace("@", "%40")
 return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"
---- the password is escaped, the user isn't -> The : of the user name was taken
+--- K5: the password is escaped, the user isn't -> A character of the user name was taken
 return f"postgresql+psycopg2://{user}:{quote(password)}@{host}:{port}/{database}"
---- escaped for a form, where a space is + -> a password with #, ?, a space and é arrives unchanged
+--- K5: escaped for a form, where a space is + -> quote_plus is for those
 user, password = quote_plus(user), quote_plus(password)
 return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"
---- escaped, and passed to URL.create -> The password is escaped twice
+--- K5: escaped, and passed to URL.create -> The password is escaped twice
 return URL.create("postgresql+psycopg2", user, quote(password), host, port, database)
---- both escaped, and passed to URL.create -> The user name is escaped twice
+--- K5: both escaped, and passed to URL.create -> The user name is escaped twice
 return URL.create("postgresql+psycopg2", quote(user), quote(password), host, port, database)
---- the string with the stars -> str(url) replaces the password
+--- K6: the string with the stars -> str(url) replaces the password
 return str(URL.create("postgresql+psycopg2", user, password, host, port, database))
---- no driver -> the part before ://, which names the driver
+--- K2: no driver -> the part before ://, which names the driver
 return URL.create("postgresql", user, password, host, port, database)
---- another driver -> postgresql+psycopg2 or postgresql+psycopg
+--- K11: another driver -> postgresql+psycopg2 or postgresql+psycopg
 return URL.create("postgresql+pg8000", user, password, host, port, database)
---- another database -> the URL names its driver
+--- K11: another database -> the URL names its driver
 return URL.create("mysql+psycopg2", user, password, host, port, database)
---- host and database swapped -> Is each value passed on
+--- K6: host and database swapped -> Is each value passed on
 return URL.create("postgresql+psycopg2", user, password, database, port, host)
---- user and password swapped -> the other four values arrive unchanged
+--- K6: user and password swapped -> the other four values arrive unchanged
 return URL.create("postgresql+psycopg2", password, user, host, port, database)
---- the port is left out -> Is each value passed on
+--- K6: the port is left out -> Is each value passed on
 return URL.create("postgresql+psycopg2", user, password, host, database=database)
---- the usual port -> Is each value passed on
+--- K1: the usual port -> Is each value passed on
 return URL.create("postgresql+psycopg2", user, password, host, 5432, database)
---- works for the example -> arrives unchanged
+--- K2: works for the example -> arrives unchanged
 user, password = quote(user), "p%40ss" if password == "p@ss" else password
 return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"
---- a constant -> Is each value passed on
+--- K1: a constant -> Is each value passed on
 return "postgresql+psycopg2://ann:p%40ss@127.0.0.1:5432/shop"
---- spaces are removed -> The function removes spaces
+--- K5: spaces are removed -> The function removes spaces
 return URL.create("postgresql+psycopg2", user, password.strip(), host, port, database)
---- a value of an earlier call -> This is the password of an earlier call
+--- K2: a value of an earlier call -> This is the password of an earlier call
 kept = make_address.__dict__.setdefault("kept", {})
 made = URL.create("postgresql+psycopg2", user, password, host, port, database)
 return kept.setdefault(user, made)
---- the driver's format, not a URL -> it has to look like
+--- K2: the driver's format, not a URL -> it has to look like
 return f"host={host} port={port} user={user} password={password} dbname={database}"
 --- the password as a parameter of the URL -> The URL has no password
 query = {"password": password}
 return URL.create("postgresql+psycopg2", user, None, host, port, database, query)
---- escapes are taken back -> Pass it on as it is
+--- K5: escapes are taken back -> Pass it on as it is
 return URL.create("postgresql+psycopg2", user, unquote(password), host, port, database)
---- another Unicode form -> Pass it on as it is
+--- K5: another Unicode form -> The function changes the Unicode form
 password = unicodedata.normalize("NFD", password)
 return URL.create("postgresql+psycopg2", user, password, host, port, database)
---- the characters that make trouble are removed -> Pass it on as it is
+--- K6: the characters that make trouble are removed -> Pass it on as it is
 for character in "@:/%#?":
     password = password.replace(character, "")
 return URL.create("postgresql+psycopg2", user, password, host, port, database)
---- the error is swallowed -> it must `return` the URL
+--- K4: the error is swallowed -> it must `return` the URL
 try:
     return URL.create("postgresql+psycopg2", user, password, host, port, databse)
 except Exception:
@@ -120,6 +136,43 @@ return URL.create("postgresql+psycopg2", user, password, host, port, databse)
 print(URL.create("postgresql+psycopg2", user, password, host, port, database))
 --- the engine, not the URL -> a value of type Engine
 return create_engine(URL.create("postgresql+psycopg2", user, password, host, port, database))
+--- K5: escaped, except for the slash -> A character of the user name was taken for a delimiter
+return f"postgresql+psycopg2://{quote(user)}:{quote(password)}@{host}:{port}/{database}"
+--- K5: the user name without its spaces -> They're part of the user name
+return URL.create("postgresql+psycopg2", user.strip(), password, host, port, database)
+--- K5: composed letters -> The function changes the Unicode form
+password = unicodedata.normalize("NFC", password)
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
+--- K5: composed letters in the user name -> another user name
+user = unicodedata.normalize("NFKC", user)
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
+--- K5: the user name in small letters -> changes upper and lower case
+return URL.create("postgresql+psycopg2", user.lower(), password, host, port, database)
+--- K5: the database in small letters -> changes upper and lower case
+return URL.create("postgresql+psycopg2", user, password, host, port, database.lower())
+--- K5: the password in small letters -> changes upper and lower case
+return URL.create("postgresql+psycopg2", user, password.lower(), host, port, database)
+--- K11: a parameter leads to another server -> A parameter after the ?
+query = {"host": "127.0.0.1"}
+return URL.create("postgresql+psycopg2", user, password, host, port, database, query)
+--- K11: a parameter leads to another address -> A parameter after the ?
+query = {"hostaddr": "127.0.0.1"}
+return URL.create("postgresql+psycopg2", user, password, host, port, database, query)
+--- K11: a parameter replaces the password -> A parameter after the ?
+query = {"password": "guess"}
+return URL.create("postgresql+psycopg2", user, password, host, port, database, query)
+--- K2: all five as parameters -> between the user name and the host
+from urllib.parse import urlencode
+five = dict(user=user, password=password, host=host, port=port, dbname=database)
+return "postgresql+psycopg2:///?" + urlencode(five)
+--- K10: the environment is changed -> Return the URL, and change nothing else
+os.environ["PGPASSWORD"] = password
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
+--- K1: always this host -> Is each value passed on
+return URL.create("postgresql+psycopg2", user, password, "127.0.0.1", port, database)
+--- K2: the same user as in an earlier call -> This is the user name of an earlier call
+first = make_address.__dict__.setdefault("first", user)
+return URL.create("postgresql+psycopg2", first, password, host, port, database)
 """,
 ) + wrong(
     MAKE.replace("password, host, port, database", "pw, host, port, db"),
@@ -132,11 +185,11 @@ return URL.create("postgresql+psycopg2", user, pw, host, port, db)
 WHO_ANSWERED_RIGHT = right(
     WHO,
     """
---- Core, and what SQLAlchemy has queried itself
+--- K12: Core, and what SQLAlchemy has queried itself
 with engine.connect() as connection:
     found = connection.execute(select(func.current_database(), func.current_user()))
     return [*found.one(), connection.dialect.server_version_info[0]]
---- the driver's own connection, and what it knows
+--- K12: the driver's own connection, and what it knows
 raw = engine.raw_connection()
 try:
     with raw.cursor() as cursor:
@@ -144,113 +197,127 @@ try:
         return *cursor.fetchone(), raw.dbapi_connection.info.server_version // 10000
 finally:
     raw.close()
---- a stream, and the long form of the version
+--- K12: a stream, and the long form of the version
 with engine.connect().execution_options(stream_results=True) as connection:
     sent = text("SELECT current_catalog::text, user::text, substring(version() FROM '[0-9]+')")
     for database, user, version in connection.execute(sent):
         return database, user, int(version)
---- a numeric, and its whole part
+--- K12: a numeric, and its whole part
 with Session(engine) as session:
     major = "trunc(split_part(current_setting('server_version'), ' ', 1)::numeric)"
     row = session.execute(text(f"SELECT current_database(), current_role, {major}")).one()
     return row[0], row[1], int(row[2])
---- a DataFrame, and NumPy's integer
+--- K12: a DataFrame, and NumPy's integer
 import pandas
 with engine.connect() as connection:
     found = pandas.read_sql(text("SELECT current_database() AS d, current_user AS u,"
         " current_setting('server_version_num')::int / 10000 AS v"), connection).iloc[0]
 return found.d, found.u, found.v
---- all in one row, from pg_settings
+--- K12: all in one row, from pg_settings
 with engine.begin() as connection:
     return tuple(connection.execute(text("SELECT current_database(), current_user,"
         " (SELECT setting::int / 10000 FROM pg_settings WHERE name = 'server_version_num')")).one())
---- three connections, one after the other
+--- K12: three connections, one after the other
 def one(sent):
     with engine.connect() as connection:
         return connection.scalar(text(sent))
 version = one("SHOW server_version").split(".")[0]
 return one("SELECT current_database()"), one("SELECT current_user"), int(version)
---- a session, and one row
+--- K12: a session, and one row
 session = Session(engine)
 try:
     return session.execute(text("SELECT current_catalog, session_user,"
         " current_setting('server_version_num')::int / 10000")).one()
 finally:
     session.close()
+--- K12: autocommit, and standard SQL
+with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    major = "current_setting('server_version_num')::int / 10000"
+    return tuple(connection.execute(text(f"SELECT current_catalog, user, {major}")).one())
+--- K12: pandas, and no connection of its own
+import pandas
+found = pandas.read_sql("SELECT current_database() AS d, current_user AS u,"
+    " current_setting('server_version_num')::int / 10000 AS v", engine).iloc[0]
+return found.d, found.u, int(found.v)
+--- K13: slow
+with engine.connect() as connection:
+    connection.execute(text("SELECT pg_sleep(0.5)"))
+    found = connection.execute(text("SELECT current_database(), current_user")).one()
+    return *found, connection.dialect.server_version_info[0]
 """,
 )
 
 WHO_ANSWERED_WRONG = wrong(
     WHO,
     """
---- a version that is known -> the version is the server's major version, an integer
+--- K1: a version that is known -> the version is the server's major version, an integer
 with engine.connect() as connection:
     row = connection.execute(text("SELECT current_database(), current_user")).one()
     return *row, 18
---- a version that is known, for these servers only -> Your own server has this version
+--- K2: a version that is known, for these servers only -> Your own server has this version
 with engine.connect() as connection:
     row = connection.execute(text("SELECT current_database(), current_user")).one()
 with exercise.engine.connect() as own:
     return *row, own.dialect.server_version_info[0]
---- the version of the driver's library -> the version is the server's major version
+--- K2: the version of the driver's library -> the version is the server's major version
 with engine.connect() as connection:
     row = connection.execute(text("SELECT current_database(), current_user")).one()
     import psycopg2
     return *row, psycopg2.extensions.libpq_version() // 10000
---- the error is swallowed -> return database, user, version
+--- K4: the error is swallowed -> return database, user, version
 try:
     with engine.connect() as connection:
         return connection.scalar(text("SELECT current_database, current_user, version"))
 except Exception:
     return None
---- the connection is returned only if all goes well, and it does not -> what's wrong
+--- K3: the connection is returned only if all goes well, and it does not -> what's wrong
 connection = engine.connect()
 row = connection.execute(text("SELECT current_database(), current_usr")).one()
 connection.close()
 return row
---- a user that is known -> the user is what the server reports
+--- K1: a user that is known -> the user is what the server reports
 user = exercise.url.username
 with engine.connect() as connection:
     database = connection.scalar(text("SELECT current_database()"))
     return database, user, connection.dialect.server_version_info[0]
---- user and version of another engine -> the user is what the server reports
+--- K11: user and version of another engine -> the user is what the server reports
 with exercise.engine.connect() as own:
     user = own.scalar(text("SELECT current_user"))
     version = own.dialect.server_version_info[0]
 with engine.connect() as connection:
     return connection.scalar(text("SELECT current_database()")), user, version
---- read from the URL -> the database is what the server reports
+--- K2: read from the URL -> the database is what the server reports
 with engine.connect() as connection:
     version = connection.dialect.server_version_info[0]
 return engine.url.database, engine.url.username, version
---- the user of the URL -> the user is what the server reports
+--- K2: the user of the URL -> the user is what the server reports
 with engine.connect() as connection:
     database = connection.scalar(text("SELECT current_database()"))
     return database, engine.url.username, connection.dialect.server_version_info[0]
---- the exercise's own engine -> the database is what the server reports
+--- K11: the exercise's own engine -> the database is what the server reports
 with exercise.engine.connect() as connection:
     row = connection.execute(text("SELECT current_database(), current_user")).one()
     return *row, connection.dialect.server_version_info[0]
---- a new engine for the URL -> Use the engine that is passed to the function
+--- K11: a new engine for the URL -> Use the engine that is passed to the function
 with create_engine(engine.url, connect_args={"connect_timeout": 1}).connect() as connection:
     row = connection.execute(text("SELECT current_database(), current_user")).one()
     return *row, connection.dialect.server_version_info[0]
---- the connection is kept -> the connection is returned to the pool
+--- K3: the connection is kept -> the connection is returned to the pool
 connection = engine.connect()
 row = connection.execute(text("SELECT current_database(), current_user")).one()
 return *row, connection.dialect.server_version_info[0]
---- two connections, none returned -> the first one wasn't returned
+--- K3: two connections, none returned -> the first one wasn't returned
 database = engine.connect().scalar(text("SELECT current_database()"))
 return database, engine.connect().scalar(text("SELECT current_user")), 18
---- the version as a string -> a str
+--- K6: the version as a string -> a str
 with engine.connect() as connection:
     row = connection.execute(text("SELECT current_database(), current_user")).one()
     return *row, connection.scalar(text("SHOW server_version"))
---- the whole version -> the version is the server's major version, an integer
+--- K6: the whole version -> the version is the server's major version, an integer
 with engine.connect() as connection:
     row = connection.execute(text("SELECT current_database(), current_user")).one()
     return *row, int(connection.scalar(text("SHOW server_version_num")))
---- user and database swapped -> the database comes first, then the user
+--- K6: user and database swapped -> the database comes first, then the user
 with engine.connect() as connection:
     row = connection.execute(text("SELECT current_user, current_database()")).one()
     return *row, connection.dialect.server_version_info[0]
@@ -269,33 +336,98 @@ with engine.connect() as connection:
 --- printed, not returned -> return database, user, version
 with engine.connect() as connection:
     print(connection.execute(text("SELECT current_database(), current_user")).one())
+--- K2: the values of the first call -> Run the queries in each call
+if not hasattr(who_answered, "first"):
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT current_database(), current_user")).one()
+        who_answered.first = *row, connection.dialect.server_version_info[0]
+return who_answered.first
+--- K2: what the driver was told, not the server -> the database is what the server reports
+with engine.connect() as connection:
+    info = connection.connection.driver_connection.info
+    return info.dbname, info.user, info.server_version // 10000
+--- K5: names in small letters -> capital letters count
+with engine.connect() as connection:
+    row = connection.execute(text("SELECT current_database(), current_user")).one()
+    return *(name.lower() for name in row), connection.dialect.server_version_info[0]
+--- K3: a setting is left behind -> the setting application_name = mine
+with engine.connect() as connection:
+    row = connection.execute(text("SELECT current_database(), current_user")).one()
+    connection.execute(text("SET application_name = 'mine'"))
+    connection.commit()
+    return *row, connection.dialect.server_version_info[0]
+--- K14: a search path is left behind -> the connection and the engine are as they were
+with engine.connect() as connection:
+    row = connection.execute(text("SELECT current_database(), current_user")).one()
+    connection.execute(text("SET search_path = pg_catalog"))
+    connection.commit()
+    return *row, connection.dialect.server_version_info[0]
+--- K9: a lock is left behind -> an advisory lock
+with engine.connect() as connection:
+    row = connection.execute(text("SELECT current_database(), current_user")).one()
+    connection.execute(text("SELECT pg_advisory_lock(7)"))
+    return *row, connection.dialect.server_version_info[0]
+--- K10: the engine is changed -> the engine's option isolation_level
+engine.update_execution_options(isolation_level="AUTOCOMMIT")
+with engine.connect() as connection:
+    row = connection.execute(text("SELECT current_database(), current_user")).one()
+    return *row, connection.dialect.server_version_info[0]
+--- K4: an error is taken for an answer -> don't catch their errors
+try:
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT current_database(), current_user")).one()
+        return *row, connection.dialect.server_version_info[0]
+except Exception:
+    return engine.url.database, engine.url.username, 18
+--- K4: another error instead -> don't catch their errors
+try:
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT current_database(), current_user")).one()
+        return *row, connection.dialect.server_version_info[0]
+except Exception as error:
+    raise RuntimeError("no server responded") from error
+--- K3: not returned after an error -> even after an error
+connection = engine.connect()
+row = connection.execute(text("SELECT current_database(), current_user")).one()
+connection.close()
+return *row, connection.dialect.server_version_info[0]
 """,
 )
 
 ADDRESS_FROM_RIGHT = right(
     FROM,
     """
---- a check for each value as it is read
+--- K12: a check for each value as it is read
 def value(name):
     if settings.get(name, "") == "":
         raise RuntimeError("please set " + name)
     return settings[name]
 return create(value)
---- KeyError and assert, and an escaped string
+--- K12: KeyError and assert, and an escaped string
 for name in NAMES:
     assert settings["DATABASE_" + name], "DATABASE_" + name
 quoted = [quote(settings["DATABASE_" + name], safe="") for name in NAMES]
 return "postgresql+psycopg2://{}:{}@{}:{}/{}".format(*quoted)
---- psycopg 3, and a copy that may change
+--- K12: psycopg 3, and a copy that may change
 copy = dict(settings)
 values = [copy.pop("DATABASE_" + name) or complain(settings) for name in NAMES]
 return URL.create("postgresql+psycopg", *values)
---- an exception of its own
+--- K12: an exception of its own
 class SettingsError(Exception):
     pass
 missing = [name for name in NAMES if not settings.get("DATABASE_" + name)]
 if missing:
     raise SettingsError(" and ".join("DATABASE_" + name for name in missing))
+return create(settings.get)
+--- K12: a missing one is a KeyError that says so, and only an empty one is looked for
+for name in NAMES:
+    if settings.get("DATABASE_" + name) == "":
+        raise ValueError(f"DATABASE_{name} is empty (the password isn't shown)")
+return create(lambda name: settings[name])
+--- K13: slow
+import time
+time.sleep(0.1)
+complain(settings)
 return create(settings.get)
 """,
 )
@@ -303,108 +435,165 @@ return create(settings.get)
 ADDRESS_FROM_WRONG = wrong(
     FROM,
     """
---- get, which returns None -> when a setting is missing, an exception names it
+--- K6: get, which returns None -> when a setting is missing, an exception names it
 return create(settings.get)
---- an f-string -> was taken for a delimiter
+--- K5: an f-string -> was taken for a delimiter
 complain(settings)
 five = tuple(settings["DATABASE_" + name] for name in NAMES)
 return "postgresql+psycopg2://%s:%s@%s:%s/%s" % five
---- the driver's format, not a URL -> it has to look like
+--- K2: the driver's format, not a URL -> it has to look like
 complain(settings)
 five = tuple(settings["DATABASE_" + name] for name in NAMES)
 return "user=%s password=%s host=%s port=%s dbname=%s" % five
---- empty is taken for a value -> An empty string isn't a value
+--- K6: empty is taken for a value -> An empty string isn't a value
 return create(settings.__getitem__)
---- one message for all -> an exception that names DATABASE_USERNAME
+--- K4: one message for all -> an exception that names DATABASE_USERNAME
 if not all(settings.get("DATABASE_" + name) for name in NAMES):
     raise ValueError("DATABASE_* is not complete")
 return create(settings.get)
---- one message with all names -> the same for
+--- K4: one message with all names -> the same for
 if not all(settings.get("DATABASE_" + name) for name in NAMES):
     raise ValueError("Please set " + ", ".join("DATABASE_" + name for name in NAMES))
 return create(settings.get)
---- a message that shows everything -> no message shows the password
+--- K3: a message that shows everything -> no message shows the password
 for name in NAMES:
     if not settings.get("DATABASE_" + name):
         raise ValueError(f"DATABASE_{name} is missing in {settings}")
 return create(settings.get)
---- a message that shows the URL, escaped -> no message shows the password
+--- K3: a message that shows the URL, escaped -> no message shows the password
 url = create(lambda name: settings.get(name) or "x")
 for name in NAMES:
     if not settings.get("DATABASE_" + name):
         shown = url.render_as_string(hide_password=False)
         raise ValueError(f"DATABASE_{name} is missing: {shown}")
 return create(settings.get)
---- the password is forgotten -> an exception that names DATABASE_PASSWORD
+--- K6: the password is forgotten -> an exception that names DATABASE_PASSWORD
 complain(settings, ("USERNAME", "HOST", "PORT", "NAME"))
 return create(settings.get)
---- a value is invented -> an exception that names DATABASE_HOST
+--- K6: a value is invented -> an exception that names DATABASE_HOST
 settings = {"DATABASE_HOST": "localhost", **settings}
 complain(settings)
 return create(settings.get)
---- the usual port is invented -> an exception that names DATABASE_PORT
+--- K1: the usual port is invented -> an exception that names DATABASE_PORT
 complain(settings, ("USERNAME", "PASSWORD", "HOST", "NAME"))
 return create({**settings, "DATABASE_PORT": settings.get("DATABASE_PORT") or "5432"}.get)
---- printed, not raised -> an exception that names DATABASE_USERNAME
+--- K4: printed, not raised -> an exception that names DATABASE_USERNAME
 for name in NAMES:
     if not settings.get("DATABASE_" + name):
         print(f"DATABASE_{name} is missing")
         return None
 return create(settings.get)
---- the program is ended -> sys.exit ends the whole program
+--- K4: the program is ended -> sys.exit ends the whole program
 for name in NAMES:
     if not settings.get("DATABASE_" + name):
         sys.exit(f"DATABASE_{name} is missing")
 return create(settings.get)
---- the error is returned -> an exception that names DATABASE_USERNAME
+--- K4: the error is returned -> an exception that names DATABASE_USERNAME
 try:
     complain(settings)
 except ValueError as error:
     return error
 return create(settings.get)
---- the error is replaced by one that names nothing -> an exception that names DATABASE_USERNAME
+--- K4: the error is replaced by one that names nothing -> an exception that names DATABASE_USERNAME
 try:
     complain(settings)
 except ValueError:
     raise ValueError("a setting is missing") from None
 return create(settings.get)
---- the name in other letters -> The message has to contain the setting's name
+--- K5: the name in other letters -> The message has to contain the setting's name
 for name in NAMES:
     if not settings.get("DATABASE_" + name):
         raise ValueError(f"the {name.lower()} is missing")
 return create(settings.get)
---- the values of the example -> These are the values of `example`
+--- K2: the values of the example -> These are the values of `example`
 complain(settings)
 return create(example.get)
---- a constant -> every value arrives unchanged
+--- K1: a constant -> every value arrives unchanged
 complain(settings)
 return URL.create("postgresql+psycopg2", "bob", "p@s%20s", "127.0.0.1", 5432, "shop")
---- spaces are removed -> The function removes spaces
+--- K5: spaces are removed -> The function removes spaces
 complain(settings)
 return create(lambda name: settings[name].strip())
---- user and host swapped -> to the part of the URL that it belongs to
+--- K6: user and host swapped -> to the part of the URL that it belongs to
 complain(settings)
 return create(settings.get, ("HOST", "PASSWORD", "USERNAME", "PORT", "NAME"))
---- no driver -> the part before ://
+--- K2: no driver -> the part before ://
 complain(settings)
 return create(settings.get).set(drivername="postgresql")
---- the environment is changed -> The function changes the environment
+--- K10: the environment is changed -> The function changes the environment
 complain(settings)
 os.environ.update(settings)
 return create(os.environ.get)
 --- names in other letters -> The names in it are those of `example`
 return create(lambda name: settings[name.lower()])
---- the settings are used up -> the caller's dictionary
+--- K10: the settings are used up -> the caller's dictionary
 complain(settings)
 return create(settings.pop)
---- read from the environment -> Read from the argument
+--- K11: read from the environment -> Read from the argument
 return create(os.environ.__getitem__)
---- the string with the stars -> or in str(url)
+--- K6: the string with the stars -> or in str(url)
 complain(settings)
 return str(create(settings.get))
 --- not returned -> it must `return` the URL
 complain(settings)
 create(settings.get)
+--- K4: what it was raised from shows everything -> exceptions that it was raised from
+for name in NAMES:
+    if not settings.get("DATABASE_" + name):
+        raise ValueError(f"DATABASE_{name} is missing") from ValueError(str(dict(settings)))
+return create(settings.get)
+--- K4: what was raised before shows everything -> exceptions that it was raised from
+try:
+    for name in NAMES:
+        if not settings.get("DATABASE_" + name):
+            raise LookupError(name, dict(settings))
+except LookupError as error:
+    raise ValueError("DATABASE_" + error.args[0])
+return create(settings.get)
+--- K4: a note shows everything -> an exception's notes
+try:
+    complain(settings)
+except ValueError as error:
+    error.add_note(str(settings))
+    raise
+return create(settings.get)
+--- K3: everything is printed -> A log contains what the function prints
+print(settings)
+complain(settings)
+return create(settings.get)
+--- K3: the password is logged -> A log contains what the function prints
+import logging
+complain(settings)
+logging.warning("connecting with %s", settings["DATABASE_PASSWORD"])
+return create(settings.get)
+--- K3: a part of the password is shown -> no message shows the password
+for name in NAMES:
+    if not settings.get("DATABASE_" + name):
+        start = settings.get("DATABASE_PASSWORD", "")[:8]
+        raise ValueError(f"DATABASE_{name} is missing, the password is {start}...")
+return create(settings.get)
+--- K6: spaces are taken for nothing -> A password of spaces is a password
+for name in NAMES:
+    if not settings.get("DATABASE_" + name, "").strip():
+        raise ValueError("DATABASE_" + name)
+return create(settings.get)
+--- K5: small letters -> changes upper and lower case
+complain(settings)
+return create(settings.get).set(username=settings["DATABASE_USERNAME"].lower())
+--- K5: another Unicode form -> The function changes the Unicode form
+complain(settings)
+password = unicodedata.normalize("NFC", settings["DATABASE_PASSWORD"])
+return create(settings.get).set(password=password)
+--- K11: a parameter leads to another server -> A parameter after the ?
+complain(settings)
+return create(settings.get).set(query={"host": "localhost"})
+--- K2: the values of the first call -> These are the values of an earlier call
+complain(settings)
+return address_from.__dict__.setdefault("first", create(settings.get))
+--- K10: the example's URL is changed for everyone -> the caller's dictionary
+complain(settings)
+settings["DATABASE_URL"] = str(create(settings.get))
+return create(settings.get)
 """,
 )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.connect.checks import any_password, who_answered
+from coursekit.lessons.connect.any_password import any_password
+from coursekit.lessons.connect.checks import who_answered
 from coursekit.lessons.connect.missing_setting import from_settings
 
 EXERCISES = (

@@ -1,32 +1,19 @@
-"""The checks of the exercises about URLs with any password, and about the server's own values."""
+"""The check of the exercise about which server responded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from operator import index
 from random import Random
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import NullPool
 
-from coursekit import limits
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database
-from coursekit.exercises.items import CheckItem, expect_equal, expect_that
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.left_behind import LEFT_WHERE, UNCHANGED, engine_state
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.connect.urls import (
-    DELIMITER,
-    DRIVERS,
-    ESCAPED,
-    PARTS_WHERE,
-    PLACES,
-    names_driver,
-    no_url,
-    parts_of,
-    url_sent,
-)
 from tutorial_lib.db import make_engine
 
 QUERY = "The URL may be wrong, and this one is. Query the server, through the engine you are given."
@@ -34,120 +21,54 @@ SCALAR = "This is a result, or a row of it. connection.scalar(...) returns the v
 SWAPPED = "the order of the values: the database comes first, then the user"
 
 
-def _addresses(names: dict[str, Any], five: dict[str, Any], passwords: list[str]) -> Any:
-    make = names["make_address"]
-    return [url_sent(make(**five, password=password)) for password in passwords]
-
-
-def any_password(submission: Submission) -> Iterator[CheckItem]:
-    """Check that a URL keeps its parts, whatever the password contains."""
-    random = submission.random
-    five = {
-        "user": f"{draws.word(random)}:{draws.word(random, 1)}",
-        "host": f"{draws.word(random)}.example.com",
-        "port": random.randrange(6000, 7000),
-        "database": draws.word(random),
-    }
-    some = draws.token(random)
-    kinds = {
-        "letters and digits": draws.word(random, 4),
-        "@, : and /": f"p@{some}:w/{draws.word(random)}@",
-        "% and +": f"{random.randrange(10, 99)}%25+{some}",
-        "#, ?, a space and é": f"é #{some}? x{draws.word(random, 1)}",
-        "spaces around it": f" {some} ",
-    }
-    result = submission.call(_addresses, five, list(kinds.values()))
-    read = [parts_of(sent) for sent in result.value or []]
-    if result.error or not {"drivername", "unusable"} & set(read[0]) or _is_no_url(read):
-        got, where = no_url(result, next(iter(read), {}))
-        what = "make_address returns a database URL"
-        yield expect_that(what, False, "a URL, or a string", got, where)
-        return
-    plain = read[0]
-    if "unusable" not in plain:
-        yield names_driver(plain)
-    yield _in_places(plain, five)
-    for place, (kind, password) in enumerate(kinds.items()):
-        item = _unchanged(kind, password, read[place], plain)
-        if read[place].get("password") in [*kinds.values()][:place]:
-            item = replace(item, where="This is the password of an earlier call.")
-        yield item
-
-
-def _is_no_url(read: list[dict[str, Any]]) -> bool:
-    """Return whether no password results in a URL: the string has another format."""
-    return all("unusable" in parts for parts in read)
-
-
-def _in_places(parts: dict[str, Any], five: dict[str, Any]) -> CheckItem:
-    """Report whether the parts other than the password are what the function was given."""
-    got = parts.get("unusable") or " ".join(f"{part}={parts.get(part)}" for part in PLACES)
-    wanted = " ".join(f"{part}={value}" for part, value in zip(PLACES, five.values(), strict=True))
-    where = PARTS_WHERE
-    if parts.get("username") == five["user"].partition(":")[0]:
-        where = "The : of the user name was taken for a delimiter."
-    if parts.get("username") == quote(five["user"]):
-        where = ESCAPED.format("user name")
-    return expect_equal("the other four values arrive unchanged", got, wanted, where)
-
-
-def _unchanged(kind: str, password: str, parts: dict[str, Any], plain: dict[str, Any]) -> CheckItem:
-    """Report whether a password arrives; `plain` is the URL with a password of letters."""
-    got = parts.get("unusable") or repr(parts.get("password"))
-    moved = parts.get("host") != plain.get("host")
-    if moved and "host" in parts:
-        got += f", and the host {parts.get('host')!r}"
-    where = "The function changes the password. Pass it on as it is."
-    if moved or "unusable" in parts:
-        where = DELIMITER
-    if parts.get("password") in (quote(password), quote(password, safe="")):
-        where = ESCAPED.format("password")
-    if "unusable" not in parts and parts.get("password") is None:
-        where = "The URL has no password: it belongs between the user name and the host."
-    if parts.get("password") == "***":
-        where = "str(url) replaces the password with ***. Return the URL object."
-    if parts.get("password") == password.strip():
-        where = "The function removes spaces. They're part of the password."
-    return expect_equal(f"a password with {kind} arrives unchanged", got, repr(password), where)
-
-
 def _who(
-    names: dict[str, Any], engine: Any, user: str, versions: tuple[int, int]
+    names: dict[str, Any], engine: Any, user: str, shown: tuple[int, int, dict[str, str]]
 ) -> dict[str, Any]:
     """Call `who_answered` with an engine whose URL is wrong in each part but still connects."""
-    import psycopg2
-    from psycopg2.sql import SQL, Identifier
-    from sqlalchemy import URL, create_engine, event
+    from coursekit.lessons.connect.disguised import Misdirected
 
-    from coursekit.lessons.connect.disguised import classes
-
-    options = f"{limits.statement_options()} -c default_transaction_read_only=on"
-    real = {**engine.dialect.create_connect_args(engine.url)[1], "options": options}
-    lie = URL.create(DRIVERS[0], "nobody", "secret", "127.0.0.1", 1, "nowhere")
-    misdirected = create_engine(lie, pool_size=1, max_overflow=0, pool_timeout=1)
-    taken: list[Any] = []  # kept, so the garbage collector can't return them to the pool
-    returned: list[Any] = []
-
-    def redirect(_dialect: Any, _record: Any, _args: Any, _parameters: Any) -> Any:
-        made = psycopg2.connect(**real, **classes(*versions))
-        with made.cursor() as own:
-            own.execute(SQL("SET SESSION AUTHORIZATION {}").format(Identifier(user)))
-        made.commit()
-        return made
-
-    event.listen(misdirected, "do_connect", redirect)
-    event.listen(misdirected, "checkout", lambda _connection, _record, fairy: taken.append(fairy))
-    event.listen(misdirected, "checkin", lambda connection, _record: returned.append(connection))
+    misdirected = Misdirected(engine, user, shown)
+    before = engine_state(misdirected.engine)
     try:
-        said = names["who_answered"](misdirected)
-        kept = len(taken) - len(returned)
+        said = names["who_answered"](misdirected.engine)
+        left = misdirected.left | (engine_state(misdirected.engine) - before)
+        kept = misdirected.kept
     finally:
-        for fairy in taken:
-            fairy.close()
-        misdirected.dispose()
+        misdirected.close()
     three = isinstance(said, Sequence) and not isinstance(said, str) and len(said) == 3
     plain = [_plain(one) for one in said] if three else repr(said)
-    return {"said": plain, "three": three, "kept": kept}
+    return {"said": plain, "three": three, "kept": kept, "left": sorted(left)}
+
+
+def _who_fails(
+    names: dict[str, Any], engine: Any, user: str, shown: tuple[int, int, dict[str, str]]
+) -> dict[str, Any]:
+    """Call `who_answered` while the server rejects every query; say what came out."""
+    import psycopg2
+
+    from coursekit.lessons.connect.disguised import Misdirected
+
+    misdirected = Misdirected(engine, user, shown)
+    rejected = psycopg2.errors.QueryCanceled("canceling statement due to user request")
+    try:
+        misdirected.engine.connect().close()
+        misdirected.broken.append(rejected)
+        try:
+            said = f"no exception, but {names['who_answered'](misdirected.engine)!r}"
+        except Exception as error:
+            own = _comes_from(error, rejected)
+            said = "" if own else f"{type(error).__name__}: {error}"
+            return {"said": said, "kept": misdirected.kept}  # the error still holds its frames
+        return {"said": said, "kept": misdirected.kept}
+    finally:
+        misdirected.close()
+
+
+def _comes_from(error: BaseException, rejected: Exception) -> bool:
+    """Return whether an error is the driver's, or what SQLAlchemy or pandas makes of it."""
+    both = [each for each in (error, error.__cause__) if each is not None]
+    found = any(rejected in (each, getattr(each, "orig", None)) for each in both)
+    return found and "DatabaseError" in [each.__name__ for each in type(error).__mro__]
 
 
 def _plain(value: Any) -> Any:
@@ -162,27 +83,19 @@ def who_answered(submission: Submission) -> Iterator[CheckItem]:
     # The learner can't know this database's name.
     database = submission.new_database(draws.token(submission.random))
     engine = make_engine(database.url, poolclass=NullPool)
-    wanted = _drawn_answer(database, submission.random)
+    role, wanted, shown = _drawn_answer(database, submission.random)
     real = _major(database)
-    result = submission.call(_who, engine, wanted["user"], (real, wanted["version"]))
+    result = submission.call(_who, engine, role, shown)
     if result.error or not result.value["three"]:
-        got = result if result.error else result.value["said"]
-        where = "The last line of the function: return database, user, version."
-        if result.error:
-            where = "Try it with exercise.engine. The last line of the error says what's wrong."
-        if result.error.startswith("TimeoutError"):
-            where = "A second connection was checked out, and the first one wasn't returned."
-        if result.error.startswith("OperationalError"):
-            where = "Its URL is wrong on purpose. Use the engine that is passed to the function."
-        yield expect_that(
-            "who_answered returns three values", False, "(database, user, 18)", got, where
-        )
+        yield _not_three(result)
         return
     name, user, version = result.value["said"]
     swapped = (name, user) == (wanted["user"], wanted["database"])
     for what, got in (("database", name), ("user", user)):
         where = SCALAR if str(got).startswith(("<", "(", "[")) else QUERY
         where = SWAPPED if swapped else where
+        if str(got).lower() == wanted[what].lower():
+            where = "Pass on the name as the server reports it: capital letters count."
         yield expect_equal(f"the {what} is what the server reports", got, wanted[what], where)
     where = "An integer: the digits before the point of SHOW server_version, with int()."
     if str(version).isdecimal() and int(version) == real:
@@ -193,9 +106,46 @@ def who_answered(submission: Submission) -> Iterator[CheckItem]:
     what = "the version is the server's major version, an integer"
     got = version if type(version) is int else f"{version!r}, a {type(version).__name__}"
     yield expect_equal(what, got, wanted["version"], where)
+    failed = submission.call(_who_fails, engine, role, shown)
+    yield from _kept(result.value, failed)
+    if [name, user, version] != [wanted["database"], wanted["user"], wanted["version"]]:
+        return
+    role, wanted, shown = _drawn_answer(database, submission.random)
+    again = submission.call(_who, engine, role, shown)
+    got = again if again.error else again.value["said"]
+    where = "Does the function return values of an earlier call? Run the queries in each call."
+    expected = [wanted["database"], wanted["user"], wanted["version"]]
+    yield expect_equal("the values are those of the engine that is passed in", got, expected, where)
+
+
+def _not_three(result: ProbeResult) -> CheckItem:
+    """Report an error, or something other than three values."""
+    got = result if result.error else result.value["said"]
+    where = "The last line of the function: return database, user, version."
+    if result.error:
+        where = "Try it with exercise.engine. The last line of the error says what's wrong."
+    if result.error.startswith("TimeoutError"):
+        where = "A second connection was checked out, and the first one wasn't returned."
+    if result.error.startswith("OperationalError"):
+        where = "Its URL is wrong on purpose. Use the engine that is passed to the function."
+    what, wanted = "who_answered returns three values", "(database, user, 18)"
+    return expect_that(what, False, wanted, got, where)
+
+
+def _kept(seen: dict[str, Any], failed: ProbeResult) -> Iterator[CheckItem]:
+    """Report on the connection, the engine, and a query that the server rejects."""
     where = "Use a `with` block: at its end, it returns the connection to the pool."
-    kept = f"{result.value['kept']} checked out"
+    kept = f"{seen['kept']} checked out"
+    if not seen["kept"] and failed.value and failed.value["kept"]:
+        kept = f"{failed.value['kept']} checked out, after an error"
+        where = "Use a `with` block: it returns the connection to the pool even after an error."
     yield expect_equal("the connection is returned to the pool", kept, "0 checked out", where)
+    left = ", ".join(seen["left"]) or "unchanged"
+    yield expect_equal(UNCHANGED, left, "unchanged", LEFT_WHERE)
+    where = "Run the queries in each call, and don't catch their errors: the caller needs them."
+    got = failed.error or failed.value["said"] or "the query's error"
+    what = "if a query fails, the caller gets its error"
+    yield expect_equal(what, got, "the query's error", where)
 
 
 def _one(database: Database, setting: str) -> str:
@@ -207,11 +157,18 @@ def _major(database: Database) -> int:
     return int(_one(database, "server_version_num")) // 10000
 
 
-def _drawn_answer(database: Database, random: Random) -> dict[str, Any]:
-    """Return what the server is to report: any role, if we may choose, and another version."""
+def _drawn_answer(
+    database: Database, random: Random
+) -> tuple[str, dict[str, Any], tuple[int, int, dict[str, str]]]:
+    """Return a role, what the server is to report, and what to show in place of the real values.
+
+    No learner can know the names and the version that are shown.
+    """
     ((name, user),) = database.query("SELECT pg_catalog.current_database(), SESSION_USER")
     if _one(database, "is_superuser") == "on":
         roles = database.query("SELECT rolname FROM pg_catalog.pg_roles")
         user = random.choice(sorted(role for (role,) in roles if role.startswith("pg_")))
     version = random.randrange(30, 100)  # no release that a learner could have
-    return {"database": name, "user": user, "version": version}
+    shown = {name: draws.name(random), user: draws.name(random)}
+    wanted = {"database": shown[name], "user": shown[user], "version": version}
+    return user, wanted, (_major(database), version, shown)

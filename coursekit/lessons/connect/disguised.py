@@ -1,8 +1,8 @@
-"""Connections that show another version of the server than there really is.
+"""Connections that show other names and another version of the server than there really are.
 
-The database of a check has a name that was drawn, but a server has one version, which a learner
-could return as a constant. Here, every value that a query returns, and what the driver knows of the
-server, has another major version in it.
+A server has one version, which a learner could return as a constant. Here, every value that a query
+returns, and what the driver knows of the server, has another major version in it, and names that
+were drawn: of the database, and of the user.
 """
 
 from __future__ import annotations
@@ -12,34 +12,52 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import psycopg2
 from psycopg2.extensions import ConnectionInfo, connection, cursor
+from psycopg2.sql import SQL, Identifier
+from sqlalchemy import URL, create_engine, event
+
+from coursekit import limits
+from coursekit.exercises.left_behind import connection_state
+from coursekit.lessons.connect.urls import DRIVERS
 
 Changed = Callable[[Any], Any]
 
 
-def classes(real: int, shown: int) -> dict[str, Any]:
-    """Return arguments of `psycopg2.connect` that put one major version in place of the real one.
+def classes(
+    real: int, shown: int, names: dict[str, str], broken: list[Exception]
+) -> dict[str, Any]:
+    """Return arguments of `psycopg2.connect` that put other values in place of the real ones.
 
     Args:
         real: The server's major version.
         shown: The major version to show.
+        names: What to show in place of which name.
+        broken: The error to raise for each statement, once there is one.
 
     """
     version = re.compile(rf"(?<![\w.]){real}(?=\d{{4}}\b|\b)")
 
     def changed(value: Any) -> Any:
+        if isinstance(value, str) and value in names:
+            return names[value]
         if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool):
             return type(value)(version.sub(str(shown), str(value)))
         return value
 
-    return {"connection_factory": _connection(changed), "cursor_factory": _cursor(changed)}
+    return {"connection_factory": _connection(changed), "cursor_factory": _cursor(changed, broken)}
 
 
-def _cursor(changed: Changed) -> type[cursor]:
+def _cursor(changed: Changed, broken: list[Exception]) -> type[cursor]:
     def row(values: Any) -> Any:
         return values and tuple(map(changed, values))
 
     class Cursor(cursor):
+        def execute(self, *sent: Any, **named: Any) -> Any:
+            for error in broken:
+                raise error
+            return super().execute(*sent, **named)
+
         def fetchone(self) -> Any:
             return row(super().fetchone())
 
@@ -75,3 +93,59 @@ def _connection(changed: Changed) -> type[connection]:
             return changed(super().get_parameter_status(name))
 
     return Connection
+
+
+class Misdirected:
+    """An engine whose URL is wrong in each part, but that still connects; and what becomes of it.
+
+    Args:
+        engine: An engine for the database that it connects to.
+        user: The role that the server is to report.
+        shown: What to show in place of which real values: versions, and names.
+
+    """
+
+    def __init__(self, engine: Any, user: str, shown: tuple[int, int, dict[str, str]]) -> None:
+        options = f"{limits.statement_options()} -c default_transaction_read_only=on"
+        self._real = {**engine.dialect.create_connect_args(engine.url)[1], "options": options}
+        self._user, self._shown = user, shown
+        self.broken: list[Exception] = []  # raised by each statement from then on
+        self.taken: list[Any] = []  # kept, so the garbage collector can't return them to the pool
+        self.returned: list[Any] = []
+        self.left: set[str] = set()
+        self._before: dict[int, set[str]] = {}
+        lie = URL.create(DRIVERS[0], "nobody", "secret", "127.0.0.1", 1, "nowhere")
+        wait = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 1}
+        self.engine = create_engine(lie, **wait)
+        event.listen(self.engine, "do_connect", self._connect)
+        event.listen(self.engine, "checkout", self._checkout)
+        event.listen(self.engine, "checkin", self._checkin)
+
+    def _connect(self, *_: Any) -> Any:
+        made = psycopg2.connect(**self._real, **classes(*self._shown, self.broken))
+        with made.cursor() as own:
+            own.execute(SQL("SET SESSION AUTHORIZATION {}").format(Identifier(self._user)))
+        made.commit()
+        return made
+
+    def _checkout(self, connection: Any, _record: Any, fairy: Any) -> None:
+        self.taken.append(fairy)
+        if not self.broken:
+            self._before.setdefault(id(connection), connection_state(connection))
+
+    def _checkin(self, connection: Any, _record: Any) -> None:
+        self.returned.append(connection)
+        if connection is not None and not self.broken:
+            before = self._before.get(id(connection), set())
+            self.left |= connection_state(connection) - before
+
+    @property
+    def kept(self) -> int:
+        """The number of connections that are still checked out."""
+        return len(self.taken) - len(self.returned)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for fairy in self.taken:
+            fairy.close()
+        self.engine.dispose()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
+from random import Random
+from traceback import TracebackException
 from typing import Any
 from urllib.parse import quote
 
@@ -13,14 +19,17 @@ from coursekit.exercises.submission import Submission
 from coursekit.lessons.connect.urls import (
     DELIMITER,
     NOT_A_URL,
-    PARTS_WHERE,
     RAISED,
+    changed_values,
     names_driver,
     no_url,
     parts_of,
     url_sent,
+    where_moved,
 )
 
+DECOMPOSED = "e\N{COMBINING ACUTE ACCENT}"  # looks like é, and is another string
+PART = 5  # characters of the password that give it away
 SETTINGS = {
     "DATABASE_USERNAME": "username",
     "DATABASE_PASSWORD": "password",
@@ -30,67 +39,120 @@ SETTINGS = {
 }
 
 
-def _from_complete(names: dict[str, Any], settings: dict[str, str]) -> Any:
-    """Return the URL, and what the function has changed in the settings and the environment."""
-    given, before = dict(settings), dict(os.environ)
+def _from_complete(names: dict[str, Any], settings: list[dict[str, str]]) -> Any:
+    """Return the URLs, what the function has printed, and what it has changed."""
+    before, printed = dict(os.environ), StringIO()
+    sent, changed = [], []
     try:
-        sent = url_sent(names["address_from"](given))
-        changed = _changed(settings, given)
-        changed += [f"{name} in os.environ" for name in _changed(before, dict(os.environ))]
+        for each in settings:
+            given = dict(each)
+            with _written_to(printed):
+                sent.append(url_sent(names["address_from"](given)))
+            changed += changed_values(each, given)
+        after = changed_values(before, dict(os.environ))
+        changed += [f"{name} in os.environ" for name in after]
     finally:
         os.environ.clear()
         os.environ.update(before)
-    return {**sent, "changed": changed}
-
-
-def _changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {"sent": sent, "changed": changed, "printed": printed.getvalue()}
 
 
 def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
-    """Return the errors when each setting in turn is missing or empty; '' for no error."""
-    said: dict[str, list[str]] = {"missing": [], "empty": []}
+    """Return the errors when each setting in turn is missing or empty; '' for no error.
+
+    Under `shown` is everything that a log would contain: what was printed, and each error with
+    its notes and with the errors that it was raised from.
+    """
+    said: dict[str, list[str]] = {"missing": [], "empty": [], "shown": []}
     for name in SETTINGS:
         without = {key: value for key, value in settings.items() if key != name}
         for kind, broken in (("missing", without), ("empty", {**settings, name: ""})):
+            printed = StringIO()
             try:
-                names["address_from"](broken)
-            except SystemExit as error:
-                said[kind].append(f"SystemExit: {error}")
-            except Exception as error:  # any kind of error is fine
+                with _written_to(printed):
+                    names["address_from"](broken)
+            except (Exception, SystemExit) as error:  # any kind of error is fine
                 said[kind].append(f"{type(error).__name__}: {error}")
+                said["shown"].append(_logged(error))
             else:
                 said[kind].append("")
+            said["shown"].append(printed.getvalue())
     return said
+
+
+@contextmanager
+def _written_to(printed: StringIO) -> Iterator[None]:
+    """Write what is printed or logged into a string."""
+    handler, root = logging.StreamHandler(printed), logging.getLogger()
+    root.addHandler(handler)
+    try:
+        with redirect_stdout(printed), redirect_stderr(printed):
+            yield
+    finally:
+        root.removeHandler(handler)
+
+
+def _logged(error: BaseException) -> str:
+    """Return what a traceback says about an error, without the lines of code."""
+    logged = TracebackException.from_exception(error, lookup_lines=False)
+    parts: list[str] = []
+    todo = [logged]
+    while todo:
+        one = todo.pop()
+        parts += one.format_exception_only()
+        context = None if one.__suppress_context__ else one.__context__
+        todo += [each for each in (one.__cause__, context) if each is not None]
+    return "".join(parts).strip()
 
 
 def from_settings(submission: Submission) -> Iterator[CheckItem]:
     """Check that the error names a missing setting, but never shows the password."""
-    random = submission.random
-    user, host, shop = (draws.word(random) for _ in range(3))
-    secret = f" p@s%20s{draws.token(random)} "
-    values = (user, secret, f"{host}.example.com", str(random.randrange(6000, 7000)), shop)
-    settings = {**dict(zip(SETTINGS, values, strict=True)), "LANG": "C"}
-    result = submission.call(_from_complete, settings)
-    read = parts_of(result.value or {})
-    if result.error or "drivername" not in read:
-        yield _not_from_settings(result, read)
+    given = _drawn(submission.random)
+    settings = given[0]
+    secret = settings["DATABASE_PASSWORD"]
+    result = submission.call(_from_complete, given)
+    read = [parts_of(sent) for sent in (result.value or {}).get("sent", [])]
+    if result.error or "drivername" not in read[0]:
+        yield _not_from_settings(result, next(iter(read), {}))
         return
-    yield names_driver(read)
-    yield _described(read, dict(zip(SETTINGS.values(), values, strict=True)))
+    yield names_driver(read[0])
+    yield _described(read, given)
     changed = ", ".join(result.value["changed"]) or "nothing"
     where = "the caller's dictionary: pop, del and = change it. Read it with [ ] or get."
     if "os.environ" in changed:
         where = "The function changes the environment of the whole program. Only read."
     yield expect_equal("settings and environment stay as they were", changed, "nothing", where)
+    printed = result.value["printed"]
     result = submission.call(_from_broken, settings)
     if result.error:
         what = "a missing setting raises an exception"
         yield expect_that(what, False, "an exception", result, RAISED)
         return
-    for kind, said in result.value.items():
-        yield _refused(kind, said)
-    yield _hidden(secret, [text for said in result.value.values() for text in said])
+    said = result.value
+    yield _refused("missing", said["missing"])
+    yield _refused("empty", said["empty"])
+    yield _hidden(secret, [*said["missing"], *said["empty"]], [*said["shown"], printed])
+
+
+def _drawn(random: Random) -> list[dict[str, str]]:
+    """Return complete settings: two that differ in every value, and a password of spaces."""
+    found = []
+    for password in (
+        f" p@s%20s{draws.token(random)} ",
+        f"é+{DECOMPOSED}{draws.word(random)}",
+        "  ",
+    ):
+        user, host, shop = (draws.word(random) for _ in range(3))
+        port = str(random.randrange(6000, 7000))
+        values = (
+            f"{user.title()}/{DECOMPOSED}",
+            password,
+            f"{host}.example.com",
+            port,
+            shop.title(),
+        )
+        found.append({**dict(zip(SETTINGS, values, strict=True)), "LANG": "C"})
+    return found
 
 
 def _not_from_settings(result: ProbeResult, read: dict[str, Any]) -> CheckItem:
@@ -100,36 +162,78 @@ def _not_from_settings(result: ProbeResult, read: dict[str, Any]) -> CheckItem:
         where = NOT_A_URL if "Could not parse" in read["unusable"] else DELIMITER
         return expect_that(what, False, "a URL", read["unusable"], where)
     got, where = no_url(result, read)
+    if "DATABASE_PASSWORD" in result.error:
+        where = "A password of spaces is a password: only an empty string counts as missing."
     if result.error.startswith("KeyError"):
         where = "Read from the argument `settings`. The names in it are those of `example`."
     return expect_that(what, False, "a URL", got, where)
 
 
-def _described(read: dict[str, Any], wanted: dict[str, Any]) -> CheckItem:
-    """Report whether a URL has the values of the settings."""
-    wanted["port"] = int(wanted["port"])
-    wrong = [part for part, value in wanted.items() if read[part] != value]
-    where = (
+def _described(read: list[dict[str, Any]], given: list[dict[str, str]]) -> CheckItem:
+    """Report whether each URL has the values of its settings."""
+    what = "every value arrives unchanged"
+    before: dict[str, Any] = {}
+    for parts, settings in zip(read, given, strict=True):
+        wanted: dict[str, Any] = {part: settings[name] for name, part in SETTINGS.items()}
+        wanted["port"] = int(wanted["port"])
+        wrong = [part for part, value in wanted.items() if parts.get(part) != value]
+        if wrong:
+            where = _why_wrong(parts, wanted, wrong, before)
+            got = ", ".join(f"{part} {parts.get(part)!r}" for part in wrong)
+            should = ", ".join(f"{part} {wanted[part]!r}" for part in wrong)
+            return expect_that(what, False, should, parts.get("unusable") or got, where)
+        before = wanted
+    return expect_that(what, True, "", "", "")
+
+
+def _why_wrong(
+    parts: dict[str, Any], wanted: dict[str, Any], wrong: list[str], before: dict[str, Any]
+) -> str:
+    """Return where to look if parts are wrong; `before` is what an earlier call was given."""
+    values = [(str(parts.get(part)), str(wanted[part])) for part in wrong]
+    if (parts.get("username"), parts.get("database")) == ("ann", "shop"):
+        return "These are the values of `example`. Read from the argument `settings`."
+    if before and all(parts.get(part) == before[part] for part in wrong):
+        return "These are the values of an earlier call. Read from the argument `settings`."
+    if all(got == value.strip() for got, value in values):
+        return "The function removes spaces. They're part of the password."
+    if all(map(_same_but_for_form, values)):
+        return "The function changes the Unicode form: it looks the same, and is another value."
+    if "unusable" in parts or any("@" in str(parts[part]) for part in ("host", "database")):
+        return DELIMITER.replace("the password", "a value")
+    if wrong != ["password"] or parts.get("replaced"):
+        return where_moved(parts, *map(str, zip(*values, strict=True)))
+    return (
         "URL.create keeps each value as it is. In a string that you build, or in str(url), a "
         "password can change."
     )
-    if wrong and wrong != ["password"]:
-        where = DELIMITER if "@" in str(read["host"]) else PARTS_WHERE
-    if (read["username"], read["database"]) == ("ann", "shop"):
-        where = "These are the values of `example`. Read from the argument `settings`."
-    if read["password"] == wanted["password"].strip():
-        where = "The function removes spaces. They're part of the password."
-    got = ", ".join(f"{part} {read[part]!r}" for part in wrong)
-    should = ", ".join(f"{part} {wanted[part]!r}" for part in wrong)
-    return expect_that("every value arrives unchanged", not wrong, should, got, where)
 
 
-def _hidden(secret: str, said: list[str]) -> CheckItem:
-    """Report whether no message shows the password, plain or escaped."""
-    forms = {secret.strip(), quote(secret.strip()), quote(secret.strip(), safe="")}
-    shown = next((text for text in said if any(form in text for form in forms)), "")
-    what = "no message shows the password"
+def _same_but_for_form(pair: tuple[str, str]) -> bool:
+    return len({unicodedata.normalize("NFC", each) for each in pair}) == 1
+
+
+def _hidden(secret: str, said: list[str], others: list[str]) -> CheckItem:
+    """Report whether no message shows the password or a part of it, plain or escaped.
+
+    Args:
+        secret: The password.
+        said: The errors' own messages.
+        others: What else a log would contain: what was printed, notes, and earlier errors.
+
+    """
+    plain = secret.strip()
+    forms = {plain, quote(plain), quote(plain, safe="")}
+    forms |= {plain[place : place + PART] for place in range(len(plain) - PART + 1)}
     where = "Name the setting in the message. Don't print the settings, or a URL as a string."
+    shown = next((text for text in said if any(form in text for form in forms)), "")
+    if not shown:
+        shown = next((text for text in others if any(form in text for form in forms)), "")
+        where = (
+            "A log contains what the function prints, and also an exception's notes and the "
+            "exceptions that it was raised from. Leave the settings out of all of them."
+        )
+    what = "no message shows the password"
     return expect_that(what, not shown, "no password", shown, where)
 
 
@@ -149,6 +253,7 @@ def _refused(kind: str, said: list[str]) -> CheckItem:
     if text.startswith("SystemExit"):
         where = "sys.exit ends the whole program. Raise an exception that the caller can catch."
     elif said.count(text) > 1 and name in text:
+        where = f"The message names other settings, which have a value. Name only {name}."
         text += f" (the same for {said.count(text)} settings)"
     what = f"when a setting is {kind}, an exception names it"
     expected = f"an exception that names {name}"

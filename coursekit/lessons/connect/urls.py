@@ -9,6 +9,13 @@ from coursekit.exercises.items import CheckItem, ProbeResult, expect_that
 DRIVERS = ("postgresql+psycopg2", "postgresql+psycopg")
 A_DRIVER = " or ".join(DRIVERS)
 PLACES = ("username", "host", "port", "database")
+# The driver's name for each part. A URL's parameters, after its ?, take precedence over its parts.
+SENT_AS = {
+    **{"username": "user", "password": "password", "host": "host"},
+    **{"port": "port", "database": "dbname"},
+}
+ELSEWHERE = ("hostaddr", "service", "dsn")  # other parameters that decide where a URL leads
+REPLACED = "A parameter after the ? of the URL replaces what's before it. Leave it out."
 PARTS_WHERE = "Is each value passed on, and to the part of the URL that it belongs to?"
 DRIVER_WHERE = "the part before ://, which names the driver: the first argument of URL.create"
 RAISED = "the error. Call the function yourself, with your own values, to see which line raises it"
@@ -38,10 +45,41 @@ def parts_of(sent: dict[str, str]) -> dict[str, Any]:
     if "text" not in sent:  # trust no other key: a notebook may send any
         return {"returned": str(sent.get("returned"))}
     try:
-        url = make_url(sent["text"])
+        return _parts(make_url(sent["text"]))
     except (ArgumentError, ValueError) as error:
         return {"unusable": f"a string that isn't a URL: {error}"}
-    return {part: getattr(url, part) for part in ("drivername", "password", *PLACES)}
+
+
+def _parts(url: Any) -> dict[str, Any]:
+    """Return the parts of a URL, as the driver gets them."""
+    parts = {part: getattr(url, part) for part in ("drivername", "password", *PLACES)}
+    return {**parts, **_replaced(url, parts)} if url.drivername in DRIVERS else parts
+
+
+def _replaced(url: Any, parts: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts that the driver gets another value for, and their names as `replaced`."""
+    _, sent = url.get_dialect()().create_connect_args(url)
+    own = {part: parts[part] for part in SENT_AS if parts[part] is not None}
+    arrives = {part: sent.get(SENT_AS[part]) for part in own}
+    changed = {part: value for part, value in arrives.items() if str(value) != str(own[part])}
+    for name in ELSEWHERE:
+        if name in sent:
+            changed["host"] = f"{name}={sent[name]}"
+    return {**changed, "replaced": [*changed]}
+
+
+def where_moved(parts: dict[str, Any], got: Any, wanted: Any) -> str:
+    """Return where to look if a part other than the password isn't what it should be."""
+    if parts.get("replaced"):
+        return REPLACED
+    if str(got).lower() == str(wanted).lower():
+        return "The function changes upper and lower case. Pass each value on as it is."
+    return PARTS_WHERE
+
+
+def changed_values(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return the names of the values that differ, or are in one of the dictionaries only."""
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
 def no_url(result: ProbeResult, read: dict[str, Any]) -> tuple[Any, str]:
