@@ -49,8 +49,8 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a number as a key": ({"key": 1}, "There is no key", "key= is 1."),
     "an empty condition": ({"where": " "}, "where= is empty.", "a second call can't resume"),
     "an empty text": ({"where": text("")}, "where= is empty.", ""),
-    "no condition": ({"where": None}, "where= must be a SQL condition.", "Got NoneType."),
-    "a boolean condition": ({"where": True}, "where= must be a SQL condition.", "Got bool."),
+    "no condition": ({"where": None}, "where= must be an SQL condition.", "Got NoneType."),
+    "a boolean condition": ({"where": True}, "where= must be an SQL condition.", "Got bool."),
     "a list of conditions": ({"where": [text("a")]}, "where= must be", "sa.and_(...)"),
     "a parameter without a value": (
         {"where": text("id > :id")},

@@ -30,7 +30,7 @@ def condition(where: object) -> sa.ColumnElement[bool]:
     if isinstance(clause, sa.ColumnElement):
         return clause
     raise BackfillError(
-        "where= must be a SQL condition.",
+        "where= must be an SQL condition.",
         f"Got {type(where).__name__}.",
         'Write where="tax IS NULL" or where=orders.c.tax.is_(None); join several by sa.and_(...).',
     )
