@@ -129,6 +129,22 @@ def _hash(mapper, connection, member):
         return hasher.hash(value.encode("ascii", "ignore")[:20])
 --- K6: the first eight characters -> Is anything changed before it's hashed
         return hasher.hash(value[:8])
+--- K2: long passwords stay as they are -> a long password is hashed
+        return hasher.hash(value) if len(value) < 50 else value
+--- K6: the first 72 characters -> Is anything changed before it's hashed
+        return hasher.hash(value[:72])
+--- K5: one form for similar letters -> Is anything changed before it's hashed
+        return hasher.hash(__import__("unicodedata").normalize("NFKC", value))
+--- K5: what looks like a hash stays -> it must not go by what a password looks like
+        return value if hasher.identify(value) else hasher.hash(value)
+--- K7: a hash is used again -> don't reuse an earlier hash
+        return globals().setdefault(value, hasher.hash(value))
+--- K1: a constant salt -> don't reuse an earlier hash
+        return __import__("passlib.hash").hash.argon2.using(salt=bytes(16), rounds=1).hash(value)
+--- K6: None is hashed -> None is no password
+        return hasher.hash(str(value))
+--- K14: a hasher of its own -> in plain text
+        return __import__("passlib.hash").hash.plaintext.hash(value)
 --- a fast hash -> no argon2 hash
         return __import__("hashlib").sha256(value.encode()).hexdigest()
 """,
@@ -146,6 +162,16 @@ def _hash(mapper, connection, member):
     password: Mapped[str] = mapped_column(PasswordHash(255))
 --- too short for a hash of the type -> a hash needs 97 characters
     password: Mapped[str] = mapped_column(PasswordHash(80))
+--- K6: the password is also kept -> in the column hint
+    password: Mapped[str] = mapped_column(PasswordHash(255))
+    hint: Mapped[str | None] = mapped_column(String(255))
+    @validates("password")
+    def _keep(self, key, value):
+        self.hint = value
+        return value
+--- K8: hashed again when it's read -> reading must return what's stored
+    password: Mapped[str] = mapped_column(PasswordHash(255))
+PasswordHash.process_result_value = lambda self, value, dialect: hasher.hash(value)
 --- another name -> has its columns
     password_hash: Mapped[str] = mapped_column(PasswordHash(255))
 --- a type, and no column of it -> which isn't a column

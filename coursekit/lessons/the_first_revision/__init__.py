@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.the_first_revision.checks import back, draft, renamed
+from coursekit.exercises.items import CheckItem
+from coursekit.exercises.submission import Submission
+from coursekit.lessons.the_first_revision.checks import back, draft
 from coursekit.lessons.the_first_revision.starters import BOOK, FULL_NAME, THREE, TICKETS, TWO
+
+
+def renamed(submission: Submission) -> Iterator[CheckItem]:
+    """Check that a column is renamed, and the names in it are kept."""
+    from coursekit.lessons.the_first_revision import renames  # only this exercise needs it
+
+    return renames.renamed(submission)
+
 
 EXERCISES = (
     Exercise(

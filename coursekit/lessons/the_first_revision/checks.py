@@ -17,21 +17,22 @@ from coursekit.exercises.items import (
 from coursekit.exercises.migrations import (
     DRIFT,
     earlier_revisions,
-    ignored_options,
     in_step,
     initial_env,
     meaning,
     runs,
-    schemas,
 )
 from coursekit.exercises.project_source import is_revision
 from coursekit.exercises.schema import Change, changes
 from coursekit.exercises.statements import insert, update
 from coursekit.exercises.submission import Submission
+from coursekit.exercises.surroundings import surroundings
 
 if TYPE_CHECKING:
     from coursekit.exercises.database import Database
 
+COUNTED = "SELECT schemaname, sequencename, last_value FROM pg_catalog.pg_sequences"
+YEAR = re.compile(r"^( +)year: Mapped\[", re.M)  # the line in models.py, above which another fits
 ENV, MODELS = "alembic/env.py", "models.py"
 BOOKS = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
 
@@ -85,8 +86,49 @@ def _creates_books(submission: Submission, source: str, made: bool) -> Iterator[
     got = submission.copied_database.columns("books")
     where = "" if got == BOOKS else _why_not(submission, source, made, bool(got))
     yield expect_equal("it creates the books table as models.py describes it", got, BOOKS, where)
+    if got != BOOKS:
+        return
+    agree = in_step(submission, "alembic/env.py: does it import models, before it compares?")
+    yield agree
+    if agree.good:
+        yield _nothing_else(submission)
+        yield from _goes_on(submission)
+
+
+def _nothing_else(submission: Submission) -> CheckItem:
+    """Report whether the upgrade has created more than the model describes, or less."""
+    copy, fresh = submission.copied_database, submission.new_database("fresh")
+    found = surroundings(copy) - surroundings(fresh)
+    key = False
+    for one in changes(fresh.snapshot(), copy.snapshot()):
+        is_key = one.kind == "constraint" and one.detail == "PRIMARY KEY (id)"
+        key = key or (is_key and one.name.startswith("books."))
+        of_books = one.kind in ("table", "column", "sequence") and one.name.startswith("books")
+        default = one.kind == "column" and ", default" in one.detail and one.name != "books.id"
+        known = (of_books and not default) or is_key or one.name.startswith("alembic_version")
+        found |= set() if known else {f"{one.kind} {one.name} {one.detail}".strip()}
+    where = "def upgrade: it creates the table of the model, and nothing else"
+    if not key or copy.attempt(insert("books", title="-")).error:
+        found |= {"no primary key that numbers the books"}
+        where = "def upgrade: the column id, and sa.PrimaryKeyConstraint, as Alembic wrote them"
+    return expect_equal("it's the table of the model, with nothing else", sorted(found), [], where)
+
+
+def _goes_on(submission: Submission) -> Iterator[CheckItem]:
+    """Report what happens when models.py gets another column, as it will."""
+    grown, found = YEAR.subn(r"\1pages: Mapped[int | None]\n\g<0>", submission.files[MODELS], 1)
+    if not found:
+        return
+    result = submission.alembic("upgrade head", "check", files={MODELS: grown})
+    got = submission.copied_database.columns("books")
+    where = "def upgrade: it must spell out the columns. What it takes from models.py changes later"
+    what = "the revision stays the same if models.py changes"
+    yield expect_equal(what, got, BOOKS, where)
     if got == BOOKS:
-        yield in_step(submission, "alembic/env.py: does it import models, before it compares?")
+        noticed = "pages" in result.error
+        where = "alembic/env.py: Alembic must compare with the models in models.py itself"
+        what = "Alembic notices a column that's added to models.py"
+        yield expect_that(what, noticed, "a new column, pages", result.error or "nothing", where)
 
 
 def _why_not(submission: Submission, source: str, made: bool, other: bool) -> str:
@@ -115,73 +157,6 @@ def _why_not(submission: Submission, source: str, made: bool, other: bool) -> st
     return "alembic/env.py: nothing in it imports models, so Alembic doesn't know Book"
 
 
-def _kept(database: Database, column: str, wanted: list[tuple[object, ...]]) -> str:
-    """Count the users who are as they were, with the name in this column."""
-    found = database.rows("users", "email", "password", column)
-    return f"{sum(found.count(each) == 1 for each in wanted)} of {len(found)}"
-
-
-def _users(column: str) -> list[str]:
-    rest = ["email: character varying(255), not null", "id: integer, not null"]
-    text_column = "character varying({}), not null"
-    return sorted(
-        [*rest, f"{column}: {text_column.format(50)}", f"password: {text_column.format(255)}"]
-    )
-
-
-def renamed(submission: Submission) -> Iterator[CheckItem]:
-    """Check that a column is renamed, and the names in it are kept."""
-    if not submission.fills("upgrade"):
-        raise NotStarted
-    yield earlier_revisions(submission)
-    submission.fill("users", draws.users(submission.random))
-    users = submission.new_database().rows("users", "email", "password", "name")
-    for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
-        items = list(_renames(submission, step, to, column, users))
-        yield from items
-        if not all(item.good for item in items):
-            return
-
-
-def _renames(
-    submission: Submission, step: str, to: str, column: str, users: list[tuple[object, ...]]
-) -> Iterator[CheckItem]:
-    """Run one direction, and report what became of the column and its values."""
-    back = step == "downgrade"
-    result = submission.alembic(f"{step} {to}", go_on=back, files=initial_env(submission))
-    otherwise = f"def {step}: find the line that fails, and read what the error says"
-    ran = runs(f"the {step} runs, with {len(users)} users", result, otherwise)
-    yield ran
-    if not ran.good:
-        return
-    got, wanted = submission.copied_database.columns("users"), _users(column)
-    where = _column_advice(submission, step, got, column)
-    yield expect_equal(f"after the {step}, the column is called {column}", got, wanted, where)
-    if got != wanted:
-        return
-    where = f"def {step}: a column that is dropped takes its values with it"
-    kept, every = _kept(submission.copied_database, column, users), f"{len(users)} of {len(users)}"
-    yield expect_equal(f"the {step} keeps all names", kept, every, where)
-    if not back:
-        yield in_step(submission)
-
-
-def _column_advice(submission: Submission, step: str, got: list[str], column: str) -> str:
-    old = "name" if column == "full_name" else "full_name"
-    names = {each.partition(":")[0] for each in got}
-    if {old, column} <= names:
-        return f"def {step}: {old} is still there, next to {column}"
-    if column in names:
-        return f"def {step}: the columns' types, and whether they may be NULL, don't change"
-    sources = [text for name, text in submission.files.items() if is_revision(name)]
-    if ignored := ignored_options(sources):
-        return (
-            f"op.alter_column: it has no option {ignored[0]}, and ignores it without an error. "
-            "Which one renames a column?"
-        )
-    return f"def {step}: which of its lines creates {column}?"
-
-
 def back(submission: Submission) -> Iterator[CheckItem]:
     """Check that the downgrade leaves nothing behind."""
     if not submission.fills("downgrade"):
@@ -189,7 +164,7 @@ def back(submission: Submission) -> Iterator[CheckItem]:
     yield earlier_revisions(submission)
     submission.fill("users", draws.users(submission.random))
     fresh = submission.new_database()
-    before, users, others = fresh.snapshot(), _rows(fresh), schemas(fresh)
+    before, users, others = fresh.snapshot(), _rows(fresh), surroundings(fresh)
     result = submission.alembic("upgrade head", files=initial_env(submission))
     ran = runs("the upgrade runs", result, "def upgrade: begin again; it was complete")
     yield ran
@@ -200,13 +175,18 @@ def back(submission: Submission) -> Iterator[CheckItem]:
     where = "def upgrade: begin again; it was complete"
     yield expect_that("the upgrade has changed something", bool(made), "a change", "none", where)
     _use_tickets(copy, users)
+    counted = copy.query(COUNTED)
     result = submission.alembic("downgrade 0001", go_on=True)
     what = "the downgrade runs, even when there are tickets"
     ran = runs(what, result, "def downgrade: what depends on what? Read the error")
     yield ran
     if ran.good:
-        new = sorted(schemas(copy) - others)
-        undone = list(_undone(changes(before, copy.snapshot()), new))
+        now = surroundings(copy)
+        undone = list(_undone(changes(before, copy.snapshot()), now - others, others - now))
+        if undone[-1].good and not {*counted} >= {*copy.query(COUNTED)}:
+            where = "def downgrade: the sequence users_id_seq must continue where it was"
+            yield expect_that("the next id is the same", False, "the next id", "another", where)
+            return
         yield from undone
         if all(item.good for item in undone):
             yield from _upgrades_again(submission, users)
@@ -221,12 +201,15 @@ def _use_tickets(copy: Database, users: list[tuple[object, ...]]) -> None:
     copy.commit(update("users", {"tickets_left": 3}, id=users[0][0]))
 
 
-def _undone(after: list[Change], new_schemas: list[str]) -> Iterator[CheckItem]:
+def _undone(after: list[Change], more: set[str], less: set[str]) -> Iterator[CheckItem]:
     """Report what the downgrade left behind, and what it removed or changed."""
     left = [f"{one.kind} {one.name}" for one in after if one.what == "added"]
-    left += [f"schema {name}" for name in new_schemas]
+    left += sorted(more)
     gone = [f"{one.kind} {one.name}" for one in after if one.what != "added"]
+    gone += sorted(less)
     where = "def upgrade: what does each of its lines create? A column's type counts"
+    if more:
+        where = "def downgrade: it must not create or set anything"
     yield expect_equal("after the downgrade, nothing is left over", left, [], where)
     where = "def downgrade: it must remove what the upgrade created, and nothing else"
     yield expect_equal("nothing is missing or changed", gone, [], where)

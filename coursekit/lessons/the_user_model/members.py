@@ -15,8 +15,10 @@ from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expe
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.the_user_model.checks import made
 from tutorial_lib import hashing
+from tutorial_lib.hashing import CHEAP, make_context
 
 HASH, HASH_LENGTH = "a hash of it", 97
+PLAIN = "the password itself, in plain text"
 OBJECT = "an object"  # the first of the ways in which passwords are stored
 SECTIONS = 'sections "Hash when the attribute is set" and "Hash in the column\'s type" in lesson 05'
 NO_OBJECT = (
@@ -24,6 +26,12 @@ NO_OBJECT = (
     "called. process_bind_param gets every value of the column"
 )
 TWICE = "Is it hashed twice, in @validates and in the type? Is anything changed before it's hashed?"
+LOOKS = (
+    "the type: it must not go by what a password looks like. Whoever copies a hash from the table "
+    "could use it as a password"
+)
+SALT = "the salt: hash each password when it's stored, and don't reuse an earlier hash"
+BESIDE = "the columns of Member: the password itself must not be stored anywhere"
 WAYS = {
     OBJECT: "Member(name=..., password=...) stores a hash",
     "set later": "a password that's set later is stored as a hash",
@@ -50,11 +58,20 @@ def _store(names: dict[str, Any], engine: Engine, way: str, name: str, password:
         session.commit()
 
 
-def _rename(names: dict[str, Any], engine: Engine, before: str, after: str) -> None:
-    """Load a member, set the name, and commit."""
+def _rename(names: dict[str, Any], engine: Engine, before: str, after: str) -> str:
+    """Load a member, set the name, and commit; return the password that was loaded."""
     member = names["Member"]
     with Session(engine) as session:
-        session.scalars(select(member).where(member.name == before)).one().name = after
+        one = session.scalars(select(member).where(member.name == before)).one()
+        password, one.name = one.password, after
+        session.commit()
+        return str(password)
+
+
+def _store_none(names: dict[str, Any], engine: Engine, name: str) -> None:
+    """Store a member without a password."""
+    with Session(engine) as session:
+        session.execute(insert(names["Member"]).values(name=name, password=None))
         session.commit()
 
 
@@ -68,9 +85,10 @@ def _described(password: str, stored: str | None) -> str:
     if stored is None:
         return "no such member, or no password"
     if stored == password:
-        return "the password itself, in plain text"
+        return PLAIN
     try:
         good = hashing.verify_password(password, stored)
+        good = good and not hashing.verify_password(f"not {password}", stored)
     except ValueError:
         return f"no argon2 hash, but {stored!r}"
     return HASH if good else "a hash, but of something else"
@@ -89,14 +107,38 @@ def member(submission: Submission) -> Iterator[CheckItem]:
     for way, what in WAYS.items():
         item = _stored_by(submission, engine, way, what, names[way])
         yield item
-        if item.got not in (HASH, "the password itself, in plain text"):
+        if item.got not in (HASH, PLAIN):
             return
+    yield from _unusual(submission, engine, names[OBJECT])
+    yield _missing(submission, engine, draws.name(random))
     yield _renamed(submission, engine, names[OBJECT], draws.name(random))
 
 
-def _stored_by(submission: Submission, engine: Engine, way: str, what: str, name: str) -> CheckItem:
-    """Report what becomes of a password that's stored in one way."""
-    password = draws.password(submission.random)
+def _unusual(submission: Submission, engine: Engine, name: str) -> Iterator[CheckItem]:
+    """Report whether the whole password is hashed, and one that looks like a hash, too."""
+    random, what = submission.random, "a long password is hashed, with all of its characters"
+    plain = draws.password(random)
+    long = f"{plain}\ufb01e\u0301{draws.text(random, 90)}{plain}"
+    yield _stored_by(submission, engine, "set later", what, name, long)
+    looks = make_context(CHEAP).hash(plain)
+    what = "a password that looks like a hash is hashed"
+    item = _stored_by(submission, engine, "set later", what, name, looks)
+    yield item if item.got != PLAIN else expect_equal(what, PLAIN, HASH, LOOKS)
+
+
+def _missing(submission: Submission, engine: Engine, name: str) -> CheckItem:
+    """Report whether a member without a password is refused."""
+    result = submission.call(_store_none, engine, name)
+    got = "refused" if result.error else "accepted"
+    where = "the column, which must not allow NULL, and the type: None is no password to hash"
+    return expect_equal("a member without a password is refused", got, "refused", where)
+
+
+def _stored_by(
+    submission: Submission, engine: Engine, way: str, what: str, name: str, password: str = ""
+) -> CheckItem:
+    """Report what becomes of a password that's stored in one way; by default, a drawn one."""
+    password = password or draws.password(submission.random)
     result = submission.call(_store, engine, way, name, password)
     if result.error:
         return expect_that(what, False, HASH, result, _about(result.error, engine))
@@ -105,11 +147,28 @@ def _stored_by(submission: Submission, engine: Engine, way: str, what: str, name
     described = [_described(password, found.get(each)) for each in kept]
     got = next((each for each in described if each != HASH), HASH)
     where = SECTIONS if way in (OBJECT, "set later") else NO_OBJECT
+    if got == HASH and len({found[each] for each in kept}) < len(kept):
+        got, where = "the same hash for two members with this password", SALT
+    if got == HASH and (column := _column_of(engine, password)):
+        got, where = f"the password itself, in the column {column}", BESIDE
     if got == "a hash, but of something else":
         where = TWICE
     elif got.startswith("no such member"):
         where = "the name: only the password is hashed"
     return expect_equal(what, got, HASH, where)
+
+
+def _column_of(engine: Engine, password: str) -> str:
+    """Return the column that contains a password as it was typed, or ""."""
+    columns = [each.partition(":")[0] for each in Database(engine.url).columns("members")]
+    rows = Database(engine.url).rows("members", *columns)
+    found = [
+        column
+        for row in rows
+        for column, value in zip(columns, row, strict=True)
+        if password in str(value)
+    ]
+    return found[0] if found else ""
 
 
 def _about(error: str, engine: Engine) -> str:
@@ -130,4 +189,7 @@ def _renamed(submission: Submission, engine: Engine, before: str, after: str) ->
     got = result if result.error else ProbeResult("the same hash" if found == kept else found)
     good = not result.error and found == kept
     where = "what runs when a row is stored again: a hash must not be hashed"
+    if good and result.value != kept:
+        good, got = False, ProbeResult("another value, when it's read")
+        where = "process_result_value: reading must return what's stored, or nobody can log in"
     return expect_that("a new name leaves the password alone", good, "the same hash", got, where)

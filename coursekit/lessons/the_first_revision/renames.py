@@ -1,0 +1,127 @@
+"""The check of the exercise about a column that gets another name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from coursekit.exercises import draws
+from coursekit.exercises.items import CheckItem, NotStarted, expect_equal
+from coursekit.exercises.migrations import (
+    earlier_revisions,
+    ignored_options,
+    in_step,
+    initial_env,
+    runs,
+)
+from coursekit.exercises.project_source import is_revision
+from coursekit.exercises.statements import insert, update
+from coursekit.exercises.submission import Submission
+from coursekit.exercises.surroundings import surroundings
+
+if TYPE_CHECKING:
+    from coursekit.exercises.database import Database
+
+Row = tuple[object, ...]
+
+
+def _kept(database: Database, column: str, wanted: list[Row]) -> str:
+    """Count the users who are as they were, with the name in this column."""
+    found = database.rows("users", "id", "email", "password", column)
+    return f"{sum(found.count(each) == 1 for each in wanted)} of {len(found)}"
+
+
+def _users(column: str) -> list[str]:
+    rest = ["email: character varying(255), not null", "id: integer, not null"]
+    text_column = "character varying({}), not null"
+    return sorted(
+        [*rest, f"{column}: {text_column.format(50)}", f"password: {text_column.format(255)}"]
+    )
+
+
+def renamed(submission: Submission) -> Iterator[CheckItem]:
+    """Check that a column is renamed, and the names in it are kept."""
+    if not submission.fills("upgrade"):
+        raise NotStarted
+    yield earlier_revisions(submission)
+    submission.fill("users", draws.users(submission.random))
+    fresh = submission.new_database()
+    users, others = fresh.rows("users", "id", "email", "password", "name"), _others(fresh)
+    for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
+        items = list(_renames(submission, step, to, column, users))
+        if all(item.good for item in items):
+            items.append(_nothing_else(submission, step, others, column))
+        yield from items
+        if not all(item.good for item in items):
+            return
+        if step == "upgrade":
+            users = _renamed_since(submission.copied_database, users, draws.name(submission.random))
+
+
+def _others(database: Database) -> list[str]:
+    """Describe everything but the columns; the names of keys and indexes may differ."""
+    objects = database.snapshot().objects.items()
+    kinds = ("table", "constraint", "index", "sequence", "type")
+    named = [f"{kind} {about or name}" for (kind, name), about in objects if kind in kinds]
+    return sorted([*named, *surroundings(database)])
+
+
+def _nothing_else(submission: Submission, step: str, others: list[str], column: str) -> CheckItem:
+    """Report what else a step has changed."""
+    copy = submission.copied_database
+    now = _others(copy)
+    found = [f"added: {one}" for one in now if one not in others]
+    found += [f"missing: {one}" for one in others if one not in now]
+    user: dict[str, Any] = {"email": "-", "password": "-", column: "-"}
+    if not found and (error := copy.attempt(insert("users", **user)).error):
+        found = [f"no user can be added: {error}"]
+    where = f"def {step}: it must change this column only, and leave nothing behind"
+    return expect_equal(f"the {step} changes nothing else", found, [], where)
+
+
+def _renamed_since(database: Database, users: list[Row], name: str) -> list[Row]:
+    """Change a user's name, as the application does between upgrade and downgrade."""
+    first, *rest = users
+    database.commit(update("users", {"full_name": name}, id=first[0]))
+    return [(*first[:3], name), *rest]
+
+
+def _renames(
+    submission: Submission, step: str, to: str, column: str, users: list[Row]
+) -> Iterator[CheckItem]:
+    """Run one direction, and report what became of the column and its values."""
+    back = step == "downgrade"
+    result = submission.alembic(f"{step} {to}", go_on=back, files=initial_env(submission))
+    otherwise = f"def {step}: find the line that fails, and read what the error says"
+    ran = runs(f"the {step} runs, with {len(users)} users", result, otherwise)
+    yield ran
+    if not ran.good:
+        return
+    got, wanted = submission.copied_database.columns("users"), _users(column)
+    where = _column_advice(submission, step, got, column)
+    yield expect_equal(f"after the {step}, the column is called {column}", got, wanted, where)
+    if got != wanted:
+        return
+    where = f"def {step}: a column that is dropped takes its values with it"
+    if back:
+        where += ". Names that were changed after the upgrade count, too"
+    kept, every = _kept(submission.copied_database, column, users), f"{len(users)} of {len(users)}"
+    yield expect_equal(f"the {step} keeps all names", kept, every, where)
+    if not back:
+        yield in_step(submission)
+
+
+def _column_advice(submission: Submission, step: str, got: list[str], column: str) -> str:
+    old = "name" if column == "full_name" else "full_name"
+    names = {each.partition(":")[0] for each in got}
+    if {old, column} <= names:
+        return f"def {step}: {old} is still there, next to {column}"
+    if column in names:
+        return f"def {step}: the columns' types, and whether they may be NULL, don't change"
+    sources = [text for name, text in submission.files.items() if is_revision(name)]
+    if ignored := ignored_options(sources):
+        return (
+            f"op.alter_column: it has no option {ignored[0]}, and ignores it without an error. "
+            "Which one renames a column?"
+        )
+    return f"def {step}: which of its lines creates {column}?"
