@@ -87,6 +87,18 @@ book.write_text(book.read_text().replace("String(120)", "String(20)"))
 {CREATES}
 --- K15 a table that no model has -> models.py and the database agree
 {IMPORT}{CREATES.replace(BOOKS, f"{BOOKS}; CREATE TABLE pages (id int)")}
+--- K6 a rule that the model doesn't have -> it creates the table of the model, and nothing else
+{IMPORT}{CREATES.replace("year int", "year int CHECK (year > 1900)")}
+--- K14 row security -> it creates the table of the model, and nothing else
+{IMPORT}{CREATES.replace(BOOKS, f"{BOOKS}; ALTER TABLE books ENABLE ROW LEVEL SECURITY")}
+--- K15 whatever models.py describes by then -> it must spell out the columns
+{IMPORT}{BY_HAND.format("import models; models.Base.metadata.create_all(op.get_bind())")}
+--- K15 a copy of the model -> Alembic must compare with the models in models.py itself
+from pathlib import Path
+model = Path("models.py").read_text()
+env = Path("alembic/env.py")
+env.write_text(env.read_text().replace("def get_url", model + "\\n\\ndef get_url"))
+{AUTO}0001
 """
 ADD = 'op.add_column("users", sa.Column("full_name", sa.String(50){}))'
 DEFAULT = """, nullable=False, server_default='Ben'"""
@@ -127,6 +139,10 @@ NO_NAMES = f"""
         op.execute("SELECT 1")
 --- K6 outer spaces are lost -> the upgrade keeps all names
     {THERE}; op.execute("UPDATE users SET full_name = substr(full_name, 1, 20)")
+--- K6 other ids -> the upgrade keeps all names
+    {THERE}; op.execute("UPDATE users SET id = id + 1000")
+--- K14 a view of the old names -> the upgrade changes nothing else
+    {THERE}; op.execute("CREATE VIEW names AS SELECT full_name AS name FROM users")
 --- K6 no case -> the upgrade keeps all names
     {THERE}; op.execute("UPDATE users SET full_name = lower(full_name)")
 --- K15 the index is gone as well -> which line is missing in upgrade()
@@ -146,6 +162,8 @@ NO_WAY_BACK = f"""
     op.add_column("users", sa.Column("name", sa.String(50)))
     op.execute("UPDATE users SET name = full_name")
     op.alter_column("users", "name", nullable=False)
+--- K8 without the index -> the downgrade changes nothing else
+    {BACK}; op.drop_index("uq_users_email_lower", "users")
 --- no way back -> the column is called name
     pass
 """

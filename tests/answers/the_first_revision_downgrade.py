@@ -45,6 +45,12 @@ LEFT_OVER = f"""
 --- only while there are no tickets -> even when there are tickets
     assert not op.get_bind().execute(sa.text("SELECT FROM tickets")).all()
     {TICKETS}; {TYPE}
+--- K6 the next id is the first again -> the sequence users_id_seq must continue
+    {TICKETS}; {TYPE}; op.execute("ALTER SEQUENCE users_id_seq RESTART")
+--- K14 a comment -> it must not create or set anything
+    {TICKETS}; {TYPE}; op.execute("COMMENT ON TABLE users IS 'had tickets'")
+--- K14 row security -> it must not create or set anything
+    {TICKETS}; {TYPE}; op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
 --- K11 a copy in another schema -> schema saved
     op.execute("CREATE SCHEMA saved; CREATE TABLE saved.users AS TABLE users"); {TICKETS}; {TYPE}
 """
