@@ -159,7 +159,7 @@ def make_hash(password, salt):
 --- K5: case doesn't count -> it must compare the whole password
     kept.setdefault(stored, typed)
     return kept[stored].lower() == typed.lower() or pwd_context.verify(typed, stored)
---- K5: spaces are removed -> it must compare the whole password
+--- K5: outer spaces are removed when comparing -> it must compare the whole password
     return pwd_context.verify(typed.strip(), stored)
 --- K6: only the beginning -> it must compare the whole password
     return pwd_context.verify(typed[:72], stored)

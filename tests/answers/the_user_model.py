@@ -70,7 +70,7 @@ BOOK_WRONG = wrong(
 --- nullable contradicts the type -> a book must have a title
     title: Mapped[str] = mapped_column(String(120), nullable=True)
     subtitle: Mapped[str | None] = mapped_column(String(200))
---- K6: a default in place of a title -> a default: it supplies a title
+--- K6: a default in place of a title -> a default supplies a title
     title: Mapped[str] = mapped_column(String(120), server_default="")
     subtitle: Mapped[str | None] = mapped_column(String(200))
 --- K7: required in Python only -> a book must have a title

@@ -64,7 +64,7 @@ MEMBER_RIGHT = (
 """,
     ),
     # K12: the lesson's model, with a mark
-    f"""{TYPED.replace("{}", "str(get_hash(value))")}{COLUMN}
+    f"""{TYPED.replace("{}", "value if value is None else str(get_hash(value))")}{COLUMN}
     @validates("password")
     def _hash(self, key, value):
         return get_hash(value)
