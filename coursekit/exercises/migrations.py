@@ -122,3 +122,10 @@ def schemas(database: Database) -> set[str]:
     """Return the database's schemas, without PostgreSQL's own."""
     names = {name for (name,) in database.query("SELECT nspname FROM pg_catalog.pg_namespace")}
     return {name for name in names if not name.startswith("pg_") and name != "information_schema"}
+
+
+def session_defaults(database: Database) -> set[str]:
+    """Return what ALTER ROLE and ALTER DATABASE have set for later sessions."""
+    from coursekit.course.session_defaults import FOUND
+
+    return {each for *_, found in database.query(FOUND) for each in found}

@@ -2,7 +2,8 @@
 
 Names begin with the kind of answer: a constant (K1), one that works for the example only (K2), a
 leak (K3), a swallowed error (K4), untrusted strings (K5), lost or invented rows and values (K6),
-something changed (K10) or read elsewhere (K11), another style (K12), a slow one (K13).
+something changed (K10), read elsewhere (K11) or tampered with (K14), another style (K12), a slow
+one (K13).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from support.samples import Wrong
 IMPORTS = """
 import re
 import time
+from io import StringIO
 from decimal import Decimal
 import pandas as pd
 import pyarrow as pa
 from sqlalchemy import MetaData, Table, create_engine, func, or_, select, text, union
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from tutorial_lib import frames
 """
@@ -151,6 +154,86 @@ WRONG = {
                 '    return pd.DataFrame(columns=["name", "email"])',
             ),
             "one row for each user",
+        ),
+        Wrong(
+            "K3 a setting left behind",
+            _contacts(
+                "with engine.connect() as connection:",
+                """    connection.execute(text("SET statement_timeout = '9s'"))""",
+                "    connection.commit()",
+                f"    return pd.read_sql({NAMES}, connection)",
+            ),
+            "as it was",
+        ),
+        Wrong(
+            "K4 another error in its place",
+            _contacts(
+                "try:",
+                f"    return pd.read_sql({NAMES}, engine)",
+                "except Exception as error:",
+                '    raise RuntimeError("no contacts") from error',
+            ),
+            "`raise` alone",
+        ),
+        Wrong(
+            "K4 the same kind of error in its place",
+            _contacts(
+                "with Session(engine) as session:",
+                "    try:",
+                f"        rows = session.execute({NAMES}).all()",
+                "    except SQLAlchemyError as error:",
+                "        raise error.orig",
+                '    return pd.DataFrame(rows, columns=["name", "email"])',
+            ),
+            "`raise` alone",
+        ),
+        Wrong(
+            "K4 no connection, no users",
+            _contacts(
+                "try:",
+                f"    return pd.read_sql({NAMES}, engine)",
+                "except OperationalError:",
+                '    return pd.DataFrame(columns=["name", "email"])',
+            ),
+            "even if there's no connection",
+        ),
+        Wrong(
+            "K2 the result of the first call",
+            _contacts(
+                'if not hasattr(contacts, "found"):',
+                f"    contacts.found = pd.read_sql({NAMES}, engine)",
+                "return contacts.found",
+            ),
+            "the result of an earlier call",
+        ),
+        Wrong(
+            "K6 names that a CSV file can't hold",
+            _contacts(
+                "with engine.connect() as connection:",
+                f"    found = pd.read_sql({NAMES}, connection)",
+                "return pd.read_csv(StringIO(found.to_csv(index=False)))",
+            ),
+            "changes names or addresses",
+        ),
+        Wrong("K6 empty names lost", _select(f"{PEOPLE} WHERE name <> '' ORDER BY name"), "drops"),
+        Wrong(
+            "K10 a number is used up",
+            _contacts(
+                "with engine.begin() as connection:",
+                """    connection.execute(text("SELECT nextval('users_id_seq')"))""",
+                f"    return pd.read_sql({NAMES}, connection)",
+            ),
+            "changed users_id_seq",
+        ),
+        Wrong(
+            "K14 a setting of the database",
+            _contacts(
+                "with engine.begin() as connection:",
+                '    name = connection.scalar(text("SELECT current_database()"))',
+                """    connection.execute(text(f'ALTER DATABASE "{name}" SET work_mem = 9999'))""",
+                f"    return pd.read_sql({NAMES}, connection)",
+            ),
+            "changed work_mem",
         ),
         Wrong("K6 only some", _select(f"{PEOPLE} ORDER BY name LIMIT 3"), "one row for each user"),
         Wrong(

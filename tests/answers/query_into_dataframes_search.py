@@ -189,8 +189,79 @@ WRONG = {
             _bound(BOTH, value="wanted if set(wanted).isdisjoint('%:;') else ''"),
             "quotation marks and : and %",
         ),
+        Wrong(
+            "K3 a setting left behind",
+            _find(
+                "with engine.connect() as connection:",
+                '    connection.execute(text("SET lock_timeout = 0"))',
+                "    connection.commit()",
+                f'    return pd.read_sql(text("{BOTH}"), connection, params={{"wanted": wanted}})',
+            ),
+            "as it was",
+        ),
+        Wrong(
+            "K4 another error in its place",
+            _find(
+                "try:",
+                f'    return pd.read_sql(text("{BOTH}"), engine, params={{"wanted": wanted}})',
+                "except Exception as error:",
+                '    raise LookupError("no search") from error',
+            ),
+            "`raise` alone",
+        ),
+        Wrong("K5 casefold", _bound(BOTH, value="wanted.casefold()"), "casefold()"),
+        Wrong(
+            "K5 casefold on both sides",
+            _find(
+                'users = pd.read_sql(text("SELECT id, name, email FROM users"), engine)',
+                'same = users["name"].str.casefold() == wanted.casefold()',
+                'return users[same | (users["email"].str.lower() == wanted.lower())]',
+            ),
+            "ss isn't ß",
+        ),
+        Wrong(
+            "K5 Unicode forms made equal",
+            _bound(BOTH.replace("lower(name)", "lower(normalize(name))")),
+            "normalize()",
+        ),
+        Wrong(
+            "K5 spaces made equal",
+            _bound(BOTH.replace("lower(name)", "lower(regexp_replace(name, ' +', ' '))")),
+            "two spaces aren't one",
+        ),
+        Wrong("K5 line breaks cut off", _bound(BOTH, value="wanted.strip('\\n')"), "line break"),
+        Wrong("K5 semicolons removed", _bound(BOTH, value="wanted.replace(';', '')"), "replace()"),
+        Wrong("K5 ASCII only", _bound(BOTH, value="ascii(wanted)[1:-1]"), "encode()"),
+        Wrong("K6 cut off", _bound(BOTH, value="wanted[:50]"), "what shortens the string"),
+        Wrong("K6 empty finds all", _bound(f"{BOTH} OR :wanted = ''"), "the empty string"),
+        Wrong(
+            "K6 no columns if no one is found",
+            _find(
+                f'found = pd.read_sql(text("{BOTH}"), engine, params={{"wanted": wanted}})',
+                "return found if len(found) else pd.DataFrame()",
+            ),
+            "even if no one is found",
+        ),
+        Wrong(
+            "K6 @ decides",
+            _find(
+                f'query = "{MAIL}" if "@" in wanted else "{USER}"',
+                'return pd.read_sql(text(query), engine, params={"wanted": wanted})',
+            ),
+            "one user's name and another's e-mail address",
+        ),
+        Wrong(
+            "K14 a setting of the database",
+            _find(
+                "with engine.begin() as connection:",
+                '    name = connection.scalar(text("SELECT current_database()"))',
+                """    connection.execute(text(f'ALTER DATABASE "{name}" SET work_mem = 9999'))""",
+                f'    return pd.read_sql(text("{BOTH}"), connection, params={{"wanted": wanted}})',
+            ),
+            "changed work_mem",
+        ),
         Wrong("K6 one at most", _bound(f"{BOTH} LIMIT 1"), "LIMIT, head() and fetchone()"),
-        Wrong("K6 twice", _bound(f"{USER} UNION ALL {MAIL}"), "UNION ALL, which repeats"),
+        Wrong("K6 twice", _bound(f"{USER} UNION ALL {MAIL}"), "which repeats them"),
         Wrong(
             "K6 the e-mail only if no name fits",
             _find(

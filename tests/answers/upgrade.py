@@ -68,6 +68,10 @@ class User(Base):
 ''')
 """
 
+DEFAULTS = """DO $$ BEGIN
+    EXECUTE format('ALTER DATABASE %I SET work_mem = 9999', current_database());
+END $$"""
+
 RIGHT = {
     "column-round-trip": (
         _model()
@@ -237,6 +241,37 @@ WRONG = {
             _model()
             + filled(NICK, ADD + "; op.execute('UPDATE users SET name = lower(name)')", DROP),
             "changed values users",
+        ),
+        Wrong(
+            "K6 nicknames are invented",
+            _model() + filled(NICK, ADD + "; op.execute('UPDATE users SET nickname = name')", DROP),
+            "changed values users.nickname",
+        ),
+        Wrong(
+            "K14 a setting of the database",
+            _model() + filled(NICK, f"{ADD}; op.execute({DEFAULTS!r})", DROP),
+            "ALTER ROLE and ALTER DATABASE",
+        ),
+        Wrong(
+            "an index",
+            _model("nickname: Mapped[str | None] = mapped_column(String(50), index=True)")
+            + AUTO
+            + "%alembic upgrade head",
+            "for the column alone",
+        ),
+        Wrong(
+            "a default in the model",
+            _model('nickname: Mapped[str | None] = mapped_column(String(50), server_default="-")')
+            + AUTO
+            + "%alembic upgrade head",
+            "asks for no default",
+        ),
+        Wrong(
+            "K15 the same wrong name in both",
+            _model("nick_name: Mapped[str | None] = mapped_column(String(50))")
+            + AUTO
+            + "%alembic upgrade head",
+            "the column's name",
         ),
         Wrong(
             "K8 users are lost in the downgrade",

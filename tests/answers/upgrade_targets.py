@@ -14,6 +14,8 @@ RIGHT = {
         "%alembic upgrade 0003\n" + by_hand("CREATE TABLE baskets (id int)"),
         "%alembic upgrade 0001+2",
         "%alembic upgrade 0002\n%alembic upgrade 0003",
+        "%alembic upgrade head-1",
+        "import time\ntime.sleep(1)\n%alembic upgrade 0004-1",
         """
 from alembic import command
 from alembic.config import Config
@@ -43,6 +45,62 @@ WRONG = {
             edited("alembic/versions/0004_create_carts.py", "op.create_table", "print")
             + "%alembic upgrade 0003",
             "the three files are unchanged",
+        ),
+        Wrong(
+            "K1 the ID written by hand",
+            by_hand("UPDATE alembic_version SET version_num = '0003'"),
+            "only its ID stored",
+        ),
+        Wrong(
+            "K10 0004 moved away",
+            'from pathlib import Path\nfile = Path("alembic/versions/0004_create_carts.py")\n'
+            "_ = file.rename(file.name)\n%alembic upgrade head",
+            "0004_create_carts.py is gone",
+        ),
+        Wrong(
+            "K10 K15 0003 skips 0002",
+            edited("alembic/versions/0003_create_products.py", "'0002'", "'0001'")
+            + "%alembic upgrade 0003",
+            "0003_create_products.py was changed",
+        ),
+        Wrong(
+            "K15 undone by hand",
+            "%alembic upgrade 0003\n" + by_hand("ALTER TABLE users DROP nickname"),
+            "undone by hand",
+        ),
+        Wrong(
+            "K15 another type by hand",
+            "%alembic upgrade 0003\n" + by_hand("ALTER TABLE users ALTER nickname TYPE text"),
+            "column users.nickname",
+        ),
+        Wrong(
+            "K15 0004 by hand",
+            "%alembic upgrade 0003\n" + by_hand("CREATE TABLE carts (id serial PRIMARY KEY)"),
+            "carts created by hand",
+        ),
+        Wrong(
+            "K15 two rows in the version table",
+            "%alembic upgrade 0003\n" + by_hand("INSERT INTO alembic_version VALUES ('0001')"),
+            "the rows of alembic_version",
+        ),
+        Wrong(
+            "K11 a table in another schema",
+            "%alembic upgrade 0003\n"
+            + by_hand("CREATE SCHEMA attic; ALTER TABLE products SET SCHEMA attic"),
+            "created in another schema",
+        ),
+        Wrong(
+            "K3 a session holds a lock",
+            """
+from sqlalchemy import text
+%alembic upgrade 0003
+leaked = exercise.engine.connect()
+_ = leaked.execute(text("LOCK TABLE users"))
+""",
+            "One of your sessions is open and holds a lock",
+        ),
+        Wrong(
+            "too far back", "%alembic upgrade head\n%alembic downgrade 0002", "has not been reached"
         ),
         Wrong("the wrong way", "%alembic downgrade base", "the database is at revision 0003"),
         Wrong(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.query_into_dataframes.checks import ORDERS, USERS, contacts, orders, search
+from coursekit.lessons.query_into_dataframes.amounts import orders
+from coursekit.lessons.query_into_dataframes.checks import ORDERS, USERS, contacts, search
 
 EXERCISES = (
     Exercise(

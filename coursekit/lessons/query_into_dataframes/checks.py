@@ -1,14 +1,14 @@
-"""The starter files and the checks of this lesson."""
+"""The starter files of this lesson, and the checks of the first two exercises."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
-from random import Random
+from dataclasses import replace
 from typing import Any
+from unicodedata import normalize
 
 from coursekit.exercises import draws
-from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.query_into_dataframes.frame_probe import FrameReader, all_rows
 
@@ -40,10 +40,8 @@ def contacts(submission: Submission) -> Iterator[CheckItem]:
     """Check names and e-mail addresses of all users, ordered by name."""
     random = submission.random
     twice = draws.name(random)
-    odd = (
-        f" {draws.name(random)} ",
-        f"{draws.word(random)} e\u0301",
-    )  # outer spaces; two code points
+    # Outer spaces; two code points; what a CSV file can't tell from a missing value or a number.
+    odd = (f" {draws.name(random)} ", f"{draws.word(random)} e\u0301", "", "NA", "007")
     names = (draws.name(random), twice, *draws.names(random), *odd, twice)
     _fill(submission, *((name, draws.email(random)) for name in names))
     reader = FrameReader(submission, "contacts")
@@ -64,6 +62,8 @@ def _ordered(rows: list[Any], people: list[list[str]]) -> Iterator[CheckItem]:
         where = f"{ARGUMENT}, and whether it changes names or addresses"
     got, expected = sorted(rows, key=str), sorted(people, key=str)
     yield expect_equal("it has one row for each user", got, expected, where)
+    if len(rows) == len(people) and got != expected:
+        return
     names = [row[0] for row in rows]
     where = _about_order(rows, people)
     yield expect_equal("the rows are ordered by name", names, sorted(names, key=str), where)
@@ -98,6 +98,7 @@ BIND = (
     "how the string gets into your query: don't use an f-string, format(), % or +, but a bound "
     "parameter, whose value is never run as SQL"
 )
+EMPTY = "what you return if no one is found: read_sql's own DataFrame has the columns"
 PATTERNS = ("%", ".*", "Mia", "")
 
 
@@ -105,9 +106,11 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     """Check that users are found by untrusted text, which is never run as SQL."""
     random = submission.random
     mia, some, twin = f"Mia {draws.word(random)}", draws.word(random), draws.name(random)
-    strange = f"{some} O'Neil \\ :x %s %(y)s 100% \""
+    strange = f"{some} O'Neil \\ :x %s %(y)s 100% \" -&<b>;?"
     named = [(name, draws.email(random)) for name in (mia, strange, some, twin, twin)]
-    others = [(name, draws.email(random)) for name in draws.names(random)]
+    odd = [*draws.names(random), f"{draws.word(random)} e\u0301", f"{draws.word(random)}ß"]
+    odd.append(f"{draws.word(random)}  {draws.word(random)}")
+    others = [(name, draws.email(random)) for name in odd]
     same, borrowed = draws.email(random), named[-1][1]
     _fill(submission, *named, *others, (same, same), (borrowed, draws.email(random)))
     reader = FrameReader(submission, "find_users")
@@ -118,6 +121,10 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     yield from shape
     if not all(item.good for item in shape):
         return
+    for item in reader.shape(reader.read(f"no one {some}"), COLUMNS):
+        if not item.good:
+            yield replace(item, what=f"{item.what}, even if no one is found", where=EMPTY)
+            return
     yield from _one_is_found(reader, person)
     attacked = {one: reader.rows(one) for one in ATTACKS}
     injected = any(isinstance(rows, list) and rows for rows in attacked.values())
@@ -125,12 +132,15 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     yield _finds_no_one(attacked, "a string that contains SQL finds no one", where)
     if injected:  # it may have deleted what the rest looks for
         return
-    yield from _no_one_is_found(reader, person)
+    yield from _no_one_is_found(reader, person, odd)
     found = next(row for row in people if row[1] == strange)
-    where = "a bound parameter, compared with =: then the string can contain any character"
+    where = (
+        "a bound parameter, compared with =: then the string can contain any character. Bind it as "
+        "it is: no escape(), no replace(), no `if` about its characters"
+    )
     what = "it finds a name with quotation marks and : and %"
     yield expect_equal(what, reader.rows(strange), [found], where)
-    yield from _all_are_found(reader, people, (twin, same, borrowed))
+    yield from _all_are_found(reader, people, (twin, same, borrowed, *odd))
     yield from reader.aftermath("users", users, ALL, mia)
 
 
@@ -139,7 +149,9 @@ def _one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]
     name, email = str(person[1]), str(person[2])
     where = f"your WHERE, and {ARGUMENT}"
     yield expect_equal("it finds a user by name", reader.rows(name), [person], where)
-    where = "your WHERE: either the name or the e-mail address has to match"
+    where = (
+        "your WHERE: either the name or the e-mail address has to match, with lower() on both sides"
+    )
     yield expect_equal("it finds a user by e-mail address", reader.rows(email), [person], where)
     where = "lower() on both sides of each comparison"
     for which, wanted in (("name", name.upper()), ("e-mail address", email.upper())):
@@ -147,7 +159,7 @@ def _one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]
         yield expect_equal(what, reader.rows(wanted), [person], where)
 
 
-def _no_one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]:
+def _no_one_is_found(reader: FrameReader, person: list[Any], odd: list[str]) -> Iterator[CheckItem]:
     """Report whether patterns and parts of a name find no user."""
     where = "compare whole strings with =; LIKE, ILIKE and ~ look for patterns"
     name, (local, _, domain) = str(person[1]), str(person[2]).partition("@")
@@ -162,6 +174,18 @@ def _no_one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckIt
     yield _finds_no_one(
         {one: reader.rows(one) for one in spaced}, "a name with a space added finds no one", where
     )
+    longest, (apart, sharp, wide) = max(odd, key=len), odd[-3:]
+    near = (
+        (f"{longest}x", "what shortens the string: left(), a slice, or a cast to varchar(50)"),
+        (f"{name}\n", "strip() or trim(): a line break counts"),
+        (wide.replace("  ", " "), "split(), or a replace() of spaces: two spaces aren't one"),
+        (normalize("NFC", apart), "normalize(): it's another spelling of é, and no other case"),
+        (sharp.replace("ß", "ss"), "casefold(): ss isn't ß in another case. Use lower()"),
+    )
+    first = next((each for each in near if reader.rows(each[0]) != []), near[0])
+    yield _finds_no_one(
+        {first[0]: reader.rows(first[0])}, "a string that's almost a name finds no one", first[1]
+    )
 
 
 def _finds_no_one(found: dict[str, Any], what: str, where: str) -> CheckItem:
@@ -170,6 +194,10 @@ def _finds_no_one(found: dict[str, Any], what: str, where: str) -> CheckItem:
     if not bad:
         return expect_equal(what, [], [], where)
     worst = min(bad, key=lambda one: isinstance(found[one], ProbeResult))  # rows rather than errors
+    if worst == "":
+        where = "the empty string: it's no one's name, so it finds no one"
+    elif "RegularExpression" in str(found[worst]):
+        where = "compare whole strings with =: ~ and SIMILAR TO read the string as a pattern"
     return expect_equal(f"{what}: {worst}", found[worst], [], where)
 
 
@@ -178,94 +206,40 @@ def _all_are_found(
 ) -> Iterator[CheckItem]:
     """Report whether each string finds every user it belongs to, once; show one that doesn't."""
     what = "it finds every user with that name or e-mail address, once"
-    where = "LIMIT, head() and fetchone(), which drop users; UNION ALL, which repeats them"
     found = {one: reader.rows(one) for one in texts}
     wanted = {one: _sorted([row for row in people if one in row[1:]]) for one in texts}
     first = next((one for one in texts if _sorted(found[one]) != wanted[one]), texts[0])
-    yield expect_equal(what, _sorted(found[first]), wanted[first], where)
+    yield expect_equal(
+        _what(what, first, texts[:3]),
+        _sorted(found[first]),
+        wanted[first],
+        _about_all(found[first], first == texts[2]),
+    )
+
+
+def _what(what: str, wanted: str, usual: tuple[str, ...]) -> str:
+    return what if wanted in usual else f"{what}: {wanted}"
+
+
+def _about_all(found: Any, both: bool) -> str:
+    """Return what to look at if a string finds other users than those it belongs to."""
+    if isinstance(found, ProbeResult):
+        return "what the error says: a string can contain any character"
+    if found == []:
+        return (
+            "what changes or refuses the string before it's compared: replace(), strip(), "
+            "casefold(), normalize(), encode(), an if"
+        )
+    if both:
+        return (
+            "the string is one user's name and another's e-mail address: compare both columns in "
+            "one WHERE, and leave out LIMIT, head() and fetchone()"
+        )
+    return (
+        "LIMIT, head() and fetchone(), which drop users, and so does drop_duplicates(); UNION "
+        "ALL, which repeats them"
+    )
 
 
 def _sorted(rows: Any) -> Any:
     return sorted(rows, key=str) if isinstance(rows, list) else rows
-
-
-def _orders(random: Random) -> list[dict[str, Any]]:
-    """Return unsorted orders: one without items, one with an amount that no float can represent."""
-    large = Decimal(random.randrange(10**17, 10**18)) + Decimal("0.91")
-    amounts = [*draws.amounts(random), large, Decimal("-3.10")]
-    items = [random.randrange(2, 90), None, 0, 1, random.randrange(100, 999), 2**31 - 1, -1]
-    ids = random.sample(range(5, 99), len(items))
-    return [
-        {"id": number, "items": many, "amount": amount}
-        for number, many, amount in zip(ids, items, amounts, strict=True)
-    ]
-
-
-def orders(submission: Submission) -> Iterator[CheckItem]:
-    """Check that integers stay integers, and amounts stay exact."""
-    columns = ["id", "items", "amount"]
-    submission.fill("orders", _orders(submission.random))
-    reader = FrameReader(submission, "read_orders")
-    wanted = all_rows(reader.database, "orders", *columns)
-    result = reader.read()
-    shape = list(reader.shape(result, columns))
-    yield from shape
-    if not all(item.good for item in shape):
-        return
-    ids, items, amounts = _columns(result.value["rows"])
-    every, whole, exact = _columns(wanted)
-    where = f"{ARGUMENT}, and whether it drops rows with a missing value"
-    if sorted(ids, key=str) == sorted(every, key=str):
-        where = "ORDER BY id"
-    elif not all(isinstance(one, int) for one in ids):
-        where = "the type of id: it has to stay an integer"
-    yield expect_equal("it has every order, by id", ids, every, where)
-    if ids != every:
-        return
-    what = "items are integers, and a missing one is missing"
-    good = repr(items) == repr(whole)  # 2.0 is equal to 2
-    yield expect_that(what, good, str(whole), items, _about_items(items))
-    good = [_decimal(one) for one in amounts] == exact
-    shown = str([repr(one) for one in exact])
-    yield expect_that(
-        "amounts are exact, each a Decimal", good, shown, amounts, _about_amounts(amounts)
-    )
-    yield from reader.aftermath("orders", wanted, columns)
-
-
-def _columns(rows: list[list[Any]]) -> tuple[list[Any], ...]:
-    return tuple([row[place] for row in rows] for place in range(3))
-
-
-def _about_items(items: list[Any]) -> str:
-    """Return what to look at if items aren't integers."""
-    if any(isinstance(one, float) for one in items):
-        return (
-            "NULL has turned the column into floats: use a dtype for integers with missing values"
-        )
-    if None not in items:
-        return "NULL has become another value: a missing number has to stay missing"
-    return "the type of one value: type(orders['items'][0])"
-
-
-def _about_amounts(amounts: list[Any]) -> str:
-    """Return what to look at if amounts aren't exact Decimals."""
-    if any(isinstance(one, float) for one in amounts):
-        return (
-            "these are floats: use a SELECT with coerce_float=False (read_sql_table ignores that "
-            "option), or frames.read with Arrow dtypes"
-        )
-    if all(_decimal(one) is not None for one in amounts):
-        return "these Decimals were created from floats, or rounded: they've lost digits"
-    if any(isinstance(one, str) and _decimal(one) is None for one in amounts):
-        return (
-            "these are strings: dtype_backend turns Decimals into strings. Leave it out, and "
-            "change the dtype of items alone"
-        )
-    return "the type of one value: type(orders['amount'][0])"
-
-
-def _decimal(result: Any) -> Decimal | None:
-    """Return the Decimal that a cell held; None for another type."""
-    name, _, rest = str(result).partition("('")
-    return Decimal(rest.removesuffix("')")) if name == "Decimal" else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Engine
@@ -11,10 +11,17 @@ from sqlalchemy import Engine
 from coursekit.exercises import schema
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.migrations import session_defaults
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
 
 PANDAS = "pandas.DataFrame"
+NOWHERE = "no such database"
+SEQUENCES = "SELECT sequencename, last_value FROM pg_catalog.pg_sequences"
+OWN_SETTINGS = """
+SELECT name, setting, source FROM pg_catalog.pg_settings
+UNION ALL SELECT 'role', CURRENT_USER::pg_catalog.text, 'session'
+"""
 
 
 class FrameReader:
@@ -31,12 +38,15 @@ class FrameReader:
         self._engine = submission.scratch()
         self._open = 0
         self.database = Database(self._engine.url)
-        self._before = self.database.snapshot()
+        self._before = self._state()
+        self._left: list[str] = []
 
     def read(self, *values: Any) -> ProbeResult:
         """Call the function; return the DataFrame as plain data, or the error."""
         result = self._submission.call(call_with, self._function, self._engine, *values)
-        self._open += 0 if result.error else result.value["open"]
+        if not result.error:
+            self._open += result.value["open"]
+            self._left += result.value["left"]
         return result
 
     def rows(self, *values: Any) -> Any:
@@ -70,30 +80,68 @@ class FrameReader:
             *values: What to pass to the failing call after the engine.
 
         """
-        failed = self._fail(table, *values)
-        yield self._all_returned(failed)
-        what = "if the query fails, the function raises the error"
-        where = "`except`: the caller of your function has to see that the query failed"
-        yield expect_that(what, failed["raised"], "an error", "no error", where)
-        found = [str(one) for one in schema.changes(self._before, self.database.snapshot())]
+        gone, missing = self._fail(table, *values), self._fail("", *values)
+        yield self._all_returned(gone)
+        yield _about_errors(gone, missing)
+        found = [str(one) for one in schema.changes(self._before[0], self.database.snapshot())]
+        found += [f"~ changed {name}" for name in sorted(self._state()[1] ^ self._before[1])]
         if not found and all_rows(self.database, table, *columns) != rows:
             found = [f"~ changed rows {table}"]
         where = "the statements that your function runs: it should only read"
         yield expect_equal("the database is unchanged", found, [], where)
 
+    def _state(self) -> tuple[schema.Schema, set[str]]:
+        """Return the schema; the settings for later sessions, and where sequences are."""
+        here = self.database
+        last = [f"{name}: {value}" for name, value in here.query(SEQUENCES)]
+        return here.snapshot(), {*session_defaults(here), *last}
+
     def _fail(self, table: str, *values: Any) -> dict[str, Any]:
-        """Call the function with a database in which its table is missing."""
-        engine = self._submission.scratch("without")
-        Database(engine.url).commit(statement(f"DROP TABLE public.{table} CASCADE"))
+        """Call the function with a database in which its table is missing, or without any."""
+        if table:
+            engine = self._submission.scratch("without")
+            Database(engine.url).commit(statement(f"DROP TABLE public.{table} CASCADE"))
+        else:
+            from tutorial_lib.db import make_engine
+
+            engine = make_engine(self._engine.url.set(database=NOWHERE))
         result = self._submission.call(fail_with, self._function, engine, *values)
-        return {"raised": True, "open": 0} if result.error else dict(result.value)
+        return {"raised": "error", "open": 0} if result.error else dict(result.value)
 
     def _all_returned(self, failed: dict[str, Any]) -> CheckItem:
         what = "every connection is returned to the pool"
         where = "use `with engine.connect()`, or pass the engine itself to read_sql"
         if failed["open"] and not self._open:
             what, where = f"{what}, even if the query fails", "a `with` block closes it in any case"
-        return expect_equal(what, self._open or failed["open"], 0, where)
+        still_open = self._open or failed["open"]
+        if self._left and not still_open:
+            what = f"{what} as it was"
+            where = (
+                "SET lasts after a commit, and the next user of the connection gets it: SET LOCAL"
+            )
+            return expect_equal(what, sorted({*self._left}), [], where)
+        return expect_equal(what, still_open, 0, where)
+
+
+def _about_errors(gone: dict[str, Any], missing: dict[str, Any]) -> CheckItem:
+    """Report whether the error is raised if the table is gone, or the database is missing."""
+    what = "if the query fails, the function raises the error"
+    where = (
+        "`except`: the caller of your function has to see that the query failed. If you have none, "
+        "does your function use the engine that's passed to it?"
+    )
+    if gone["raised"] == "no error" and gone["rows"]:
+        where = (
+            "where these rows come from: this database has no such table. Does your function keep "
+            "the result of an earlier call, or use another engine?"
+        )
+        return expect_that(what, False, "an error", f"{gone['rows']} rows", where)
+    if gone["raised"] == "error" != missing["raised"]:
+        what, gone = f"{what}, even if there's no connection", missing
+    if gone["raised"] not in ("error", "no error"):
+        where = "`except`: leave it out, or end it with `raise` alone, which passes the error on"
+    good = gone["raised"] == "error"
+    return expect_that(what, good, "the query's own error", gone["raised"], where)
 
 
 def _about_columns(got: list[str], wanted: list[str], index: list[str]) -> str:
@@ -116,43 +164,83 @@ def all_rows(database: Database, table: str, *columns: str) -> list[list[Any]]:
 
 
 def call_with(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
-    """Call the learner's function with this engine; return its result and its open connections."""
-    with _checkouts(engine) as taken:
+    """Call the function; return its result, its open connections, and the settings it left."""
+    with _checkouts(engine) as (taken, left):
         found = _table(names[function](engine, *values))
-        return {**found, "open": _count_open(taken)}
+        return {**found, "open": _count_open(taken), "left": left}
 
 
 def fail_with(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
-    """Call the function where it fails; return whether it did, and its open connections."""
-    with _checkouts(engine) as taken:
+    """Call the function where it fails; return what came out, and its open connections.
+
+    What came out is "error", "no error", or the error that the function raised in its place.
+    """
+    from sqlalchemy import event
+
+    seen: list[BaseException | None] = []
+    event.listen(engine, "handle_error", lambda context: seen.append(context.original_exception))
+    with _checkouts(engine) as (taken, _):
+        raised, rows = "no error", 0
         try:
-            names[function](engine, *values)
-        except Exception:
-            return {"raised": True, "open": _count_open(taken)}
-        return {"raised": False, "open": _count_open(taken)}
+            rows = len(_table(names[function](engine, *values)).get("rows", ""))
+        except Exception as error:
+            other = error in seen or _is_from(error, names[function])
+            raised = f"another error, {type(error).__name__}" if other else "error"
+        return {"raised": raised, "rows": rows, "open": _count_open(taken)}
+
+
+def _is_from(error: BaseException, function: Any) -> bool:
+    """Return whether the learner's code raised this error because of another one."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    mine = place is not None and place.tb_frame.f_globals is getattr(function, "__globals__", None)
+    return mine and error.__context__ is not None
 
 
 @contextmanager
-def _checkouts(engine: Engine) -> Iterator[list[Any]]:
+def _checkouts(engine: Engine) -> Iterator[tuple[list[Any], list[str]]]:
     """Collect the connections that are checked out; close the ones that stay open.
 
-    They're kept here, or the garbage collector would return them to the pool.
+    They're kept here, or the garbage collector would return them to the pool. With them, collect
+    the settings that differ when a connection is returned.
     """
     from sqlalchemy import event
 
     taken: list[Any] = []
+    left: list[str] = []
 
-    def take(_: object, __: object, connection: Any) -> None:
+    def take(raw: Any, record: Any, connection: Any) -> None:
         taken.append(connection)
+        record.info["settings"] = _settings(raw)
+
+    def put(raw: Any, record: Any) -> None:
+        if raw is not None and (before := record.info.pop("settings", None)):
+            left.extend(sorted(_settings(raw) - before))
 
     event.listen(engine, "checkout", take)
+    event.listen(engine, "checkin", put)
     try:
-        yield taken
+        yield taken, left
     finally:
         event.remove(engine, "checkout", take)
+        event.remove(engine, "checkin", put)
         for one in taken:
             if one.dbapi_connection is not None:
                 one.close()
+
+
+def _settings(raw: Any) -> set[str]:
+    """Return what a session has set, and its role; {} if the connection can't be read."""
+    with suppress(Exception), closing(raw.cursor()) as cursor:
+        cursor.execute(OWN_SETTINGS)
+        found = cursor.fetchall()
+        raw.rollback()
+        mine = [
+            row for row in found if row[2] == "session" and not row[0].startswith("transaction_")
+        ]
+        return {f"{name} = {value}" for name, value, _ in mine}
+    return set()
 
 
 def _count_open(taken: list[Any]) -> int:

@@ -17,6 +17,7 @@ from coursekit.exercises.migrations import (
     in_step,
     initial_env,
     schemas,
+    session_defaults,
 )
 from coursekit.exercises.schema import Schema, changes
 from coursekit.exercises.statements import update
@@ -29,18 +30,34 @@ MISSING = "no such column"
 MODELS = "models.py"
 
 
+ADVICE = "def upgrade() in it: one column, with the name and type from the exercise"
+ROWS = "UPDATE, DELETE and TRUNCATE in it: rows and values stay as they are"
+# What an upgrade did besides adding the column, or in its place, and what to look at.
+ADDED = (
+    ("nickname character varying(50), default", "server_default: the exercise asks for no default"),
+    ("changed rows", ROWS),
+    ("changed values", ROWS),
+    ("changed setting", "ALTER ROLE and ALTER DATABASE in it: they change every later session"),
+    ("added index", "index=True or create_index: the exercise asks for the column alone"),
+    ("added constraint", "unique=True or a constraint: the exercise asks for the column alone"),
+    ("nickname", ADVICE),
+    ("added column users.", "the column's name, in models.py and in the revision: nickname"),
+)
+
+
 @dataclass(frozen=True)
 class State:
-    """A database before a revision runs: its tables, its schemas, the users' values."""
+    """A database before a revision runs: its tables, schemas and settings, the users' values."""
 
     schema: Schema
     schemas: set[str]
+    defaults: set[str]
     users: list[Row]
 
 
 def _state(database: Database) -> State:
     users = database.rows("users", "id", "name", "email", "password", by="id")
-    return State(database.snapshot(), schemas(database), users)
+    return State(database.snapshot(), schemas(database), session_defaults(database), users)
 
 
 def pending(submission: Submission) -> Iterator[CheckItem]:
@@ -50,10 +67,9 @@ def pending(submission: Submission) -> Iterator[CheckItem]:
     ran = {number: thing in things for number, thing in made.items()}
     if submission.untouched and submission.current_revisions == ["0001"] and not any(ran.values()):
         raise NotStarted
-    where = "%alembic current, and %alembic history for the order"
-    yield expect_equal(
-        "the database is at revision 0003", submission.current_revisions, ["0003"], where
-    )
+    current = submission.current_revisions
+    where = _about_revision(current)
+    yield expect_equal("the database is at revision 0003", current, ["0003"], where)
     for number, (kind, name) in made.items():
         should, has = number != "0004", ran[number]
         yield expect_that(
@@ -61,15 +77,48 @@ def pending(submission: Submission) -> Iterator[CheckItem]:
             has == should,
             f"{'a' if should else 'no'} {kind} {name}",
             "there is one" if has else "there is none",
-            "did the revision run, or was only its ID stored? Begin again, and use upgrade"
-            if should
-            else "`head` means every revision; `downgrade -1` undoes the last one",
+            _about_run(number, current),
         )
-    kept = {name: submission.files.get(name) for name in PENDING} == PENDING
     if all(has == (number != "0004") for number, has in ran.items()):
         yield _as_the_files_make_it(submission, things)
+    yield _same_files(submission)
+
+
+def _about_revision(current: list[str]) -> str:
+    """Return what to look at if the database isn't at 0003."""
+    if len(current) != 1:
+        return "the rows of alembic_version, which Alembic keeps by itself. Begin again"
+    if current[0] > "0003":
+        return "`head` means every revision. Name the one to stop at; `downgrade -1` undoes 0004"
+    return "0003 has not been reached: name it after `upgrade`"
+
+
+def _about_run(number: str, current: list[str]) -> str:
+    """Return what to look at if a revision should have run and hasn't, or the other way round."""
+    at = max(current, default="")
+    if number == "0004":
+        if at == "0004":
+            return "`head` means every revision; `downgrade -1` undoes the last one"
+        return (
+            "carts is there, but the database isn't at 0004: was only the ID changed, or carts "
+            "created by hand? Begin again"
+        )
+    if at < number:
+        return f"the database hasn't come as far as {number}: name 0003 after `upgrade`"
+    return (
+        "did the revision run, or was only its ID stored? Was something undone by hand, or "
+        "created in another schema? Begin again, and use upgrade"
+    )
+
+
+def _same_files(submission: Submission) -> CheckItem:
+    """Report whether the three files are as they were; name the first that isn't."""
+    changed = [name for name, source in PENDING.items() if submission.files.get(name) != source]
+    first = changed[0] if changed else ""
+    got = f"{first} {'was changed' if first in submission.files else 'is gone'}"
     where = "begin again: a command can stop at a revision while later files are in the folder"
-    yield expect_that("the three files are unchanged", kept, "no change", "a change", where)
+    what = "the three files are unchanged"
+    return expect_that(what, not changed, "no change", got if changed else "no change", where)
 
 
 def _as_the_files_make_it(submission: Submission, things: Mapping[Any, str]) -> CheckItem:
@@ -100,13 +149,18 @@ def nickname(submission: Submission) -> Iterator[CheckItem]:
     follows = submission.revisions.get("0002", "there is no revision 0002")
     yield expect_equal("revision 0002 follows 0001", follows, "0001", where)
     yield earlier_revisions(submission)
+    good = False
     if follows == "0001":
-        yield from _up_and_down(submission)
+        items = list(_up_and_down(submission))
+        good = items[0].good
+        yield from items
     where = "%alembic upgrade head, once the file is as it should be"
     wrong_id = not {*current} <= {"0001", "0002"}
     about = "the ID: it has to be 0002. Begin again, and add --rev-id 0002" if wrong_id else where
     yield expect_equal("your database is at revision 0002", current, ["0002"], about)
-    if current == ["0002"]:
+    if current == ["0002"] and not good:
+        where = "its upgrade, above. Run %alembic downgrade -1, fix the file, and upgrade again"
+    elif current == ["0002"]:
         where = (
             "the order of your steps: 0002 ran before its file was complete, and what was filled "
             "in later has not run. Begin again, and upgrade last"
@@ -132,7 +186,10 @@ def _up_and_down(submission: Submission) -> Iterator[CheckItem]:
         submission.copied_database.commit(update("users", {"nickname": "Annie"}, id=first))
         left = _ran(submission, "downgrade 0001", before)
         what = "its downgrade removes the column, and nothing else"
-        where = advice(left, "def downgrade() in it: the opposite of its upgrade, and no more")
+        where = "def downgrade() in it: the opposite of its upgrade, and no more"
+        if "changed rows" in left or "changed values" in left:
+            where = f"def downgrade() in it: the column goes, and nothing else. {ROWS}"
+        where = advice(left, where)
         yield expect_that(what, left == NONE, "the database as it was before 0002", left, where)
 
 
@@ -144,7 +201,7 @@ def _upgrade_advice(did: str) -> str:
         )
     if "nickname" in did and "not null" in did:
         return "nullable: the nickname may be NULL. In a model, that's Mapped[str | None]"
-    return "def upgrade() in it: one column, with the name and type from the exercise"
+    return next((says for words, says in ADDED if words in did), ADVICE)
 
 
 def _ran(
@@ -157,10 +214,16 @@ def _ran(
     copy = submission.copied_database
     found = [*map(str, changes(before.schema, copy.snapshot()))]
     found += [f"+ added schema {name}" for name in sorted(schemas(copy) - before.schemas)]
+    defaults = session_defaults(copy) - before.defaults
+    found += [f"~ changed setting {setting}" for setting in sorted(defaults)]
     names = [f"users.{name}" for name in ("id", "name", "email", "password")]
     gone = [name for name in names if copy.column(name) == MISSING]
     if not gone and _state(copy).users != before.users:
         found.append("~ changed values users")
+    if copy.column(NICKNAME[1]) != MISSING and any(
+        value for (value,) in copy.rows("users", "nickname")
+    ):
+        found.append("~ changed values users.nickname")
     return " ".join(found) or NONE
 
 

@@ -47,9 +47,19 @@ def _probes(tree: ast.Module) -> list[ast.FunctionDef]:
     """Return the functions that run where the learner's code is, and those they alone call."""
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     probes = [node for node in functions if [*map(_argument, node.args.args)][:1] == ["names"]]
+    while more := _called_only_by(probes, functions):
+        probes += more
+    return probes
+
+
+def _called_only_by(
+    probes: list[ast.FunctionDef], functions: list[ast.FunctionDef]
+) -> list[ast.FunctionDef]:
+    """Return the functions that only probes call, without the probes."""
+    others = [one for one in functions if one not in probes]
     called = {name for probe in probes for name in _names(probe)}
-    others = {name for one in functions if one not in probes for name in _names(one)}
-    return probes + [one for one in functions if one.name in called - others]
+    shared = {name for one in others for name in _names(one)}
+    return [one for one in others if one.name in called - shared]
 
 
 def _service(tree: ast.Module) -> list[ast.FunctionDef]:
