@@ -1,4 +1,4 @@
-"""Count the connections that a learner's function doesn't return to the pool."""
+"""Watch whether a learner's function returns its connections, and leaves them as they were."""
 
 from __future__ import annotations
 
@@ -8,29 +8,50 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from coursekit.exercises.items import CheckItem, expect_equal
+from coursekit.exercises.left_behind import (
+    LEFT_WHERE,
+    UNCHANGED,
+    connection_state,
+    engine_state,
+)
+
 WHERE = (
     "A `with` block returns the connection to the pool, even after an error. Without it, close() "
     "has to be under `finally`."
 )
 
 
+class CheckedOut(list[Any]):
+    """The connections that are checked out, and in `left` what others were returned with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: set[str] = set()
+
+
 @contextmanager
-def counted(engine: Engine) -> Iterator[list[Any]]:
+def counted(engine: Engine) -> Iterator[CheckedOut]:
     """Yield the connections that are checked out; return them to the pool at the end.
 
     The list keeps the garbage collector from returning them earlier.
     """
-    out: list[Any] = []
+    out = CheckedOut()
     records: list[Any] = []
+    states: list[set[str]] = []
+    options = engine_state(engine)
 
-    def checkout(_connection: Any, record: Any, fairy: Any) -> None:
+    def checkout(connection: Any, record: Any, fairy: Any) -> None:
         out.append(fairy)
         records.append(record)
+        states.append(connection_state(connection))
 
-    def checkin(_connection: Any, record: Any) -> None:
+    def checkin(connection: Any, record: Any) -> None:
+        out.left |= engine_state(engine) - options
         if record in records:
             place = records.index(record)
-            del out[place], records[place]
+            out.left |= connection_state(connection) - states[place]
+            del out[place], records[place], states[place]
 
     event.listen(engine, "checkout", checkout)
     event.listen(engine, "checkin", checkin)
@@ -41,3 +62,8 @@ def counted(engine: Engine) -> Iterator[list[Any]]:
         event.remove(engine, "checkin", checkin)
         for fairy in [*out]:
             fairy.close()
+
+
+def left_as_it_was(left: list[str]) -> CheckItem:
+    """Report whether connections were returned as they were."""
+    return expect_equal(UNCHANGED, ", ".join(left) or "unchanged", "unchanged", LEFT_WHERE)

@@ -63,6 +63,11 @@ finally:
 --- one transaction in another
 with Session(engine) as session, session.begin(), session.begin_nested():
     session.add(User(name=name))
+--- a setting and a lock that end with the transaction
+with engine.begin() as connection:
+    connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(42)"))
+    connection.execute(ADD, {"name": name})
 --- an error that is logged and raised again
 with Session(engine) as session:
     try:
@@ -193,6 +198,33 @@ session.commit()
 connection = engine.connect()
 connection.execute(ADD, {"name": name})
 connection.commit()
+--- a setting that stays -> A rollback doesn't undo it
+with Session(engine) as session:
+    session.execute(text("SET synchronous_commit = off"))
+    session.execute(ADD, {"name": name})
+    session.commit()
+--- a lock that stays -> A rollback doesn't undo it
+with engine.begin() as connection:
+    connection.execute(text("SELECT pg_advisory_lock(42)"))
+    connection.execute(ADD, {"name": name})
+--- a table of its own that stays -> A rollback doesn't undo it
+with engine.begin() as connection:
+    connection.execute(text("CREATE TEMP TABLE IF NOT EXISTS scratch (name text)"))
+    connection.execute(ADD, {"name": name})
+--- another Unicode form -> it looks the same, and is another name
+from unicodedata import normalize
+with engine.begin() as connection:
+    connection.execute(ADD, {"name": name and normalize("NFC", name)})
+--- only the first 50 characters -> Which name does the function add
+with engine.begin() as connection:
+    connection.execute(ADD, {"name": name and name[:50]})
+--- a copy of the database's error -> This isn't the database's error
+from sqlalchemy.exc import IntegrityError
+try:
+    with engine.begin() as connection:
+        connection.execute(ADD, {"name": name})
+except IntegrityError:
+    raise IntegrityError("INSERT", {}, Exception("rejected")) from None
 --- closed only if all goes well -> after the rejected name
 session = Session(engine)
 session.add(User(name=name))
@@ -276,6 +308,27 @@ with engine.connect().execution_options(isolation_level="REPEATABLE READ") as co
         set_points = text("UPDATE cards SET points = :points WHERE name = :name")
         change(connection, set_points, {"name": giver, "points": left})
         change(connection, set_points, more)
+--- tried again after a serialization failure
+from sqlalchemy.exc import OperationalError
+serializable = engine.execution_options(isolation_level="SERIALIZABLE")
+for _ in range(10):
+    try:
+        with Session(serializable) as session, session.begin():
+            session.get_one(Card, giver).points -= points
+            session.get_one(Card, taker).points += points
+        return
+    except OperationalError as error:
+        last = error
+raise last
+--- one statement for both cards
+with engine.begin() as connection:
+    found = connection.execute(text(
+        "WITH t AS (UPDATE cards SET points = points - :points WHERE name = :giver RETURNING name),"
+        " a AS (UPDATE cards SET points = points + :points WHERE name = :taker RETURNING name)"
+        " SELECT (SELECT count(*) FROM t) + (SELECT count(*) FROM a)"),
+        {"giver": giver, "taker": taker, "points": points})
+    if found.scalar() != 2:
+        raise LookupError("no such card")
 --- savepoints in one transaction
 with Session(engine) as session, session.begin():
     for sent, values in ((TAKE, less), (ADD, more)):
@@ -515,6 +568,39 @@ with Session(engine) as session:
     change(session, TAKE, less)
     change(session, ADD, more)
     session.commit()
+--- a lock that stays -> A rollback doesn't undo it
+with engine.begin() as connection:
+    connection.execute(text("SELECT pg_advisory_lock(7)"))
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
+--- a setting that stays -> A rollback doesn't undo it
+with engine.begin() as connection:
+    connection.execute(text("SET lock_timeout = '10s'"))
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
+--- an option of the engine -> A rollback doesn't undo it
+engine.update_execution_options(isolation_level="SERIALIZABLE")
+with engine.begin() as connection:
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
+--- the taker's points are calculated here -> Let the database calculate
+with engine.begin() as connection:
+    change(connection, TAKE, less)
+    read = text("SELECT points FROM cards WHERE name = :name")
+    more["points"] += connection.execute(read, more).scalar_one()
+    change(connection, text("UPDATE cards SET points = :points WHERE name = :name"), more)
+--- read, and then locked -> Let the database calculate
+with engine.begin() as connection:
+    seen = dict(connection.execute(text("SELECT name, points FROM cards")).all())
+    connection.execute(text("SELECT 1 FROM cards FOR UPDATE"))
+    set_points = text("UPDATE cards SET points = :points WHERE name = :name")
+    change(connection, set_points, {"name": giver, "points": seen[giver] - points})
+    change(connection, set_points, {"name": taker, "points": seen[taker] + points})
+--- names without their spaces -> compare the names exactly
+less["name"], more["name"] = giver.strip(), taker.strip()
+with engine.begin() as connection:
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
 --- closed only if all goes well -> every connection is returned to the pool
 session = Session(engine)
 change(session, TAKE, less)
@@ -562,6 +648,22 @@ with ExitStack() as stack:
     db = Session(exercise.engine, autoflush=False)
     stack.callback(db.close)
     yield db
+--- committed only when all went well
+db = ExerciseSession()
+try:
+    yield db
+except BaseException as error:
+    db.rollback()
+    raise error
+else:
+    db.commit()
+finally:
+    db.close()
+--- a session of a connection, and another isolation level
+with exercise.engine.connect() as connection:
+    connection.execution_options(isolation_level="REPEATABLE READ")
+    with ExerciseSession(bind=connection) as db:
+        yield db
 --- a generator in a generator
 def inner():
     with Session(exercise.engine) as db, db.begin():
@@ -643,6 +745,42 @@ with ExerciseSession() as db:
     except Exception:
         db.commit()
         raise
+--- a request that hasn't finished is committed -> The request hasn't ended
+db = ExerciseSession()
+try:
+    yield db
+except GeneratorExit:
+    db.commit()
+    raise
+finally:
+    db.close()
+--- closed only after an Exception -> the connection is returned when the request is cancelled
+db = ExerciseSession()
+try:
+    yield db
+except (Exception, GeneratorExit):
+    db.close()
+    raise
+else:
+    db.close()
+--- a cancellation is hidden -> so does the exception that cancels a request
+with ExerciseSession() as db:
+    try:
+        yield db
+    except Exception:
+        raise
+    except BaseException:
+        pass
+--- a cancelled request is committed -> nothing is committed when the request is cancelled
+db = ExerciseSession()
+try:
+    yield db
+except Exception:
+    db.rollback()
+    raise
+finally:
+    db.commit()
+    db.close()
 --- two sessions -> safe_get_db yields one session
 with ExerciseSession() as one, ExerciseSession() as two:
     yield one

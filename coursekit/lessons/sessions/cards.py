@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from coursekit.exercises import draws
 from coursekit.exercises.checked_out import WHERE as RETURNED_WHERE
+from coursekit.exercises.checked_out import left_as_it_was
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.sql_errors import about_sql
@@ -65,6 +66,11 @@ COMPENSATED = (
     "The first change was committed, and undone by a second transaction. In between, everyone can "
     "see it, and after a crash it stays. Use one transaction, and let it roll back."
 )
+EXACT = (
+    "The last line of the error says what's wrong. If no card was found: compare the names exactly "
+    "as they're passed in, with their spaces, quotes and capital letters."
+)
+TRIGGERS = "The table's triggers didn't run: change the rows, and leave the table as it is."
 MEANWHILE = 3  # points that another session adds to both cards
 
 
@@ -82,7 +88,8 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
         *((role["poor"], role["any"]), (role["rich"], role["full"])),
         *((role["alone"], nobody), (nobody, role["single"])),
     ]
-    result = submission.call(moved_points, engine, [[*pair, points] for pair in pairs])
+    moves = [[*pair, 100 if pair == pairs[1] else points] for pair in pairs]
+    result = submission.call(moved_points, engine, moves)
     after = outside(database, "cards", "name", "points", by="name")
     if result.error or after.error or result.value["errors"][0]:
         yield _failed(result, after, pairs[0])
@@ -92,26 +99,27 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
     yield allowed
     if not allowed.good:
         return
-    yield from _boundaries(found, cards, pairs[1], points, errors[1])
+    yield from _boundaries(found, cards, pairs[1], 100, errors[1])
     yield _pair_kept("the giver has too few points", found, cards, pairs[2])
     yield _pair_kept("the taker would have more than 100", found, cards, pairs[3])
     yield _unknown(found, cards, (role["alone"], role["single"]))
     yield _errors_raised(errors[2:])
     yield _one_transaction(database, pairs, {n for n in cards if found.get(n) == cards[n]})
     yield _others(found, cards, {name for pair in pairs for name in pair})
-    yield _not_lost(submission, engine, (role["busy"], role["eager"]), cards, points)
+    yield _not_lost(submission, engine, (role["busy"], role["eager"]), cards)
     got = f"{result.value['kept']} checked out"
     what = "every connection is returned to the pool"
     yield expect_equal(what, got, "0 checked out", RETURNED_WHERE)
+    yield left_as_it_was(result.value["left"])
 
 
 def _drawn(random: Random, points: int) -> tuple[dict[str, str], dict[str, int]]:
     """Return the cards' names by their role, and their points by name."""
     values = {
         "giver": random.randrange(points + 1, 60),
-        "taker": random.randrange(99 - points),
-        "last": points,
-        "room": 100 - points,
+        "taker": random.randrange(points, 99 - points),
+        "last": 100,
+        "room": 0,
         "poor": points - 1,
         "any": random.randrange(30),
         "rich": random.randrange(60, 99),
@@ -126,7 +134,7 @@ def _drawn(random: Random, points: int) -> tuple[dict[str, str], dict[str, int]]
     }
     role = {name: f"{name} {draws.word(random)}" for name in values}
     role["alike"], role["giver"] = role["giver"], role["giver"].replace(" ", "_")
-    role["taker"] = f"O'{role['taker']}"
+    role["taker"] = f" O'{role['taker']} "
     role["loud"] = role["taker"].upper()
     return role, {role[name]: value for name, value in values.items()}
 
@@ -134,7 +142,7 @@ def _drawn(random: Random, points: int) -> tuple[dict[str, str], dict[str, int]]
 def _failed(result: ProbeResult, after: ProbeResult, names: tuple[str, str]) -> CheckItem:
     """Report an error of a move that's allowed."""
     got = result.error or after.error or result.value["errors"][0]
-    where = about_sql(got, names, QUOTE, KEYS) or "The last line of the error says what's wrong."
+    where = about_sql(got, names, QUOTE, KEYS) or EXACT
     return expect_that("an allowed move runs without an error", False, "no error", got, where)
 
 
@@ -215,6 +223,7 @@ def _one_transaction(database: Database, pairs: list[tuple[str, str]], same: set
     undone = {name for pair in pairs[2:] for name in pair} & same & {name for _, name in noted}
     counts = [len({number for number, name in noted if name in pair}) for pair in pairs[:2]]
     where = COMPENSATED if undone else "Both statements belong in one transaction, with one commit."
+    where = where if all(counts) else TRIGGERS
     got = f"{max(counts)} transactions" if max(counts) != 1 else "one transaction"
     got = "a change that was committed, and undone later" if undone else got
     return expect_equal(
@@ -227,17 +236,19 @@ def _not_lost(
     engine: Engine,
     pair: tuple[str, str],
     cards: dict[str, int],
-    points: int,
 ) -> CheckItem:
     """Report whether a change that another session commits meanwhile is still there."""
     what = "a change that another session makes at the same time isn't lost"
-    result = submission.call(moved_meanwhile, engine, *pair, points, MEANWHILE)
+    result = submission.call(moved_meanwhile, engine, *pair, MEANWHILE)
     if result.error:
         return expect_that(what, False, "no error", result, UNTOUCHED)
     after = outside(Database(engine.url), "cards", "name", "points", by="name")
-    extra = MEANWHILE if result.value["added"] else 0
-    moved = 0 if result.value["error"] else points
-    wanted = {pair[0]: cards[pair[0]] + extra - moved, pair[1]: cards[pair[1]] + extra + moved}
+    moved = sum(not each["error"] for each in result.value)
+    extra = [sum(each["added"][place] for each in result.value) for place in (0, 1)]
+    wanted = {
+        pair[0]: cards[pair[0]] + extra[0] - moved,
+        pair[1]: cards[pair[1]] + extra[1] + moved,
+    }
     return expect_equal(what, _only(dict(after.value or []), pair), wanted, LOST)
 
 

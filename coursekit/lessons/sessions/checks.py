@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from coursekit.exercises import draws
 from coursekit.exercises.checked_out import WHERE as RETURNED_WHERE
-from coursekit.exercises.checked_out import counted
+from coursekit.exercises.checked_out import counted, left_as_it_was
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, Unreadable, expect_equal, expect_that
 from coursekit.exercises.sql_errors import about_sql
@@ -26,6 +28,8 @@ NOT_KEPT = (
 )
 ELSEWHERE = "The change went elsewhere: use the engine that is passed in, not exercise.engine."
 QUOTE = "A name may contain a quote or a colon. Pass it as a bound parameter, as in the statement."
+LONG = 300  # characters: the column's type has no limit
+NOT_NULL_VIOLATION = "23502"
 
 
 def outside(database: Database, table: str, *columns: str, by: str) -> ProbeResult:
@@ -52,7 +56,17 @@ def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> dict[str, A
         except Exception as error:
             held.append(error)
             refused = [each.__name__ for each in type(error).__mro__]
-        return {"refused": refused, "success": after_success, "all": len(out)}
+        own = bool(held) and _from_server(held[0])
+        seen = {"refused": refused, "own": own, "success": after_success, "all": len(out)}
+        return {**seen, "left": sorted(out.left)}
+
+
+def _from_server(error: BaseException) -> bool:
+    """Return whether an error has the server's code for a missing value, as psycopg keeps it."""
+    both = (error, error.__cause__)  # pandas raises an error of its own from SQLAlchemy's
+    raised = [*both, *(getattr(each, "orig", None) for each in both)]
+    codes = {getattr(each, name, None) for each in raised for name in ("pgcode", "sqlstate")}
+    return NOT_NULL_VIOLATION in codes
 
 
 def kept_user(submission: Submission) -> Iterator[CheckItem]:
@@ -64,7 +78,8 @@ def kept_user(submission: Submission) -> Iterator[CheckItem]:
     # the characters that SQL may run, or that `text` takes for a parameter.
     added = [others[1], f"Ben {draws.word(submission.random)}"]
     added += [f"Niamh O'Hara {draws.word(submission.random)}", *draws.names(submission.random)]
-    added += [f" {draws.word(submission.random)}  :x"]
+    added += [f" {draws.word(submission.random)}  :x", "Ze\N{COMBINING ACUTE ACCENT}lie"]
+    added += [draws.text(submission.random, LONG), added[1]]
     result = submission.call(_add, engine, added)
     if result.error:
         where = "The last line of the error says what's wrong."
@@ -107,16 +122,24 @@ def _why_not(new: list[str], added: list[str], own: ProbeResult) -> str:
         return ELSEWHERE if (added[1],) in (own.value or []) else NOT_KEPT
     if len(new) > len(added):
         return "How many times does the function add the name?"
-    if new == added[1:]:
+    missing = Counter(added) - Counter(new)
+    if not Counter(new) - Counter(added) and set(missing) <= {added[0], added[-1]}:
         return "Two users may have the same name. Each call adds a row."
+    if list(map(_composed, new)) == list(map(_composed, added)):
+        return "The function changes the Unicode form: it looks the same, and is another name."
     return "Which name does the function add: the one that is passed in, unchanged?"
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _rejected(seen: dict[str, Any]) -> Iterator[CheckItem]:
     """Report on a name that the database rejects, and on the connections."""
     where = "Send every name to the database, and don't catch its error: no `if`, no `except`."
     got = next(iter(seen["refused"]), "no error for the name None")
-    good = "DatabaseError" in seen["refused"]  # IntegrityError's base, and pandas' own class
+    # DatabaseError is IntegrityError's base, and a class of pandas.
+    good = seen["own"] and "DatabaseError" in seen["refused"]
     if seen["refused"]:
         where = (
             "This isn't the database's error. Don't catch it, or raise it again: a bare `raise`."
@@ -127,3 +150,4 @@ def _rejected(seen: dict[str, Any]) -> Iterator[CheckItem]:
     got = f"{seen['all']} checked out{after}" if seen["all"] else "0 checked out"
     what = "every connection is returned to the pool"
     yield expect_equal(what, got, "0 checked out", RETURNED_WHERE)
+    yield left_as_it_was(seen["left"])

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from coursekit.exercises.checked_out import counted
 
 EXIT = "SystemExit"
+STATEMENTS = 6  # of one move, at most, before which another session changes the cards
 
 
 def moved_points(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) -> dict[str, Any]:
@@ -27,42 +28,51 @@ def moved_points(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) 
                 said.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
             else:
                 said.append("")
-        return {"errors": said, "kept": len(out)}
+        return {"errors": said, "kept": len(out), "left": sorted(out.left)}
 
 
 def moved_meanwhile(
-    names: dict[str, Any], engine: Engine, giver: str, taker: str, points: int, added: int
-) -> dict[str, Any]:
-    """Move points while another session adds some to both cards, before the first change.
+    names: dict[str, Any], engine: Engine, giver: str, taker: str, added: int
+) -> list[dict[str, Any]]:
+    """Move one point several times, while another session adds some to both cards.
 
-    If the function has locked the rows by then, the other session can't, and changes nothing.
+    It adds them before the function's first statement, the next time before its second, and so on.
+    If the function has locked a row by then, the other session can't, and doesn't change that card.
     """
     other = create_engine(engine.url, poolclass=NullPool)
-    tried: list[bool] = []
-
-    def add(_connection: Any, _cursor: Any, sent: str, *_: Any) -> None:
-        if not tried and not sent.lstrip().upper().startswith(("SELECT", "SHOW", "SET", "SAVE")):
-            tried.append(False)
-            tried[0] = _added(other, [giver, taker], added)
-
-    event.listen(engine, "before_cursor_execute", add)
+    done: list[dict[str, Any]] = []
     try:
-        names["move"](engine, giver, taker, points)
-    except Exception as error:  # a serialization failure is a right answer, too
-        return {"error": type(error).__name__, "added": tried == [True]}
+        for place in range(1, STATEMENTS + 1):
+            count, seen = 0, {"error": "", "added": [0, 0]}
+
+            def add(*_: Any) -> None:
+                nonlocal count
+                count += 1
+                if count == place:  # noqa: B023
+                    seen["added"] = [_added(other, one, added) for one in (giver, taker)]  # noqa: B023
+
+            event.listen(engine, "before_cursor_execute", add)
+            try:
+                names["move"](engine, giver, taker, 1)
+            except Exception as error:  # a serialization failure is a right answer, too
+                seen["error"] = type(error).__name__
+            finally:
+                event.remove(engine, "before_cursor_execute", add)
+            done.append(seen)
+            if count < place:
+                break
     finally:
-        event.remove(engine, "before_cursor_execute", add)
         other.dispose()
-    return {"error": "", "added": tried == [True]}
+    return done
 
 
-def _added(other: Engine, cards: list[str], points: int) -> bool:
-    """Add points to cards, unless they're locked; return whether that was possible."""
-    sent = text("UPDATE public.cards SET points = points + :points WHERE name = ANY(:cards)")
+def _added(other: Engine, card: str, points: int) -> int:
+    """Add points to a card, unless it's locked; return how many were added."""
+    sent = text("UPDATE public.cards SET points = points + :points WHERE name = :card")
     try:
         with other.begin() as connection:
             connection.execute(text("SET LOCAL lock_timeout = '100ms'"))
-            connection.execute(sent, {"points": points, "cards": cards})
+            connection.execute(sent, {"points": points, "card": card})
     except SQLAlchemyError:
-        return False
-    return True
+        return 0
+    return points

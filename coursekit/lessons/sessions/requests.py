@@ -23,12 +23,18 @@ class _Bug(Exception):
     """An exception in an endpoint."""
 
 
-ENDINGS: dict[str, Callable[[Any, Exception], Any]] = {
-    "after the request": lambda request, _bug: next(request, None),
-    "after an error in the request": lambda request, bug: request.throw(bug),
-    "when the generator is closed early": lambda request, _bug: request.close(),
+class _Cancelled(BaseException):
+    """The end of a request whose client is gone; like asyncio's, it isn't an Exception."""
+
+
+AFTER, ERROR = "after the request", "after an error in the request"
+CANCELLED, CLOSED = "when the request is cancelled", "when the generator is closed early"
+ENDINGS: dict[str, Callable[[Any, BaseException], Any]] = {
+    AFTER: lambda request, _bug: next(request),
+    ERROR: lambda request, bug: request.throw(bug),
+    CANCELLED: lambda request, bug: request.throw(bug),
+    CLOSED: lambda request, _bug: request.close(),
 }
-ERROR = "after an error in the request"
 SECOND = "a second value"
 # Requests between two calls of a probe. The references keep the garbage collector from returning
 # a connection to the pool.
@@ -53,15 +59,14 @@ def _start(names: dict[str, Any], mark: str) -> str:
 
 def _end(names: dict[str, Any], ending: str, message: str) -> str:
     """End the request that started last; return what the generator raised."""
-    bug = _Bug(message)
+    bug = _Cancelled(message) if ending == CANCELLED else _Bug(message)
     try:
-        if ENDINGS[ending](_held[-1][0], bug) is not None:
-            return SECOND
+        ENDINGS[ending](_held[-1][0], bug)
+        return "nothing" if ending == CLOSED else SECOND
     except StopIteration:
         return "nothing"
     except BaseException as error:  # also what isn't an Exception
         return message if error is bug else f"{type(error).__name__}: {error}"
-    return "nothing"
 
 
 def _release(names: dict[str, Any]) -> int:
@@ -142,18 +147,23 @@ def _request(submission: Submission, ending: str) -> Iterator[CheckItem]:
         yield expect_that(what, False, "an open transaction", "none", where)
         return
     came = submission.call(_end, ending, message)
-    if came.error or came.value == SECOND or (ending != ERROR and came.value != "nothing"):
+    raises = ending in (ERROR, CANCELLED)
+    if came.error or came.value == SECOND or (not raises and came.value != "nothing"):
         what, where = "safe_get_db yields one session", "What comes after the `yield`?"
         yield expect_that(what, False, "a generator of one Session", came, where)
         return
     where = "Which lines always run? Think of `finally`, and of `with`."
     got = "it's still checked out" if _is_open(database, transaction) else "it's returned"
     yield expect_equal(f"the connection is returned {ending}", got, "it's returned", where)
-    if ending == ERROR:
-        yield from _after_error(came, message, _is_committed(database, transaction))
+    committed = _is_committed(database, transaction)
+    if raises:
+        yield _raised_again(came, message, ending)
+    if ending != AFTER:
+        yield _not_committed(committed, ending)
 
 
-def _after_error(came: ProbeResult, message: str, committed: bool) -> Iterator[CheckItem]:
+def _raised_again(came: ProbeResult, message: str, ending: str) -> CheckItem:
+    """Report whether the exception that was raised at the `yield` comes out."""
     where = (
         "FastAPI gets no error, because the generator hides it. After an `except`, `raise` again, "
         "and don't `return` in `finally`."
@@ -161,13 +171,23 @@ def _after_error(came: ProbeResult, message: str, committed: bool) -> Iterator[C
     if came.value != "nothing":
         where = "FastAPI gets a different exception. Raise the request's own again: a bare `raise`."
     what = "the request's own exception comes out of safe_get_db"
+    if ending == CANCELLED:
+        what = "so does the exception that cancels a request"
     got = "no exception" if came.value == "nothing" else came
-    yield expect_that(
-        what, came.value == message, "the exception that the request raised", got, where
-    )
+    wanted = "the exception that the request raised"
+    return expect_that(what, came.value == message, wanted, got, where)
+
+
+def _not_committed(committed: bool, ending: str) -> CheckItem:
+    """Report whether a request that didn't end well left anything in the database."""
     done = "a commit" if committed else "no commit"
     where = "The code under `finally` runs after an error, too: only close there."
-    yield expect_equal("after an error, nothing is committed", done, "no commit", where)
+    if ending == CLOSED:
+        where = "The request hasn't ended: only close, under `finally`."
+    what = "after an error, nothing is committed"
+    if ending != ERROR:
+        what = f"nothing is committed {ending}"
+    return expect_equal(what, done, "no commit", where)
 
 
 def _no_session(started: ProbeResult) -> CheckItem:
