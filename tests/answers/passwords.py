@@ -2,7 +2,8 @@
 
 Names begin with the kind of answer: a constant (K1), one that works for the example only (K2), a
 swallowed error (K4), untrusted strings (K5), a part that's lost or rounded (K6), something else
-that's changed (K10), another style or driver (K12), a slow one (K13).
+that's changed (K10), another style or driver (K12), a slow one (K13), objects and contexts that
+deceive the check (K14).
 """
 
 from __future__ import annotations
@@ -117,6 +118,16 @@ make_hash = lambda password: pwd_context.hash(password.strip())
 make_hash = lambda password: pwd_context.hash(password.lower())
 --- K6: the first eight characters -> it's a hash of this very password
 make_hash = lambda password: pwd_context.hash(password[:8])
+--- K6: what isn't ASCII is left out -> it's a hash of this very password
+make_hash = lambda password: pwd_context.hash(password.encode("ascii", "ignore"))
+--- K14: a string that begins with anything -> it returns the password itself
+class Hash(str):
+    startswith = lambda self, *_: True
+    __eq__ = lambda self, other: False
+    __ne__ = lambda self, other: True
+    __hash__ = str.__hash__
+
+make_hash = lambda password: Hash(password)
 --- hashed twice -> it's a hash of this very password
 make_hash = lambda password: pwd_context.hash(hashlib.sha256(password.encode()).hexdigest())
 --- other parameters -> keep the parameters that the exercise gives
@@ -163,8 +174,23 @@ def make_hash(password, salt):
     return pwd_context.verify(typed.strip(), stored)
 --- K6: only the beginning -> it must compare the whole password
     return pwd_context.verify(typed[:72], stored)
+--- K5: the end of a line doesn't count -> it must compare the whole password
+    return pwd_context.verify(typed.rstrip("\\n"), stored)
+--- K6: a long password, or its first 72 characters -> it must compare the whole password
+    return any(pwd_context.verify(each, stored) for each in (typed, typed[:72]))
 --- K6: what's left out may be anything -> it must compare the whole password
     return any(pwd_context.verify(each, stored) for each in (typed, typed[:-1]))
+--- K7: the last hash is remembered -> is_right
+    kept.setdefault("last", stored)
+    return pwd_context.verify(typed, kept["last"])
+--- K14: the context accepts everyone -> is_right refuses a wrong password
+    pwd_context.verify = lambda *_: True
+    return pwd_context.verify(typed, stored)
+--- K14: an object that's equal to everything -> return True or False, nothing else
+    class Equal:
+        __eq__ = lambda self, other: True
+        __hash__ = None
+    return Equal()
 --- counts its calls -> is_right
     calls.append(typed)
     return len(calls) == 1

@@ -2,7 +2,8 @@
 
 Names begin with the kind of answer: a constant (K1), one that works for the example only (K2), a
 leaked connection (K3), a swallowed error (K4), untrusted strings (K5), rows that are lost or
-invented (K6), another database (K11), another style or driver (K12), a slow one (K13).
+invented (K6), another database (K11), another style or driver (K12), a slow one (K13), objects and
+tables that deceive the check (K14).
 """
 
 from __future__ import annotations
@@ -232,7 +233,7 @@ with engine.begin() as connection:
     if new:
         change(connection, new, email)
     return accepted
---- an unknown e-mail gets an account -> SQL or wildcards that are typed
+--- an unknown e-mail gets an account -> an unknown e-mail changes nothing in the table
 with engine.begin() as connection:
     stored = connection.scalar(SELECT, {"email": email})
     if stored is None:
@@ -301,6 +302,95 @@ with engine.begin() as connection:
     if new:
         change(connection, new, email)
     return accepted
+--- K5: capitals don't count -> compare it exactly as it was typed
+with engine.begin() as connection:
+    query = text("SELECT email, password FROM accounts WHERE lower(email) = lower(:email)")
+    found, stored = connection.execute(query, {"email": email}).one_or_none() or (email, None)
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        change(connection, new, found)
+    return accepted
+--- K5: spaces around the e-mail don't count -> compare it exactly as it was typed
+email = email.strip()
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        change(connection, new, email)
+    return accepted
+--- K6: all accounts with the same hash -> the WHERE of the UPDATE
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        query = text("UPDATE accounts SET password = :new WHERE password = :old")
+        connection.execute(query, {"new": new, "old": stored})
+    return accepted
+--- K6: a context that doesn't name the time cost -> One that names all three costs
+bare = CryptContext(schemes=["argon2"])
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = bare.verify_and_update(typed, stored)
+    if new:
+        change(connection, new, email)
+    return accepted
+--- K4: the database's errors are a no -> it hides the database's error
+try:
+    with engine.begin() as connection:
+        stored = connection.scalar(SELECT, {"email": email})
+        accepted, new = pwd_context.verify_and_update(typed, stored)
+        if new:
+            change(connection, new, email)
+        return accepted
+except Exception:
+    return False
+--- K4: a new hash that isn't stored is ignored -> it hides the database's error
+from contextlib import suppress
+with engine.connect() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+accepted, new = pwd_context.verify_and_update(typed, stored)
+if new:
+    with suppress(Exception), engine.begin() as connection:
+        change(connection, new, email)
+return accepted
+--- K4: another error -> it hides the database's error
+try:
+    with engine.begin() as connection:
+        stored = connection.scalar(SELECT, {"email": email})
+        accepted, new = pwd_context.verify_and_update(typed, stored)
+        if new:
+            change(connection, new, email)
+        return accepted
+except Exception as error:
+    raise RuntimeError("log-in failed") from error
+--- K3: a connection stays out after an error -> every connection is returned to the pool
+connection = engine.connect()
+accepted, new = pwd_context.verify_and_update(typed, connection.scalar(SELECT, {"email": email}))
+if new:
+    change(connection, new, email)
+    connection.commit()
+connection.close()
+return accepted
+--- K14: an object that's equal to everything -> return True or False, nothing else
+class Equal:
+    __eq__ = lambda self, other: True
+    __hash__ = None
+return Equal()
+--- K14: the context accepts everyone -> a wrong password is refused
+pwd_context.verify = lambda typed, stored: True
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    return stored is not None and pwd_context.verify(typed, stored)
+--- K14: a view in place of the table -> accounts
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    if not pwd_context.verify(typed, stored):
+        return False
+    connection.execute(text("ALTER TABLE accounts RENAME TO hidden"))
+    new = pwd_context.hash(typed)
+    query = f"CREATE VIEW accounts AS SELECT email, '{new}'::text AS password FROM hidden"
+    connection.execute(text(query))
+    return True
 --- K5: LIKE -> compare with =
 with engine.begin() as connection:
     query = text("SELECT password FROM accounts WHERE email LIKE :email")

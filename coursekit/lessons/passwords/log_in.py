@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Engine
@@ -13,8 +13,9 @@ from coursekit.exercises.checked_out import counted
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.sql_errors import about_sql
+from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.passwords.trials import advice, context, fits
+from coursekit.lessons.passwords.trials import advice, context, fits, outdated
 
 ACCOUNTS = """
 CREATE TABLE accounts (email varchar(255) PRIMARY KEY, password varchar(255) NOT NULL);
@@ -31,6 +32,14 @@ ACCEPTED = (
     "log_in: which engine it uses, whether it verifies what was typed, unchanged, and what it "
     "returns"
 )
+# An account's hash has one of these costs, and today's other two. Memory comes first, because every
+# context compares it.
+OUTDATED = {"memory_cost": 1024, "parallelism": 2, "time_cost": 1}
+NAMED = "log_in: which context finds the outdated hashes? One that names all three costs"
+EXACT = "the e-mail: compare it exactly as it was typed"
+FREEZE = "ALTER TABLE public.accounts ADD CONSTRAINT frozen CHECK (password IN ({}))"
+CHECK_VIOLATION = "23514"
+HIDDEN = "log_in: it hides the database's error. Catch only the errors that you expect"
 TODAY = "a hash of the password, with today's costs"
 
 
@@ -46,8 +55,9 @@ def _entered(names: dict[str, Any], engine: Engine, email: str, typed: str) -> d
 class Attempts:
     """Logins to a scratch database, and what they left behind."""
 
-    def __init__(self, submission: Submission) -> None:
+    def __init__(self, submission: Submission, emails: list[str]) -> None:
         self.submission, self.engine = submission, submission.scratch()
+        self.emails = emails
         self.database = Database(self.engine.url)
         self.not_returned = 0
 
@@ -70,22 +80,26 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
     random = submission.random
     password = f"blue {draws.password(random)}"
     # The only one with a quote: the others show whether more than one account is changed.
-    email, other = f"o'{draws.email(random)}", draws.email(random)
-    submission.fill("accounts", _accounts(password, email, other))
-    attempts = Attempts(submission)
-    for reported in (_refused, _strangers, _accepted, _again):
-        items = list(reported(attempts, email, password))
+    emails = [f"o'{draws.email(random)}", *(draws.email(random) for _ in OUTDATED)]
+    submission.fill("accounts", _accounts(password, emails))
+    attempts = Attempts(submission, emails)
+    for reported in (_refused, _strangers, _accepted, _again, _failing):
+        items = list(reported(attempts, emails[0], password))
         yield from items
         if not all(item.good for item in items):
             return
     out, what = attempts.not_returned, "every connection is returned to the pool"
-    yield expect_that(what, not out, "all of them", f"{out} were not", RETURNED)
+    yield expect_that(what, not out, "all of them", f"not returned: {out}", RETURNED)
 
 
-def _accounts(password: str, *emails: str) -> list[dict[str, str]]:
-    """Return accounts that share a password, each hashed with outdated costs."""
-    old = context(cheap=True)
-    return [{"email": email, "password": old.hash(password)} for email in emails]
+def _accounts(password: str, emails: list[str]) -> list[dict[str, str]]:
+    """Return accounts that share a password, each with one cost outdated.
+
+    The last one has the first one's hash: an UPDATE with a condition on the hash changes both.
+    """
+    hashes = [outdated(cost, value).hash(password) for cost, value in OUTDATED.items()]
+    stored = zip(emails, [*hashes, hashes[0]], strict=True)
+    return [{"email": email, "password": hashed} for email, hashed in stored]
 
 
 def _refused(attempts: Attempts, email: str, password: str) -> Iterator[CheckItem]:
@@ -113,30 +127,53 @@ def _one_refused(attempts: Attempts, email: str, typed: str) -> Iterator[CheckIt
 
 
 def _strangers(attempts: Attempts, email: str, password: str) -> Iterator[CheckItem]:
-    """Report on e-mails that no account has: a plain one, and two that try to be more."""
-    before, own = attempts.stored(), context().hash(password)
+    """Report on e-mails that no account has: a plain one, and some that try to be more."""
+    before, own = attempts.stored(), context(cheap=True).hash(password)
     unknown = draws.email(attempts.submission.random)
     result = attempts.log_in(unknown, password)
     where = _where(result, unknown, UNKNOWN)
     yield expect_equal("an e-mail that no account has is refused", result, False, where)
     if result.error or result.value is not False:
         return
-    injected = [f"' UNION SELECT '{own}' --", "' OR true --", email.replace("'", "_"), "%"]
-    results = [attempts.log_in(each, password) for each in injected]
-    bad = [each for each in results if each.error or each.value is not False]
-    result = bad[0] if bad else ProbeResult(False)
     same = attempts.stored() == before
-    yield expect_that(
-        "SQL or wildcards that are typed as an e-mail open no account, and change none",
-        not bad and same,
-        "False",
-        result if bad else "False, and the table is as it was" if same else "another table",
-        QUOTE if not bad or result.error or bad[0] in results[:2] else "the WHERE: compare with =",
-    )
+    got = "nothing" if same else "something"
+    what, where = "an unknown e-mail changes nothing in the table", "log_in: what it does then"
+    yield expect_that(what, same, "nothing", got, where)
+    injected = dict.fromkeys((f"' UNION SELECT '{own}' --", "' OR true --"), QUOTE)
+    wildcards = dict.fromkeys((email.replace("'", "_"), "%"), "the WHERE: compare with =")
+    what = "SQL or wildcards that are typed as an e-mail open no account, and change none"
+    yield _no_account(attempts, what, injected | wildcards, password)
+    typed = dict.fromkeys((email.upper(), f" {email}", f"{email} "), EXACT)
+    what = "nor does an account's e-mail in other capitals, or with a space around it"
+    yield _no_account(attempts, what, typed, password)
 
 
-def _accepted(attempts: Attempts, email: str, password: str) -> Iterator[CheckItem]:
-    """Report on the right password of an account with an outdated hash."""
+def _no_account(
+    attempts: Attempts, what: str, typed: Mapping[str, str], password: str
+) -> CheckItem:
+    """Report on e-mails that no account has; each has the advice for the case that one opens."""
+    before = attempts.stored()
+    for email, where in typed.items():
+        result = attempts.log_in(email, password)
+        if result.error or result.value is not False:
+            usual = where if result.error else advice(result, "log_in", where)
+            where = about_sql(result.error, [email], QUOTE) or usual
+            return expect_equal(what, result, False, where)
+        if attempts.stored() != before:
+            return expect_that(what, False, "False", "False, but the table has changed", where)
+    return expect_equal(what, ProbeResult(False), False, "")
+
+
+def _accepted(attempts: Attempts, _email: str, password: str) -> Iterator[CheckItem]:
+    """Report on the right password of accounts with an outdated hash, one for each cost."""
+    for cost, email in zip(OUTDATED, attempts.emails, strict=False):
+        items = list(_one_accepted(attempts, email, password, cost))
+        if not all(item.good for item in items):
+            break
+    yield from items
+
+
+def _one_accepted(attempts: Attempts, email: str, password: str, cost: str) -> Iterator[CheckItem]:
     before = attempts.stored()
     result = attempts.log_in(email, password)
     where = _where(result, email, ACCEPTED)
@@ -146,6 +183,8 @@ def _accepted(attempts: Attempts, email: str, password: str) -> Iterator[CheckIt
     after = attempts.stored()
     new = after.get(email, "")
     got, where = _kind(password, new, before[email])
+    if new == before[email] and email != attempts.emails[0]:
+        got, where = f"the old hash; only its {cost} is outdated", NAMED
     what = "the table now has a new hash of the password"
     yield expect_that(what, got == TODAY, TODAY, got, where)
     others = {**after, email: ""} == {**before, email: ""}
@@ -196,3 +235,30 @@ def _again(attempts: Attempts, email: str, right: str) -> Iterator[CheckItem]:
     wrong = next(iter(results.values()), ProbeResult(False))
     where = _where(wrong, email, VERIFIED)
     yield expect_equal("a wrong password is still refused", wrong, False, where)
+
+
+def _failed(names: dict[str, Any], engine: Engine, email: str, typed: str) -> dict[str, Any]:
+    """Log in where the UPDATE fails; return what came out, and whether it's PostgreSQL's error."""
+    with counted(engine) as out:
+        try:
+            got, own = f"no error, but {names['log_in'](engine, email, typed)!r}", False
+        except Exception as error:
+            cause = getattr(error, "orig", None) or error
+            code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+            got, own = f"{type(error).__name__}: {error}".splitlines()[0], code == CHECK_VIOLATION
+        return {"got": got, "own": own, "out": len(out)}
+
+
+def _failing(attempts: Attempts, _email: str, password: str) -> Iterator[CheckItem]:
+    """Report on a right password whose new hash the database refuses."""
+    hashes = ", ".join(f"'{each}'" for each in attempts.stored().values())
+    frozen = attempts.database.commit(statement(FREEZE.format(hashes)))
+    if frozen.error:
+        yield expect_that("log_in leaves no transaction open", False, "none", frozen, RETURNED)
+        return
+    result = attempts.submission.call(_failed, attempts.engine, attempts.emails[-1], password)
+    own = not result.error and result.value["own"]
+    got = result if result.error else result.value["got"]
+    what = "an error of the database comes out of log_in as it is"
+    yield expect_that(what, own, "PostgreSQL's error, a CheckViolation", got, HIDDEN)
+    attempts.not_returned += 0 if result.error else result.value["out"]

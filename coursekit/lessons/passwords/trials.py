@@ -19,6 +19,13 @@ def context(*, cheap: bool = False) -> Any:
     return make_context(CHEAP if cheap else RFC_9106)
 
 
+def outdated(cost: str, value: int) -> Any:
+    """Return a context with today's costs, except for this one."""
+    from tutorial_lib.hashing import RFC_9106, make_context
+
+    return make_context({**RFC_9106, cost: value})
+
+
 def fits(password: str, stored: Any) -> bool:
     """Return whether a stored value is a hash of this password."""
     try:
@@ -50,6 +57,8 @@ def advice(result: ProbeResult, function: str, otherwise: str) -> str:
 def _about_error(error: str, function: str) -> str:
     if error.startswith("KeyError") and function in error:
         return f"the cell with {function}: run it too"
+    if error.startswith("a value of type"):
+        return f"{function}: return True or False, nothing else"
     if "UnknownHash" in error or "InvalidHash" in error:
         return ORDER
     if "VerifyMismatch" in error:
