@@ -89,7 +89,8 @@ def earlier_revisions(submission: Submission) -> CheckItem:
         if meaning(now.get(number, "")) != meaning(source)
     ]
     what = "the revisions that have run are as they were"
-    got = f"{', '.join(changed)} changed, or is gone" if changed else "no change"
+    about = (f"{number} {'was changed' if number in now else 'is gone'}" for number in changed)
+    got = ", ".join(about) or "no change"
     where = "other databases won't run them again: undo your change, or begin the exercise again"
     return expect_that(what, not changed, "no change", got, where)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from support.samples import Wrong
 
 IMPORTS = """
+import decimal
 import re
 import time
 from io import StringIO

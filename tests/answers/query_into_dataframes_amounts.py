@@ -57,6 +57,33 @@ RIGHT = {
             f'table = frames.read({ORDERS!r}, engine, to="arrow")',
             "return table.to_pandas(types_mapper=pd.ArrowDtype)",
         ),
+        _read(
+            "pd.set_option('display.precision', 2)",
+            "decimal.getcontext().prec = 6",
+            "return orders",
+            coerce_float="False",
+            dtype='{"items": "Int64"}',
+        ),
+        function(
+            "read_orders(engine)",
+            'columns = "id, items, (amount * 100)::numeric(30, 0)::text AS amount"',
+            'query = text(f"SELECT {columns} FROM orders ORDER BY id")',
+            'orders = pd.read_sql(query, engine, dtype={"items": "Int64"})',
+            'orders["amount"] = [Decimal(cents).scaleb(-2) for cents in orders["amount"]]',
+            "return orders",
+        ),
+        _read(
+            'orders["amount"] = orders["amount"].map(Decimal.normalize)',
+            WHOLE,
+            "return orders",
+            coerce_float="False",
+        ),
+        function(
+            "read_orders(engine)",
+            'orders = Table("orders", MetaData(), autoload_with=engine)',
+            'query = select(orders.c["id", "items", "amount"]).order_by(orders.c.id)',
+            'return pd.read_sql(query, engine, coerce_float=False, dtype={"items": "Int64"})',
+        ),
         # K13
         _read("time.sleep(2)", WHOLE, 'return orders.sort_values("id")', coerce_float="False"),
     ),
@@ -132,6 +159,22 @@ WRONG = {
                 "return orders",
             ),
             "created from floats",
+        ),
+        Wrong(
+            "K6 rounded to six digits",
+            _read(
+                "decimal.getcontext().prec = 6",
+                WHOLE,
+                'orders["amount"] = [+one for one in orders["amount"]]',
+                "return orders",
+                coerce_float="False",
+            ),
+            "they've lost digits",
+        ),
+        Wrong(
+            "K6 the columns in another order",
+            _read(WHOLE, 'return orders[["id", "amount", "items"]]', coerce_float="False"),
+            "the order of the columns",
         ),
         Wrong(
             "K6 cents",

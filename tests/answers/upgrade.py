@@ -253,6 +253,12 @@ WRONG = {
             "ALTER ROLE and ALTER DATABASE",
         ),
         Wrong(
+            "K10 a view left behind",
+            _model()
+            + filled(NICK, f"{ADD}; op.execute('CREATE VIEW v AS SELECT id FROM users')", DROP),
+            "a view that only your revision needs",
+        ),
+        Wrong(
             "an index",
             _model("nickname: Mapped[str | None] = mapped_column(String(50), index=True)")
             + AUTO

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from answers.upgrade import EARLIER, by_hand, edited, filled
+from answers.upgrade import DEFAULTS, EARLIER, by_hand, edited, filled
 from coursekit.lessons.upgrade.starters import CREATE_PRODUCTS
 from support.samples import Wrong
 
@@ -40,6 +40,11 @@ file.write_text(file.read_text().replace("pass", f"[op.execute(step) for step in
 %alembic upgrade c
 """,
         filled(CENT, f"import time; time.sleep(2); {ALTER}"),
+        filled(
+            CENT,
+            "op.execute('CREATE VIEW cents AS SELECT id, price FROM products')\n"
+            f"    op.execute('DROP VIEW cents')\n    {ALTER}",
+        ),
         filled(
             CENT,
             'op.execute("ALTER TABLE products ALTER price TYPE numeric(8, 2) "\n'
@@ -140,6 +145,48 @@ leaked.execute(text("LOCK TABLE products"))
             "K15 another model",
             filled(CENT, ALTER) + edited("models.py", "Numeric(8, 2)", "Numeric(9, 3)"),
             "models.py and the database agree",
+        ),
+        Wrong(
+            "K6 free products are deleted",
+            filled(CENT, f"{ALTER}; op.execute('DELETE FROM products WHERE price = 0')"),
+            "UPDATE, DELETE and TRUNCATE",
+        ),
+        Wrong(
+            "K6 a price of 0 becomes NULL",
+            filled(
+                CENT,
+                'op.execute("ALTER TABLE products ALTER price TYPE numeric(8, 2) "\n'
+                '               "USING NULLIF(price, 0)")',
+            ),
+            "NULLIF turns 0 into NULL",
+        ),
+        Wrong(
+            "K10 a default for the price",
+            filled(CENT, ALTER.replace("type_", "server_default='0', type_")),
+            "the price had no default",
+        ),
+        Wrong(
+            "K10 the default of the id is lost",
+            filled(CENT, f"{ALTER}; op.alter_column('products', 'id', server_default=None)"),
+            "its default numbers new products",
+        ),
+        Wrong(
+            "K10 a view left behind",
+            filled(CENT, f"{ALTER}; op.execute('CREATE VIEW v AS SELECT id FROM products')"),
+            "a view that only your revision needs",
+        ),
+        Wrong(
+            "K10 the file of 0002 is gone",
+            "from pathlib import Path\n"
+            'Path("alembic/versions/0002_create_products.py").unlink()\n'
+            + by_hand("UPDATE alembic_version SET version_num = '0001'")
+            + filled("0003_cents", ALTER),
+            "the file of 0002, which is gone",
+        ),
+        Wrong(
+            "K14 a setting of the database",
+            filled(CENT, f"{ALTER}; op.execute({DEFAULTS!r})"),
+            "ALTER ROLE and ALTER DATABASE",
         ),
         Wrong(
             "K11 a copy in another schema",

@@ -16,7 +16,7 @@ from coursekit.lessons.query_into_dataframes.frame_probe import FrameReader, all
 
 def _orders(random: Random) -> list[dict[str, Any]]:
     """Return unsorted orders: one without items, one with an amount that no float can represent."""
-    large = Decimal(random.randrange(10**17, 10**18)) + Decimal("0.91")
+    large = Decimal(f"{random.randrange(10**17, 10**18)}.91")
     amounts = [*draws.amounts(random), large, Decimal("-3.10")]
     items = [random.randrange(2, 90), None, 0, 1, random.randrange(100, 999), 2**31 - 1, -1]
     ids = random.sample(range(5, 99), len(items))

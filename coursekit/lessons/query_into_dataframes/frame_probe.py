@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from decimal import localcontext
 from typing import Any
 
 from sqlalchemy import Engine
@@ -164,8 +165,11 @@ def all_rows(database: Database, table: str, *columns: str) -> list[list[Any]]:
 
 
 def call_with(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
-    """Call the function; return its result, its open connections, and the settings it left."""
-    with _checkouts(engine) as (taken, left):
+    """Call the function; return its result, its open connections, and the settings it left.
+
+    How precisely decimals are computed is restored afterwards. Options of pandas may change.
+    """
+    with localcontext(), _checkouts(engine) as (taken, left):
         found = _table(names[function](engine, *values))
         return {**found, "open": _count_open(taken), "left": left}
 
@@ -179,7 +183,7 @@ def fail_with(names: dict[str, Any], function: str, engine: Engine, *values: Any
 
     seen: list[BaseException | None] = []
     event.listen(engine, "handle_error", lambda context: seen.append(context.original_exception))
-    with _checkouts(engine) as (taken, _):
+    with localcontext(), _checkouts(engine) as (taken, _):
         raised, rows = "no error", 0
         try:
             rows = len(_table(names[function](engine, *values)).get("rows", ""))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from coursekit.course.catalog import number_of
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.upgrade.checks import forward, nickname, pending
+from coursekit.lessons.upgrade.checks import nickname, pending
+from coursekit.lessons.upgrade.mistake import forward
 from coursekit.lessons.upgrade.starters import (
     ADD,
     DROP,

@@ -1,63 +1,28 @@
-"""The checks of this lesson."""
+"""The checks of the first two exercises."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 from coursekit.exercises import draws
-from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
-from coursekit.exercises.migrations import (
-    advice,
-    earlier_revisions,
-    in_step,
-    initial_env,
-    schemas,
-    session_defaults,
-)
-from coursekit.exercises.schema import Schema, changes
+from coursekit.exercises.migrations import advice, earlier_revisions, in_step, initial_env
 from coursekit.exercises.statements import update
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.upgrade.starters import PENDING
+from coursekit.lessons.upgrade.trial import EXTRA, MISSING, NONE, ROWS, outcome, state_of
 
-NONE = "nothing has changed"
-NICKNAME, PRICE = ("column", "users.nickname"), ("column", "products.price")
-MISSING = "no such column"
+NICKNAME = ("column", "users.nickname")
 MODELS = "models.py"
-
-
 ADVICE = "def upgrade() in it: one column, with the name and type from the exercise"
-ROWS = "UPDATE, DELETE and TRUNCATE in it: rows and values stay as they are"
 # What an upgrade did besides adding the column, or in its place, and what to look at.
 ADDED = (
     ("nickname character varying(50), default", "server_default: the exercise asks for no default"),
-    ("changed rows", ROWS),
-    ("changed values", ROWS),
-    ("changed setting", "ALTER ROLE and ALTER DATABASE in it: they change every later session"),
-    ("added index", "index=True or create_index: the exercise asks for the column alone"),
-    ("added constraint", "unique=True or a constraint: the exercise asks for the column alone"),
+    *EXTRA,
     ("nickname", ADVICE),
     ("added column users.", "the column's name, in models.py and in the revision: nickname"),
 )
-
-
-@dataclass(frozen=True)
-class State:
-    """A database before a revision runs: its tables, schemas and settings, the users' values."""
-
-    schema: Schema
-    schemas: set[str]
-    defaults: set[str]
-    users: list[Row]
-
-
-def _state(database: Database) -> State:
-    users = database.rows("users", "id", "name", "email", "password", by="id")
-    return State(database.snapshot(), schemas(database), session_defaults(database), users)
 
 
 def pending(submission: Submission) -> Iterator[CheckItem]:
@@ -175,8 +140,8 @@ def nickname(submission: Submission) -> Iterator[CheckItem]:
 def _up_and_down(submission: Submission) -> Iterator[CheckItem]:
     """Report what 0002's upgrade and downgrade do to another database."""
     submission.fill("users", draws.users(submission.random))
-    before = _state(submission.new_database())
-    did = _ran(submission, "upgrade 0002", before, files=initial_env(submission))
+    before = state_of(submission.new_database())
+    did = outcome(submission, "upgrade 0002", before, files=initial_env(submission))
     wanted = "+ added column users.nickname character varying(50)"
     where = advice(did, _upgrade_advice(did))
     yield expect_equal("its upgrade adds the column, and nothing else", did, wanted, where)
@@ -184,7 +149,7 @@ def _up_and_down(submission: Submission) -> Iterator[CheckItem]:
         yield in_step(submission)
         first = before.users[0][0]
         submission.copied_database.commit(update("users", {"nickname": "Annie"}, id=first))
-        left = _ran(submission, "downgrade 0001", before)
+        left = outcome(submission, "downgrade 0001", before)
         what = "its downgrade removes the column, and nothing else"
         where = "def downgrade() in it: the opposite of its upgrade, and no more"
         if "changed rows" in left or "changed values" in left:
@@ -202,95 +167,3 @@ def _upgrade_advice(did: str) -> str:
     if "nickname" in did and "not null" in did:
         return "nullable: the nickname may be NULL. In a model, that's Mapped[str | None]"
     return next((says for words, says in ADDED if words in did), ADVICE)
-
-
-def _ran(
-    submission: Submission, command: str, before: State, files: Mapping[str, str] | None = None
-) -> str:
-    """Run a command on a copy; return its error, or what's different from before."""
-    result = submission.alembic(command, go_on=files is None, files=files)
-    if result.error:
-        return str(result)
-    copy = submission.copied_database
-    found = [*map(str, changes(before.schema, copy.snapshot()))]
-    found += [f"+ added schema {name}" for name in sorted(schemas(copy) - before.schemas)]
-    defaults = session_defaults(copy) - before.defaults
-    found += [f"~ changed setting {setting}" for setting in sorted(defaults)]
-    names = [f"users.{name}" for name in ("id", "name", "email", "password")]
-    gone = [name for name in names if copy.column(name) == MISSING]
-    if not gone and _state(copy).users != before.users:
-        found.append("~ changed values users")
-    if copy.column(NICKNAME[1]) != MISSING and any(
-        value for (value,) in copy.rows("users", "nickname")
-    ):
-        found.append("~ changed values users.nickname")
-    return " ".join(found) or NONE
-
-
-WHOLE, CENTS = "integer, not null", "numeric(8,2), not null"
-
-
-def forward(submission: Submission) -> Iterator[CheckItem]:
-    """Check that a new revision fixes what 0002 did, and no row is lost."""
-    three = _stock(submission.initial_database)
-    price = submission.database.snapshot().objects.get(PRICE, MISSING)
-    stock = _stock(submission.database) if price != MISSING else []
-    kept, current = not Counter(three) - Counter(stock), submission.current_revisions
-    if submission.untouched and current == ["0002"] and price == WHOLE and kept:
-        raise NotStarted
-    yield earlier_revisions(submission)
-    heads = submission.heads
-    follows = len(heads) == 1 and heads != ["0002"]
-    where = "%alembic revision: other databases change only when they run a revision"
-    if len(heads) > 1:
-        where = "down_revision: your revision must follow 0002"
-    yield expect_that(
-        "a new revision follows 0002, and is the only head", follows, "one new head", heads, where
-    )
-    if follows:
-        yield from _elsewhere(submission, price)
-        where = "%alembic current, and %alembic upgrade head"
-        yield expect_equal("your database is at the new revision", current, heads, where)
-    where = "def upgrade() in the new revision, and whether it ran"
-    yield expect_equal("your database has a price with cents", price, CENTS, where)
-    where = "what a downgrade or a drop does to rows; begin again, and only upgrade"
-    if price not in (WHOLE, CENTS, MISSING):
-        where = "the type of the price: fix that first"
-    yield expect_that("your three products kept their prices", kept, str(three), stock, where)
-
-
-def _elsewhere(submission: Submission, price: str) -> Iterator[CheckItem]:
-    """Report what the new revision does to another database at 0002."""
-    more = dict(zip(draws.names(submission.random), _prices(submission.random), strict=False))
-    submission.fill("products", [{"name": name, "price": more[name]} for name in more])
-    submission.fill("users", draws.users(submission.random))
-    fresh = submission.new_database()
-    before, wanted_stock = _state(fresh), _stock(fresh)
-    did = _ran(submission, "upgrade head", before, files=initial_env(submission))
-    wanted = f"~ changed column products.price {WHOLE} before, {CENTS} after"
-    where = advice(did, "def upgrade() in the new revision: one column gets another type")
-    if did == NONE and price == CENTS:
-        where = (
-            "the order of your steps: your database had the new type already when Alembic "
-            "compared, so it found nothing to do. Begin again, and change nothing by hand"
-        )
-    yield expect_equal("another database gets the new type, and nothing else", did, wanted, where)
-    if did == wanted:
-        stock = _stock(submission.copied_database)
-        what = "the products in that database kept their prices"
-        where = "def upgrade() in the new revision: 24 becomes 24.00, and a free product stays free"
-        yield expect_that(what, stock == wanted_stock, str(wanted_stock), stock, where)
-        yield in_step(submission)
-
-
-def _prices(random: Random) -> list[int]:
-    """Return prices as 0002 stores them: two plain ones, then what is easily lost."""
-    return [random.randrange(2, 90), random.randrange(100, 900), 0, 1, 999_999, -7]
-
-
-def _stock(database: Database) -> list[tuple[str, str]]:
-    """Return the products with their prices in cents, by id."""
-    found = database.rows("products", "name", "price", by="id")
-    return [
-        (name, f"{price:.2f}" if hasattr(price, "real") else str(price)) for name, price in found
-    ]

@@ -1,0 +1,94 @@
+"""The check of the exercise about a mistake that has already run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+
+from coursekit.exercises import draws
+from coursekit.exercises.database import Database
+from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
+from coursekit.exercises.migrations import advice, earlier_revisions, in_step, initial_env
+from coursekit.exercises.submission import Submission
+from coursekit.lessons.upgrade.trial import EXTRA, MISSING, NONE, outcome, state_of
+
+PRICE = ("column", "products.price")
+WHOLE, CENTS = "integer, not null", "numeric(8,2), not null"
+# What an upgrade did besides changing the type, or in its place, and what to look at.
+CHANGED = (
+    ("NotNullViolation", "which price each row gets: NULLIF turns 0 into NULL, and 0 is a price"),
+    *EXTRA,
+    (f"{CENTS}, default", "server_default: the price had no default, and needs none now"),
+    ("products.id", "the id: its default numbers new products, and a table you create needs it"),
+)
+
+
+def forward(submission: Submission) -> Iterator[CheckItem]:
+    """Check that a new revision fixes what 0002 did, and no row is lost."""
+    three = _stock(submission.initial_database)
+    price = submission.database.snapshot().objects.get(PRICE, MISSING)
+    stock = _stock(submission.database) if price != MISSING else []
+    kept, current = not Counter(three) - Counter(stock), submission.current_revisions
+    if submission.untouched and current == ["0002"] and price == WHOLE and kept:
+        raise NotStarted
+    yield earlier_revisions(submission)
+    heads = submission.heads
+    there = "0002" in submission.revisions
+    follows = there and len(heads) == 1 and heads != ["0002"]
+    where = "%alembic revision: other databases change only when they run a revision"
+    if len(heads) > 1:
+        where = "down_revision: your revision must follow 0002"
+    elif not there:
+        where = "the file of 0002, which is gone: begin again, and leave it in the folder"
+    yield expect_that(
+        "a new revision follows 0002, and is the only head", follows, "one new head", heads, where
+    )
+    if follows:
+        yield from _elsewhere(submission, price)
+        where = "%alembic current, and %alembic upgrade head"
+        yield expect_equal("your database is at the new revision", current, heads, where)
+    where = "def upgrade() in the new revision, and whether it ran"
+    yield expect_equal("your database has a price with cents", price, CENTS, where)
+    where = "what a downgrade or a drop does to rows; begin again, and only upgrade"
+    if price not in (WHOLE, CENTS, MISSING):
+        where = "the type of the price: fix that first"
+    yield expect_that("your three products kept their prices", kept, str(three), stock, where)
+
+
+def _elsewhere(submission: Submission, price: str) -> Iterator[CheckItem]:
+    """Report what the new revision does to another database at 0002."""
+    more = dict(zip(draws.names(submission.random), _prices(submission.random), strict=False))
+    submission.fill("products", [{"name": name, "price": more[name]} for name in more])
+    submission.fill("users", draws.users(submission.random))
+    fresh = submission.new_database()
+    before, wanted_stock = state_of(fresh), _stock(fresh)
+    did = outcome(submission, "upgrade head", before, files=initial_env(submission))
+    wanted = f"~ changed column products.price {WHOLE} before, {CENTS} after"
+    where = "def upgrade() in the new revision: one column gets another type"
+    where = next((says for words, says in CHANGED if words in did), advice(did, where))
+    if did == NONE and price == CENTS:
+        where = (
+            "the order of your steps: your database had the new type already when Alembic "
+            "compared, so it found nothing to do. Begin again, and change nothing by hand"
+        )
+    yield expect_equal("another database gets the new type, and nothing else", did, wanted, where)
+    if did == wanted:
+        stock = _stock(submission.copied_database)
+        what = "the products in that database kept their prices"
+        where = "def upgrade() in the new revision: 24 becomes 24.00, and a free product stays free"
+        yield expect_that(what, stock == wanted_stock, str(wanted_stock), stock, where)
+        yield in_step(submission)
+
+
+def _prices(random: Random) -> list[int]:
+    """Return prices as 0002 stores them: two plain ones, then what is easily lost."""
+    return [random.randrange(2, 90), random.randrange(100, 900), 0, 1, 999_999, -7]
+
+
+def _stock(database: Database) -> list[tuple[str, str]]:
+    """Return the products with their prices in cents, by id."""
+    found = database.rows("products", "name", "price", by="id")
+    return [
+        (name, f"{price:.2f}" if hasattr(price, "real") else str(price)) for name, price in found
+    ]
