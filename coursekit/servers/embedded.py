@@ -91,7 +91,7 @@ class EmbeddedServer:
 
     def _refuse_suspended(self) -> None:
         """Raise an error if the postmaster is suspended: a connection to it would only time out."""
-        if self._file.exists() and self.cluster.suspended():
+        if credentials.load(self._file) and self.cluster.suspended():
             raise suspended(self.cluster.pid())
 
     def _respond(self) -> Server | None:
