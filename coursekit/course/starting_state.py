@@ -87,10 +87,8 @@ def write_files(files: Mapping[str, str], project: Path) -> None:
 
 
 def read_project(project: Path) -> dict[str, str]:
-    """Return a project's files by their paths, sanitized, without Python's and the course's own."""
-    from coursekit.course.sanitize import sanitize
-
-    return {name: sanitize(path.read_text("utf-8", "replace")) for name, path in _files(project)}
+    """Return a project's files by their paths, without Python's and the course's own."""
+    return {name: path.read_text("utf-8", "replace") for name, path in _files(project)}
 
 
 def has_only(files: Mapping[str, str], project: Path) -> bool:

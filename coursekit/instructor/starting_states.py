@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect, text
 
 from coursekit.course.catalog import following
+from coursekit.course.sanitize import sanitize
 from coursekit.course.starting_state import (
     INTRODUCTION,
     STARTS,
@@ -22,7 +23,7 @@ from coursekit.files import sync
 
 def capture(project: Path, engine: Engine) -> StartingState:
     """Return the state in which a lesson has left its project and its database."""
-    return StartingState(read_project(project), _commands(engine))
+    return StartingState(sanitize(read_project(project)), _commands(engine))
 
 
 def next_start(lesson: str) -> str:

@@ -12,6 +12,9 @@ ALTER = "op.alter_column('products', 'price', type_=sa.Numeric(8, 2))"
 RIGHT = {
     "mistake-already-applied": (
         filled(CENT, ALTER),
+        '%alembic revision --autogenerate -m "cents"\n%alembic upgrade +1',
+        '%alembic revision -m "empty"\n%alembic upgrade head\n'
+        '%alembic revision --autogenerate -m "cents"\n%alembic upgrade head',
         filled("77_cents", 'op.execute("ALTER TABLE products ALTER price TYPE decimal(8,2)")'),
         filled(CENT, ALTER)
         + by_hand("INSERT INTO products (name, price) VALUES ('Cup', 7.25), ('Cup', 7.25)"),
