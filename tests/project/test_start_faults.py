@@ -104,6 +104,7 @@ def children(process: int) -> list[int]:
     return [child.pid for child in psutil.Process(process).children()]
 
 
+@pytest.mark.slow
 def test_an_environment_that_fits_is_used(clone: Path) -> None:
     assert stand_in.run(clone) == (0, ["ran 1 hello"])
 
@@ -116,6 +117,7 @@ def test_whichever_python_comes_first(clone: Path, version: str) -> None:
     assert (clone / ".venv").stat().st_ino == before
 
 
+@pytest.mark.slow
 def test_a_changed_requirement_is_installed(clone: Path) -> None:
     stand_in.pin(clone, "2")
     code, lines = stand_in.run(clone)

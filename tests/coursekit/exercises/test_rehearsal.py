@@ -15,7 +15,7 @@ from coursekit.exercises.verdict import DONE, NOT_YET, Verdict
 from support.attempts import BETWEEN, reference, tried
 from support.samples import revision
 
-pytestmark = pytest.mark.usefixtures("answers")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("answers")]
 NAMES = find("14.3")
 FILL = "%%writefile alembic/versions/0006_fill.py"
 # Customers who change their names meanwhile have ids up to 500, so none waits for the others.

@@ -79,6 +79,7 @@ def with_cells_after(notebook: dict[str, Any], name: str, *sources: str) -> dict
     return notebook
 
 
+@pytest.mark.slow
 def test_one_solves_everything_in_order(copy: dict[str, Any], tmp_path: Path) -> None:
     for exercise in EXERCISES:
         solve(copy, exercise.number)
@@ -106,6 +107,7 @@ def test_one_solves_nothing_and_presses_run_all(copy: dict[str, Any], tmp_path: 
     assert noted() == {}
 
 
+@pytest.mark.slow
 def test_one_gives_wrong_answers_asks_for_hints_then_solves(
     copy: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -95,6 +95,7 @@ def test_not_null_reads_no_row_when_a_valid_check_proves_it(
 
 
 # -- 13 In CI
+@pytest.mark.slow
 def test_the_long_way_back_hides_what_one_revision_leaves_behind(workspace: Path) -> None:
     """pytest-alembic's own test misses what the lesson's test finds."""
     project = start("13").project
