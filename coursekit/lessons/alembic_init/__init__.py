@@ -20,7 +20,7 @@ EXERCISES = (
             "word, delete the folder and the alembic.ini that it created, then run it again.",
             "%alembic init, followed by the name of the folder",
         ),
-        why="The word after `init` is the folder's name, and `init` writes it into alembic.ini "
+        why="`init` takes the folder's name, and writes it into alembic.ini "
         "as `script_location`. Every later command finds the folder there. `init` doesn't "
         "connect to the database: it doesn't have the URL yet.",
     ),
@@ -53,7 +53,7 @@ EXERCISES = (
         names=("make_config",),
         points=2,
         hints=(
-            "What does str(url) contain in place of the password? And what does a % start in an "
+            "What does str(url) contain in place of the password? And what does a % mean in an "
             "ini file?",
             "url.render_as_string(hide_password=False) contains the password. In an ini file, %% "
             "means one %.",

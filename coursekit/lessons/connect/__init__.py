@@ -15,7 +15,7 @@ EXERCISES = (
         any_password,
         names=("make_address",),
         hints=(
-            "Which characters have a meaning in a URL? What if a password contains them?",
+            "Which characters have a special meaning in a URL? What if a password contains them?",
             "SQLAlchemy can build a URL from separate values. The section One URL shows how.",
             'return URL.create("postgresql+psycopg2", username=user, password=..., and so on)',
         ),
@@ -49,8 +49,8 @@ EXERCISES = (
         points=2,
         hints=(
             "What does a dictionary do with a missing key: with [ ], and with .get()?",
-            "Look at all five names first. If one has no value, raise an exception with that name "
-            "in its message. An empty string doesn't count as a value.",
+            "Check all five settings first. If one has no value, raise an exception with its name "
+            "in the message. An empty string doesn't count as a value.",
             'if not settings.get(name): raise ValueError(f"{name} is not set"), for each of the '
             "five names; after that URL.create, with settings[...] for each part",
         ),

@@ -57,6 +57,6 @@ EXERCISES = (
         why="A hash is computed from bytes, and the two forms have different bytes. If both "
         "functions convert the password to the same form, the bytes are equal. NFC combines a "
         "letter and its accent into one character. NFKC and NFKD, which NIST recommends for "
-        "passwords, also make some look-alikes equal, such as the ligature of f and i.",
+        "passwords, also make some look-alikes equal, such as the ligature ﬁ and the letters fi.",
     ),
 )

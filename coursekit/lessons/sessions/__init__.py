@@ -17,7 +17,7 @@ EXERCISES = (
         initial_state=InitialState("sessions", sql=USERS),
         hints=(
             "When does another connection see what a session has sent?",
-            "This lesson uses one more line to add Ann than to add Ben. Where is that line?",
+            "This lesson uses one more line to add Ann than to add Ben. Which line is it?",
             "with Session(engine) as session: session.execute(ADD_USER, {...}), and then "
             "session.commit(), inside the block",
         ),
