@@ -48,7 +48,7 @@ EXERCISES = (
             'op.alter_column("users", "name", new_column_name="full_name"). In downgrade, swap '
             "the names.",
         ),
-        why="To autogenerate, a renamed column is a dropped column and a new one. The draft would "
+        why="Autogenerate sees a renamed column as a dropped column and a new one. The draft would "
         "have dropped the names with the old column. A rename keeps them, in both directions.",
     ),
     Exercise(
@@ -64,6 +64,7 @@ EXERCISES = (
             'Drop the column, then the table, then op.execute("DROP TYPE ticket_state").',
         ),
         why="An `Enum` in `create_table` also creates a type, although no line says so. "
-        "`drop_table` leaves the type behind, and the next upgrade fails because it exists.",
+        "`drop_table` leaves the type behind, and the next upgrade fails because it already "
+        "exists.",
     ),
 )

@@ -65,10 +65,10 @@ EXERCISES = (
             "What would `downgrade` do to the three products?",
             "Fix a revision that has run with another revision after it. Model and database "
             f"differ, and Alembic can generate the fix: lesson {number_of('the-first-revision')}.",
-            "revision --autogenerate, with your own ID; read the file; then upgrade head.",
+            "Run revision --autogenerate, read the file, then run upgrade head.",
         ),
-        why="A revision that has run somewhere is history: changing its file changes no "
-        "database. A downgrade would have dropped the table and its rows. A new revision "
+        why="A revision that has run somewhere is history: changing its file changes nothing "
+        "there. A downgrade would have dropped the table and its rows. A new revision "
         "reaches every database, and the rows are kept.",
     ),
 )
