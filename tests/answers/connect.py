@@ -17,8 +17,8 @@ from sqlalchemy import URL, create_engine, func, make_url, select, text
 from sqlalchemy.orm import Session
 
 """
-MAKE = f"{IMPORTS}def make_address(user, password, host, port, database):\n"
-WHO = f"{IMPORTS}def who_answered(engine):\n"
+MAKE = f"{IMPORTS}def build_url(user, password, host, port, database):\n"
+WHO = f"{IMPORTS}def server_identity(engine):\n"
 FROM = (
     IMPORTS
     + """NAMES = ("USERNAME", "PASSWORD", "HOST", "PORT", "NAME")
@@ -31,7 +31,7 @@ def complain(settings, names=NAMES):
 def create(get, names=NAMES):
     return URL.create("postgresql+psycopg2", *[get("DATABASE_" + name) for name in names])
 
-def address_from(settings):
+def url_from(settings):
 """
 )
 
@@ -108,7 +108,7 @@ return "postgresql+psycopg2://ann:p%40ss@127.0.0.1:5432/shop"
 --- K5: spaces are removed -> The function removes spaces
 return URL.create("postgresql+psycopg2", user, password.strip(), host, port, database)
 --- K2: a value of an earlier call -> This is the password of an earlier call
-kept = make_address.__dict__.setdefault("kept", {})
+kept = build_url.__dict__.setdefault("kept", {})
 made = URL.create("postgresql+psycopg2", user, password, host, port, database)
 return kept.setdefault(user, made)
 --- K2: the driver's format, not a URL -> it has to look like
@@ -171,7 +171,7 @@ return URL.create("postgresql+psycopg2", user, password, host, port, database)
 --- K1: always this host -> Is each value passed on
 return URL.create("postgresql+psycopg2", user, password, "127.0.0.1", port, database)
 --- K2: the same user as in an earlier call -> This is the user name of an earlier call
-first = make_address.__dict__.setdefault("first", user)
+first = build_url.__dict__.setdefault("first", user)
 return URL.create("postgresql+psycopg2", first, password, host, port, database)
 """,
 ) + wrong(
@@ -337,11 +337,11 @@ with engine.connect() as connection:
 with engine.connect() as connection:
     print(connection.execute(text("SELECT current_database(), current_user")).one())
 --- K2: the values of the first call -> Run the queries in each call
-if not hasattr(who_answered, "first"):
+if not hasattr(server_identity, "first"):
     with engine.connect() as connection:
         row = connection.execute(text("SELECT current_database(), current_user")).one()
-        who_answered.first = *row, connection.dialect.server_version_info[0]
-return who_answered.first
+        server_identity.first = *row, connection.dialect.server_version_info[0]
+return server_identity.first
 --- K2: what the driver was told, not the server -> the database is what the server reports
 with engine.connect() as connection:
     info = connection.connection.driver_connection.info
@@ -589,7 +589,7 @@ complain(settings)
 return create(settings.get).set(query={"host": "localhost"})
 --- K2: the values of the first call -> These are the values of an earlier call
 complain(settings)
-return address_from.__dict__.setdefault("first", create(settings.get))
+return url_from.__dict__.setdefault("first", create(settings.get))
 --- K10: the example's URL is changed for everyone -> the caller's dictionary
 complain(settings)
 settings["DATABASE_URL"] = str(create(settings.get))

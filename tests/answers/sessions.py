@@ -763,7 +763,7 @@ except (Exception, GeneratorExit):
     raise
 else:
     db.close()
---- a cancellation is hidden -> so does the exception that cancels a request
+--- a cancellation is hidden -> it lets the exception that cancels a request through
 with ExerciseSession() as db:
     try:
         yield db

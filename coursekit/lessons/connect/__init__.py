@@ -5,7 +5,7 @@ from __future__ import annotations
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
 from coursekit.lessons.connect.any_password import any_password
-from coursekit.lessons.connect.checks import who_answered
+from coursekit.lessons.connect.checks import server_identity
 from coursekit.lessons.connect.missing_setting import from_settings
 
 EXERCISES = (
@@ -13,7 +13,7 @@ EXERCISES = (
         "url-for-any-password",
         "A URL that works with any password",
         any_password,
-        names=("make_address",),
+        names=("build_url",),
         hints=(
             "Which characters have a special meaning in a URL? What if a password contains them?",
             "SQLAlchemy can build a URL from separate values. The section One URL shows how.",
@@ -25,8 +25,8 @@ EXERCISES = (
     Exercise(
         "who-answered",
         "Which server responded",
-        who_answered,
-        names=("who_answered",),
+        server_identity,
+        names=("server_identity",),
         initial_state=InitialState("connect"),
         points=2,
         hints=(
@@ -45,7 +45,7 @@ EXERCISES = (
         "missing-setting",
         "A missing setting",
         from_settings,
-        names=("address_from",),
+        names=("url_from",),
         points=2,
         hints=(
             "What does a dictionary do with a missing key: with [ ], and with .get()?",

@@ -28,7 +28,7 @@ DECOMPOSED = "e\N{COMBINING ACUTE ACCENT}"  # looks like é, and is another stri
 
 
 def _addresses(names: dict[str, Any], five: dict[str, Any], pairs: list[list[str]]) -> Any:
-    make, before = names["make_address"], dict(os.environ)
+    make, before = names["build_url"], dict(os.environ)
     try:
         sent = [url_sent(make(**{**five, "user": user}, password=word)) for user, word in pairs]
         return {"sent": sent, "changed": changed_values(before, dict(os.environ))}
@@ -53,7 +53,7 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
     read = [parts_of(sent) for sent in (result.value or {}).get("sent", [])]
     if result.error or not {"drivername", "unusable"} & set(read[0]) or _is_no_url(read):
         got, where = no_url(result, next(iter(read), {}))
-        what = "make_address returns a database URL"
+        what = "build_url returns a database URL"
         yield expect_that(what, False, "a URL, or a string", got, where)
         return
     plain = read[0]

@@ -24,13 +24,13 @@ SWAPPED = "the order of the values: the database comes first, then the user"
 def _who(
     names: dict[str, Any], engine: Any, user: str, shown: tuple[int, int, dict[str, str]]
 ) -> dict[str, Any]:
-    """Call `who_answered` with an engine whose URL is wrong in each part but still connects."""
+    """Call `server_identity` with an engine whose URL is wrong in each part but still connects."""
     from coursekit.lessons.connect.disguised import Misdirected
 
     misdirected = Misdirected(engine, user, shown)
     before = engine_state(misdirected.engine)
     try:
-        said = names["who_answered"](misdirected.engine)
+        said = names["server_identity"](misdirected.engine)
         left = misdirected.left | (engine_state(misdirected.engine) - before)
         kept = misdirected.kept
     finally:
@@ -43,7 +43,7 @@ def _who(
 def _who_fails(
     names: dict[str, Any], engine: Any, user: str, shown: tuple[int, int, dict[str, str]]
 ) -> dict[str, Any]:
-    """Call `who_answered` while the server rejects every query; say what came out."""
+    """Call `server_identity` while the server rejects every query; say what came out."""
     import psycopg2
 
     from coursekit.lessons.connect.disguised import Misdirected
@@ -54,7 +54,7 @@ def _who_fails(
         misdirected.engine.connect().close()
         misdirected.broken.append(rejected)
         try:
-            said = f"no exception, but {names['who_answered'](misdirected.engine)!r}"
+            said = f"no exception, but {names['server_identity'](misdirected.engine)!r}"
         except Exception as error:
             own = _comes_from(error, rejected)
             said = "" if own else f"{type(error).__name__}: {error}"
@@ -78,7 +78,7 @@ def _plain(value: Any) -> Any:
     return index(value) if hasattr(value, "__index__") else repr(value)
 
 
-def who_answered(submission: Submission) -> Iterator[CheckItem]:
+def server_identity(submission: Submission) -> Iterator[CheckItem]:
     """Check that the values come from the server, not the URL, and the connection is returned."""
     # The learner can't know this database's name.
     database = submission.new_database(draws.token(submission.random))
@@ -128,7 +128,7 @@ def _not_three(result: ProbeResult) -> CheckItem:
         where = "A second connection was checked out, and the first one wasn't returned."
     if result.error.startswith("OperationalError"):
         where = "Its URL is wrong on purpose. Use the engine that is passed to the function."
-    what, wanted = "who_answered returns three values", "(database, user, 18)"
+    what, wanted = "server_identity returns three values", "(database, user, 18)"
     return expect_that(what, False, wanted, got, where)
 
 

@@ -47,7 +47,7 @@ def _from_complete(names: dict[str, Any], settings: list[dict[str, str]]) -> Any
         for each in settings:
             given = dict(each)
             with _written_to(printed):
-                sent.append(url_sent(names["address_from"](given)))
+                sent.append(url_sent(names["url_from"](given)))
             changed += changed_values(each, given)
         after = changed_values(before, dict(os.environ))
         changed += [f"{name} in os.environ" for name in after]
@@ -70,7 +70,7 @@ def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
             printed = StringIO()
             try:
                 with _written_to(printed):
-                    names["address_from"](broken)
+                    names["url_from"](broken)
             except (Exception, SystemExit) as error:  # any kind of error is fine
                 said[kind].append(f"{type(error).__name__}: {error}")
                 said["shown"].append(_logged(error))

@@ -259,6 +259,6 @@ def _failing(attempts: Attempts, _email: str, password: str) -> Iterator[CheckIt
     result = attempts.submission.call(_failed, attempts.engine, attempts.emails[-1], password)
     own = not result.error and result.value["own"]
     got = result if result.error else result.value["got"]
-    what = "an error of the database comes out of log_in as it is"
+    what = "log_in lets an error of the database through as it is"
     yield expect_that(what, own, "PostgreSQL's error, a CheckViolation", got, HIDDEN)
     attempts.not_returned += 0 if result.error else result.value["out"]

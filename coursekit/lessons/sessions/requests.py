@@ -170,9 +170,9 @@ def _raised_again(came: ProbeResult, message: str, ending: str) -> CheckItem:
     )
     if came.value != "nothing":
         where = "FastAPI gets a different exception. Raise the request's own again: a bare `raise`."
-    what = "the request's own exception comes out of safe_get_db"
+    what = "safe_get_db lets the request's own exception through"
     if ending == CANCELLED:
-        what = "so does the exception that cancels a request"
+        what = "it lets the exception that cancels a request through"
     got = "no exception" if came.value == "nothing" else came
     wanted = "the exception that the request raised"
     return expect_that(what, came.value == message, wanted, got, where)

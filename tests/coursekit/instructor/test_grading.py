@@ -178,7 +178,7 @@ def test_a_notebook_cannot_choose_the_rows_it_begins_with(run: None) -> None:
 
 def drawn(seed: str) -> str:
     """Return what the first item that fails says about a wrong answer."""
-    answer = "def make_address(user, password, host, port, database):\n    return user\n"
+    answer = "def build_url(user, password, host, port, database):\n    return user\n"
     verdict = next(iter(grade(notebook(answer), "connect", seed)))
     assert not seed or verdict.seed == seed
     return verdict.seed + repr([item.got for item in verdict.items])
