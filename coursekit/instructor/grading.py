@@ -24,7 +24,7 @@ from coursekit.course.opening import attach
 from coursekit.errors import ExerciseError, LessonError
 from coursekit.exercises.begin import SEED_VARIABLE, lesson_spec
 from coursekit.exercises.cells import source_of
-from coursekit.exercises.eager_imports import import_all
+from coursekit.exercises.eager_imports import import_checks
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.failed_cells import failed_item
 from coursekit.exercises.items import CheckItem, shorten
@@ -49,7 +49,7 @@ def grade(notebook: dict[str, Any], lesson: str, seed: str = "") -> Iterator[Ver
             each run has its own. A learner who knows the seed beforehand knows the data.
 
     """
-    import_all()
+    import_checks(lesson)
     exercises = exercises_of(lesson)
     # The kernel reads there what the numbers in a copy of an earlier edition mean.
     path = read_settings().workspace / "notebooks" / lesson_path(lesson).name

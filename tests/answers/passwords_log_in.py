@@ -103,7 +103,7 @@ return True
 return False
 --- K2: Ann only -> the right password is accepted
 return email == "ann@example.com" and typed == "sunshine"
---- counts its calls -> a wrong password is
+--- counts its calls -> is refused
 calls.append(typed)
 if len(calls) == 2:
     with engine.begin() as connection:
