@@ -27,7 +27,7 @@ NO_OBJECT = (
 )
 TWICE = "Is it hashed twice, in @validates and in the type? Is anything changed before it's hashed?"
 LOOKS = (
-    "the type: it must not go by what a password looks like. Whoever copies a hash from the table "
+    "the type: it must not go by what a password looks like. Someone who copies a stored hash "
     "could use it as a password"
 )
 SALT = "the salt: hash each password when it's stored, and don't reuse an earlier hash"
