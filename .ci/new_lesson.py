@@ -26,7 +26,7 @@ OPENING = """# {number} · {title}
 
 TODO: about a hundred words on the question.
 
-By the end you will be able to
+By the end, you can
 
 - TODO.
 
