@@ -26,8 +26,8 @@ LEFT_OVER = f"""
     {TICKETS}; {TYPE}; op.execute("DELETE FROM users")
 --- a user is changed -> the users are the same
     {TICKETS}; {TYPE}; op.execute("UPDATE users SET name = 'Ann' WHERE id = 1")
---- no way back -> the downgrade runs
-    raise NotImplementedError("there is no way back")
+--- no downgrade -> the downgrade runs
+    raise NotImplementedError("there is no downgrade")
 --- K4 the error is swallowed -> the downgrade runs
     try:
         {TYPE}

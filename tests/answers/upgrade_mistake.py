@@ -67,7 +67,7 @@ file.write_text(file.read_text().replace("pass", f"[op.execute(step) for step in
 WRONG = {
     "mistake-already-applied": (
         Wrong(
-            "back, mended, forward",
+            "downgraded, edited, upgraded",
             """
 from pathlib import Path
 %alembic downgrade -1
@@ -78,7 +78,7 @@ file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.N
             "your three products kept their prices",
         ),
         Wrong(
-            "the old file mended",
+            "the old file edited",
             """
 from pathlib import Path
 file = Path("alembic/versions/0002_create_products.py")
@@ -221,7 +221,7 @@ leaked.execute(text("LOCK TABLE products"))
             "your three products kept their prices",
         ),
         Wrong(
-            "the table anew",
+            "the table created again",
             filled(
                 CENT,
                 "op.drop_table('products')\n    "
@@ -237,7 +237,7 @@ leaked.execute(text("LOCK TABLE products"))
             "a new revision follows 0002",
         ),
         Wrong(
-            "the model mended instead",
+            "the model edited instead",
             "from pathlib import Path\nmodels = Path('models.py')\n"
             "models.write_text(models.read_text().replace('Mapped[Decimal] = mapped_column"
             "(Numeric(8, 2))', 'Mapped[int]'))",

@@ -13,6 +13,7 @@ from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.connect.urls import (
+    DECOMPOSED,
     DELIMITER,
     ESCAPED,
     PLACES,
@@ -24,10 +25,8 @@ from coursekit.lessons.connect.urls import (
     where_moved,
 )
 
-DECOMPOSED = "e\N{COMBINING ACUTE ACCENT}"  # looks like é, and is another string
 
-
-def _addresses(names: dict[str, Any], five: dict[str, Any], pairs: list[list[str]]) -> Any:
+def _urls(names: dict[str, Any], five: dict[str, Any], pairs: list[list[str]]) -> Any:
     make, before = names["build_url"], dict(os.environ)
     try:
         sent = [url_sent(make(**{**five, "user": user}, password=word)) for user, word in pairs]
@@ -49,7 +48,7 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
     kinds, users = _kinds(random), list(_kinds(random).values())[1:]
     pairs = [[five["user"], word] for word in kinds.values()]
     pairs += [[user, draws.word(random)] for user in users]
-    result = submission.call(_addresses, five, pairs)
+    result = submission.call(_urls, five, pairs)
     read = [parts_of(sent) for sent in (result.value or {}).get("sent", [])]
     if result.error or not {"drivername", "unusable"} & set(read[0]) or _is_no_url(read):
         got, where = no_url(result, next(iter(read), {}))

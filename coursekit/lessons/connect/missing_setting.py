@@ -17,6 +17,7 @@ from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.connect.urls import (
+    DECOMPOSED,
     DELIMITER,
     NOT_A_URL,
     RAISED,
@@ -28,7 +29,6 @@ from coursekit.lessons.connect.urls import (
     where_moved,
 )
 
-DECOMPOSED = "e\N{COMBINING ACUTE ACCENT}"  # looks like é, and is another string
 PART = 5  # characters of the password that give it away
 SETTINGS = {
     "DATABASE_USERNAME": "username",

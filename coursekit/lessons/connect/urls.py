@@ -8,6 +8,7 @@ from coursekit.exercises.items import CheckItem, ProbeResult, expect_that
 
 DRIVERS = ("postgresql+psycopg2", "postgresql+psycopg")
 A_DRIVER = " or ".join(DRIVERS)
+DECOMPOSED = "e\N{COMBINING ACUTE ACCENT}"  # looks like é, and is another string
 PLACES = ("username", "host", "port", "database")
 # The driver's name for each part. A URL's parameters, after its ?, take precedence over its parts.
 SENT_AS = {
