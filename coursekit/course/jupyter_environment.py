@@ -16,6 +16,11 @@ PRELOADED = (
     *("coursekit.servers.embedded", "coursekit.course.opening", "coursekit.exercises.begin"),
     *("coursekit.exercises.check", "coursekit.exercises.project_copy", "coursekit.exercises.help"),
 )
+# Kernels warn about unencrypted TCP. Theirs stays on 127.0.0.1, and messages are signed.
+KERNEL_CONFIG = """\
+c.IPKernelApp.log_level = "ERROR"
+c.InteractiveShellApp.extensions = ["coursekit.course.cell_advice"]
+"""
 FORKED_KERNELS = {
     "JUPYTER_DEFAULT_PROVISIONER_NAME": "fork",
     "FORK_SERVER_MODULES": ",".join(PRELOADED),
@@ -34,8 +39,7 @@ def jupyter_environment(folder: Path) -> dict[str, str]:
     """
     profile = folder / "ipython" / "profile_default"
     profile.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Kernels warn about unencrypted TCP. Theirs stays on 127.0.0.1, and messages are signed.
-    (profile / "ipython_kernel_config.py").write_text('c.IPKernelApp.log_level = "ERROR"\n')
+    (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
     parts = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
     return {
         **{f"JUPYTER_{part}_DIR": str(folder / name) for part, name in parts.items()},

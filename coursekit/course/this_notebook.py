@@ -30,17 +30,23 @@ def notebook_path() -> PurePath | None:
     return PurePath(str(path)) if path else None
 
 
-def meaning_of(number: str) -> str:
-    """Return the slug for a number in this kernel's notebook, or "" if it isn't in it."""
+def notebook_cells() -> list[Cell]:
+    """Return the cells of this kernel's notebook as it was last saved; none if it's unknown."""
     path = notebook_path()
-    if path is None:
-        return ""
     try:
         # A relative path begins at the folder that Jupyter serves, the workspace.
-        content = (read_settings().workspace / path).read_text(encoding="utf-8")
-        return meanings(json.loads(content)["cells"]).get(number, "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return ""  # a notebook that can't be read has been moved or isn't saved yet
+        file = read_settings().workspace / path if path else None
+        return list(json.loads(file.read_text(encoding="utf-8"))["cells"]) if file else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # a notebook that can't be read has been moved or isn't saved yet
+
+
+def meaning_of(number: str) -> str:
+    """Return the slug for a number in this kernel's notebook, or "" if it isn't in it."""
+    try:
+        return meanings(notebook_cells()).get(number, "")
+    except (KeyError, TypeError, AttributeError):
+        return ""  # a file that isn't a notebook
 
 
 def meanings(cells: list[Cell]) -> dict[str, str]:

@@ -69,6 +69,22 @@ class Kernel:
         )
         return "".join(output)
 
+    def run_with_id(self, code: str, cell_id: str) -> tuple[dict[str, Any], str]:
+        """Run a cell with its id, as JupyterLab does; return the reply and what the cell shows."""
+        content = {"code": code, "silent": False, "allow_stdin": False, "stop_on_error": False}
+        message = self.client.session.msg("execute_request", content, metadata={"cellId": cell_id})
+        self.client.shell_channel.send(message)
+        request, shown = message["header"]["msg_id"], ""
+        while (said := self.client.get_iopub_msg(timeout=TIMEOUT)) is not None:
+            if said["parent_header"].get("msg_id") == request:
+                shown += text_of(said["content"])
+                if said["content"].get("execution_state") == "idle":
+                    break
+        while (reply := self.client.get_shell_msg(timeout=TIMEOUT)) is not None:
+            if reply["parent_header"].get("msg_id") == request:
+                break
+        return reply["content"], shown
+
     def value(self, expression: str) -> Any:
         """Evaluate an expression in the kernel and return its value, passed as JSON."""
         return json.loads(self.run(f"import json; print(json.dumps({expression}))"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.failed_cells import NBGRADER, failed_cells
 from coursekit.exercises.manifest import exercises_of
 from coursekit.exercises.verdict import NOT_YET
-from support.kernels import KINDS, TIMEOUT, Kernel
+from support.kernels import KINDS, Kernel
 
 EXERCISE = Exercise(
     "toy",
@@ -144,25 +143,12 @@ def test_a_kernel_notes_how_the_cells_of_a_front_end_ended(kind: str) -> None:
     first = exercises_of("connect")[0]
     name = first.names[0]
     with Kernel(kind) as kernel:
-        run(kernel, "from coursekit import check", "tools")
-        run(kernel, f"def {name}(): pass", f"answer-{first.slug}")
-        run(kernel, f"def {name}(): return 1\n1/0", f"answer-{first.slug}")
-        said = run(kernel, f"check({first.number!r})", f"check-{first.slug}")
+        kernel.run_with_id("from coursekit import check", "tools")
+        kernel.run_with_id(f"def {name}(): pass", f"answer-{first.slug}")
+        kernel.run_with_id(f"def {name}(): return 1\n1/0", f"answer-{first.slug}")
+        said, _ = kernel.run_with_id(f"check({first.number!r})", f"check-{first.slug}")
         assert said["ename"] == "ExerciseError"
         assert f'the cell "def {name}(): return 1" runs to its end' in said["evalue"]
-        run(kernel, f"def {name}(): return 1", f"answer-{first.slug}")
-        said = run(kernel, f"check({first.number!r})", f"check-{first.slug}")
+        kernel.run_with_id(f"def {name}(): return 1", f"answer-{first.slug}")
+        said, _ = kernel.run_with_id(f"check({first.number!r})", f"check-{first.slug}")
         assert "runs to its end" not in said["evalue"]
-
-
-def run(kernel: Kernel, code: str, cell_id: str) -> dict[str, Any]:
-    """Run a cell as JupyterLab does, with the cell's id; return the content of the reply."""
-    session, channel = kernel.client.session, kernel.client.shell_channel
-    content = {"code": code, "silent": False, "allow_stdin": False, "stop_on_error": False}
-    message = session.msg("execute_request", content, metadata={"cellId": cell_id})
-    channel.send(message)
-    while True:
-        reply = channel.get_msg(timeout=TIMEOUT)
-        if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
-            found: dict[str, Any] = reply["content"]
-            return found
