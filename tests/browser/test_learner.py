@@ -44,6 +44,14 @@ def test_a_hint_is_shown_as_text(desk: Desk) -> None:
     assert said.startswith("Hint 1 of")
 
 
+def test_a_cell_run_in_a_new_kernel_says_what_to_run_first(desk: Desk) -> None:
+    desk.leave()
+    desk.open("05")
+    said = desk.run("05", "5bef0167").inner_text()
+    assert "NameError: name 'Base' is not defined" in said
+    assert "Run that cell first, or choose Run, Run All Above Selected Cell." in said
+
+
 def test_a_lesson_goes_by_keyboard_alone(keyboard: Desk) -> None:
     """Lesson 00 from its first cell to the link at its end, and on into lesson 01."""
     press, cells = keyboard.page.keyboard.press, keyboard.cells("00")
