@@ -211,7 +211,7 @@ with engine.begin() as connection:
 with engine.begin() as connection:
     connection.execute(text("CREATE TEMP TABLE IF NOT EXISTS scratch (name text)"))
     connection.execute(ADD, {"name": name})
---- another Unicode form -> it looks the same, and is another name
+--- another Unicode form -> a different name that looks the same
 from unicodedata import normalize
 with engine.begin() as connection:
     connection.execute(ADD, {"name": name and normalize("NFC", name)})

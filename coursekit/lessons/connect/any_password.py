@@ -64,7 +64,7 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
         earlier = [*kinds.values()][:place]
         yield _unchanged(kind, password, read[place], plain, earlier)
     if result.value["changed"]:
-        where = "Other programs see the environment. Return the URL, and change nothing else."
+        where = "The whole program shares the environment. Return the URL, and change nothing else."
         got = ", ".join(map(str, result.value["changed"]))
         yield expect_equal("os.environ is unchanged", got, "nothing", where)
 
@@ -146,7 +146,7 @@ def _where(value: str, parts: dict[str, Any], part: str, name: str) -> str:
     if got == value.replace(" ", "+"):
         return "A + means a space only in forms: quote_plus is for those, and quote for a URL."
     if unicodedata.normalize("NFC", got) == unicodedata.normalize("NFC", value):
-        return f"The function changes the Unicode form: it looks the same, and is another {name}."
+        return f"The function changes the Unicode form: a different {name} that looks the same."
     if got.lower() == value.lower():
         return f"The function changes upper and lower case. They're different {name}s."
     return f"The function changes the {name}. Pass it on as it is."

@@ -198,7 +198,7 @@ def _why_wrong(
     if all(got == value.strip() for got, value in values):
         return "The function removes spaces. They're part of the password."
     if all(map(_same_but_for_form, values)):
-        return "The function changes the Unicode form: it looks the same, and is another value."
+        return "The function changes the Unicode form: a different value that looks the same."
     if "unusable" in parts or any("@" in str(parts[part]) for part in ("host", "database")):
         return DELIMITER.replace("the password", "a value")
     if wrong != ["password"] or parts.get("replaced"):

@@ -126,7 +126,7 @@ def _why_not(new: list[str], added: list[str], own: ProbeResult) -> str:
     if not Counter(new) - Counter(added) and set(missing) <= {added[0], added[-1]}:
         return "Two users may have the same name. Each call adds a row."
     if list(map(_composed, new)) == list(map(_composed, added)):
-        return "The function changes the Unicode form: it looks the same, and is another name."
+        return "The function changes the Unicode form: a different name that looks the same."
     return "Which name does the function add: the one that is passed in, unchanged?"
 
 
