@@ -43,7 +43,7 @@ EXERCISES = (
         points=2,
         hints=(
             "What happens to the values in a column when it's dropped?",
-            "Autogenerate can't detect a renamed column. `op.alter_column` can rename one; look up "
+            "Autogenerate can't detect a renamed column. `op.alter_column` can rename one. Look up "
             "the option's exact name: Alembic ignores options that it doesn't know.",
             'op.alter_column("users", "name", new_column_name="full_name"). In downgrade, swap '
             "the names.",

@@ -88,7 +88,7 @@ def _creates_books(submission: Submission, source: str, made: bool) -> Iterator[
     yield expect_equal("it creates the books table as models.py describes it", got, BOOKS, where)
     if got != BOOKS:
         return
-    agree = in_step(submission, "alembic/env.py: does it import models, before it compares?")
+    agree = in_step(submission, "alembic/env.py: does it import models before it compares?")
     yield agree
     if agree.good:
         yield _nothing_else(submission)

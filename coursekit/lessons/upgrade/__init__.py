@@ -63,7 +63,7 @@ EXERCISES = (
         points=2,
         hints=(
             "What would `downgrade` do to the three products?",
-            "Fix a revision that has run with another revision after it. Model and database "
+            "Once a revision has run, fix it with a new one after it. Model and database "
             f"differ, and Alembic can generate the fix: lesson {number_of('the-first-revision')}.",
             "Run revision --autogenerate, read the file, then run upgrade head.",
         ),
