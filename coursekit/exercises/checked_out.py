@@ -8,13 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from coursekit.exercises.items import CheckItem, expect_equal
-from coursekit.exercises.left_behind import (
-    LEFT_WHERE,
-    UNCHANGED,
-    connection_state,
-    engine_state,
-)
+from coursekit.exercises.left_behind import connection_state, disposals, engine_state
 
 WHERE = (
     "A `with` block returns the connection to the pool, even after an error. Without it, close() "
@@ -56,14 +50,10 @@ def counted(engine: Engine) -> Iterator[CheckedOut]:
     event.listen(engine, "checkout", checkout)
     event.listen(engine, "checkin", checkin)
     try:
-        yield out
+        with disposals(engine, out.left):
+            yield out
     finally:
         event.remove(engine, "checkout", checkout)
         event.remove(engine, "checkin", checkin)
         for fairy in [*out]:
             fairy.close()
-
-
-def left_as_it_was(left: list[str]) -> CheckItem:
-    """Report whether connections were returned as they were."""
-    return expect_equal(UNCHANGED, ", ".join(left) or "unchanged", "unchanged", LEFT_WHERE)

@@ -17,8 +17,12 @@ from sqlalchemy import URL, create_engine, func, make_url, select, text
 from sqlalchemy.orm import Session
 
 """
+ALL = (
+    "SELECT current_database(), current_user,"
+    " CAST(current_setting('server_version_num') AS integer) / 10000"
+)
 MAKE = f"{IMPORTS}def build_url(user, password, host, port, database):\n"
-WHO = f"{IMPORTS}def server_identity(engine):\n"
+WHO = f"{IMPORTS}ALL = {ALL!r}\n\ndef server_identity(engine):\n"
 FROM = (
     IMPORTS
     + """NAMES = ("USERNAME", "PASSWORD", "HOST", "PORT", "NAME")
@@ -386,6 +390,36 @@ try:
         return *row, connection.dialect.server_version_info[0]
 except Exception as error:
     raise RuntimeError("no server responded") from error
+--- K4: an unknown version is none -> don't catch their errors
+with engine.connect() as connection:
+    names = connection.execute(text("SELECT current_database(), current_user")).one()
+    try:
+        version = int(connection.scalar(text("SHOW server_version_num"))) // 10000
+    except Exception:
+        version = 0
+    return (*names, version)
+--- K10: the pool is disposed of -> don't call dispose()
+with engine.connect() as connection:
+    row = connection.execute(text(ALL)).one()
+engine.dispose()
+return row
+--- K10: the log stays on -> the engine's echo = True
+engine.echo = True
+with engine.connect() as connection:
+    return connection.execute(text(ALL)).one()
+--- K10: messages show parameters -> the engine's hide_parameters = False
+engine.hide_parameters = False
+with engine.connect() as connection:
+    return connection.execute(text(ALL)).one()
+--- K3: the connection is closed -> a connection that was closed
+with engine.connect() as connection:
+    row = connection.execute(text(ALL)).one()
+    connection.invalidate()
+    return row
+--- K10: the driver's autocommit -> autocommit = True
+with engine.connect() as connection:
+    connection.connection.dbapi_connection.autocommit = True
+    return connection.execute(text(ALL)).one()
 --- K3: not returned after an error -> even after an error
 connection = engine.connect()
 row = connection.execute(text("SELECT current_database(), current_user")).one()
@@ -419,6 +453,11 @@ missing = [name for name in NAMES if not settings.get("DATABASE_" + name)]
 if missing:
     raise SettingsError(" and ".join("DATABASE_" + name for name in missing))
 return create(settings.get)
+--- K12: all missing settings in one group of exceptions
+errors = [ValueError(f"DATABASE_{n}") for n in NAMES if not settings.get(f"DATABASE_{n}")]
+if errors:
+    raise ExceptionGroup(", ".join(map(str, errors)), errors)
+return create(settings.get)
 --- K12: a missing one is a KeyError that says so, and only an empty one is looked for
 for name in NAMES:
     if settings.get("DATABASE_" + name) == "":
@@ -451,7 +490,7 @@ return create(settings.__getitem__)
 if not all(settings.get("DATABASE_" + name) for name in NAMES):
     raise ValueError("DATABASE_* is not complete")
 return create(settings.get)
---- K4: one message with all names -> the same for
+--- K4: one message with all names -> The message names other settings
 if not all(settings.get("DATABASE_" + name) for name in NAMES):
     raise ValueError("Please set " + ", ".join("DATABASE_" + name for name in NAMES))
 return create(settings.get)
@@ -469,6 +508,40 @@ for name in NAMES:
 return create(settings.get)
 --- K6: the password is forgotten -> an exception that names DATABASE_PASSWORD
 complain(settings, ("USERNAME", "HOST", "PORT", "NAME"))
+return create(settings.get)
+--- K11: the environment replaces what is missing -> or the environment doesn't replace it
+values = {**os.environ, **{key: value for key, value in settings.items() if value}}
+complain(values)
+return create(values.get)
+--- K4: the message names what's there -> which have a value. Name only DATABASE_USERNAME
+for name in NAMES:
+    if not settings.get("DATABASE_" + name):
+        raise ValueError(f"DATABASE_{name} is missing. There are: {', '.join(settings)}")
+return create(settings.get)
+--- K4: all settings are looked at -> Others may be empty
+for name, value in settings.items():
+    if not value:
+        raise ValueError(name)
+return create(settings.__getitem__)
+--- K2: for a dict only -> it works like a dictionary
+if not isinstance(settings, dict):
+    raise TypeError("settings must be a dict")
+complain(settings)
+return create(settings.get)
+--- K10: what is missing is added to the settings -> the caller's dictionary
+for name in NAMES:
+    settings.setdefault("DATABASE_" + name, "")
+complain(settings)
+return create(settings.get)
+--- K4: the message of a library shows values -> which have a value
+from pydantic import BaseModel
+class Settings(BaseModel):
+    DATABASE_USERNAME: str
+    DATABASE_PASSWORD: str
+    DATABASE_HOST: str
+    DATABASE_PORT: str
+    DATABASE_NAME: str
+complain(dict(Settings(**settings)))
 return create(settings.get)
 --- K6: a value is invented -> an exception that names DATABASE_HOST
 settings = {"DATABASE_HOST": "localhost", **settings}
@@ -565,6 +638,15 @@ return create(settings.get)
 import logging
 complain(settings)
 logging.warning("connecting with %s", settings["DATABASE_PASSWORD"])
+return create(settings.get)
+--- K3: the password is logged, but at a level that is usually off -> A log contains
+import logging
+complain(settings)
+logging.debug("settings: %s", dict(settings))
+return create(settings.get)
+--- K3: the password's end is shown -> no message shows the password
+complain(settings)
+print("password: ..." + settings["DATABASE_PASSWORD"][-3:])
 return create(settings.get)
 --- K3: a part of the password is shown -> no message shows the password
 for name in NAMES:

@@ -207,6 +207,21 @@ with Session(engine) as session:
 with engine.begin() as connection:
     connection.execute(text("SELECT pg_advisory_lock(42)"))
     connection.execute(ADD, {"name": name})
+--- the driver's autocommit stays -> autocommit = True
+with closing(engine.raw_connection()) as raw, raw.cursor() as cursor:
+    raw.dbapi_connection.autocommit = True
+    cursor.execute("INSERT INTO users (name) VALUES (%s)", (name,))
+--- the pool is closed at the end -> don't call dispose()
+with engine.begin() as connection:
+    connection.execute(ADD, {"name": name})
+engine.dispose()
+--- an empty name is none -> An empty string is a name, too
+with engine.begin() as connection:
+    connection.execute(ADD, {"name": name or None})
+--- the log stays on -> the engine's echo = True
+engine.echo = True
+with engine.begin() as connection:
+    connection.execute(ADD, {"name": name})
 --- a table of its own that stays -> A rollback doesn't undo it
 with engine.begin() as connection:
     connection.execute(text("CREATE TEMP TABLE IF NOT EXISTS scratch (name text)"))
@@ -264,6 +279,8 @@ MOVE_RIGHT = right(
     MOVE,
     """
 --- objects that the database changes, and a block that commits
+if giver == taker:
+    return
 with Session(engine) as session, session.begin():
     session.get_one(Card, taker).points = Card.points + points
     session.get_one(Card, giver).points = Card.points - points
@@ -281,6 +298,8 @@ with engine.connect() as connection:
         connection.rollback()
         raise ValueError("this move is not allowed") from error
 --- looked at first, and then one statement
+if giver == taker:
+    raise ValueError("no move")
 with engine.begin() as connection:
     found = dict(connection.execute(text("SELECT name, points FROM cards FOR UPDATE")).all())
     if found[giver] < points or found[taker] + points > 100:
@@ -300,6 +319,8 @@ with Session(engine) as session, session.begin():
         sent = text("UPDATE cards SET points = :points WHERE name = :name AND points = :seen")
         change(session, sent, {"name": name, "points": seen + added, "seen": seen})
 --- the whole transaction is repeatable read
+if giver == taker:
+    raise ValueError("no move")
 with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
     with connection.begin():
         sent = text("SELECT points FROM cards WHERE name = :name")
@@ -329,6 +350,19 @@ with engine.begin() as connection:
         {"giver": giver, "taker": taker, "points": points})
     if found.scalar() != 2:
         raise LookupError("no such card")
+--- locked in one order, which prevents deadlocks
+with Session(engine) as session, session.begin():
+    for name, value in sorted(((giver, -points), (taker, points))):
+        session.get_one(Card, name, with_for_update=True).points += value
+--- a locked table
+with engine.begin() as connection:
+    connection.execute(text("LOCK TABLE cards IN SHARE ROW EXCLUSIVE MODE"))
+    for name, value in ((giver, -points), (taker, points)):
+        found = connection.execute(
+            text("SELECT points FROM cards WHERE name = :name"), dict(name=name)
+        )
+        sent = text("UPDATE cards SET points = :points WHERE name = :name")
+        change(connection, sent, dict(name=name, points=found.scalar_one() + value))
 --- savepoints in one transaction
 with Session(engine) as session, session.begin():
     for sent, values in ((TAKE, less), (ADD, more)):
@@ -601,6 +635,63 @@ less["name"], more["name"] = giver.strip(), taker.strip()
 with engine.begin() as connection:
     change(connection, TAKE, less)
     change(connection, ADD, more)
+--- a card that gives to itself gets points -> Here, the giver is the taker
+with Session(engine) as session, session.begin():
+    left = session.get_one(Card, giver, with_for_update=True).points - points
+    sum = session.get_one(Card, taker, with_for_update=True).points + points
+    for name, value in ((giver, left), (taker, sum)):
+        sent = text("UPDATE cards SET points = :points WHERE name = :name")
+        change(session, sent, dict(name=name, points=value))
+--- a card that gives to itself loses points -> Here, the giver is the taker
+with engine.begin() as connection:
+    connection.execute(text("SELECT FROM cards FOR UPDATE"))
+    for name in (giver, taker):
+        connection.execute(text("SELECT FROM cards WHERE name = :name"), dict(name=name)).one()
+    connection.execute(text(
+        "UPDATE cards SET points = points + CASE name WHEN :giver THEN - :points ELSE :points END"
+        " WHERE name IN (:giver, :taker)"), {"giver": giver, "taker": taker, "points": points})
+--- looked for first, and gone at the UPDATE -> another session renamed it before the UPDATE
+with Session(engine) as session, session.begin():
+    for name in (giver, taker):
+        session.execute(text("SELECT FROM cards WHERE name = :name"), dict(name=name)).one()
+    session.execute(TAKE, less)
+    session.execute(ADD, more)
+--- looked for through another connection -> another session renamed it before the UPDATE
+with engine.connect() as connection:
+    there = connection.scalars(text("SELECT name FROM cards")).all()
+if not {giver, taker} <= {*there}:
+    raise LookupError
+with engine.begin() as connection:
+    connection.execute(TAKE, less)
+    connection.execute(ADD, more)
+--- the pool is closed at the end -> don't call dispose()
+try:
+    with Session(engine) as session, session.begin():
+        change(session, TAKE, less)
+        change(session, ADD, more)
+finally:
+    engine.dispose()
+--- the driver's autocommit stays -> autocommit = True
+with closing(engine.raw_connection()) as raw, raw.cursor() as cursor:
+    raw.dbapi_connection.autocommit = True
+    cursor.execute("BEGIN")
+    try:
+        for name, value in ((giver, -points), (taker, points)):
+            cursor.execute(
+                "UPDATE cards SET points = points + %s WHERE name = %s", (value, name)
+            )
+            if cursor.rowcount != 1:
+                raise LookupError(name)
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise
+    cursor.execute("COMMIT")
+--- BEGIN without ROLLBACK -> an open transaction
+with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    connection.execute(text("BEGIN"))
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
+    connection.execute(text("COMMIT"))
 --- closed only if all goes well -> every connection is returned to the pool
 session = Session(engine)
 change(session, TAKE, less)
@@ -664,6 +755,13 @@ with exercise.engine.connect() as connection:
     connection.execution_options(isolation_level="REPEATABLE READ")
     with ExerciseSession(bind=connection) as db:
         yield db
+--- a connection that commits when all went well
+with exercise.engine.begin() as connection, Session(connection) as db:
+    yield db
+--- a timeout for one transaction
+with ExerciseSession(expire_on_commit=False) as db:
+    db.execute(text("SET LOCAL statement_timeout = '30s'"))
+    yield db
 --- a generator in a generator
 def inner():
     with Session(exercise.engine) as db, db.begin():
@@ -781,6 +879,82 @@ except Exception:
 finally:
     db.commit()
     db.close()
+--- a cancellation is caught by its name -> it lets the exception that cancels a request through
+from asyncio import CancelledError
+db = ExerciseSession()
+try:
+    yield db
+except CancelledError:
+    db.rollback()
+finally:
+    db.close()
+--- all sessions are closed -> a request keeps its transaction when another one ends
+from sqlalchemy.orm import close_all_sessions
+try:
+    yield ExerciseSession()
+finally:
+    close_all_sessions()
+--- the pool is closed -> a pool that was disposed of
+with ExerciseSession() as db:
+    yield db
+exercise.engine.dispose()
+--- the connection is closed, not returned -> a connection that was closed
+db = ExerciseSession()
+try:
+    yield db
+finally:
+    db.invalidate()
+--- an engine for each request -> One engine is enough
+with Session(create_engine(exercise.url)) as db:
+    yield db
+--- closed only while it is active -> after the database has rejected a change
+db = ExerciseSession()
+try:
+    yield db
+finally:
+    if db.is_active:
+        db.close()
+--- flushed at the end -> a request that has added an object that can't be saved
+db = ExerciseSession()
+try:
+    yield db
+finally:
+    db.flush()
+    db.close()
+--- committed, and not closed -> a request that has added an object that can't be saved
+db = ExerciseSession()
+try:
+    yield db
+except BaseException:
+    db.rollback()
+    raise
+else:
+    db.commit()
+--- its transaction is closed -> may be from your own code
+db = ExerciseSession()
+try:
+    yield db
+finally:
+    db.get_transaction().close()
+--- its connection is closed -> close() works in every state of the session
+db = ExerciseSession()
+try:
+    yield db
+finally:
+    db.connection().close()
+--- a setting that stays -> the setting statement_timeout = 5000
+with ExerciseSession() as db:
+    db.execute(text("SET statement_timeout = '5s'"))
+    db.commit()
+    yield db
+--- the driver's setting -> the setting transaction_read_only = on
+with ExerciseSession() as db:
+    db.connection().connection.dbapi_connection.set_session(readonly=True)
+    yield db
+--- another setting for all sessions -> configure() changes all later sessions
+ExerciseSession.configure(autoflush=False)
+with ExerciseSession() as db:
+    yield db
 --- two sessions -> safe_get_db yields one session
 with ExerciseSession() as one, ExerciseSession() as two:
     yield one

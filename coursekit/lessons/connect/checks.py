@@ -12,11 +12,12 @@ from sqlalchemy import NullPool
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
-from coursekit.exercises.left_behind import LEFT_WHERE, UNCHANGED, engine_state
+from coursekit.exercises.left_behind import disposals, engine_state, left_as_it_was
 from coursekit.exercises.submission import Submission
 from tutorial_lib.db import make_engine
 
 QUERY = "The URL may be wrong, and this one is. Query the server, through the engine you are given."
+QUERIES = 6  # of the function, at most, that are rejected in turn
 SCALAR = "This is a result, or a row of it. connection.scalar(...) returns the value itself."
 SWAPPED = "the order of the values: the database comes first, then the user"
 
@@ -30,7 +31,8 @@ def _who(
     misdirected = Misdirected(engine, user, shown)
     before = engine_state(misdirected.engine)
     try:
-        said = names["server_identity"](misdirected.engine)
+        with disposals(misdirected.engine, misdirected.left):
+            said = names["server_identity"](misdirected.engine)
         left = misdirected.left | (engine_state(misdirected.engine) - before)
         kept = misdirected.kept
     finally:
@@ -43,7 +45,21 @@ def _who(
 def _who_fails(
     names: dict[str, Any], engine: Any, user: str, shown: tuple[int, int, dict[str, str]]
 ) -> dict[str, Any]:
-    """Call `server_identity` while the server rejects every query; say what came out."""
+    """Call `server_identity` while the server rejects a query; say what came out.
+
+    It rejects all queries, the next time all but the first, and so on.
+    """
+    for accepted in range(QUERIES):
+        seen = _fails_after(accepted, names["server_identity"], engine, user, shown)
+        if not seen["rejected"] or seen["said"] or seen["kept"]:
+            break
+    return seen if seen["rejected"] or not accepted else {"said": "", "kept": seen["kept"]}
+
+
+def _fails_after(
+    accepted: int, function: Any, engine: Any, user: str, shown: tuple[int, int, dict[str, str]]
+) -> dict[str, Any]:
+    """Call the function while the server accepts a number of queries and rejects the next."""
     import psycopg2
 
     from coursekit.lessons.connect.disguised import Misdirected
@@ -52,14 +68,16 @@ def _who_fails(
     rejected = psycopg2.errors.QueryCanceled("canceling statement due to user request")
     try:
         misdirected.engine.connect().close()
-        misdirected.broken.append(rejected)
+        misdirected.broken += [*[None] * accepted, rejected]
+        held: list[Exception] = []  # as a log would hold it, with all that its frames refer to
         try:
-            said = f"no exception, but {names['server_identity'](misdirected.engine)!r}"
+            said = f"no exception, but {function(misdirected.engine)!r}"
         except Exception as error:
+            held.append(error)
             own = _comes_from(error, rejected)
             said = "" if own else f"{type(error).__name__}: {error}"
-            return {"said": said, "kept": misdirected.kept}  # the error still holds its frames
-        return {"said": said, "kept": misdirected.kept}
+        was_raised = rejected.__traceback__ is not None
+        return {"said": said, "kept": misdirected.kept, "rejected": was_raised}
     finally:
         misdirected.close()
 
@@ -140,8 +158,7 @@ def _kept(seen: dict[str, Any], failed: ProbeResult) -> Iterator[CheckItem]:
         kept = f"{failed.value['kept']} checked out, after an error"
         where = "Use a `with` block: it returns the connection to the pool even after an error."
     yield expect_equal("the connection is returned to the pool", kept, "0 checked out", where)
-    left = ", ".join(seen["left"]) or "unchanged"
-    yield expect_equal(UNCHANGED, left, "unchanged", LEFT_WHERE)
+    yield left_as_it_was(seen["left"])
     where = "Run the queries in each call, and don't catch their errors: the caller needs them."
     got = failed.error or failed.value["said"] or "the query's error"
     what = "if a query fails, the caller gets its error"

@@ -25,7 +25,7 @@ Changed = Callable[[Any], Any]
 
 
 def classes(
-    real: int, shown: int, names: dict[str, str], broken: list[Exception]
+    real: int, shown: int, names: dict[str, str], broken: list[Exception | None]
 ) -> dict[str, Any]:
     """Return arguments of `psycopg2.connect` that put other values in place of the real ones.
 
@@ -33,7 +33,7 @@ def classes(
         real: The server's major version.
         shown: The major version to show.
         names: What to show in place of which name.
-        broken: The error to raise for each statement, once there is one.
+        broken: For each of the next statements None, and then the error for all others.
 
     """
     version = re.compile(rf"(?<![\w.]){real}(?=\d{{4}}\b|\b)")
@@ -48,14 +48,15 @@ def classes(
     return {"connection_factory": _connection(changed), "cursor_factory": _cursor(changed, broken)}
 
 
-def _cursor(changed: Changed, broken: list[Exception]) -> type[cursor]:
+def _cursor(changed: Changed, broken: list[Exception | None]) -> type[cursor]:
     def row(values: Any) -> Any:
         return values and tuple(map(changed, values))
 
     class Cursor(cursor):
         def execute(self, *sent: Any, **named: Any) -> Any:
-            for error in broken:
-                raise error
+            if broken and broken[0]:
+                raise broken[0]
+            del broken[:1]
             return super().execute(*sent, **named)
 
         def fetchone(self) -> Any:
@@ -109,13 +110,18 @@ class Misdirected:
         options = f"{limits.statement_options()} -c default_transaction_read_only=on"
         self._real = {**engine.dialect.create_connect_args(engine.url)[1], "options": options}
         self._user, self._shown = user, shown
-        self.broken: list[Exception] = []  # raised by each statement from then on
+        self.broken: list[Exception | None] = []  # see `classes`
         self.taken: list[Any] = []  # kept, so the garbage collector can't return them to the pool
         self.returned: list[Any] = []
         self.left: set[str] = set()
         self._before: dict[int, set[str]] = {}
         lie = URL.create(DRIVERS[0], "nobody", "secret", "127.0.0.1", 1, "nowhere")
-        wait = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 1}
+        wait: dict[str, Any] = {
+            "hide_parameters": True,
+            "pool_size": 1,
+            "max_overflow": 0,
+            "pool_timeout": 1,
+        }
         self.engine = create_engine(lie, **wait)
         event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "checkout", self._checkout)

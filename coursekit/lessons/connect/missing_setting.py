@@ -29,7 +29,8 @@ from coursekit.lessons.connect.urls import (
     where_moved,
 )
 
-PART = 5  # characters of the password that give it away
+PART, FEW = 5, 3  # characters of the password that give it away; if one of them is SPECIAL
+SPECIAL = set("@%!~")
 SETTINGS = {
     "DATABASE_USERNAME": "username",
     "DATABASE_PASSWORD": "password",
@@ -40,20 +41,20 @@ SETTINGS = {
 
 
 def _from_complete(names: dict[str, Any], settings: list[dict[str, str]]) -> Any:
-    """Return the URLs, what the function has printed, and what it has changed."""
-    before, printed = dict(os.environ), StringIO()
-    sent, changed = [], []
-    try:
+    """Return the URLs, what the function has printed, and what it has changed.
+
+    The last URL is that of the first settings again, in os.environ.
+    """
+    printed = StringIO()
+    sent: list[Any] = []
+    changed: list[str] = []
+    with _environment({}, changed), _written_to(printed):
         for each in settings:
             given = dict(each)
-            with _written_to(printed):
-                sent.append(url_sent(names["url_from"](given)))
+            sent.append(url_sent(names["url_from"](given)))
             changed += changed_values(each, given)
-        after = changed_values(before, dict(os.environ))
-        changed += [f"{name} in os.environ" for name in after]
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with _environment(settings[0], changed), _written_to(printed):
+        sent.append(url_sent(names["url_from"](os.environ)))
     return {"sent": sent, "changed": changed, "printed": printed.getvalue()}
 
 
@@ -61,35 +62,54 @@ def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
     """Return the errors when each setting in turn is missing or empty; '' for no error.
 
     Under `shown` is everything that a log would contain: what was printed, and each error with
-    its notes and with the errors that it was raised from.
+    its notes and with the errors that it was raised from. The environment has all the settings.
     """
-    said: dict[str, list[str]] = {"missing": [], "empty": [], "shown": []}
+    said: dict[str, list[str]] = {"missing": [], "empty": [], "shown": [], "changed": []}
     for name in SETTINGS:
         without = {key: value for key, value in settings.items() if key != name}
         for kind, broken in (("missing", without), ("empty", {**settings, name: ""})):
-            printed = StringIO()
+            printed, given = StringIO(), dict(broken)
             try:
-                with _written_to(printed):
-                    names["url_from"](broken)
+                with _environment(settings, said["changed"]), _written_to(printed):
+                    names["url_from"](given)
             except (Exception, SystemExit) as error:  # any kind of error is fine
                 said[kind].append(f"{type(error).__name__}: {error}")
                 said["shown"].append(_logged(error))
             else:
                 said[kind].append("")
+            said["changed"] += changed_values(broken, given)
             said["shown"].append(printed.getvalue())
     return said
+
+
+@contextmanager
+def _environment(values: dict[str, str], changed: list[str]) -> Iterator[None]:
+    """Add values to the environment, note what's changed in it, and restore it."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    during = dict(os.environ)
+    try:
+        yield
+    finally:
+        after = changed_values(during, dict(os.environ))
+        changed += [f"{name} in os.environ" for name in after]
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager
 def _written_to(printed: StringIO) -> Iterator[None]:
     """Write what is printed or logged into a string."""
     handler, root = logging.StreamHandler(printed), logging.getLogger()
+    level = root.level
     root.addHandler(handler)
+    root.setLevel(logging.DEBUG)  # as in a program that logs everything
     try:
         with redirect_stdout(printed), redirect_stderr(printed):
             yield
     finally:
         root.removeHandler(handler)
+        root.setLevel(level)
 
 
 def _logged(error: BaseException) -> str:
@@ -111,24 +131,25 @@ def from_settings(submission: Submission) -> Iterator[CheckItem]:
     settings = given[0]
     secret = settings["DATABASE_PASSWORD"]
     result = submission.call(_from_complete, given)
+    broken = submission.call(_from_broken, settings)
     read = [parts_of(sent) for sent in (result.value or {}).get("sent", [])]
     if result.error or "drivername" not in read[0]:
         yield _not_from_settings(result, next(iter(read), {}))
         return
     yield names_driver(read[0])
-    yield _described(read, given)
-    changed = ", ".join(result.value["changed"]) or "nothing"
+    yield _described(read, [*given, settings])
+    both = [*result.value["changed"], *(broken.value or {"changed": []})["changed"]]
+    changed = ", ".join(dict.fromkeys(both)) or "nothing"
     where = "the caller's dictionary: pop, del and = change it. Read it with [ ] or get."
-    if "os.environ" in changed:
+    if both and all(each.endswith(" in os.environ") for each in both):
         where = "The function changes the environment of the whole program. Only read."
     yield expect_equal("settings and environment stay as they were", changed, "nothing", where)
     printed = result.value["printed"]
-    result = submission.call(_from_broken, settings)
-    if result.error:
+    if broken.error:
         what = "a missing setting raises an exception"
-        yield expect_that(what, False, "an exception", result, RAISED)
+        yield expect_that(what, False, "an exception", broken, RAISED)
         return
-    said = result.value
+    said = broken.value
     yield _refused("missing", said["missing"])
     yield _refused("empty", said["empty"])
     yield _hidden(secret, [*said["missing"], *said["empty"]], [*said["shown"], printed])
@@ -138,7 +159,7 @@ def _drawn(random: Random) -> list[dict[str, str]]:
     """Return complete settings: two that differ in every value, and a password of spaces."""
     found = []
     for password in (
-        f" p@s%20s{draws.token(random)} ",
+        f" p@s%20s{draws.token(random)}~! ",
         f"é+{DECOMPOSED}{draws.word(random)}",
         "  ",
     ):
@@ -151,7 +172,7 @@ def _drawn(random: Random) -> list[dict[str, str]]:
             port,
             shop.title(),
         )
-        found.append({**dict(zip(SETTINGS, values, strict=True)), "LANG": "C"})
+        found.append({**dict(zip(SETTINGS, values, strict=True)), "LANG": "C", "LC_ALL": ""})
     return found
 
 
@@ -164,6 +185,10 @@ def _not_from_settings(result: ProbeResult, read: dict[str, Any]) -> CheckItem:
     got, where = no_url(result, read)
     if "DATABASE_PASSWORD" in result.error:
         where = "A password of spaces is a password: only an empty string counts as missing."
+    if "LC_ALL" in result.error:
+        where = "Only the five settings have to be there. Others may be empty."
+    if result.error.startswith(("TypeError", "AttributeError")):
+        where = "The settings may be os.environ: it works like a dictionary, but isn't a dict."
     if result.error.startswith("KeyError"):
         where = "Read from the argument `settings`. The names in it are those of `example`."
     return expect_that(what, False, "a URL", got, where)
@@ -224,7 +249,9 @@ def _hidden(secret: str, said: list[str], others: list[str]) -> CheckItem:
     """
     plain = secret.strip()
     forms = {plain, quote(plain), quote(plain, safe="")}
-    forms |= {plain[place : place + PART] for place in range(len(plain) - PART + 1)}
+    forms |= {secret[place : place + PART] for place in range(len(secret) - PART + 1)}
+    short = {secret[place : place + FEW] for place in range(len(secret) - FEW + 1)}
+    forms |= {each for each in short if SPECIAL & {*each}}
     where = "Name the setting in the message. Don't print the settings, or a URL as a string."
     shown = next((text for text in said if any(form in text for form in forms)), "")
     if not shown:
@@ -242,19 +269,26 @@ def _refused(kind: str, said: list[str]) -> CheckItem:
     unnamed = [
         (name, text)
         for name, text in zip(SETTINGS, said, strict=True)
-        if name not in text or said.count(text) > 1 or text.startswith("SystemExit")
+        if name not in text or _others(name, text) or text.startswith("SystemExit")
     ]
     name, text = unnamed[0] if unnamed else ("", "")
-    where = f"What does the function do when {name} is {kind}? Raise an exception that names it."
+    where = (
+        f"What does the function do when {name} is {kind}? Raise an exception that names it. A "
+        "default or the environment doesn't replace it."
+    )
     if text and name not in text:
         where = f"The message has to contain the setting's name, {name}."
     if kind == "empty" and not text:
         where = f"An empty string isn't a value: with {name} set to '', the URL would be wrong."
     if text.startswith("SystemExit"):
         where = "sys.exit ends the whole program. Raise an exception that the caller can catch."
-    elif said.count(text) > 1 and name in text:
+    elif name in text and _others(name, text):
         where = f"The message names other settings, which have a value. Name only {name}."
-        text += f" (the same for {said.count(text)} settings)"
     what = f"when a setting is {kind}, an exception names it"
     expected = f"an exception that names {name}"
     return expect_that(what, not unnamed, expected, text or "no exception", where)
+
+
+def _others(name: str, text: str) -> list[str]:
+    """Return the other settings that a message names."""
+    return [other for other in SETTINGS if other != name and other in text]

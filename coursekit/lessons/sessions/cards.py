@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
-from typing import Any
-
-from sqlalchemy import Engine
 
 from coursekit.exercises import draws
 from coursekit.exercises.checked_out import WHERE as RETURNED_WHERE
-from coursekit.exercises.checked_out import left_as_it_was
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.left_behind import left_as_it_was
 from coursekit.exercises.sql_errors import about_sql
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.sessions.checks import NOT_KEPT, QUOTE, outside
-from coursekit.lessons.sessions.moves import EXIT, moved_meanwhile, moved_points
+from coursekit.lessons.sessions.meanwhile import none_lost, not_lost, only, to_itself
+from coursekit.lessons.sessions.moves import EXIT, moved_points
 
 CARDS = """
 CREATE TABLE cards (
@@ -58,10 +56,6 @@ EXITED = "sys.exit ends the whole program. Raise an exception that the caller ca
 DROPPED = "The database would reject these points, but its CHECK constraint is gone."
 SILENT = "The caller has to know: raise an exception, and let the database's own through."
 KEYS = "the dictionary passed with a statement: each statement has :points and :name"
-LOST = (
-    "Another session changed both cards after your function had read them, and its change is "
-    "gone. Let the database calculate, as the two statements do, or lock the rows when you read."
-)
 COMPENSATED = (
     "The first change was committed, and undone by a second transaction. In between, everyone can "
     "see it, and after a crash it stays. Use one transaction, and let it roll back."
@@ -71,7 +65,6 @@ EXACT = (
     "as they're passed in, with their spaces, quotes and capital letters."
 )
 TRIGGERS = "The table's triggers didn't run: change the rows, and leave the table as it is."
-MEANWHILE = 3  # points that another session adds to both cards
 
 
 def both_or_none(submission: Submission) -> Iterator[CheckItem]:
@@ -106,7 +99,9 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
     yield _errors_raised(errors[2:])
     yield _one_transaction(database, pairs, {n for n in cards if found.get(n) == cards[n]})
     yield _others(found, cards, {name for pair in pairs for name in pair})
-    yield _not_lost(submission, engine, (role["busy"], role["eager"]), cards)
+    yield to_itself(submission, engine, role["giver"], points)
+    yield not_lost(submission, engine, (role["busy"], role["eager"]), cards)
+    yield none_lost(submission, engine, (role["busy"], role["eager"]))
     got = f"{result.value['kept']} checked out"
     what = "every connection is returned to the pool"
     yield expect_equal(what, got, "0 checked out", RETURNED_WHERE)
@@ -164,7 +159,7 @@ def _allowed(
         where = NOT_KEPT if any(errors[2:4]) else UNTOUCHED
     moved = {giver: cards[giver] - points, taker: cards[taker] + points}
     what = "an allowed move takes points from one card and adds them to the other"
-    return expect_equal(what, _only(found, moved), moved, where)
+    return expect_equal(what, only(found, moved), moved, where)
 
 
 def _boundaries(
@@ -172,7 +167,7 @@ def _boundaries(
 ) -> Iterator[CheckItem]:
     """Report on a move from a card with as many points, to one that has room for as many."""
     moved = {pair[0]: 0, pair[1]: 100}
-    got = error or _only(found, moved)
+    got = error or only(found, moved)
     where = f"A card may have 0 points, and it may have 100: a move of {points} is allowed here."
     what = "a move that empties one card and fills the other is allowed"
     yield expect_equal(what, got, moved, where)
@@ -182,7 +177,7 @@ def _pair_kept(
     kind: str, found: dict[str, int], cards: dict[str, int], pair: tuple[str, str]
 ) -> CheckItem:
     """Report whether a rejected move left both of its cards alone."""
-    now, was = _only(found, pair), _only(cards, pair)
+    now, was = only(found, pair), only(cards, pair)
     where = BENT if all(now.get(name) != was[name] for name in pair) else SPLIT
     if not all(0 <= value <= 100 for value in now.values()):
         where = DROPPED
@@ -192,7 +187,7 @@ def _pair_kept(
 def _unknown(found: dict[str, int], cards: dict[str, int], pair: tuple[str, str]) -> CheckItem:
     """Report whether the only card of a move with an unknown name was left alone."""
     what = "if there's no card with one of the names, the other card stays as it was"
-    return expect_equal(what, _only(found, pair), _only(cards, pair), UNKNOWN)
+    return expect_equal(what, only(found, pair), only(cards, pair), UNKNOWN)
 
 
 def _errors_raised(said: list[str]) -> CheckItem:
@@ -231,27 +226,6 @@ def _one_transaction(database: Database, pairs: list[tuple[str, str]], same: set
     )
 
 
-def _not_lost(
-    submission: Submission,
-    engine: Engine,
-    pair: tuple[str, str],
-    cards: dict[str, int],
-) -> CheckItem:
-    """Report whether a change that another session commits meanwhile is still there."""
-    what = "a change that another session makes at the same time isn't lost"
-    result = submission.call(moved_meanwhile, engine, *pair, MEANWHILE)
-    if result.error:
-        return expect_that(what, False, "no error", result, UNTOUCHED)
-    after = outside(Database(engine.url), "cards", "name", "points", by="name")
-    moved = sum(not each["error"] for each in result.value)
-    extra = [sum(each["added"][place] for each in result.value) for place in (0, 1)]
-    wanted = {
-        pair[0]: cards[pair[0]] + extra[0] - moved,
-        pair[1]: cards[pair[1]] + extra[1] + moved,
-    }
-    return expect_equal(what, _only(dict(after.value or []), pair), wanted, LOST)
-
-
 def _others(found: dict[str, int], cards: dict[str, int], moved: set[str]) -> CheckItem:
     """Report whether the cards that had no part in a move are as before, and no others exist."""
     left = {"Ann": 50, "Ben": 90, "Cleo": 0, **cards}
@@ -261,7 +235,3 @@ def _others(found: dict[str, int], cards: dict[str, int], moved: set[str]) -> Ch
     return expect_equal(
         "all other cards are unchanged, and there are no new ones", got, wanted, where
     )
-
-
-def _only(cards: dict[str, int], names: Any) -> dict[str, int]:
-    return {name: cards[name] for name in names if name in cards}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Engine
@@ -12,9 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from coursekit.exercises import draws
 from coursekit.exercises.checked_out import WHERE as RETURNED_WHERE
-from coursekit.exercises.checked_out import counted, left_as_it_was
+from coursekit.exercises.checked_out import counted
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, Unreadable, expect_equal, expect_that
+from coursekit.exercises.left_behind import left_as_it_was
 from coursekit.exercises.sql_errors import about_sql
 from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
@@ -28,6 +30,7 @@ NOT_KEPT = (
 )
 ELSEWHERE = "The change went elsewhere: use the engine that is passed in, not exercise.engine."
 QUOTE = "A name may contain a quote or a colon. Pass it as a bound parameter, as in the statement."
+EMPTY = "An empty string is a name, too: the database accepts it. Send every name, unchanged."
 LONG = 300  # characters: the column's type has no limit
 NOT_NULL_VIOLATION = "23502"
 
@@ -41,15 +44,17 @@ def outside(database: Database, table: str, *columns: str, by: str) -> ProbeResu
 
 
 def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> dict[str, Any]:
-    """Add users, then one without a name; return that one's error, and what isn't returned.
+    """Add users, and one without a name; return that one's error, and what isn't returned.
 
-    The error is the names of its class and of that class's bases.
+    The error is the names of its class and of that class's bases. Another user has an empty name.
     """
     refused: list[str] = []
     held: list[Exception] = []  # as a log would hold it, with all that its frames refer to
     with counted(engine) as out:
         for name in users:
             names["save_user"](engine, name)
+        with suppress(Exception):  # no row shows it
+            names["save_user"](engine, "")
         after_success = len(out)
         try:
             names["save_user"](engine, None)
@@ -89,7 +94,7 @@ def kept_user(submission: Submission) -> Iterator[CheckItem]:
             where = about_sql(result.error, added, QUOTE) or where
         yield expect_that("save_user runs without an error", False, "no error", result, where)
         return
-    yield from _rows(submission, Database(engine.url), ["Ann", *others], added)
+    yield from _rows(submission, Database(engine.url), ["Ann", *others], [*added, ""])
     yield from _rejected(result.value)
 
 
@@ -123,7 +128,10 @@ def _why_not(new: list[str], added: list[str], own: ProbeResult) -> str:
     if len(new) > len(added):
         return "How many times does the function add the name?"
     missing = Counter(added) - Counter(new)
-    if not Counter(new) - Counter(added) and set(missing) <= {added[0], added[-1]}:
+    extra = Counter(new) - Counter(added)
+    if not extra and {*missing} == {""}:
+        return EMPTY
+    if not extra and {*missing} <= {added[0], added[-2]}:
         return "Two users may have the same name. Each call adds a row."
     if list(map(_composed, new)) == list(map(_composed, added)):
         return "The function changes the Unicode form: a different name that looks the same."

@@ -6,80 +6,39 @@ the learner's process says about that could be anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import text
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.left_behind import left_as_it_was
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.sessions.endings import (
+    AFTER,
+    CANCELLED,
+    CLOSED,
+    ENDINGS,
+    ENGINES,
+    ERROR,
+    FACTORY,
+    REJECTED,
+    SECOND,
+    UNSAVED,
+    end,
+    release,
+    returned,
+    start,
+    unused,
+    watch,
+)
 
-
-class _Bug(Exception):
-    """An exception in an endpoint."""
-
-
-class _Cancelled(BaseException):
-    """The end of a request whose client is gone; like asyncio's, it isn't an Exception."""
-
-
-AFTER, ERROR = "after the request", "after an error in the request"
-CANCELLED, CLOSED = "when the request is cancelled", "when the generator is closed early"
-ENDINGS: dict[str, Callable[[Any, BaseException], Any]] = {
-    AFTER: lambda request, _bug: next(request),
-    ERROR: lambda request, bug: request.throw(bug),
-    CANCELLED: lambda request, bug: request.throw(bug),
-    CLOSED: lambda request, _bug: request.close(),
+THROUGH = {
+    ERROR: "safe_get_db lets the request's own exception through",
+    CANCELLED: "it lets the exception that cancels a request through",
+    REJECTED: "it lets the database's error through",
 }
-SECOND = "a second value"
-# Requests between two calls of a probe. The references keep the garbage collector from returning
-# a connection to the pool.
-_held: list[tuple[Any, Any, Any, Any]] = []
-
-
-def _start(names: dict[str, Any], mark: str) -> str:
-    """Take a session, and send a statement with this mark; return what is wrong with it."""
-    from sqlalchemy.orm import Session
-
-    request = names["safe_get_db"]()
-    if not isinstance(request, Generator):
-        return f"a value of type {type(request).__name__}"
-    session = next(request)
-    if not isinstance(session, Session):
-        return f"a value of type {type(session).__name__}"
-    connection = session.connection()
-    _held.append((request, session, connection, connection.connection))
-    connection.execute(text(f"SELECT pg_current_xact_id() AS {mark}"))
-    return ""
-
-
-def _end(names: dict[str, Any], ending: str, message: str) -> str:
-    """End the request that started last; return what the generator raised."""
-    bug = _Cancelled(message) if ending == CANCELLED else _Bug(message)
-    try:
-        ENDINGS[ending](_held[-1][0], bug)
-        return "nothing" if ending == CLOSED else SECOND
-    except StopIteration:
-        return "nothing"
-    except BaseException as error:  # also what isn't an Exception
-        return message if error is bug else f"{type(error).__name__}: {error}"
-
-
-def _release(names: dict[str, Any]) -> int:
-    """Close what the requests have left open; return how many sessions there were."""
-    held, _held[:] = [*_held], []
-    for _, session, connection, _ in held:
-        with suppress(Exception):
-            session.close()
-        with suppress(Exception):
-            connection.close()
-    return len({id(session) for _, session, *_ in held})
-
-
+UNUSED = "the request's exception gets through even if the session wasn't used"
 # The epoch of transaction ids is in their upper half; pg_stat_activity shows the lower one.
 ACTIVITY = """
 SELECT pid, datname, state, query, CAST(CAST(backend_xid AS pg_catalog.text) AS pg_catalog.int8),
@@ -120,22 +79,26 @@ def _is_committed(database: Database, transaction: _Transaction) -> bool:
 
 def closes(submission: Submission) -> Iterator[CheckItem]:
     """Check that the connection is returned, however the request ended."""
-    submission.call(_release)  # a check that was interrupted may have left a request
+    submission.call(watch)
     for ending in ENDINGS:
         items = list(_request(submission, ending))
         yield from items
         if not items[0].what.startswith("the connection is returned"):
-            submission.call(_release)
+            submission.call(release)
             return
+    yield _unused(submission)
+    yield from _two_at_once(submission)
+    seen = submission.call(release)
     where = "Create the session inside safe_get_db."
-    sessions = submission.call(_release)
-    yield expect_equal("each request has its own session", sessions, len(ENDINGS), where)
+    sessions = seen.error or seen.value["sessions"]
+    yield expect_equal("each request has its own session", sessions, len(ENDINGS) + 2, where)
+    yield _unchanged(seen.value["left"] if seen.value else [seen.error])
 
 
 def _request(submission: Submission, ending: str) -> Iterator[CheckItem]:
     """Report on one request; if it can't be started or ended, with one item."""
     mark, message = (f"{draws.word(submission.random)}_{n}" for n in ("request", "failed"))
-    started = submission.call(_start, mark)
+    started = submission.call(start, mark)
     if started.error or started.value:
         yield _no_session(started)
         return
@@ -146,23 +109,58 @@ def _request(submission: Submission, ending: str) -> Iterator[CheckItem]:
         what = "the session works in the exercise's database, in a transaction"
         yield expect_that(what, False, "an open transaction", "none", where)
         return
-    came = submission.call(_end, ending, message)
-    raises = ending in (ERROR, CANCELLED)
-    if came.error or came.value == SECOND or (not raises and came.value != "nothing"):
+    came = submission.call(end, ending, message)
+    raises = ending in (ERROR, CANCELLED, REJECTED)
+    silent = ending in (AFTER, CLOSED)
+    if came.error or came.value == SECOND or (silent and came.value != "nothing"):
         what, where = "safe_get_db yields one session", "What comes after the `yield`?"
         yield expect_that(what, False, "a generator of one Session", came, where)
         return
     where = "Which lines always run? Think of `finally`, and of `with`."
-    got = "it's still checked out" if _is_open(database, transaction) else "it's returned"
+    if ending in (REJECTED, UNSAVED):
+        where = "Here, a statement of the session fails. close() has to run even then."
+    kept = _is_open(database, transaction) or submission.call(returned).value is not True
+    got = "it's still checked out" if kept else "it's returned"
     yield expect_equal(f"the connection is returned {ending}", got, "it's returned", where)
     committed = _is_committed(database, transaction)
     if raises:
-        yield _raised_again(came, message, ending)
-    if ending != AFTER:
+        yield _raised_again(came, message, THROUGH[ending])
+    if ending in (ERROR, CANCELLED, CLOSED):
         yield _not_committed(committed, ending)
 
 
-def _raised_again(came: ProbeResult, message: str, ending: str) -> CheckItem:
+def _unused(submission: Submission) -> CheckItem:
+    """Report on a request that fails before it has used its session."""
+    message = f"{draws.word(submission.random)}_failed"
+    return _raised_again(submission.call(unused, message), message, UNUSED)
+
+
+def _two_at_once(submission: Submission) -> Iterator[CheckItem]:
+    """Report on a request that another one ends beside."""
+    marks = [f"{draws.word(submission.random)}_{n}" for n in ("first", "second")]
+    if any(submission.call(start, mark).value != "" for mark in marks):
+        return  # reported already
+    first = _open_transaction(submission.database, marks[0])
+    submission.call(end, AFTER, "")
+    kept = first is not None and _is_open(submission.database, first)
+    where = "End this request's session only. close_all_sessions() ends those of all requests."
+    what = "a request keeps its transaction when another one ends"
+    got = "an open transaction" if kept else "none"
+    yield expect_equal(what, got, "an open transaction", where)
+
+
+def _unchanged(left: list[str]) -> CheckItem:
+    """Report on the connections, their engine, and the factory."""
+    item = left_as_it_was(left)
+    if ENGINES in left:
+        return replace(item, where="One engine is enough: requests share its pool.")
+    if any(each.startswith(FACTORY) for each in left):
+        where = "configure() changes all later sessions. Pass the setting to ExerciseSession(...)."
+        return replace(item, where=where)
+    return item
+
+
+def _raised_again(came: ProbeResult, message: str, what: str) -> CheckItem:
     """Report whether the exception that was raised at the `yield` comes out."""
     where = (
         "FastAPI gets no error, because the generator hides it. After an `except`, `raise` again, "
@@ -170,9 +168,11 @@ def _raised_again(came: ProbeResult, message: str, ending: str) -> CheckItem:
     )
     if came.value != "nothing":
         where = "FastAPI gets a different exception. Raise the request's own again: a bare `raise`."
-    what = "safe_get_db lets the request's own exception through"
-    if ending == CANCELLED:
-        what = "it lets the exception that cancels a request through"
+        if what in (UNUSED, THROUGH[REJECTED]):
+            where = (
+                "This exception may be from your own code after the `yield`. close() works in "
+                "every state of the session; other methods don't."
+            )
     got = "no exception" if came.value == "nothing" else came
     wanted = "the exception that the request raised"
     return expect_that(what, came.value == message, wanted, got, where)
