@@ -24,6 +24,10 @@ ERRORS = (
     ("Cycle is detected", "down_revision: the revisions name each other in a circle"),
     ("present more than once", "revision: two files have the same ID; delete one of them"),
     ("Target database is not up to date", "%alembic upgrade head, and then this command again"),
+    (
+        "errors.SyntaxError",
+        "the SQL: does it contain a value? Use a bound parameter instead",
+    ),
     ("SyntaxError", "the line that Python can't read: run the command in a new cell to see it"),
     ("IndentationError", "the indentation: run the command in a new cell to see the line"),
     ("No module named", "the import that fails: how is the module's file called?"),
@@ -31,9 +35,18 @@ ERRORS = (
     ("does not provide a MetaData", "alembic/env.py: target_metadata has to be Base.metadata"),
     ("Path doesn't exist", "the alembic/ folder: it has to be where alembic.ini says"),
     ("NameError", "the name that isn't defined: is it misspelled, or is an import missing?"),
+    ("KeyError", "down_revision: which file has this ID? In your own code: which key is missing?"),
     ("NotNullViolation", "which value do existing rows get in a column that's NOT NULL?"),
 )
 PREFIXES = ("existing_", "postgresql_")  # of options that Alembic passes on
+# Added to models.py, it adds a table, whatever the module itself imports.
+LATER = """
+
+import sqlalchemy
+from db import Base as LaterBase
+
+sqlalchemy.Table({name!r}, LaterBase.metadata, sqlalchemy.Column("id", sqlalchemy.Integer))
+"""
 DRIFT = "New upgrade operations detected: "
 # What Alembic would do to the database, and what that says.
 STEPS = (

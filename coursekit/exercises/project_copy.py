@@ -128,6 +128,7 @@ class ProjectCopies:
         folder = self._lesson.project.with_name(f"{self._slug}_check{key}")
         url = self.new_database(key)
         self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # files that were added to the last copy
         write_files(files, folder)
         note_database(folder, read_settings(), self._lesson.server, str(url.database))
         return ProjectCopy(folder, self._connect(url))

@@ -34,8 +34,10 @@ def heads(found: Mapping[str, Any]) -> list[str]:
 
 
 def is_revision(name: str) -> bool:
-    """Return whether this path in a project is a revision file."""
-    return name.startswith("alembic/versions/") and name.endswith(".py")
+    """Return whether this path in a project is a revision file; Alembic skips `__init__.py`."""
+    folder, _, file = name.rpartition("/")
+    inside = f"{folder}/".startswith("alembic/versions/")
+    return inside and file.endswith(".py") and not file.startswith("__init__")
 
 
 def defines(source: str, function: str) -> bool:

@@ -118,6 +118,38 @@ _ = ini.write_text(text)
         "version_locations in alembic.ini",
     ),
     Wrong(
+        "the URL in the ini file",
+        """
+from pathlib import Path
+%alembic init migrations
+ini = Path("alembic.ini")
+url = exercise.engine.url.render_as_string(hide_password=False).replace("%", "%%")
+_ = ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", url))
+""",
+        "a password doesn't",
+    ),
+    Wrong(
+        "an absolute path",
+        """
+from pathlib import Path
+%alembic init migrations
+ini = Path("alembic.ini")
+_ = ini.write_text(ini.read_text().replace("%(here)s", str(Path.cwd())))
+""",
+        "exists on your machine only",
+    ),
+    Wrong(
+        "env.py runs for every revision",
+        """
+from pathlib import Path
+%alembic init migrations
+ini = Path("alembic.ini")
+_ = ini.write_text(ini.read_text().replace("# revision_environment = false",
+                                           "revision_environment = true"))
+""",
+        "it runs env.py, which has no URL yet",
+    ),
+    Wrong(
         "db.py overwritten",
         "%alembic init migrations\nfrom pathlib import Path\n_ = Path('db.py').write_text('')\n",
         "db.py is unchanged",
@@ -185,6 +217,19 @@ source = env.read_text().replace("target_metadata = None", "target_metadata = [d
 source = source.replace("import context", "import context; import db, models")
 section = "config.get_section(config.config_ini_section, {})"
 _ = env.write_text(source.replace(section, "{'sqlalchemy.url': db.engine.url}"))
+""",
+    _env(MODELS + ADDRESS).replace(
+        "target_metadata=target_metadata",
+        "target_metadata=target_metadata, transaction_per_migration=True",
+    ),
+    _env(MODELS + ADDRESS).removesuffix("\nrun_migrations_online()\n")
+    + """
+from alembic.util import CommandError
+
+try:
+    run_migrations_online()
+except Exception as error:
+    raise CommandError("the migration failed") from error
 """,
 )
 ENV_WRONG = (
@@ -337,6 +382,51 @@ target_metadata.reflect(create_engine(get_url()))
         _env(MODELS + ADDRESS).removesuffix("\nrun_migrations_online()\n")
         + "\ntry:\n    run_migrations_online()\nexcept Exception:\n    pass\n",
         "let its exceptions through",
+    ),
+    Wrong(
+        "the database's errors are printed",
+        _env(f"from sqlalchemy.exc import ProgrammingError\n{MODELS}{ADDRESS}").removesuffix(
+            "\nrun_migrations_online()\n"
+        )
+        + "\ntry:\n    run_migrations_online()\nexcept ProgrammingError as one:\n    print(one)\n",
+        "let its exceptions through",
+    ),
+    Wrong(
+        "the tables are created first",
+        _env(MODELS + ADDRESS).replace(
+            "        context.configure(",
+            "        target_metadata.create_all(connection)\n        connection.commit()\n"
+            "        context.configure(",
+        ),
+        "it creates the tables itself",
+    ),
+    Wrong(
+        "the model is changed",
+        _env(MODELS + ADDRESS)
+        + """# %%
+from pathlib import Path
+file = Path("models.py")
+_ = file.write_text(file.read_text().replace("200", "250"))
+""",
+        "models.py: it has changed since you began",
+    ),
+    Wrong(
+        "other tables are hidden",
+        _env(MODELS + ADDRESS).replace(
+            "target_metadata=target_metadata",
+            "target_metadata=target_metadata, include_object=lambda _, name, *__: name == 'books'",
+        ),
+        "that the check adds",
+    ),
+    Wrong(
+        "rolled back at the end",
+        _env(MODELS + ADDRESS)
+        .replace(
+            "            context.run_migrations()\n",
+            "            context.run_migrations()\n        connection.rollback()\n",
+        )
+        .replace("as connection:\n", "as connection, connection.begin():\n"),
+        "in a transaction",
     ),
     Wrong(
         "without a transaction",

@@ -18,6 +18,8 @@ revision = "b00c"
 down_revision = None
 def upgrade():
     {}
+def downgrade():
+    op.drop_table("books")
 ''')
 """
 BOOKS = "CREATE TABLE books (year int, title varchar(120) NOT NULL, id serial PRIMARY KEY)"
@@ -93,6 +95,60 @@ book.write_text(book.read_text().replace("String(120)", "String(20)"))
 {IMPORT}{CREATES.replace(BOOKS, f"{BOOKS}; ALTER TABLE books ENABLE ROW LEVEL SECURITY")}
 --- K15 whatever models.py describes by then -> it must spell out the columns
 {IMPORT}{BY_HAND.format("import models; models.Base.metadata.create_all(op.get_bind())")}
+--- an index that the model doesn't have -> it creates the table of the model, and nothing else
+{IMPORT}{CREATES.replace(BOOKS, f"{BOOKS}; CREATE INDEX titles ON books (title)")}
+--- no downgrade -> its downgrade drops the table again
+{IMPORT}{CREATES.replace('op.drop_table("books")', "pass")}
+--- a downgrade that leaves something -> its downgrade drops the table again
+{IMPORT}{CREATES.replace('op.drop_table("books")', 'op.rename_table("books", "old_books")')}
+--- one database only -> project_url returns the URL of the project's database
+{IMPORT}name = exercise.engine.url.database
+one = f"project_url().set(database={{name!r}})"
+env.write_text(env.read_text().replace("return project_url()", f"return {{one}}"))
+{AUTO}0001
+--- the URL as a string -> project_url returns the URL of the project's database
+{IMPORT}url = exercise.engine.url.render_as_string(hide_password=False)
+env.write_text(env.read_text().replace("return project_url()", f"return {{url!r}}"))
+{AUTO}0001
+--- errors are printed -> if a revision fails, the command must fail as well
+{IMPORT}online = env.read_text().rpartition("else:")[0]
+safe = "else:\\n    try:\\n        run_migrations_online()\\n    except Exception as error:\\n"
+env.write_text(online + safe + "        print(error)\\n")
+{AUTO}0001
+--- nothing is committed -> Does it use context.begin_transaction()
+{IMPORT}{AUTO}0001
+env.write_text(env.read_text().replace("with context.begin_transaction():", "if True:"))
+--- created on the connection -> it creates tables, so every Alembic command does
+{IMPORT}{AUTO}0001
+create = "        Base.metadata.create_all(connection)\\n        context.configure("
+env.write_text(env.read_text().replace("        context.configure(", create))
+--- other tables are hidden -> which tables does it pass on?
+{IMPORT}hide = "include_object=lambda _, name, kind, *more: kind != 'table' or name == 'books'"
+hide += ", compare_type"
+online = env.read_text().rpartition("compare_type")
+env.write_text(online[0] + hide + online[2])
+{AUTO}0001
+--- one table's metadata -> which tables does it pass on?
+from pathlib import Path
+env = Path("alembic/env.py")
+one = "from sqlalchemy import MetaData\\nfrom models import Book\\ntarget_metadata = MetaData()\\n"
+one += "Book.__table__.to_metadata(target_metadata)\\n"
+env.write_text(env.read_text().replace("target_metadata = Base.metadata\\n", one))
+{AUTO}0001
+--- types are not compared -> compare_type=False hides a type
+{IMPORT}env.write_text(env.read_text().replace("compare_type=True", "compare_type=False"))
+{AUTO}0001
+--- stamped -> %alembic stamp records a revision without running it
+{IMPORT}{AUTO}0001
+%alembic stamp head
+--- the table is made afterwards -> books was created without the revision
+{IMPORT}{AUTO}0001
+import models
+models.Base.metadata.create_all(exercise.engine)
+--- the model is changed afterwards -> models.py: it has changed
+{IMPORT}{AUTO}0001
+book = Path("models.py")
+book.write_text(book.read_text().replace("String(120)", "String(20)"))
 --- K15 a copy of the model -> Alembic must compare with the models in models.py itself
 from pathlib import Path
 model = Path("models.py").read_text()
@@ -107,7 +163,7 @@ THERE = 'op.alter_column("users", "name", new_column_name="full_name")'
 BACK = 'op.alter_column("users", "full_name", new_column_name="name")'
 COPY = 'op.execute("UPDATE users SET full_name = name")'
 NO_NAMES = f"""
---- the draft as it is -> the upgrade runs
+--- the draft as it is -> What renames that one?
     {ADD.format(", nullable=False")}; {DROP}
 --- a default for a new column -> the upgrade keeps all names
     {ADD.format(DEFAULT)}; {DROP}
@@ -143,6 +199,27 @@ NO_NAMES = f"""
     {THERE}; op.execute("UPDATE users SET id = id + 1000")
 --- K14 a view of the old names -> the upgrade changes nothing else
     {THERE}; op.execute("CREATE VIEW names AS SELECT full_name AS name FROM users")
+--- outer spaces are removed -> Are there spaces around them?
+    {ADD.format("")}; op.execute("UPDATE users SET full_name = trim(name)")
+    op.alter_column("users", "full_name", nullable=False); {DROP}
+--- an empty name is replaced -> the upgrade keeps all names
+    {THERE}; op.execute("UPDATE users SET full_name = '?' WHERE full_name = ''")
+--- one of the users with the same name -> the upgrade keeps all names
+    {ADD.format("")}
+    op.execute("UPDATE users u SET full_name = name WHERE NOT EXISTS (SELECT FROM users o "
+               "WHERE o.name = u.name AND o.id < u.id)")
+    op.execute("UPDATE users SET full_name = 'again' WHERE full_name IS NULL")
+    op.alter_column("users", "full_name", nullable=False); {DROP}
+--- the names in the SQL -> Use a bound parameter instead
+    {ADD.format("")}
+    for number, name in op.get_bind().execute(sa.text("SELECT id, name FROM users")).all():
+        copy = f"UPDATE users SET full_name = '{{name}}' WHERE id = {{number}}"
+        op.get_bind().exec_driver_sql(copy)
+    {DROP}
+--- a default that the model doesn't have -> the upgrade changes nothing else
+    op.alter_column("users", "name", new_column_name="full_name", server_default="")
+--- the old names are saved -> and leave nothing behind
+    op.execute("CREATE TABLE old_names AS SELECT id, name FROM users"); {THERE}
 --- K6 no case -> the upgrade keeps all names
     {THERE}; op.execute("UPDATE users SET full_name = lower(full_name)")
 --- K15 the index is gone as well -> which line is missing in upgrade()
@@ -209,6 +286,19 @@ from pathlib import Path
 env = Path("alembic/env.py")
 load = "import importlib\\nimportlib.import_module('models')\\n"
 env.write_text(env.read_text().replace("target_metadata =", load + "target_metadata ="))
+%alembic revision --autogenerate
+""",
+    IMPORT
+    + AUTO
+    + """0001
+_ = Path("alembic/versions/__init__.py").write_text("")
+%alembic upgrade head
+%alembic downgrade base
+""",
+    IMPORT
+    + """
+each = "transaction_per_migration=True, compare_type"
+env.write_text(env.read_text().replace("compare_type", each))
 %alembic revision --autogenerate
 """,
 )

@@ -45,6 +45,10 @@ LEFT_OVER = f"""
 --- only while there are no tickets -> even when there are tickets
     assert not op.get_bind().execute(sa.text("SELECT FROM tickets")).all()
     {TICKETS}; {TYPE}
+--- a copy is kept -> it must not create or set anything
+    op.execute("CREATE TABLE old_tickets AS SELECT id FROM tickets"); {TICKETS}; {TYPE}
+--- another name instead -> it must not create or set anything
+    op.rename_table("tickets", "old_tickets"); op.drop_column("users", "tickets_left")
 --- K6 the next id is the first again -> the sequence users_id_seq must continue
     {TICKETS}; {TYPE}; op.execute("ALTER SEQUENCE users_id_seq RESTART")
 --- K14 a comment -> it must not create or set anything

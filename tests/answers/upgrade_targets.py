@@ -44,7 +44,18 @@ WRONG = {
             "K10 0004 is emptied",
             edited("alembic/versions/0004_create_carts.py", "op.create_table", "print")
             + "%alembic upgrade 0003",
-            "the three files are unchanged",
+            "the files are unchanged",
+        ),
+        Wrong(
+            "env.py is changed as well",
+            edited("alembic/env.py", "compare_type=True", "compare_type=False")
+            + "%alembic upgrade 0003",
+            "alembic/env.py was changed",
+        ),
+        Wrong(
+            "the model is changed as well",
+            edited("models.py", "String(50)", "String(60)") + "%alembic upgrade 0003",
+            "models.py was changed",
         ),
         Wrong(
             "K1 the ID written by hand",
@@ -115,7 +126,7 @@ _ = leaked.execute(text("LOCK TABLE users"))
             "0004 thrown away",
             "from pathlib import Path\n"
             'Path("alembic/versions/0004_create_carts.py").unlink()\n%alembic upgrade head',
-            "the three files are unchanged",
+            "the files are unchanged",
         ),
         Wrong(
             "by hand",

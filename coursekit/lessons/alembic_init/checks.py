@@ -12,12 +12,21 @@ from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expec
 from coursekit.exercises.literal_rows import insert_rows
 from coursekit.exercises.schema import changes
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.alembic_init.passwords import no_passwords
 
 MEMBERS = "CREATE TABLE members (name varchar(50));"
 TEMPLATE = ("env.py", "script.py.mako")  # what a migration environment can't do without
+PLACEHOLDER = (
+    "alembic.ini: leave init's placeholder there. The file belongs in Git, a password doesn't"
+)
 INI = (
     "script_location in alembic.ini. init doesn't overwrite an existing alembic.ini: delete it "
     "and the folders that init created, then run init again."
+)
+SETTINGS = ("alembic.ini", "pyproject.toml")
+ABSOLUTE = (
+    "script_location in alembic.ini: an absolute path exists on your machine only. %(here)s is "
+    "the folder that contains alembic.ini"
 )
 BEGIN_AGAIN = "the database: begin the exercise again, and leave the database as it is"
 
@@ -48,6 +57,7 @@ def folder(submission: Submission) -> Iterator[CheckItem]:
     )
     if found == wanted and ini:
         yield _new_revision(submission)
+    yield no_passwords(submission, "the placeholder URL that init wrote", PLACEHOLDER)
     yield unchanged("db.py is unchanged", submission, "db.py")
     yield same_database(submission, "members", "name")
 
@@ -63,6 +73,11 @@ def _named(submission: Submission) -> str:
 
 
 def _new_revision(submission: Submission) -> CheckItem:
+    what = "Alembic puts a new revision into migrations/versions"
+    wanted = "Generating migrations/versions/..."
+    if path := _absolute(submission):
+        # A copy of the project would write into the project itself.
+        return expect_that(what, False, wanted, path, ABSOLUTE)
     message = draws.word(submission.random)
     result = submission.alembic(f"revision -m {message}")
     new = [
@@ -70,17 +85,25 @@ def _new_revision(submission: Submission) -> CheckItem:
         for name, text in submission.copied_files.items()
         if name.startswith("migrations/versions/") and message in text
     ]
-    return expect_that(
-        "Alembic puts a new revision into migrations/versions",
-        bool(new),
-        "Generating migrations/versions/...",
-        result,
-        "version_locations in alembic.ini: leave it out" if _moves_versions(submission) else INI,
-    )
+    return expect_that(what, bool(new), wanted, result, _about_ini(submission))
 
 
-def _moves_versions(submission: Submission) -> bool:
-    return bool(re.search(r"^version_locations", submission.files["alembic.ini"], re.MULTILINE))
+def _absolute(submission: Submission) -> str:
+    """Return the line of a settings file that contains the project's absolute path."""
+    paths = (str(submission.project), submission.project.as_posix())
+    lines = "\n".join(submission.files.get(name, "") for name in SETTINGS).splitlines()
+    found = (line for line in lines if not line.startswith("#"))
+    return next((line for line in found if any(path in line for path in paths)), "")
+
+
+def _about_ini(submission: Submission) -> str:
+    """Return where to look in alembic.ini if a revision isn't created in the right folder."""
+    ini = submission.files["alembic.ini"]
+    if re.search(r"^version_locations", ini, re.MULTILINE):
+        return "version_locations in alembic.ini: leave it out"
+    if re.search(r"^revision_environment *= *true", ini, re.MULTILINE):
+        return "revision_environment in alembic.ini: it runs env.py, which has no URL yet"
+    return INI
 
 
 def unchanged(what: str, submission: Submission, file: str) -> CheckItem:

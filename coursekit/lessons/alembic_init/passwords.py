@@ -6,13 +6,21 @@ import ast
 import re
 from collections.abc import Iterator
 
+from coursekit.exercises.items import CheckItem, expect_that
 from coursekit.exercises.submission import Submission
 
 PLACEHOLDER = "driver://user:pass@localhost/dbname"  # init writes it into alembic.ini
 IN_URL = re.compile(r"://[^\s:/@'\"{}]*:(?!\*+@)[^\s@'\"{}]+@")
 
 
-def files_with_passwords(submission: Submission) -> list[str]:
+def no_passwords(submission: Submission, instead: str, where: str) -> CheckItem:
+    """Return an item that holds if no file contains a password."""
+    found = _files_with_passwords(submission)
+    what = "no file of the project contains a password"
+    return expect_that(what, not found, instead, f"a password in {' and '.join(found)}", where)
+
+
+def _files_with_passwords(submission: Submission) -> list[str]:
     """Return the files in which a password is written out; any password, not only the right one.
 
     A file that is as `begin` wrote it is left out, and so are comments.

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect_that
+from coursekit.exercises.migrations import LATER, meaning
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.alembic_init.checks import same_database
-from coursekit.lessons.alembic_init.passwords import files_with_passwords
+from coursekit.lessons.alembic_init.passwords import no_passwords
 
 MODELS = '''"""What the shop sells."""
 
@@ -31,19 +32,30 @@ class Book(Base):
 BOOKS = "CREATE TABLE books (id serial PRIMARY KEY, title varchar(200) NOT NULL)"
 # What `init` of the installed Alembic writes.
 TEMPLATE = Path(str(distribution("alembic").locate_file("alembic/templates/generic/env.py")))
-LATER = """
-
-import sqlalchemy
-from db import Base as LaterBase
-
-sqlalchemy.Table({name!r}, LaterBase.metadata, sqlalchemy.Column("id", sqlalchemy.Integer))
-"""
+# Whichever of these kinds of errors env.py catches, it catches this one.
 FAILING = """
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+revision, down_revision = {name!r}, None
+
+
+class Failed(OperationalError, ProgrammingError, RuntimeError):
+    pass
+
+
+def upgrade():
+    raise Failed("", {{}}, Exception({name!r}))
+"""
+# Runs in the right database only, and creates nothing.
+WORKING = """
+from alembic import op
+
 revision, down_revision = {name!r}, None
 
 
 def upgrade():
-    raise RuntimeError({name!r})
+    found = op.get_bind().exec_driver_sql("SELECT pg_catalog.current_database()").scalar()
+    assert found == {database!r}
 """
 DIFFERS = "New upgrade operations detected"
 # What an error of `alembic check` says, and where to look: the first that fits.
@@ -75,15 +87,10 @@ def wired(submission: Submission) -> Iterator[CheckItem]:
     """Check that env.py connects to the project's database and compares its models."""
     if not _is_started(submission.files.get("alembic/env.py", "")):
         raise NotStarted
-    found = files_with_passwords(submission)
-    yield expect_that(
-        "no file of the project contains a password",
-        not found,
-        "a database URL that comes from project_url",
-        f"a password in {' and '.join(found)}",
-        "get_url: call project_url, as db.py does, instead of writing the URL into a file",
-    )
-    if found:
+    where = "get_url: call project_url, as db.py does, instead of writing the URL into a file"
+    none = no_passwords(submission, "a database URL that comes from project_url", where)
+    yield none
+    if not none.good:
         return
     # A learner may have tried out a revision, too.
     result = submission.alembic(*["upgrade head"] * bool(submission.revisions), "check")
@@ -98,20 +105,22 @@ def wired(submission: Submission) -> Iterator[CheckItem]:
 
 def _compares(submission: Submission, result: ProbeResult) -> Iterator[CheckItem]:
     """Report whether `alembic check` compared the right database with the right models."""
+    where = _not_here(submission)
     yield expect_that(
         "it uses the exercise's database",
-        submission.copied_database.has("alembic_version"),
-        "an alembic_version table in it, which check creates",
+        not where,
+        "an alembic_version table in it, which Alembic creates",
         "there is none",
-        "get_url: which database does its URL name? And run_migrations_online: does it still run "
-        "the migrations in a transaction?",
+        where,
     )
+    if where:
+        return
     yield expect_that(
         "it finds no difference",
         not result.error,
         "No new upgrade operations detected.",
         result,
-        _difference(result.error),
+        _difference(submission, result.error),
     )
     name = f"a_later_{draws.word(submission.random)}"
     models = submission.files.get("models.py", "") + LATER.format(name=name)
@@ -121,8 +130,35 @@ def _compares(submission: Submission, result: ProbeResult) -> Iterator[CheckItem
         f"'add_table', Table('{name}'" in later.error,
         f"('add_table', Table('{name}', ...",
         later,
-        "target_metadata: it must be the metadata of the Base that the models inherit from",
+        _not_found(submission, name),
     )
+
+
+def _not_here(submission: Submission) -> str:
+    """Return where to look if Alembic works on another database, or commits nothing.
+
+    With transaction_per_migration, `check` commits nothing, but a revision does.
+    """
+    if submission.copied_database.has("alembic_version"):
+        return ""
+    name, database = draws.word(submission.random), submission.scratch_engine.url.database
+    source = WORKING.format(name=name, database=database)
+    files = {f"alembic/versions/{name}.py": source}
+    result = submission.alembic(f"upgrade {name}", go_on=True, files=files)
+    if "AssertionError" in result.error:
+        return "get_url: which database does its URL name?"
+    if result.error or not submission.copied_database.has("alembic_version"):
+        return "run_migrations_online: does it still run the migrations in a transaction?"
+    return ""
+
+
+def _not_found(submission: Submission, name: str) -> str:
+    """Return where to look if `alembic check` doesn't find a table that a model has."""
+    if submission.copied_database.has(name):
+        return "alembic/env.py: it creates the tables itself, so nothing is left to find"
+    if re.search(r"\binclude_(object|name)\b", submission.files["alembic/env.py"]):
+        return "context.configure: one of its options hides other tables from Alembic"
+    return "target_metadata: it must be the metadata of the Base that the models inherit from"
 
 
 def _fails_with_a_revision(submission: Submission) -> CheckItem:
@@ -131,15 +167,17 @@ def _fails_with_a_revision(submission: Submission) -> CheckItem:
     result = submission.alembic(f"upgrade {name}", go_on=True, files=files)
     return expect_that(
         "a revision that fails makes alembic upgrade fail",
-        f"RuntimeError: {name}" in result.error,
-        f"RuntimeError: {name}",
+        bool(result.error),
+        f"an error: {name}",
         result,
         "run_migrations_online: let its exceptions through, and don't end it early",
     )
 
 
-def _difference(error: str) -> str:
+def _difference(submission: Submission, error: str) -> str:
     """Return where to look if `alembic check` finds a difference."""
+    if meaning(submission.files.get("models.py", "")) != meaning(MODELS):
+        return "models.py: it has changed since you began; begin the exercise again"
     if "'remove_table', Table('books'" in error:
         return "target_metadata: which file must be imported, so that it contains books?"
     if "'add_table', Table('books'" in error:

@@ -8,8 +8,15 @@ from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
 from coursekit.exercises.items import CheckItem
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.the_first_revision.checks import back, draft
+from coursekit.lessons.the_first_revision.checks import draft
 from coursekit.lessons.the_first_revision.starters import BOOK, FULL_NAME, THREE, TICKETS, TWO
+
+
+def back(submission: Submission) -> Iterator[CheckItem]:
+    """Check that the downgrade leaves nothing behind."""
+    from coursekit.lessons.the_first_revision import downgrades  # only this exercise needs it
+
+    return downgrades.back(submission)
 
 
 def renamed(submission: Submission) -> Iterator[CheckItem]:

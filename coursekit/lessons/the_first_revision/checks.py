@@ -1,9 +1,10 @@
-"""The checks of this lesson."""
+"""The check of the exercise whose draft has to create a table."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coursekit.exercises import draws
@@ -14,27 +15,33 @@ from coursekit.exercises.items import (
     expect_equal,
     expect_that,
 )
-from coursekit.exercises.migrations import (
-    DRIFT,
-    earlier_revisions,
-    in_step,
-    initial_env,
-    meaning,
-    runs,
-)
+from coursekit.exercises.migrations import DRIFT, LATER, in_step, meaning, runs
 from coursekit.exercises.project_source import is_revision
-from coursekit.exercises.schema import Change, changes
-from coursekit.exercises.statements import insert, update
+from coursekit.exercises.schema import changes
+from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
 from coursekit.exercises.surroundings import surroundings
 
 if TYPE_CHECKING:
     from coursekit.exercises.database import Database
 
-COUNTED = "SELECT schemaname, sequencename, last_value FROM pg_catalog.pg_sequences"
 YEAR = re.compile(r"^( +)year: Mapped\[", re.M)  # the line in models.py, above which another fits
+TITLE = re.compile(r"\bString\((length=)?120\)")
 ENV, MODELS = "alembic/env.py", "models.py"
 BOOKS = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
+NOTHING_ELSE = "def upgrade: it creates the table of the model, and nothing else"
+CHANGED = "models.py: it has changed since you began; begin again"
+# It fails, so nothing of it is kept, whichever database it runs in.
+FAILING = """
+from alembic import op
+
+revision, down_revision = {name!r}, None
+
+
+def upgrade():
+    found = op.get_bind().exec_driver_sql("SELECT pg_catalog.current_database()").scalar()
+    raise RuntimeError(f"{name} in {{found}}")
+"""
 
 
 def draft(submission: Submission) -> Iterator[CheckItem]:
@@ -78,8 +85,15 @@ def _loads(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _creates_books(submission: Submission, source: str, made: bool) -> Iterator[CheckItem]:
-    result = submission.alembic("upgrade head", go_on=True)
-    ran = runs("its upgrade runs, in an empty database", result, "def upgrade: the line that fails")
+    right = _right_database(submission)
+    yield right
+    if not right.good:
+        return
+    result = submission.alembic("upgrade head")
+    where = "def upgrade: the line that fails"
+    if "create_all" in submission.files.get(ENV, ""):
+        where = "alembic/env.py: it creates tables, so every Alembic command does; remove that"
+    ran = runs("its upgrade runs, in an empty database", result, where)
     yield ran
     if not ran.good:
         return
@@ -88,16 +102,72 @@ def _creates_books(submission: Submission, source: str, made: bool) -> Iterator[
     yield expect_equal("it creates the books table as models.py describes it", got, BOOKS, where)
     if got != BOOKS:
         return
-    agree = in_step(submission, "alembic/env.py: does it import models before it compares?")
-    yield agree
+    agree = in_step(submission)
+    yield agree if agree.good else replace(agree, where=_out_of_step(submission, agree.got))
     if agree.good:
-        yield _nothing_else(submission)
+        fresh = submission.new_database("fresh")
+        yield _nothing_else(submission, fresh)
+        yield _drops_books(submission, fresh)
         yield from _goes_on(submission)
+        yield _own_database(submission)
 
 
-def _nothing_else(submission: Submission) -> CheckItem:
+def _right_database(submission: Submission) -> CheckItem:
+    """Report whether env.py connects to the project's database, and lets errors through.
+
+    Otherwise the check itself would change another database.
+    """
+    name, wanted = draws.word(submission.random), submission.scratch_engine.url.database
+    files = {f"alembic/versions/{name}.py": FAILING.format(name=name)}
+    result = submission.alembic(f"upgrade {name}", go_on=True, files=files)
+    what = "alembic/env.py uses the project's database"
+    _, failed, found = result.error.partition(f"{name} in ")
+    if not result.error:
+        where = "alembic/env.py: if a revision fails, the command must fail as well"
+        return expect_that(what, False, "the error of a revision that fails", result, where)
+    if not failed:
+        return runs(what, result, "alembic/env.py: what does the error say?")
+    where = "get_url in alembic/env.py: project_url returns the URL of the project's database"
+    return expect_that(what, found.startswith(str(wanted)), str(wanted), found, where)
+
+
+def _out_of_step(submission: Submission, got: str) -> str:
+    """Return where to look if models.py and the upgraded database don't agree."""
+    if _models_changed(submission):
+        return CHANGED
+    if "'remove_table', Table('books'" in got:
+        return "alembic/env.py: does it import models before it compares?"
+    return NOTHING_ELSE
+
+
+def _models_changed(submission: Submission) -> bool:
+    return meaning(submission.files.get(MODELS, "")) != meaning(submission.initial_files[MODELS])
+
+
+def _drops_books(submission: Submission, fresh: Database) -> CheckItem:
+    result = submission.alembic("downgrade base", go_on=True)
+    what = "its downgrade drops the table again"
+    where = "def downgrade: it must undo what the upgrade does. --autogenerate writes both"
+    if result.error:
+        return runs(what, result, where)
+    left = changes(fresh.snapshot(), submission.copied_database.snapshot())
+    found = [f"{one.kind} {one.name}" for one in left if not one.name.startswith("alembic_version")]
+    return expect_equal(what, found, [], where)
+
+
+def _own_database(submission: Submission) -> CheckItem:
+    """Report whether the learner's database has the table if, and only if, the revision has run."""
+    at, got = submission.current_revisions, submission.database.columns("books")
+    where = "%alembic stamp records a revision without running it: begin again, and don't use it"
+    if not at:
+        where = "your database: books was created without the revision, so its upgrade can't run"
+    what = "your database has the table only if the revision has run"
+    return expect_equal(what, got, BOOKS if at else [], where)
+
+
+def _nothing_else(submission: Submission, fresh: Database) -> CheckItem:
     """Report whether the upgrade has created more than the model describes, or less."""
-    copy, fresh = submission.copied_database, submission.new_database("fresh")
+    copy = submission.copied_database
     found = surroundings(copy) - surroundings(fresh)
     key = False
     for one in changes(fresh.snapshot(), copy.snapshot()):
@@ -107,7 +177,7 @@ def _nothing_else(submission: Submission) -> CheckItem:
         default = one.kind == "column" and ", default" in one.detail and one.name != "books.id"
         known = (of_books and not default) or is_key or one.name.startswith("alembic_version")
         found |= set() if known else {f"{one.kind} {one.name} {one.detail}".strip()}
-    where = "def upgrade: it creates the table of the model, and nothing else"
+    where = NOTHING_ELSE
     if not key or copy.attempt(insert("books", title="-")).error:
         found |= {"no primary key that numbers the books"}
         where = "def upgrade: the column id, and sa.PrimaryKeyConstraint, as Alembic wrote them"
@@ -115,26 +185,40 @@ def _nothing_else(submission: Submission) -> CheckItem:
 
 
 def _goes_on(submission: Submission) -> Iterator[CheckItem]:
-    """Report what happens when models.py gets another column, as it will."""
+    """Report what happens when models.py changes, as it will."""
     grown, found = YEAR.subn(r"\1pages: Mapped[int | None]\n\g<0>", submission.files[MODELS], 1)
     if not found:
         return
-    result = submission.alembic("upgrade head", "check", files={MODELS: grown})
+    grown, longer = TITLE.subn("String(121)", grown, count=1)
+    name = f"a_later_{draws.word(submission.random)}"
+    files = {MODELS: grown + LATER.format(name=name)}
+    result = submission.alembic("upgrade head", "check", files=files)
     got = submission.copied_database.columns("books")
     where = "def upgrade: it must spell out the columns. What it takes from models.py changes later"
     what = "the revision stays the same if models.py changes"
     yield expect_equal(what, got, BOOKS, where)
     if got == BOOKS:
-        noticed = "pages" in result.error
-        where = "alembic/env.py: Alembic must compare with the models in models.py itself"
-        what = "Alembic notices a column that's added to models.py"
-        yield expect_that(what, noticed, "a new column, pages", result.error or "nothing", where)
+        steps = {"a new column": "pages", "a new table": name, "a changed type": "modify_type"}
+        wanted = [each for each in steps if longer or each != "a changed type"]
+        noticed = [each for each in wanted if steps[each] in result.error]
+        what = "Alembic notices later changes to models.py"
+        where = _not_noticed(submission, noticed)
+        yield expect_equal(what, noticed if noticed else result, wanted, where)
+
+
+def _not_noticed(submission: Submission, noticed: list[str]) -> str:
+    """Return where to look if Alembic doesn't notice some later changes to models.py."""
+    if "a new column" not in noticed:
+        return "alembic/env.py: Alembic must compare with the models in models.py itself"
+    if "a new table" not in noticed:
+        return "alembic/env.py: which tables does it pass on? All those in Base.metadata must be"
+    return "alembic/env.py: compare_type=False hides a type that has changed"
 
 
 def _why_not(submission: Submission, source: str, made: bool, other: bool) -> str:
     """Return where to look if the upgrade doesn't create the table of the model."""
-    if meaning(submission.files.get(MODELS, "")) != meaning(submission.initial_files[MODELS]):
-        return "models.py: it has changed since you began; begin again"
+    if _models_changed(submission):
+        return CHANGED
     if other:
         return "the revision: compare it with the columns of Book, line by line"
     if made:
@@ -142,6 +226,8 @@ def _why_not(submission: Submission, source: str, made: bool, other: bool) -> st
             "the database: books existed when Alembic compared, so it found nothing to do; "
             "begin again, and create nothing by hand"
         )
+    if not submission.copied_database.has("alembic_version"):
+        return "alembic/env.py: nothing is committed. Does it use context.begin_transaction()?"
     if "add_table" in submission.alembic("check", go_on=True).error:
         if "auto generated" not in source:
             return "the command: without --autogenerate, Alembic writes an empty revision"
@@ -155,80 +241,3 @@ def _why_not(submission: Submission, source: str, made: bool, other: bool) -> st
             "Base.metadata to context.configure"
         )
     return "alembic/env.py: nothing in it imports models, so Alembic doesn't know Book"
-
-
-def back(submission: Submission) -> Iterator[CheckItem]:
-    """Check that the downgrade leaves nothing behind."""
-    if not submission.fills("downgrade"):
-        raise NotStarted
-    yield earlier_revisions(submission)
-    submission.fill("users", draws.users(submission.random))
-    fresh = submission.new_database()
-    before, users, others = fresh.snapshot(), _rows(fresh), surroundings(fresh)
-    result = submission.alembic("upgrade head", files=initial_env(submission))
-    ran = runs("the upgrade runs", result, "def upgrade: begin again; it was complete")
-    yield ran
-    if not ran.good:
-        return
-    copy = submission.copied_database
-    made = changes(before, copy.snapshot())
-    where = "def upgrade: begin again; it was complete"
-    yield expect_that("the upgrade has changed something", bool(made), "a change", "none", where)
-    _use_tickets(copy, users)
-    counted = copy.query(COUNTED)
-    result = submission.alembic("downgrade 0001", go_on=True)
-    what = "the downgrade runs, even when there are tickets"
-    ran = runs(what, result, "def downgrade: what depends on what? Read the error")
-    yield ran
-    if ran.good:
-        now = surroundings(copy)
-        undone = list(_undone(changes(before, copy.snapshot()), now - others, others - now))
-        if undone[-1].good and not {*counted} >= {*copy.query(COUNTED)}:
-            where = "def downgrade: the sequence users_id_seq must continue where it was"
-            yield expect_that("the next id is the same", False, "the next id", "another", where)
-            return
-        yield from undone
-        if all(item.good for item in undone):
-            yield from _upgrades_again(submission, users)
-
-
-def _use_tickets(copy: Database, users: list[tuple[object, ...]]) -> None:
-    """Add a ticket, and give the first user some, as a service does after the upgrade.
-
-    It fails if the upgrade isn't the one that was given, which is reported later.
-    """
-    copy.commit(insert("tickets", state="open"))
-    copy.commit(update("users", {"tickets_left": 3}, id=users[0][0]))
-
-
-def _undone(after: list[Change], more: set[str], less: set[str]) -> Iterator[CheckItem]:
-    """Report what the downgrade left behind, and what it removed or changed."""
-    left = [f"{one.kind} {one.name}" for one in after if one.what == "added"]
-    left += sorted(more)
-    gone = [f"{one.kind} {one.name}" for one in after if one.what != "added"]
-    gone += sorted(less)
-    where = "def upgrade: what does each of its lines create? A column's type counts"
-    if more:
-        where = "def downgrade: it must not create or set anything"
-    yield expect_equal("after the downgrade, nothing is left over", left, [], where)
-    where = "def downgrade: it must remove what the upgrade created, and nothing else"
-    yield expect_equal("nothing is missing or changed", gone, [], where)
-
-
-def _upgrades_again(submission: Submission, users: list[tuple[object, ...]]) -> Iterator[CheckItem]:
-    copy = submission.copied_database
-    where = "def downgrade: it must not touch the users' values"
-    yield expect_equal("the users are the same", _rows(copy), users, where)
-    result = submission.alembic("upgrade head", go_on=True)
-    ran = runs("the same upgrade runs again", result, "def downgrade: what did it leave behind?")
-    yield ran
-    if not ran.good:
-        return
-    got = copy.columns("tickets") + copy.columns("users")[-1:]
-    wanted = ["id: integer, not null", "state: ticket_state, not null", "tickets_left: integer"]
-    yield expect_equal("the upgrade is unchanged", got, wanted, "def upgrade: begin again")
-    yield in_step(submission, "models.py and def upgrade: begin again; both were complete")
-
-
-def _rows(database: Database) -> list[tuple[object, ...]]:
-    return database.rows("users", "id", "name", "email", "password", by="id")

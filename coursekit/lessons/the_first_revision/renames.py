@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from coursekit.exercises import draws
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from coursekit.exercises.database import Database
 
 Row = tuple[object, ...]
+MORE = "def {}: it must change this column only, and leave nothing behind"
+EMPTY = (
+    "def {}: add_column creates a column without the names, next to the one that has them. "
+    "What renames that one?"
+)
 
 
 def _kept(database: Database, column: str, wanted: list[Row]) -> str:
@@ -39,12 +46,21 @@ def _users(column: str) -> list[str]:
     )
 
 
+def _people(random: Random) -> list[dict[str, Any]]:
+    """Return users; among them two with the same name, one without, and names with spaces."""
+    people = draws.users(random)
+    spaced = f" {draws.name(random)} :{draws.word(random)}  "
+    names = (people[0]["name"], "", spaced)
+    more = draws.users(random)
+    return people + [{**one, "name": name} for one, name in zip(more, names, strict=False)]
+
+
 def renamed(submission: Submission) -> Iterator[CheckItem]:
     """Check that a column is renamed, and the names in it are kept."""
     if not submission.fills("upgrade"):
         raise NotStarted
     yield earlier_revisions(submission)
-    submission.fill("users", draws.users(submission.random))
+    submission.fill("users", _people(submission.random))
     fresh = submission.new_database()
     users, others = fresh.rows("users", "id", "email", "password", "name"), _others(fresh)
     for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
@@ -59,11 +75,16 @@ def renamed(submission: Submission) -> Iterator[CheckItem]:
 
 
 def _others(database: Database) -> list[str]:
-    """Describe everything but the columns; the names of keys and indexes may differ."""
+    """Describe the database as before the rename; the names of keys and indexes may differ."""
     objects = database.snapshot().objects.items()
     kinds = ("table", "constraint", "index", "sequence", "type")
     named = [f"{kind} {about or name}" for (kind, name), about in objects if kind in kinds]
-    return sorted([*named, *surroundings(database)])
+    columns = [
+        f"column {name.replace('users.full_name', 'users.name')} {about}"
+        for (kind, name), about in objects
+        if kind == "column"
+    ]
+    return sorted([*named, *columns, *surroundings(database)])
 
 
 def _nothing_else(submission: Submission, step: str, others: list[str], column: str) -> CheckItem:
@@ -75,8 +96,7 @@ def _nothing_else(submission: Submission, step: str, others: list[str], column: 
     user: dict[str, Any] = {"email": "-", "password": "-", column: "-"}
     if not found and (error := copy.attempt(insert("users", **user)).error):
         found = [f"no user can be added: {error}"]
-    where = f"def {step}: it must change this column only, and leave nothing behind"
-    return expect_equal(f"the {step} changes nothing else", found, [], where)
+    return expect_equal(f"the {step} changes nothing else", found, [], MORE.format(step))
 
 
 def _renamed_since(database: Database, users: list[Row], name: str) -> list[Row]:
@@ -94,6 +114,8 @@ def _renames(
     result = submission.alembic(f"{step} {to}", go_on=back, files=initial_env(submission))
     otherwise = f"def {step}: find the line that fails, and read what the error says"
     ran = runs(f"the {step} runs, with {len(users)} users", result, otherwise)
+    if "NotNullViolation" in result.error:
+        ran = replace(ran, where=EMPTY.format(step))
     yield ran
     if not ran.good:
         return
@@ -102,13 +124,17 @@ def _renames(
     yield expect_equal(f"after the {step}, the column is called {column}", got, wanted, where)
     if got != wanted:
         return
+    kept, every = _kept(submission.copied_database, column, users), f"{len(users)} of {len(users)}"
     where = f"def {step}: a column that is dropped takes its values with it"
+    if not kept.startswith("0 "):
+        where = f"def {step}: some names were lost or changed. Are there spaces around them?"
     if back:
         where += ". Names that were changed after the upgrade count, too"
-    kept, every = _kept(submission.copied_database, column, users), f"{len(users)} of {len(users)}"
     yield expect_equal(f"the {step} keeps all names", kept, every, where)
     if not back:
-        yield in_step(submission)
+        agree = in_step(submission)
+        more = "'remove_table'" in agree.got or "'remove_index'" in agree.got
+        yield replace(agree, where=MORE.format(step)) if more else agree
 
 
 def _column_advice(submission: Submission, step: str, got: list[str], column: str) -> str:

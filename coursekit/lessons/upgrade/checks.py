@@ -77,18 +77,22 @@ def _about_run(number: str, current: list[str]) -> str:
 
 
 def _same_files(submission: Submission) -> CheckItem:
-    """Report whether the three files are as they were; name the first that isn't."""
-    changed = [name for name, source in PENDING.items() if submission.files.get(name) != source]
+    """Report whether all files are as they were; name the first that isn't."""
+    now = submission.files
+    before = submission.initial_files
+    changed = [name for name, source in before.items() if now.get(name) != source]
     first = changed[0] if changed else ""
-    got = f"{first} {'was changed' if first in submission.files else 'is gone'}"
+    got = f"{first} {'was changed' if first in now else 'is gone'}"
     where = "begin again: a command can stop at a revision while later files are in the folder"
-    what = "the three files are unchanged"
+    if first not in PENDING:
+        where = "begin again: the command alone is enough"
+    what = "the files are unchanged"
     return expect_that(what, not changed, "no change", got if changed else "no change", where)
 
 
 def _as_the_files_make_it(submission: Submission, things: Mapping[Any, str]) -> CheckItem:
     """Report whether the schema is the one that 0001 to 0003 make."""
-    submission.alembic("upgrade 0003", files={**submission.initial_files, **PENDING})
+    submission.alembic("upgrade 0003", files=submission.initial_files)
     made = submission.copied_database.snapshot().objects
     wrong = sorted(
         f"{kind} {name}"
