@@ -36,6 +36,27 @@ def _contacts(*lines: str) -> str:
     return function("contacts(engine)", *lines)
 
 
+def _in_session(line: str) -> str:
+    """Return code that reads contacts in a session in which it runs another line first."""
+    return _contacts(
+        "with engine.begin() as connection:",
+        f"    {line}",
+        f"    return pd.read_sql({NAMES}, connection)",
+    )
+
+
+# Lines that change a session, not only its transaction, each with a piece of the message.
+LEFT_BEHIND = {
+    'connection.execute(text("LISTEN users"))': "leave in the session",
+    'connection.execute(text("SELECT pg_advisory_lock(7)"))': "leave in the session",
+    'connection.execute(text("CREATE TEMP TABLE seen (id int)"))': "leave in the session",
+    'connection.execute(text("PREPARE one AS SELECT 1"))': "leave in the session",
+    'connection.execute(text("SET ROLE pg_read_all_data"))': "SET LOCAL",
+    "connection.connection.set_session(readonly=True)": "use execution_options()",
+    "connection.connection.dbapi_connection.autocommit = True": "use execution_options()",
+}
+
+
 def _select(query: str, rest: str = "") -> str:
     """Return code that reads contacts with a query."""
     return _contacts(f"return pd.read_sql(text({query!r}), engine{rest})")
@@ -55,7 +76,8 @@ RIGHT = {
         ),
         _contacts(
             "with Session(engine) as session:",
-            f"    return pd.DataFrame(session.execute({NAMES}).mappings().all())",
+            f"    rows = session.execute({NAMES}).mappings().all()",
+            'return pd.DataFrame(rows, columns=["name", "email"])',
         ),
         _contacts(f'return frames.read("{PEOPLE} ORDER BY name, email", engine)'),
         _contacts(f'return frames.read("{PEOPLE} ORDER BY 1", engine, to="polars").to_pandas()'),
@@ -76,6 +98,16 @@ RIGHT = {
             f"    return pd.read_sql({NAMES}, own)",
             "finally:",
             "    own.dispose()",
+        ),
+        _contacts(
+            "options = dict(isolation_level='REPEATABLE READ', postgresql_readonly=True)",
+            "with engine.connect().execution_options(**options) as connection:",
+            """    connection.execute(text("SET LOCAL statement_timeout = '9s'"))""",
+            f"    return pd.read_sql({NAMES}, connection)",
+        ),
+        _contacts(
+            "with engine.connect().execution_options(isolation_level='AUTOCOMMIT') as connection:",
+            f"    return pd.read_sql({NAMES}, connection)",
         ),
         # K13: right, but slow
         _contacts(
@@ -165,6 +197,61 @@ WRONG = {
                 f"    return pd.read_sql({NAMES}, connection)",
             ),
             "as it was",
+        ),
+        *(
+            Wrong(f"K3 left behind: {line}", _in_session(line), says)
+            for line, says in LEFT_BEHIND.items()
+        ),
+        Wrong(
+            "K3 an option of the engine",
+            _contacts(
+                'engine.update_execution_options(isolation_level="AUTOCOMMIT")',
+                f"return pd.read_sql({NAMES}, engine)",
+            ),
+            "execution_options() returns another",
+        ),
+        Wrong(
+            "K10 a view created",
+            _in_session('connection.execute(text("CREATE VIEW people AS SELECT * FROM users"))'),
+            "changed view people",
+        ),
+        Wrong(
+            "K3 the pool is closed",
+            _contacts(
+                "try:",
+                f"    return pd.read_sql({NAMES}, engine)",
+                "finally:",
+                "    engine.dispose()",
+            ),
+            "aren't yours to close",
+        ),
+        Wrong(
+            "K10 the driver converts strings in another way",
+            _contacts(
+                "from psycopg2.extensions import new_type, register_type",
+                "register_type(new_type((1043,), 'TEXT', lambda value, cursor: value))",
+                f"return pd.read_sql({NAMES}, engine)",
+            ),
+            "register_type()",
+        ),
+        Wrong(
+            "K6 no columns without users",
+            _contacts(
+                "with Session(engine) as session:",
+                f"    return pd.DataFrame(session.execute({NAMES}).mappings().all())",
+            ),
+            "even if the table is empty",
+        ),
+        Wrong(
+            "K4 a return under finally",
+            _contacts(
+                "found = None",
+                "try:",
+                f"    found = pd.read_sql({NAMES}, engine)",
+                "finally:",
+                "    return found",
+            ),
+            "`return` under `finally`",
         ),
         Wrong(
             "K4 another error in its place",

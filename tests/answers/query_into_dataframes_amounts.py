@@ -29,8 +29,8 @@ RIGHT = {
         function(
             "read_orders(engine)",
             "with engine.connect() as connection:",
-            f"    rows = connection.execute(text({ORDERS!r})).mappings().all()",
-            "return pd.DataFrame(rows, dtype=object)",
+            f"    result = connection.execute(text({ORDERS!r}))",
+            "    return pd.DataFrame(result.all(), columns=list(result.keys()), dtype=object)",
         ),
         function(
             "read_orders(engine)",
@@ -190,6 +190,45 @@ WRONG = {
             "K6 another order",
             _read(WHOLE, "return orders[::-1]", coerce_float="False"),
             "ORDER BY id",
+        ),
+        Wrong(
+            "K6 ordered as strings",
+            function(
+                "read_orders(engine)",
+                f"query = text({ORDERS!r}.replace('BY id', 'BY CAST(id AS text)'))",
+                'return pd.read_sql(query, engine, coerce_float=False, dtype={"items": "Int64"})',
+            ),
+            "ORDER BY id",
+        ),
+        Wrong(
+            "K6 equal orders lost",
+            _read(
+                WHOLE,
+                "return orders.drop_duplicates(['items', 'amount'])",
+                coerce_float="False",
+            ),
+            "it has every order",
+        ),
+        Wrong(
+            "K6 no columns without orders",
+            function(
+                "read_orders(engine)",
+                "with engine.connect() as connection:",
+                f"    rows = connection.execute(text({ORDERS!r})).mappings().all()",
+                "return pd.DataFrame(rows, dtype=object)",
+            ),
+            "even if the table is empty",
+        ),
+        Wrong(
+            "K3 a read-only session left behind",
+            function(
+                "read_orders(engine)",
+                "with engine.connect() as connection:",
+                "    connection.connection.set_session(readonly=True)",
+                f"    orders = pd.read_sql(text({ORDERS!r}), connection, coerce_float=False)",
+                "return orders.astype({'items': 'Int64'})",
+            ),
+            "use execution_options()",
         ),
         Wrong(
             "K6 the id as a string",

@@ -229,6 +229,46 @@ WRONG = {
             _bound(BOTH.replace("lower(name)", "lower(regexp_replace(name, ' +', ' '))")),
             "two spaces aren't one",
         ),
+        Wrong(
+            "K5 spaces of stored names cut off",
+            _bound(BOTH.replace("lower(name)", "lower(trim(name))")),
+            "the spaces in a stored name count",
+        ),
+        Wrong(
+            "K5 words of SQL turned away",
+            _find(
+                f"query = text({BOTH!r})",
+                "if re.search('select|union|drop|delete', wanted.lower()):",
+                "    wanted = ''",
+                'return pd.read_sql(query, engine, params={"wanted": wanted})',
+            ),
+            "an if",
+        ),
+        Wrong(
+            "K6 cast to the column's type",
+            _bound(BOTH.replace("(:wanted)", "(CAST(:wanted AS varchar(255)))")),
+            "what shortens the string",
+        ),
+        Wrong(
+            "K6 the id, too",
+            _bound(f"{BOTH} OR CAST(id AS text) = :wanted"),
+            "only the name and the e-mail address",
+        ),
+        Wrong("K6 both have to match", _bound(BOTH.replace(" OR ", " AND ")), "your WHERE"),
+        Wrong(
+            "K6 names in lower case",
+            _bound(BOTH.replace("id, name", "id, lower(name) AS name")),
+            "return each value as it's stored",
+        ),
+        Wrong(
+            "K5 a query of pandas",
+            _find(
+                'users = pd.read_sql(text("SELECT id, name, email FROM users"), engine)',
+                """same = f"name.str.lower() == '{wanted.lower()}'" """.strip(),
+                """return users.query(same + f" or email.str.lower() == '{wanted.lower()}'")""",
+            ),
+            "what the error says",
+        ),
         Wrong("K5 line breaks cut off", _bound(BOTH, value="wanted.strip('\\n')"), "line break"),
         Wrong("K5 semicolons removed", _bound(BOTH, value="wanted.replace(';', '')"), "replace()"),
         Wrong("K5 ASCII only", _bound(BOTH, value="ascii(wanted)[1:-1]"), "encode()"),

@@ -124,6 +124,50 @@ BOOK_WRONG = wrong(
     title: Mapped[str] = mapped_column(String(120))
     subtitle: Mapped[str | None] = mapped_column(String(200))
     _short = validates("title")(lambda self, key, value: value[:120])
+--- K6: a constructor makes up a title -> Book(...) without a title is refused
+    title: Mapped[str] = mapped_column(String(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+    def __init__(self, title="Untitled", subtitle=None):
+        self.title, self.subtitle = title, subtitle
+--- K6: an event makes up a title -> Book(...) without a title is refused
+    title: Mapped[str] = mapped_column(String(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+event.listen(Book, "init", lambda book, args, values: values.setdefault("title", "Untitled"))
+--- K6: a constructor makes up a subtitle -> without a subtitle, it's NULL
+    title: Mapped[str] = mapped_column(String(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+    def __init__(self, title, subtitle=""):
+        self.title, self.subtitle = title, subtitle
+--- K6: no subtitle becomes an empty one -> without a subtitle, it's NULL
+    title: Mapped[str] = mapped_column(String(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+    _some = validates("subtitle")(lambda self, key, value: value or "")
+--- K6: a type makes up a title -> insert(Book) without a title is refused
+    class Some(TypeDecorator):
+        impl, cache_ok = String, True
+        def process_bind_param(self, value, dialect):
+            return value or "Untitled"
+
+    title: Mapped[str] = mapped_column(Some(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+--- K6: a type changes titles -> supplies or changes a value
+    class Tidy(TypeDecorator):
+        impl, cache_ok = String, True
+        def process_bind_param(self, value, dialect):
+            return value and value.title()
+
+    title: Mapped[str] = mapped_column(Tidy(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+--- K6: an update makes up a subtitle -> leaves the subtitle alone
+    title: Mapped[str] = mapped_column(String(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200), onupdate="")
+--- K6: spaces aren't counted -> title holds 120
+    title: Mapped[str] = mapped_column(Text, CheckConstraint("length(trim(title)) <= 120"))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+--- K6: one more column, which is required -> the column author: a row may lack it
+    title: Mapped[str] = mapped_column(String(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+    author: Mapped[str] = mapped_column(String(50))
 --- K6: unique together -> unique: nothing here has to be
     title: Mapped[str] = mapped_column(String(120))
     subtitle: Mapped[str | None] = mapped_column(String(200))

@@ -63,6 +63,9 @@ MEMBER_RIGHT = (
     password: Mapped[str] = mapped_column(Hash(255))
 """,
     ),
+    # K12: an empty password is refused
+    f"""{TYPED.replace("{}", "hasher.hash(value) if value else None")}{COLUMN}
+""",
     # K12: the lesson's model, with a mark
     f"""{TYPED.replace("{}", "value if value is None else str(get_hash(value))")}{COLUMN}
     @validates("password")
@@ -129,6 +132,10 @@ def _hash(mapper, connection, member):
         return hasher.hash(value.encode("ascii", "ignore")[:20])
 --- K6: the first eight characters -> Is anything changed before it's hashed
         return hasher.hash(value[:8])
+--- K2: an empty password stays as it is -> an empty password is hashed
+        return hasher.hash(value) if value else value
+--- K6: the first 1024 characters -> Is anything changed before it's hashed
+        return hasher.hash(value[:1024])
 --- K2: long passwords stay as they are -> a long password is hashed
         return hasher.hash(value) if len(value) < 50 else value
 --- K6: the first 72 characters -> Is anything changed before it's hashed
@@ -160,6 +167,10 @@ def _hash(mapper, connection, member):
 --- the name is hashed, too -> only the password is hashed
     name: Mapped[str] = mapped_column(PasswordHash(255))
     password: Mapped[str] = mapped_column(PasswordHash(255))
+--- K6: a default of the class -> it supplies a password
+    password: Mapped[str] = mapped_column(PasswordHash(255), default="changeme")
+--- K6: a default of the database -> it supplies a password
+    password: Mapped[str] = mapped_column(PasswordHash(255), server_default="")
 --- too short for a hash of the type -> a hash needs 97 characters
     password: Mapped[str] = mapped_column(PasswordHash(80))
 --- K6: the password is also kept -> in the column hint

@@ -76,6 +76,40 @@ READER_WRONG = wrong(
 --- K7: lower case in Python only -> in a different case is refused
     __table_args__ = (UniqueConstraint("email", name="uq_readers_email_lower"),)
     _lower = validates("email")(lambda self, key, value: value.lower())
+--- K6: lower case in Python, too -> store an e-mail as it was typed
+    __table_args__ = (Index("uq_readers_email_lower", text("lower(email)"), unique=True),)
+    _lower = validates("email")(lambda self, key, value: value.lower())
+--- K6: a type removes spaces -> store an e-mail as it was typed
+    __table_args__ = (Index("uq_readers_email_lower", text("lower(email)"), unique=True),)
+    class Tidy(TypeDecorator):
+        impl, cache_ok = String, True
+        def process_bind_param(self, value, dialect):
+            return value and value.strip()
+
+    email: Mapped[str] = mapped_column(Tidy(255))
+--- K6: a default of the database -> insert(Reader) without an e-mail
+    __table_args__ = (Index("uq_readers_email_lower", text("lower(email)"), unique=True),)
+    email: Mapped[str] = mapped_column(String(255), server_default="")
+--- K6: a default in Python -> insert(Reader) without an e-mail
+    __table_args__ = (Index("uq_readers_email_lower", text("lower(email)"), unique=True),)
+    email: Mapped[str] = mapped_column(String(255), default="")
+--- a string in place of the column -> "email" is only a string
+    __table_args__ = (Index("uq_readers_email_lower", func.lower("email"), unique=True),)
+--- the name of the column in quotation marks -> "email" is only a string
+    __table_args__ = (Index("uq_readers_email_lower", text("lower('email')"), unique=True),)
+--- K2: with @ only -> in a different case is refused
+    __table_args__ = (
+        Index(
+            "uq_readers_email_lower", text("lower(email)"), unique=True,
+            postgresql_where=text("email LIKE '%@%'"),
+        ),
+    )
+--- K5: spaces at the end don't count -> another e-mail is accepted
+    __table_args__ = (Index("uq_readers_email_lower", text("rtrim(lower(email))"), unique=True),)
+--- K5: a type that ignores spaces at the end -> another e-mail is accepted
+    __table_args__ = (
+        Index("uq_readers_email_lower", text("(lower(email)::char(255))"), unique=True),
+    )
 --- K6: only lower case is allowed -> stays as it was typed
     __table_args__ = (UniqueConstraint("email"), CheckConstraint("email = lower(email)"))
 --- an e-mail that may be missing -> must have an e-mail

@@ -15,15 +15,19 @@ from coursekit.lessons.query_into_dataframes.frame_probe import FrameReader, all
 
 
 def _orders(random: Random) -> list[dict[str, Any]]:
-    """Return unsorted orders: one without items, one with an amount that no float can represent."""
+    """Return unsorted orders: one without items, one with an amount that no float can represent.
+
+    As strings, their ids are in another order. Two orders differ only in their id.
+    """
     large = Decimal(f"{random.randrange(10**17, 10**18)}.91")
     amounts = [*draws.amounts(random), large, Decimal("-3.10")]
     items = [random.randrange(2, 90), None, 0, 1, random.randrange(100, 999), 2**31 - 1, -1]
-    ids = random.sample(range(5, 99), len(items))
-    return [
+    ids = [random.randrange(100, 199), *random.sample(range(5, 99), len(items) - 1)]
+    rows = [
         {"id": number, "items": many, "amount": amount}
         for number, many, amount in zip(ids, items, amounts, strict=True)
     ]
+    return [*rows, {**rows[0], "id": 99}]
 
 
 def orders(submission: Submission) -> Iterator[CheckItem]:
@@ -55,6 +59,7 @@ def orders(submission: Submission) -> Iterator[CheckItem]:
     yield expect_that(
         "amounts are exact, each a Decimal", good, shown, amounts, _about_amounts(amounts)
     )
+    yield from reader.without_rows("orders", columns)
     yield from reader.aftermath("orders", wanted, columns)
 
 

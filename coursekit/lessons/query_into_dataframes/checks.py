@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 from typing import Any
 from unicodedata import normalize
 
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.query_into_dataframes.frame_probe import FrameReader, all_rows
+from coursekit.lessons.query_into_dataframes.frame_probe import EMPTY, FrameReader, all_rows
 
 USERS = """
 INSERT INTO users (name, email, password) VALUES
@@ -53,6 +54,7 @@ def contacts(submission: Submission) -> Iterator[CheckItem]:
         return
     people = [[name, email] for _, name, email, _ in users]
     yield from _ordered(result.value["rows"], people)
+    yield from reader.without_rows("users", ["name", "email"])
     yield from reader.aftermath("users", users, ALL)
 
 
@@ -98,7 +100,7 @@ BIND = (
     "how the string gets into your query: don't use an f-string, format(), % or +, but a bound "
     "parameter, whose value is never run as SQL"
 )
-EMPTY = "what you return if no one is found: read_sql's own DataFrame has the columns"
+FAILS = "what the error says: with a bound parameter and =, no string fails"
 PATTERNS = ("%", ".*", "Mia", "")
 
 
@@ -108,9 +110,9 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     mia, some, twin = f"Mia {draws.word(random)}", draws.word(random), draws.name(random)
     strange = f"{some} O'Neil \\ :x %s %(y)s 100% \" -&<b>;?"
     named = [(name, draws.email(random)) for name in (mia, strange, some, twin, twin)]
-    odd = [*draws.names(random), f"{draws.word(random)} e\u0301", f"{draws.word(random)}ß"]
-    odd.append(f"{draws.word(random)}  {draws.word(random)}")
+    odd = _odd_names(random)
     others = [(name, draws.email(random)) for name in odd]
+    others.append((draws.name(random), draws.email(random).rjust(255, "x")))
     same, borrowed = draws.email(random), named[-1][1]
     _fill(submission, *named, *others, (same, same), (borrowed, draws.email(random)))
     reader = FrameReader(submission, "find_users")
@@ -125,30 +127,43 @@ def search(submission: Submission) -> Iterator[CheckItem]:
         if not item.good:
             yield replace(item, what=f"{item.what}, even if no one is found", where=EMPTY)
             return
-    yield from _one_is_found(reader, person)
+    found = list(_one_is_found(reader, person))
+    yield from found
+    if not (found[0].good and found[1].good):
+        return
     attacked = {one: reader.rows(one) for one in ATTACKS}
     injected = any(isinstance(rows, list) and rows for rows in attacked.values())
-    where = BIND if injected else "what the error says: with a bound parameter and =, none fails"
+    where = BIND if injected else FAILS
     yield _finds_no_one(attacked, "a string that contains SQL finds no one", where)
     if injected:  # it may have deleted what the rest looks for
         return
-    yield from _no_one_is_found(reader, person, odd)
-    found = next(row for row in people if row[1] == strange)
+    yield from _no_one_is_found(reader, person, people, odd)
     where = (
         "a bound parameter, compared with =: then the string can contain any character. Bind it as "
         "it is: no escape(), no replace(), no `if` about its characters"
     )
     what = "it finds a name with quotation marks and : and %"
-    yield expect_equal(what, reader.rows(strange), [found], where)
+    wanted = [row for row in people if row[1] == strange]
+    yield expect_equal(what, reader.rows(strange), wanted, where)
     yield from _all_are_found(reader, people, (twin, same, borrowed, *odd))
     yield from reader.aftermath("users", users, ALL, mia)
+
+
+def _odd_names(random: Random) -> list[str]:
+    """Return awkward names; the last four differ from another string in one thing only."""
+    apart, sharp, one, two, spaced = (draws.word(random) for _ in range(5))
+    names = [*draws.names(random), f"Drop {draws.word(random)} Union Select"]
+    return [*names, f"{apart} e\u0301", f"{sharp}ß", f"{one}  {two}", f" {spaced} "]
 
 
 def _one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]:
     """Report whether a name and an e-mail address find their user, in any case."""
     name, email = str(person[1]), str(person[2])
     where = f"your WHERE, and {ARGUMENT}"
-    yield expect_equal("it finds a user by name", reader.rows(name), [person], where)
+    rows = reader.rows(name)
+    if isinstance(rows, list) and [row[0] for row in rows] == person[:1]:
+        where = "the columns of your SELECT: return each value as it's stored"
+    yield expect_equal("it finds a user by name", rows, [person], where)
     where = (
         "your WHERE: either the name or the e-mail address has to match, with lower() on both sides"
     )
@@ -159,7 +174,9 @@ def _one_is_found(reader: FrameReader, person: list[Any]) -> Iterator[CheckItem]
         yield expect_equal(what, reader.rows(wanted), [person], where)
 
 
-def _no_one_is_found(reader: FrameReader, person: list[Any], odd: list[str]) -> Iterator[CheckItem]:
+def _no_one_is_found(
+    reader: FrameReader, person: list[Any], people: list[list[Any]], odd: list[str]
+) -> Iterator[CheckItem]:
     """Report whether patterns and parts of a name find no user."""
     where = "compare whole strings with =; LIKE, ILIKE and ~ look for patterns"
     name, (local, _, domain) = str(person[1]), str(person[2]).partition("@")
@@ -174,17 +191,30 @@ def _no_one_is_found(reader: FrameReader, person: list[Any], odd: list[str]) -> 
     yield _finds_no_one(
         {one: reader.rows(one) for one in spaced}, "a name with a space added finds no one", where
     )
-    longest, (apart, sharp, wide) = max(odd, key=len), odd[-3:]
-    near = (
-        (f"{longest}x", "what shortens the string: left(), a slice, or a cast to varchar(50)"),
-        (f"{name}\n", "strip() or trim(): a line break counts"),
-        (wide.replace("  ", " "), "split(), or a replace() of spaces: two spaces aren't one"),
-        (normalize("NFC", apart), "normalize(): it's another spelling of é, and no other case"),
-        (sharp.replace("ß", "ss"), "casefold(): ss isn't ß in another case. Use lower()"),
-    )
+    near = _near(person, people, odd)
     first = next((each for each in near if reader.rows(each[0]) != []), near[0])
     yield _finds_no_one(
         {first[0]: reader.rows(first[0])}, "a string that's almost a name finds no one", first[1]
+    )
+
+
+def _near(
+    person: list[Any], people: list[list[Any]], odd: list[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return strings that are almost a user's, each with what to look at if it finds one."""
+    name, emails = str(person[1]), [str(row[2]) for row in people]
+    longest, address = max(odd, key=len), max(emails, key=len)
+    apart, sharp, wide, spaced = odd[-4:]
+    short = "what shortens the string: left(), a slice, or a cast to varchar(50)"
+    return (
+        (f"{longest}x", short),
+        (f"{address}x", short),
+        (f"{name}\n", "strip() or trim(): a line break counts"),
+        (spaced.strip(), "trim(): the spaces in a stored name count"),
+        (str(person[0]), "your WHERE: only the name and the e-mail address are compared"),
+        (wide.replace("  ", " "), "split(), or a replace() of spaces: two spaces aren't one"),
+        (normalize("NFC", apart), "normalize(): it's another spelling of é, and no other case"),
+        (sharp.replace("ß", "ss"), "casefold(): ss isn't ß in another case. Use lower()"),
     )
 
 
@@ -198,6 +228,8 @@ def _finds_no_one(found: dict[str, Any], what: str, where: str) -> CheckItem:
         where = "the empty string: it's no one's name, so it finds no one"
     elif "RegularExpression" in str(found[worst]):
         where = "compare whole strings with =: ~ and SIMILAR TO read the string as a pattern"
+    elif isinstance(found[worst], ProbeResult):
+        where = FAILS
     return expect_equal(f"{what}: {worst}", found[worst], [], where)
 
 

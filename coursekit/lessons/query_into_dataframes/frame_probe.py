@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from decimal import localcontext
 from typing import Any
 
@@ -15,14 +15,16 @@ from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expe
 from coursekit.exercises.migrations import session_defaults
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
+from coursekit.exercises.surroundings import surroundings
+from coursekit.lessons.query_into_dataframes.checkouts import about_left, checkouts, count_open
 
 PANDAS = "pandas.DataFrame"
 NOWHERE = "no such database"
+EMPTY = (
+    "what you return if there are no rows: read_sql's own DataFrame has the columns, and "
+    "pd.DataFrame(rows) needs columns=[...]"
+)
 SEQUENCES = "SELECT sequencename, last_value FROM pg_catalog.pg_sequences"
-OWN_SETTINGS = """
-SELECT name, setting, source FROM pg_catalog.pg_settings
-UNION ALL SELECT 'role', CURRENT_USER::pg_catalog.text, 'session'
-"""
 
 
 class FrameReader:
@@ -69,6 +71,16 @@ class FrameReader:
             where = _about_columns(got, columns, result.value["index"])
             yield expect_equal("it has the requested columns", got, columns, where)
 
+    def without_rows(self, table: str, columns: list[str]) -> Iterator[CheckItem]:
+        """Report a result that lacks columns, or an error, if the table is empty."""
+        engine = self._submission.scratch("without")
+        Database(engine.url).commit(statement(f"TRUNCATE public.{table} CASCADE"))
+        result = self._submission.call(call_with, self._function, engine)
+        for item in self.shape(result, columns):
+            if not item.good:
+                yield replace(item, what=f"{item.what}, even if the table is empty", where=EMPTY)
+                return
+
     def aftermath(
         self, table: str, rows: Sequence[Any], columns: Sequence[str], *values: Any
     ) -> Iterator[CheckItem]:
@@ -92,10 +104,11 @@ class FrameReader:
         yield expect_equal("the database is unchanged", found, [], where)
 
     def _state(self) -> tuple[schema.Schema, set[str]]:
-        """Return the schema; the settings for later sessions, and where sequences are."""
+        """Return the schema; settings for later sessions, where sequences are, what else exists."""
         here = self.database
         last = [f"{name}: {value}" for name, value in here.query(SEQUENCES)]
-        return here.snapshot(), {*session_defaults(here), *last}
+        others = {one for one in surroundings(here) if not one.startswith("setting ")}
+        return here.snapshot(), {*session_defaults(here), *last, *others}
 
     def _fail(self, table: str, *values: Any) -> dict[str, Any]:
         """Call the function with a database in which its table is missing, or without any."""
@@ -116,11 +129,8 @@ class FrameReader:
             what, where = f"{what}, even if the query fails", "a `with` block closes it in any case"
         still_open = self._open or failed["open"]
         if self._left and not still_open:
-            what = f"{what} as it was"
-            where = (
-                "SET lasts after a commit, and the next user of the connection gets it: SET LOCAL"
-            )
-            return expect_equal(what, sorted({*self._left}), [], where)
+            left = sorted({*self._left})
+            return expect_equal(f"{what} as it was", left, [], about_left(left))
         return expect_equal(what, still_open, 0, where)
 
 
@@ -128,7 +138,8 @@ def _about_errors(gone: dict[str, Any], missing: dict[str, Any]) -> CheckItem:
     """Report whether the error is raised if the table is gone, or the database is missing."""
     what = "if the query fails, the function raises the error"
     where = (
-        "`except`: the caller of your function has to see that the query failed. If you have none, "
+        "`except`, or `return` under `finally`: the caller of your function has to see that the "
+        "query failed. If you have neither, "
         "does your function use the engine that's passed to it?"
     )
     if gone["raised"] == "no error" and gone["rows"]:
@@ -169,9 +180,9 @@ def call_with(names: dict[str, Any], function: str, engine: Engine, *values: Any
 
     How precisely decimals are computed is restored afterwards. Options of pandas may change.
     """
-    with localcontext(), _checkouts(engine) as (taken, left):
+    with localcontext(), checkouts(engine) as (taken, left):
         found = _table(names[function](engine, *values))
-        return {**found, "open": _count_open(taken), "left": left}
+        return {**found, "open": count_open(taken), "left": left}
 
 
 def fail_with(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
@@ -183,14 +194,14 @@ def fail_with(names: dict[str, Any], function: str, engine: Engine, *values: Any
 
     seen: list[BaseException | None] = []
     event.listen(engine, "handle_error", lambda context: seen.append(context.original_exception))
-    with localcontext(), _checkouts(engine) as (taken, _):
+    with localcontext(), checkouts(engine) as (taken, _):
         raised, rows = "no error", 0
         try:
             rows = len(_table(names[function](engine, *values)).get("rows", ""))
         except Exception as error:
             other = error in seen or _is_from(error, names[function])
             raised = f"another error, {type(error).__name__}" if other else "error"
-        return {"raised": raised, "rows": rows, "open": _count_open(taken)}
+        return {"raised": raised, "rows": rows, "open": count_open(taken)}
 
 
 def _is_from(error: BaseException, function: Any) -> bool:
@@ -200,55 +211,6 @@ def _is_from(error: BaseException, function: Any) -> bool:
         place = place.tb_next
     mine = place is not None and place.tb_frame.f_globals is getattr(function, "__globals__", None)
     return mine and error.__context__ is not None
-
-
-@contextmanager
-def _checkouts(engine: Engine) -> Iterator[tuple[list[Any], list[str]]]:
-    """Collect the connections that are checked out; close the ones that stay open.
-
-    They're kept here, or the garbage collector would return them to the pool. With them, collect
-    the settings that differ when a connection is returned.
-    """
-    from sqlalchemy import event
-
-    taken: list[Any] = []
-    left: list[str] = []
-
-    def take(raw: Any, record: Any, connection: Any) -> None:
-        taken.append(connection)
-        record.info["settings"] = _settings(raw)
-
-    def put(raw: Any, record: Any) -> None:
-        if raw is not None and (before := record.info.pop("settings", None)):
-            left.extend(sorted(_settings(raw) - before))
-
-    event.listen(engine, "checkout", take)
-    event.listen(engine, "checkin", put)
-    try:
-        yield taken, left
-    finally:
-        event.remove(engine, "checkout", take)
-        event.remove(engine, "checkin", put)
-        for one in taken:
-            if one.dbapi_connection is not None:
-                one.close()
-
-
-def _settings(raw: Any) -> set[str]:
-    """Return what a session has set, and its role; {} if the connection can't be read."""
-    with suppress(Exception), closing(raw.cursor()) as cursor:
-        cursor.execute(OWN_SETTINGS)
-        found = cursor.fetchall()
-        raw.rollback()
-        mine = [
-            row for row in found if row[2] == "session" and not row[0].startswith("transaction_")
-        ]
-        return {f"{name} = {value}" for name, value, _ in mine}
-    return set()
-
-
-def _count_open(taken: list[Any]) -> int:
-    return sum(one.dbapi_connection is not None for one in taken)
 
 
 def _table(value: Any) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.statements import insert as insert_row
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.the_user_model.checks import made
+from coursekit.lessons.the_user_model.checks import insert_values, made
 from tutorial_lib import hashing
-from tutorial_lib.hashing import CHEAP, make_context
 
 HASH, HASH_LENGTH = "a hash of it", 97
 PLAIN = "the password itself, in plain text"
@@ -68,13 +68,6 @@ def _rename(names: dict[str, Any], engine: Engine, before: str, after: str) -> s
         return str(password)
 
 
-def _store_none(names: dict[str, Any], engine: Engine, name: str) -> None:
-    """Store a member without a password."""
-    with Session(engine) as session:
-        session.execute(insert(names["Member"]).values(name=name, password=None))
-        session.commit()
-
-
 def _passwords(engine: Engine) -> dict[str, str]:
     """Return the password of each member, as stored."""
     return dict(Database(engine.url).rows("members", "name", "password"))
@@ -118,20 +111,34 @@ def _unusual(submission: Submission, engine: Engine, name: str) -> Iterator[Chec
     """Report whether the whole password is hashed, and one that looks like a hash, too."""
     random, what = submission.random, "a long password is hashed, with all of its characters"
     plain = draws.password(random)
-    long = f"{plain}\ufb01e\u0301{draws.text(random, 90)}{plain}"
+    long = f"{plain}\ufb01e\u0301{draws.text(random, 1200)}{plain}"
     yield _stored_by(submission, engine, "set later", what, name, long)
-    looks = str(make_context(CHEAP).hash(plain))  # a string, not a HashedPassword
+    salt, digest = (draws.token(random, size) for size in (22, 43))
+    looks = f"$argon2id$v=19$m=65536,t=3,p=4${salt}${digest}"  # as long as the lesson's hashes
     what = "a password that looks like a hash is hashed"
     item = _stored_by(submission, engine, "set later", what, name, looks)
     yield item if item.got != PLAIN else expect_equal(what, PLAIN, HASH, LOOKS)
+    what = "an empty password is hashed, if it's accepted at all"
+    result = submission.call(_store, engine, "set later", name, "")
+    got = HASH if result.error else _described("", _passwords(engine).get(name))
+    where = 'the type: "" is a string, too. Only None stays as it is, so compare with `is None`'
+    yield expect_equal(what, got, HASH, where)
 
 
 def _missing(submission: Submission, engine: Engine, name: str) -> CheckItem:
-    """Report whether a member without a password is refused."""
-    result = submission.call(_store_none, engine, name)
-    got = "refused" if result.error else "accepted"
+    """Report whether a member without a password is refused, whichever statement stores it."""
+    what = "a member without a password is refused"
+    values = {"name": name}
+    results = {
+        "None": submission.call(insert_values, "Member", engine, {**values, "password": None}),
+        "insert": submission.call(insert_values, "Member", engine, values),
+        "SQL": Database(engine.url).commit(insert_row("members", **values)),
+    }
+    accepted = [way for way, result in results.items() if not result.error]
     where = "the column, which must not allow NULL, and the type: None is no password to hash"
-    return expect_equal("a member without a password is refused", got, "refused", where)
+    if accepted and "None" not in accepted:
+        where = "a default: it supplies a password if the INSERT doesn't"
+    return expect_equal(what, "accepted" if accepted else "refused", "refused", where)
 
 
 def _stored_by(
@@ -173,11 +180,14 @@ def _column_of(engine: Engine, password: str) -> str:
 
 def _about(error: str, engine: Engine) -> str:
     """Return where to look after an error in storing a password."""
-    if "value too long" not in error:
+    too_long = re.search(r"value too long for type character varying\((\d+)\)", error)
+    if not too_long:
         return SECTIONS
     length = re.search(r"varying\((\d+)\)", Database(engine.url).column("members.password"))
     if length and int(length[1]) < HASH_LENGTH:
         return f"the length of password: a hash needs {HASH_LENGTH} characters"
+    if length and length[1] == too_long[1]:
+        return "the type: a long password must be hashed, too. Each hash is short enough"
     return "the name, whose column has 50 characters: only the password is hashed"
 
 
