@@ -113,7 +113,7 @@ RIGHT = {
         _contacts(
             "with engine.connect() as connection:",
             f"    names = [row.name for row in connection.execute({NAMES})]",
-            "    parts = []",
+            f'    parts = [pd.read_sql(text("{PEOPLE} LIMIT 0"), connection)]',
             "    for name in dict.fromkeys(names):",
             "        time.sleep(0.2)",
             f'        query = text("{PEOPLE} WHERE name = :name")',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -58,7 +58,11 @@ def checkouts(engine: Engine) -> Iterator[tuple[list[Any], list[str]]]:
     def close(*_: Any) -> None:
         left.append(CLOSED)
 
-    hooks = {"checkout": take, "checkin": put, **dict.fromkeys(CLOSING, close)}
+    hooks: dict[str, Callable[..., Any]] = {
+        "checkout": take,
+        "checkin": put,
+        **dict.fromkeys(CLOSING, close),
+    }
     for name, hook in hooks.items():
         event.listen(engine, name, hook)
     try:
@@ -107,7 +111,7 @@ def _same_types(left: list[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        if extensions.string_types != before:
+        if _identities(extensions.string_types) != _identities(before):
             left.append(CONVERTS)
             extensions.string_types.clear()
             extensions.string_types.update(before)
@@ -135,8 +139,12 @@ def _of_the_driver(raw: Any) -> dict[str, Any]:
     values = {name: getattr(raw, name, None) or None for name in DRIVER}
     if values["isolation_level"] == ISOLATION_LEVEL_READ_COMMITTED:
         values["isolation_level"] = None
-    converters = getattr(raw, "string_types", {})
-    return {**values, CONVERTS: frozenset((code, id(one)) for code, one in converters.items())}
+    return {**values, CONVERTS: _identities(getattr(raw, "string_types", {}))}
+
+
+def _identities(converters: dict[int, Any]) -> frozenset[tuple[int, int]]:
+    """Return which converter each type has; psycopg2 takes two for equal if they share a type."""
+    return frozenset((code, id(one)) for code, one in converters.items())
 
 
 def _shown(name: str, value: Any) -> str:

@@ -101,6 +101,10 @@ BIND = (
     "parameter, whose value is never run as SQL"
 )
 FAILS = "what the error says: with a bound parameter and =, no string fails"
+ANY_CHARACTER = (
+    "a bound parameter, compared with =: then the string can contain any character. Bind it as "
+    "it is: no escape(), no replace(), no `if` about its characters"
+)
 PATTERNS = ("%", ".*", "Mia", "")
 
 
@@ -138,13 +142,9 @@ def search(submission: Submission) -> Iterator[CheckItem]:
     if injected:  # it may have deleted what the rest looks for
         return
     yield from _no_one_is_found(reader, person, people, odd)
-    where = (
-        "a bound parameter, compared with =: then the string can contain any character. Bind it as "
-        "it is: no escape(), no replace(), no `if` about its characters"
-    )
-    what = "it finds a name with quotation marks and : and %"
     wanted = [row for row in people if row[1] == strange]
-    yield expect_equal(what, reader.rows(strange), wanted, where)
+    what = "it finds a name with quotation marks and : and %"
+    yield expect_equal(what, reader.rows(strange), wanted, ANY_CHARACTER)
     yield from _all_are_found(reader, people, (twin, same, borrowed, *odd))
     yield from reader.aftermath("users", users, ALL, mia)
 

@@ -132,7 +132,7 @@ def _missing(submission: Submission, engine: Engine, name: str) -> CheckItem:
     results = {
         "None": submission.call(insert_values, "Member", engine, {**values, "password": None}),
         "insert": submission.call(insert_values, "Member", engine, values),
-        "SQL": Database(engine.url).commit(insert_row("members", **values)),
+        "SQL": Database(engine.url).commit(insert_row("members", name=name)),
     }
     accepted = [way for way, result in results.items() if not result.error]
     where = "the column, which must not allow NULL, and the type: None is no password to hash"
