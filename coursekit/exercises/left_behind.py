@@ -18,6 +18,7 @@ SELECT 'the setting ' || name || ' = ' || setting FROM pg_catalog.pg_settings
 WHERE source = 'session' AND name NOT LIKE 'transaction%'
 UNION ALL SELECT 'the setting ' || name || ' = ' || pg_catalog.current_setting(name)
 FROM pg_catalog.unnest(ARRAY['transaction_isolation', 'transaction_read_only']) AS own (name)
+WHERE pg_catalog.current_setting(name) <> 'off'
 UNION ALL SELECT 'the role ' || pg_catalog.current_setting('role')
 UNION ALL SELECT 'an advisory lock' FROM pg_catalog.pg_locks
 WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'advisory'

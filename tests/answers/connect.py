@@ -227,6 +227,10 @@ def one(sent):
         return connection.scalar(text(sent))
 version = one("SHOW server_version").split(".")[0]
 return one("SELECT current_database()"), one("SELECT current_user"), int(version)
+--- K12: another isolation level, and read-only
+options = {"isolation_level": "SERIALIZABLE", "postgresql_readonly": True}
+with engine.connect().execution_options(**options) as connection:
+    return connection.execute(text(ALL)).one()
 --- K12: a session, and one row
 session = Session(engine)
 try:

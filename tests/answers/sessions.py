@@ -907,6 +907,16 @@ finally:
 --- an engine for each request -> One engine is enough
 with Session(create_engine(exercise.url)) as db:
     yield db
+--- an error of the database becomes another -> If you raise it, raise the request's own
+from sqlalchemy.exc import SQLAlchemyError
+db = ExerciseSession()
+try:
+    yield db
+except SQLAlchemyError as error:
+    db.rollback()
+    raise RuntimeError("the database has rejected it") from error
+finally:
+    db.close()
 --- closed only while it is active -> after the database has rejected a change
 db = ExerciseSession()
 try:
@@ -930,7 +940,7 @@ except BaseException:
     raise
 else:
     db.commit()
---- its transaction is closed -> may be from your own code
+--- its transaction is closed -> If a method after the `yield` raises it
 db = ExerciseSession()
 try:
     yield db

@@ -170,8 +170,9 @@ def _raised_again(came: ProbeResult, message: str, what: str) -> CheckItem:
         where = "FastAPI gets a different exception. Raise the request's own again: a bare `raise`."
         if what in (UNUSED, THROUGH[REJECTED]):
             where = (
-                "This exception may be from your own code after the `yield`. close() works in "
-                "every state of the session; other methods don't."
+                "FastAPI gets a different exception. If you raise it, raise the request's own "
+                "instead: a bare `raise`. If a method after the `yield` raises it, leave that "
+                "method out: close() works in every state of the session."
             )
     got = "no exception" if came.value == "nothing" else came
     wanted = "the exception that the request raised"
