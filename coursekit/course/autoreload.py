@@ -58,7 +58,7 @@ def unload(projects: Path) -> None:
 def _modules(projects: Path) -> dict[str, Path]:
     """Return the imported modules whose file is in a project, and that file."""
     inside = f"{projects}{os.sep}"  # a string is fast: this runs before each cell, for all modules
-    files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.copy().items()}
     return {
         name: Path(file)
         for name, file in files.items()

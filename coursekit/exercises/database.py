@@ -110,11 +110,13 @@ class Database:
         return self._run(statements, keep=False)
 
     @contextmanager
-    def session(self) -> Iterator[Callable[[Executable], ProbeResult]]:
-        """Yield what runs statements in one transaction, which is rolled back at the end."""
+    def session(self, *, keep: bool = False) -> Iterator[Callable[[Executable], ProbeResult]]:
+        """Yield what runs statements in one transaction; it's rolled back, or kept, at the end."""
         with self.engine.connect() as connection:
             _use_usual_path(connection)
             yield partial(_result, connection)
+            if keep:
+                connection.commit()
 
     def outside(self, sent: Executable) -> ProbeResult:
         """Run a statement that can't run in a transaction."""

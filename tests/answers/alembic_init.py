@@ -488,13 +488,13 @@ address = url.render_as_string(hide_password=False)
 config.set_section_option("alembic", "sqlalchemy.url", "%%".join(address.split("%")))
 return config
 --- from parts
-password = quote(url.password, safe="").replace("%", "%%")
+user, port = url.username, f":{url.port}" if url.port else ""
+if url.password is not None:
+    user += ":" + quote(url.password, safe="")
+options = urlencode(url.query, doseq=True)
+address = f"{url.drivername}://{user}@{url.host or ''}{port}/{url.database}?{options}"
 made = Config()
-made.set_main_option(
-    "sqlalchemy.url",
-    f"{url.drivername}://{url.username}:{password}@{url.host}:{url.port}/{url.database}?"
-    + urlencode(url.query).replace("%", "%%"),
-)
+made.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
 return made
 --- after a while
 import time
@@ -523,6 +523,32 @@ CONFIG_WRONG = (
     *wrong(
         CONFIG,
         """
+--- from parts, as if every URL had a password -> no password, and two hosts
+password = quote(url.password, safe="").replace("%", "%%")
+made = Config()
+made.set_main_option(
+    "sqlalchemy.url",
+    f"{url.drivername}://{url.username}:{password}@{url.host}:{url.port}/{url.database}?"
+    + urlencode(url.query).replace("%", "%%"),
+)
+return made
+--- no password becomes an empty one -> it's None then
+made = Config()
+address = url.set(password=url.password or "").render_as_string(False)
+made.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return made
+--- one value of each option -> the string that is written into the Config
+made = Config()
+options = {name: value if isinstance(value, str) else value[0] for name, value in url.query.items()}
+address = url.set(query=options).render_as_string(False)
+made.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return made
+--- a Config for each URL -> the same Config again
+kept = globals().setdefault("kept", {})
+if url not in kept:
+    kept[url] = Config()
+    kept[url].set_main_option("sqlalchemy.url", url.render_as_string(False).replace("%", "%%"))
+return kept[url]
 --- the masked text -> what str(url) masks
 config = Config()
 config.set_main_option("sqlalchemy.url", str(url))

@@ -118,6 +118,8 @@ make_hash = lambda password: pwd_context.hash(password.strip())
 make_hash = lambda password: pwd_context.hash(password.lower())
 --- K6: the first eight characters -> it's a hash of this very password
 make_hash = lambda password: pwd_context.hash(password[:8])
+--- K6: the first 64 characters -> it's a hash of this very password
+make_hash = lambda password: pwd_context.hash(password[:64])
 --- K6: what isn't ASCII is left out -> it's a hash of this very password
 make_hash = lambda password: pwd_context.hash(password.encode("ascii", "ignore"))
 --- K14: a string that begins with anything -> it returns the password itself
@@ -144,7 +146,7 @@ def make_hash(password, salt):
     return pwd_context.hash(typed) == stored
 --- K1: accepts everyone -> is_right refuses a wrong password
     return True
---- K1: accepts no one -> accepts the right password
+--- K1: accepts no one -> it refuses every hash, even make_hash's
     return False
 --- verified, not returned -> is there a `return` in every branch
     pwd_context.verify(typed, stored)

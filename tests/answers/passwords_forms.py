@@ -48,12 +48,6 @@ FORMS_RIGHT = (
     _both("unicodedata.normalize('NFKC', {})"),
     _both("unicodedata.normalize('NFKD', {})"),
     _both(f"{NFC}.encode('utf-8')"),
-    # K12: what was signed up is kept as it is, and sign_in tries both forms.
-    _forms("password", "typed").replace(
-        "    return practice_context.verify(typed, stored)",
-        "    forms = [unicodedata.normalize(form, typed) for form in ('NFC', 'NFD')]\n"
-        "    return any(practice_context.verify(form, stored) for form in forms)",
-    ),
     # K12: argon2-cffi
     """
 from argon2 import PasswordHasher
@@ -81,6 +75,34 @@ def sign_in(typed, stored):
     _both(NFC).replace("    return", "    __import__('time').sleep(0.2)\n    return"),
 )
 FORMS_WRONG = (
+    Wrong(
+        "what was signed up is kept as it is, and sign_in tries both forms",
+        _forms("password", "typed").replace(
+            "    return practice_context.verify(typed, stored)",
+            "    forms = [unicodedata.normalize(form, typed) for form in ('NFC', 'NFD')]\n"
+            "    return any(practice_context.verify(form, stored) for form in forms)",
+        ),
+        "which form does sign_up hash",
+    ),
+    Wrong(
+        "NFKC and NFC",
+        _forms("unicodedata.normalize('NFKC', password)", NFC.format("typed")),
+        "which form does sign_up hash",
+    ),
+    Wrong("K5: a tab is a space", _both(f"' '.join({NFC}.split('\t'))"), "with another space"),
+    Wrong(
+        "K5: what can't be printed doesn't count",
+        _both(f"''.join(c for c in {NFC} if c.isprintable())"),
+        "with another space",
+    ),
+    Wrong(
+        "K5: with caps lock, too",
+        _both(NFC).replace(
+            "', typed), stored)",
+            "', typed), stored) or practice_context.verify(typed.swapcase(), stored)",
+        ),
+        "lower case instead of capitals",
+    ),
     Wrong("as before", _forms("password", "typed"), "signed up with one character"),
     Wrong("sign_in only", _forms("password", NFC.format("typed")), "signed in with one"),
     Wrong("sign_up only", _forms(NFC.format("password"), "typed"), "signed in with two"),

@@ -21,6 +21,10 @@ calls = []
 def change(connection, new, email):
     connection.execute(UPDATE, {"new": new, "email": email})
 
+def replace(connection, new, email, old):
+    query = text("UPDATE accounts SET password = :new WHERE email = :email AND password = :old")
+    connection.execute(query, {"new": new, "email": email, "old": old})
+
 def log_in(engine, email, typed):
 """
 ACCEPTED = right(
@@ -34,8 +38,8 @@ with Session(engine) as session:
     if stored is None or not pwd_context.verify(typed, stored):
         return False
     if pwd_context.needs_update(stored):
-        new = pwd_context.hash(typed)
-        session.execute(update(accounts).where(accounts.c.email == email).values(password=new))
+        old = (accounts.c.email == email, accounts.c.password == stored)
+        session.execute(update(accounts).where(*old).values(password=pwd_context.hash(typed)))
         session.commit()
     return True
 --- K12: argon2 without passlib
@@ -50,13 +54,13 @@ except (AttributeError, VerifyMismatchError):
     return False
 if hasher.check_needs_rehash(row.password):
     with engine.begin() as connection:
-        change(connection, hasher.hash(typed), email)
+        replace(connection, hasher.hash(typed), email, row.password)
 return True
 --- K12: the driver's own connection
 connection = engine.raw_connection()
 try:
     cursor = connection.cursor()
-    cursor.execute("SELECT password FROM accounts WHERE email = %s", (email,))
+    cursor.execute("SELECT password FROM accounts WHERE email = %s FOR NO KEY UPDATE", (email,))
     (stored,) = cursor.fetchone() or (None,)
     accepted, new = pwd_context.verify_and_update(typed, stored)
     if new:
@@ -75,10 +79,37 @@ return accepted
 --- K12: the library's context, autocommit
 from tutorial_lib.hashing import verify_and_update
 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-    accepted, new = verify_and_update(typed, connection.scalar(SELECT, {"email": email}))
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+return accepted
+--- K12: the newer psycopg
+import contextlib, psycopg
+url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+with contextlib.closing(psycopg.connect(url)) as closing, closing as connection:
+    row = connection.execute("SELECT password FROM accounts WHERE email = %s", [email]).fetchone()
+    accepted, new = pwd_context.verify_and_update(typed, row and row[0])
+    if new:
+        replaced = "UPDATE accounts SET password = %s WHERE (email, password) = (%s, %s)"
+        connection.execute(replaced, [new, email, row[0]])
+    return accepted
+--- K12: another session's change is an error
+with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
     if new:
         change(connection, new, email)
-return accepted
+        connection.commit()
+    return accepted
+--- K12: the password is normalized, as in the exercise after this one
+import unicodedata
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(unicodedata.normalize("NFKD", typed), stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
 --- K13: a slow one, a connection for each step
 import time
 with engine.connect() as connection:
@@ -87,7 +118,7 @@ time.sleep(0.2)
 accepted, new = pwd_context.verify_and_update(typed, stored)
 if new:
     with engine.begin() as connection:
-        change(connection, new, email)
+        replace(connection, new, email, stored)
 return accepted
 """,
 )
@@ -334,7 +365,7 @@ with engine.begin() as connection:
     if new:
         change(connection, new, email)
     return accepted
---- K4: the database's errors are a no -> it hides the database's error
+--- K4: the database's errors are a no -> it hides an error of the UPDATE or the COMMIT
 try:
     with engine.begin() as connection:
         stored = connection.scalar(SELECT, {"email": email})
@@ -344,7 +375,7 @@ try:
         return accepted
 except Exception:
     return False
---- K4: a new hash that isn't stored is ignored -> it hides the database's error
+--- K4: a new hash that isn't stored is ignored -> it hides an error of the UPDATE or the COMMIT
 from contextlib import suppress
 with engine.connect() as connection:
     stored = connection.scalar(SELECT, {"email": email})
@@ -353,7 +384,7 @@ if new:
     with suppress(Exception), engine.begin() as connection:
         change(connection, new, email)
 return accepted
---- K4: another error -> it hides the database's error
+--- K4: another error -> it hides an error of the UPDATE or the COMMIT
 try:
     with engine.begin() as connection:
         stored = connection.scalar(SELECT, {"email": email})
@@ -363,6 +394,132 @@ try:
         return accepted
 except Exception as error:
     raise RuntimeError("log-in failed") from error
+--- K4: an error of the COMMIT is ignored -> it hides an error of the UPDATE or the COMMIT
+from contextlib import suppress
+with engine.connect() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+        with suppress(Exception):
+            connection.commit()
+    return accepted
+--- K4: an error of the UPDATE is ignored -> it hides an error of the UPDATE or the COMMIT
+from contextlib import suppress
+with engine.connect() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        with suppress(Exception):
+            replace(connection, new, email, stored)
+        connection.commit()
+    return accepted
+--- another session's change is overwritten -> Compare the old hash in its WHERE
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        change(connection, new, email)
+    return accepted
+--- the same with three connections -> Compare the old hash in its WHERE
+with engine.connect() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+accepted, new = pwd_context.verify_and_update(typed, stored)
+if new:
+    with engine.connect() as connection:
+        unchanged = connection.scalar(SELECT, {"email": email}) == stored
+    if unchanged:
+        with engine.begin() as connection:
+            change(connection, new, email)
+return accepted
+--- what a login returned is kept -> each login has to read the stored hash
+known = globals().setdefault("known", {})
+if (email, typed) not in known:
+    with engine.begin() as connection:
+        stored = connection.scalar(SELECT, {"email": email})
+        known[email, typed], new = pwd_context.verify_and_update(typed, stored)
+        if new:
+            replace(connection, new, email, stored)
+return known[email, typed]
+--- K3: a setting stays in the connection -> the setting lock_timeout
+with engine.begin() as connection:
+    connection.execute(text("SET lock_timeout = '20s'"))
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- K3: autocommit stays on -> the connection and the engine are as they were before
+connection = engine.raw_connection()
+try:
+    connection.driver_connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("SELECT password FROM accounts WHERE email = %s", (email,))
+    (stored,) = cursor.fetchone() or (None,)
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replaced = "UPDATE accounts SET password = %s WHERE email = %s AND password = %s"
+        cursor.execute(replaced, (new, email, stored))
+    return accepted
+finally:
+    connection.close()
+--- K5: quotes are doubled by hand -> must not become part of it (SQL injection)
+quoted = email.replace("'", "''")
+with engine.begin() as connection:
+    stored = connection.scalar(text(f"SELECT password FROM accounts WHERE email = '{quoted}'"))
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- K5: quotation marks are removed from the password -> takes both strings as they were typed
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed.strip("'"), stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- K5: quotation marks are removed from the e-mail -> takes both strings as they were typed
+email = email.strip('"')
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- K5: the Unicode form of an e-mail doesn't count -> compare it exactly as it was typed
+import unicodedata
+email = unicodedata.normalize("NFC", email)
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- only the first 72 characters count -> takes both strings as they were typed
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed[:72], stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- a salt of its own -> a hash whose salt another hash has too
+from passlib.hash import argon2
+hasher = argon2.using(salt=b"0123456789abcdef", memory_cost=65536, time_cost=3, parallelism=4)
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    if not pwd_context.verify(typed, stored):
+        return False
+    if pwd_context.needs_update(stored):
+        replace(connection, hasher.hash(typed), email, stored)
+    return True
+--- another variant -> other costs or another variant, argon2d
+from argon2 import PasswordHasher, Type
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, PasswordHasher(type=Type.D).hash(typed), email, stored)
+    return accepted
 --- K3: a connection stays out after an error -> every connection is returned to the pool
 connection = engine.connect()
 accepted, new = pwd_context.verify_and_update(typed, connection.scalar(SELECT, {"email": email}))
@@ -408,7 +565,7 @@ with engine.begin() as connection:
 with engine.begin() as connection:
     query = text("SELEC password FROM accounts WHERE email = :email")
     return pwd_context.verify(typed, connection.scalar(query, {"email": email}))
---- K5: spaces don't count -> whether it verifies what was typed, unchanged
+--- K5: spaces don't count -> whether it takes both strings as they were typed
 with engine.begin() as connection:
     stored = connection.scalar(SELECT, {"email": email})
     accepted, new = pwd_context.verify_and_update(typed.strip(), stored)

@@ -141,6 +141,15 @@ WRONG = {
             "which value do existing rows get",
         ),
         Wrong(
+            "another column changed in the model",
+            _model().replace(
+                "name: Mapped[str] = mapped_column(String(50))", "name: Mapped[str]", 1
+            )
+            + AUTO
+            + "%alembic upgrade head",
+            "everything else stays as 0001 created it",
+        ),
+        Wrong(
             "not NULL in the model",
             _model("nickname: Mapped[str] = mapped_column(String(50))") + AUTO,
             "which value do existing rows get",

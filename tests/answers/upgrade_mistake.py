@@ -9,6 +9,24 @@ from support.samples import Wrong
 CENT = "0003_prices_with_cents"
 ALTER = "op.alter_column('products', 'price', type_=sa.Numeric(8, 2))"
 
+SAME_ROWS = "INSERT INTO products SELECT * FROM old_products"
+CONTINUED = "SELECT setval('products_id_seq', (SELECT coalesce(max(id), 1) FROM products))"
+
+
+def rebuilt(*copied: str) -> str:
+    """Return the body of an upgrade that creates the table again, and copies its rows."""
+    statements = [
+        "ALTER TABLE products RENAME TO old_products",
+        "ALTER TABLE old_products RENAME CONSTRAINT pk_products TO pk_old_products",
+        "ALTER SEQUENCE products_id_seq RENAME TO old_products_id_seq",
+        "CREATE TABLE products (id serial CONSTRAINT pk_products PRIMARY KEY, "
+        "name varchar(50) NOT NULL, price numeric(8, 2) NOT NULL)",
+        *copied,
+        "DROP TABLE old_products",
+    ]
+    return "\n    ".join(f"op.execute({each!r})" for each in statements)
+
+
 RIGHT = {
     "mistake-already-applied": (
         filled(CENT, ALTER),
@@ -53,6 +71,11 @@ file.write_text(file.read_text().replace("pass", f"[op.execute(step) for step in
             'op.execute("ALTER TABLE products ALTER price TYPE numeric(8, 2) "\n'
             '               "USING price::text::numeric")',
         ),
+        filled(CENT, rebuilt(SAME_ROWS, CONTINUED)),
+        filled(
+            CENT,
+            "op.execute('ALTER TABLE products ALTER price TYPE numeric(8, 2) USING price::real')",
+        ),
         filled(
             CENT,
             "from decimal import Decimal\n"
@@ -91,6 +114,45 @@ file.write_text(file.read_text().replace("'price', sa.Integer()", "'price', sa.N
             "by hand",
             by_hand("ALTER TABLE products ALTER price TYPE numeric(8, 2)"),
             "a new revision follows 0002",
+        ),
+        Wrong("K6 a new table, new ids start at 1", filled(CENT, rebuilt(SAME_ROWS)), "setval"),
+        Wrong(
+            "K6 a new table, other ids",
+            filled(
+                CENT,
+                rebuilt(
+                    "INSERT INTO products (name, price) "
+                    "SELECT name, price FROM old_products ORDER BY id"
+                ),
+            ),
+            "every row is kept, with the id that it has",
+        ),
+        Wrong(
+            "K6 a new table, one row for each name",
+            filled(
+                CENT,
+                rebuilt(
+                    "INSERT INTO products SELECT DISTINCT ON (name) * FROM old_products", CONTINUED
+                ),
+            ),
+            "rows and values stay as they are",
+        ),
+        Wrong(
+            "K6 prices by name",
+            filled(
+                CENT,
+                'rows = op.get_bind().execute(sa.text("SELECT name, price FROM products")).all()\n'
+                f"    {ALTER}\n"
+                "    for name, price in rows:\n"
+                '        change = sa.text("UPDATE products SET price = :p WHERE name = :n")\n'
+                "        op.get_bind().execute(change, {'n': name, 'p': price})",
+            ),
+            "24 becomes 24.00",
+        ),
+        Wrong(
+            "every price is lower",
+            filled(CENT, ALTER + "\n    op.execute('UPDATE products SET price = price - 0.01')"),
+            "or an UPDATE: 24 becomes 24.00",
         ),
         Wrong("never run", filled(CENT, ALTER, run=""), "your database is at the new"),
         Wrong(

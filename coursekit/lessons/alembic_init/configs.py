@@ -20,6 +20,7 @@ from coursekit.exercises.submission import Submission
 
 PARTS = ("drivername", "username", "password", "host", "port", "database", "query")
 LAST = "a password with spaces and other letters"
+BARE = "no password, and two hosts"
 BY_FUNCTION = "make_config"
 # What an error of make_config says, and where to look: the first that fits.
 ADVICE = (
@@ -49,6 +50,11 @@ def config(submission: Submission) -> Iterator[CheckItem]:
         yield from items
         if not all(item.good for item in items):
             return
+    wanted = _without_password(submission.random)
+    items = list(_reads(BARE, submission.call(_read, _address(wanted)), wanted))
+    yield from items
+    if not all(item.good for item in items):
+        return
     first, second = (_parts(submission.random, draws.word(submission.random)) for _ in range(2))
     both = submission.call(_first_of_two, _address(first), _address(second))
     yield expect_equal(
@@ -80,6 +86,13 @@ def _parts(random: Random, password: str) -> dict[str, Any]:
     return dict(zip(PARTS, values, strict=True))
 
 
+def _without_password(random: Random) -> dict[str, Any]:
+    """Return the parts of a URL with two hosts, and nothing that it doesn't need."""
+    hosts = tuple(f"{draws.word(random)}.example.com:{port}" for port in (5433, 5434))
+    empty = {"password": None, "host": None, "port": None}
+    return {**_parts(random, ""), **empty, "query": {"host": hosts}}
+
+
 def _address(parts: dict[str, Any]) -> str:
     return URL.create(**parts).render_as_string(hide_password=False)
 
@@ -95,6 +108,7 @@ def _reads(which: str, result: ProbeResult, wanted: dict[str, Any]) -> Iterator[
     got = result.value.pop("password")
     where = "what % means in an ini file, and how a password is written in a URL string"
     where = {"***": "what str(url) masks", None: "the URL needs its password"}.get(got, where)
+    where = where if password else "make_config: a URL can be without a password: it's None then"
     yield expect_equal(f"{which}: the password is the same", got, password, where)
     if got == password:
         where = "the string that is written into the Config"
@@ -132,9 +146,11 @@ def _first_of_two(names: dict[str, Any], address: str, other: str) -> str | None
 
     with _new_folder():
         config = names[BY_FUNCTION](make_url(address))
+        again = names[BY_FUNCTION](make_url(address))
         names[BY_FUNCTION](make_url(other))
         section = config.get_section(config.config_ini_section, {})
-    return make_url(section["sqlalchemy.url"]).host
+    host, first = make_url(section["sqlalchemy.url"]).host, make_url(address).host
+    return "the same Config again" if host == first and config is again else host
 
 
 def _traces(names: dict[str, Any], address: str) -> list[str]:

@@ -36,12 +36,14 @@ EXERCISES = (
             "pwd_context.verify_and_update(typed, stored) returns two values: whether the password "
             "is right, and a new hash or None. It also accepts None as the stored hash.",
             "SELECT the stored hash with a bound parameter. If verify_and_update returns a new "
-            "one, UPDATE this account and commit. Return the first value.",
+            "one, UPDATE this account if its hash is still the old one, and commit. Return the "
+            "first value.",
         ),
         why="A new hash requires the password, and only at login does the program have it. "
         "`verify_and_update` returns a new hash only if the password is right and the old hash is "
         "outdated. For an unknown e-mail, `scalar` returns None, and passlib verifies against a "
-        "dummy hash. `engine.begin()` commits at the end of its block.",
+        "dummy hash. The UPDATE compares the old hash, so it can't overwrite a password that was "
+        "changed in the meantime. `engine.begin()` commits at the end of its block.",
     ),
     Exercise(
         "unicode-password",

@@ -11,8 +11,8 @@ from coursekit.exercises.submission import Submission
 from coursekit.lessons.passwords.trials import Trial, advice, context, fits, tried
 
 VERIFY = (
-    "is_right: a new hash has a new salt, so hashing again and comparing can't work. verify reads "
-    "salt and costs from the stored hash"
+    "is_right: it refuses every hash, even make_hash's. Hashing again and comparing can't work, "
+    "because a new hash has a new salt. verify reads salt and costs from the stored hash"
 )
 OWN = (
     "is_right: it accepts hashes at make_hash's own costs only. verify reads the costs from the "
@@ -31,7 +31,8 @@ def _is_right(names: dict[str, Any], typed: str, stored: str) -> Any:
 
 def pair(submission: Submission) -> Iterator[CheckItem]:
     """Check that a password is hashed and verified."""
-    password = f" Blué {draws.password(submission.random)}"
+    random = submission.random
+    password = f" Blué {draws.word(random, 40)} {draws.password(random)}"
     made = submission.call(_made, password)
     (first,) = made.value or (None,)
     good = isinstance(first, str) and first.startswith("$argon2")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-from sqlalchemy import Engine
+from random import Random
 
 from coursekit.exercises import draws
 from coursekit.exercises.checked_out import WHERE as RETURNED
-from coursekit.exercises.checked_out import counted
-from coursekit.exercises.database import Database
+from coursekit.exercises.checked_out import left_as_it_was
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.sql_errors import about_sql
-from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.passwords.attempts import QUOTE, Attempts, where_to_look
+from coursekit.lessons.passwords.other_sessions import failing, meanwhile
 from coursekit.lessons.passwords.trials import advice, context, fits, outdated
 
 ACCOUNTS = """
@@ -22,14 +21,11 @@ CREATE TABLE accounts (email varchar(255) PRIMARY KEY, password varchar(255) NOT
 INSERT INTO accounts VALUES ('ann@example.com', '$argon2id$v=19$m=19456,t=2,p=1$hdAaQ0jJ2TvnP\
 GesVUrJuQ$e7muj2HpSTGFdvMK1cWq1mKirn136Yk/+R4Y9H9ptUM')
 """
-QUOTE = (
-    "the SQL: what's typed must not become part of it (SQL injection). Pass it as a bound "
-    "parameter, :email"
-)
+WHOLE = "log_in: it must verify the whole password, as it was typed"
 VERIFIED = "log_in: what verify returns, or verify_and_update returns first"
 UNKNOWN = "log_in: what is the stored hash if no account has the e-mail, and what is returned then?"
 ACCEPTED = (
-    "log_in: which engine it uses, whether it verifies what was typed, unchanged, and what it "
+    "log_in: which engine it uses, whether it takes both strings as they were typed, and what it "
     "returns"
 )
 # An account's hash has one of these costs, and today's other two. Memory comes first, because every
@@ -37,59 +33,40 @@ ACCEPTED = (
 OUTDATED = {"memory_cost": 1024, "parallelism": 2, "time_cost": 1}
 NAMED = "log_in: which context finds the outdated hashes? One that names all three costs"
 EXACT = "the e-mail: compare it exactly as it was typed"
-FREEZE = "ALTER TABLE public.accounts ADD CONSTRAINT frozen CHECK (password IN ({}))"
-CHECK_VIOLATION = "23514"
-HIDDEN = "log_in: it hides the database's error. Catch only the errors that you expect"
 TODAY = "a hash of the password, with today's costs"
-
-
-def _entered(names: dict[str, Any], engine: Engine, email: str, typed: str) -> dict[str, Any]:
-    """Log in; return the result, and how many connections weren't returned to the pool."""
-    with counted(engine) as out:
-        result = names["log_in"](engine, email, typed)
-        if isinstance(result, tuple):
-            result = list(result)
-        return {"result": result, "out": len(out)}
-
-
-class Attempts:
-    """Logins to a scratch database, and what they left behind."""
-
-    def __init__(self, submission: Submission, emails: list[str]) -> None:
-        self.submission, self.engine = submission, submission.scratch()
-        self.emails = emails
-        self.database = Database(self.engine.url)
-        self.not_returned = 0
-
-    def log_in(self, email: str, typed: str) -> ProbeResult:
-        """Return what log_in returned."""
-        result = self.submission.call(_entered, self.engine, email, typed)
-        if result.error:
-            return result
-        self.not_returned += result.value["out"]
-        return ProbeResult(result.value["result"])
-
-    def stored(self) -> dict[str, str]:
-        """Return the hash of each account."""
-        return dict(self.database.rows("accounts", "email", "password"))
 
 
 def log_in(submission: Submission) -> Iterator[CheckItem]:
     """Check that a right password is accepted, and its outdated hash replaced."""
     submission.database.rows("accounts", "email")  # the learner's own table still exists
     random = submission.random
-    password = f"blue {draws.password(random)}"
-    # The only one with a quote: the others show whether more than one account is changed.
-    emails = [f"o'{draws.email(random)}", *(draws.email(random) for _ in OUTDATED)]
+    password = _password(random)
+    # The only one with quotes: the others show whether more than one account is changed.
+    emails = [f'"o\'é{draws.email(random)}"', *(draws.email(random) for _ in OUTDATED)]
     submission.fill("accounts", _accounts(password, emails))
     attempts = Attempts(submission, emails)
-    for reported in (_refused, _strangers, _accepted, _again, _failing):
+    for reported in (_refused, _strangers, _accepted, _again):
         items = list(reported(attempts, emails[0], password))
         yield from items
         if not all(item.good for item in items):
             return
+    kept = [*meanwhile(attempts, emails[0], password)]
+    yield from failing(attempts, emails[0], password)
     out, what = attempts.not_returned, "every connection is returned to the pool"
     yield expect_that(what, not out, "all of them", f"not returned: {out}", RETURNED)
+    yield left_as_it_was(sorted(attempts.left))
+    yield from kept
+
+
+def _password(random: Random) -> str:
+    """Return a long password with a quotation mark in front and a space at the end.
+
+    It's the same in all Unicode forms, so it doesn't matter whether log_in normalizes passwords.
+    """
+    end = draws.password(random)
+    while not unicodedata.is_normalized("NFKD", end):
+        end = draws.password(random)
+    return f"'李 {draws.word(random, 40)} {end}"
 
 
 def _accounts(password: str, emails: list[str]) -> list[dict[str, str]]:
@@ -105,18 +82,19 @@ def _accounts(password: str, emails: list[str]) -> list[dict[str, str]]:
 def _refused(attempts: Attempts, email: str, password: str) -> Iterator[CheckItem]:
     """Report on wrong passwords, a drawn number of times."""
     random = attempts.submission.random
-    typed = [draws.password(random) for _ in range(random.randrange(6))]
+    typed = [draws.password(random) for _ in range(random.randrange(1, 6))]
     for each in (*typed, password[:-2]):
-        items = list(_one_refused(attempts, email, each))
+        where = WHOLE if each == password[:-2] else VERIFIED
+        items = list(_one_refused(attempts, email, each, where))
         if not all(item.good for item in items):
             break
     yield from items
 
 
-def _one_refused(attempts: Attempts, email: str, typed: str) -> Iterator[CheckItem]:
+def _one_refused(attempts: Attempts, email: str, typed: str, where: str) -> Iterator[CheckItem]:
     before = attempts.stored()
     result = attempts.log_in(email, typed)
-    where = _where(result, email, VERIFIED)
+    where = where_to_look(result, email, where)
     yield expect_equal("a wrong password is refused", result, False, where)
     if result.error:
         return
@@ -131,7 +109,7 @@ def _strangers(attempts: Attempts, email: str, password: str) -> Iterator[CheckI
     before, own = attempts.stored(), context(cheap=True).hash(password)
     unknown = draws.email(attempts.submission.random)
     result = attempts.log_in(unknown, password)
-    where = _where(result, unknown, UNKNOWN)
+    where = where_to_look(result, unknown, UNKNOWN)
     yield expect_equal("an e-mail that no account has is refused", result, False, where)
     if result.error or result.value is not False:
         return
@@ -139,12 +117,13 @@ def _strangers(attempts: Attempts, email: str, password: str) -> Iterator[CheckI
     got = "nothing" if same else "something"
     what, where = "an unknown e-mail changes nothing in the table", "log_in: what it does then"
     yield expect_that(what, same, "nothing", got, where)
-    injected = dict.fromkeys((f"' UNION SELECT '{own}' --", "' OR true --"), QUOTE)
+    injected = dict.fromkeys((f"' UNION SELECT '{own}' --", "' OR true --", "50%s :x"), QUOTE)
     wildcards = dict.fromkeys((email.replace("'", "_"), "%"), "the WHERE: compare with =")
     what = "SQL or wildcards that are typed as an e-mail open no account, and change none"
     yield _no_account(attempts, what, injected | wildcards, password)
-    typed = dict.fromkeys((email.upper(), f" {email}", f"{email} "), EXACT)
-    what = "nor does an account's e-mail in other capitals, or with a space around it"
+    other_form = unicodedata.normalize("NFD", email)
+    typed = dict.fromkeys((email.upper(), f" {email}", f"{email} ", other_form), EXACT)
+    what = "nor does an account's e-mail in other capitals, spaces or Unicode forms"
     yield _no_account(attempts, what, typed, password)
 
 
@@ -176,13 +155,13 @@ def _accepted(attempts: Attempts, _email: str, password: str) -> Iterator[CheckI
 def _one_accepted(attempts: Attempts, email: str, password: str, cost: str) -> Iterator[CheckItem]:
     before = attempts.stored()
     result = attempts.log_in(email, password)
-    where = _where(result, email, ACCEPTED)
+    where = where_to_look(result, email, ACCEPTED)
     yield expect_equal("the right password is accepted", result, True, where)
     if result.error or result.value is not True:
         return
     after = attempts.stored()
     new = after.get(email, "")
-    got, where = _kind(password, new, before[email])
+    got, where = _kind(password, new, before[email], [*before.values()])
     if new == before[email] and email != attempts.emails[0]:
         got, where = f"the old hash; only its {cost} is outdated", NAMED
     what = "the table now has a new hash of the password"
@@ -193,12 +172,7 @@ def _one_accepted(attempts: Attempts, email: str, password: str, cost: str) -> I
     yield expect_that("the other accounts are as they were", others, "they are", got, where)
 
 
-def _where(result: ProbeResult, email: str, otherwise: str) -> str:
-    """Return where to look after a login with this e-mail."""
-    return about_sql(result.error, [email], QUOTE) or advice(result, "log_in", otherwise)
-
-
-def _kind(password: str, stored: str, before: str) -> tuple[str, str]:
+def _kind(password: str, stored: str, before: str, earlier: list[str]) -> tuple[str, str]:
     """Describe what's stored as a password's hash, and where that may come from."""
     what = "log_in: what the UPDATE stores"
     if stored == before:
@@ -213,7 +187,11 @@ def _kind(password: str, stored: str, before: str) -> tuple[str, str]:
         return "a hash of something else", "log_in: hash what was typed"
     if context().needs_update(stored):
         where = "log_in: which context creates the new hash? Use pwd_context, with all its costs"
-        return f"a hash with other costs, {stored.split('$')[3]}", where
+        variant, _, costs = stored.split("$")[1:4]
+        return f"a hash with other costs or another variant, {variant} {costs}", where
+    if stored.split("$")[4] in {each.split("$")[4] for each in earlier}:
+        where = "log_in: pwd_context.hash draws a new salt, unless it's passed one"
+        return "a hash whose salt another hash has too", where
     return TODAY, ""
 
 
@@ -229,36 +207,9 @@ def _again(attempts: Attempts, email: str, right: str) -> Iterator[CheckItem]:
     accepted = results.pop(right)
     good = accepted.value is True and attempts.stored() == last
     got = "True, and one more new hash" if accepted.value is True else str(accepted)
-    where = _where(accepted, email, "log_in: what it does if the hash isn't outdated")
+    where = where_to_look(accepted, email, "log_in: what it does if the hash isn't outdated")
     what = "the next logins are accepted, and change nothing"
     yield expect_that(what, good, "True, and nothing has changed", "True" if good else got, where)
     wrong = next(iter(results.values()), ProbeResult(False))
-    where = _where(wrong, email, VERIFIED)
+    where = where_to_look(wrong, email, VERIFIED)
     yield expect_equal("a wrong password is still refused", wrong, False, where)
-
-
-def _failed(names: dict[str, Any], engine: Engine, email: str, typed: str) -> dict[str, Any]:
-    """Log in where the UPDATE fails; return what came out, and whether it's PostgreSQL's error."""
-    with counted(engine) as out:
-        try:
-            got, own = f"no error, but {names['log_in'](engine, email, typed)!r}", False
-        except Exception as error:
-            cause = getattr(error, "orig", None) or error
-            code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-            got, own = f"{type(error).__name__}: {error}".splitlines()[0], code == CHECK_VIOLATION
-        return {"got": got, "own": own, "out": len(out)}
-
-
-def _failing(attempts: Attempts, _email: str, password: str) -> Iterator[CheckItem]:
-    """Report on a right password whose new hash the database refuses."""
-    hashes = ", ".join(f"'{each}'" for each in attempts.stored().values())
-    frozen = attempts.database.commit(statement(FREEZE.format(hashes)))
-    if frozen.error:
-        yield expect_that("log_in leaves no transaction open", False, "none", frozen, RETURNED)
-        return
-    result = attempts.submission.call(_failed, attempts.engine, attempts.emails[-1], password)
-    own = not result.error and result.value["own"]
-    got = result if result.error else result.value["got"]
-    what = "log_in lets an error of the database through as it is"
-    yield expect_that(what, own, "PostgreSQL's error, a CheckViolation", got, HIDDEN)
-    attempts.not_returned += 0 if result.error else result.value["out"]

@@ -37,11 +37,11 @@ def _signed_in(names: dict[str, Any], typed: str, stored: str) -> Any:
 def forms(submission: Submission) -> Iterator[CheckItem]:
     """Check that both Unicode forms of a password are accepted as the same."""
     random = submission.random
+    # With a ligature: NFKC changes it, NFC doesn't.
     one = unicodedata.normalize(
-        "NFC", f" Rosé {draws.token(random)} Crệme {draws.word(random, 40)}"
+        "NFC", f" Rosé {draws.token(random)} Crệme ﬁ {draws.word(random, 40)}"
     )
-    two = unicodedata.normalize("NFD", one)
-    result = submission.call(_signed_up, one, two)
+    result = submission.call(_signed_up, one, unicodedata.normalize("NFD", one), _mixed(one))
     hashes = result.value or []
     good = bool(hashes) and all(str(each).startswith("$argon2") for each in hashes)
     got = result if result.error else [str(each) for each in hashes]
@@ -55,6 +55,7 @@ def forms(submission: Submission) -> Iterator[CheckItem]:
     if not good:
         return
     trials = [*_form_trials(one, *hashes), *_others(submission, one, hashes[0])]
+    trials += [(next(iter(SIGN_INS)), (typed, hashes[2]), True) for typed in (one, _mixed(one))]
     found = tried(submission, _signed_in, trials)
     for what, (expected_value, place) in SIGN_INS.items():
         result = found[what]
@@ -66,7 +67,13 @@ def forms(submission: Submission) -> Iterator[CheckItem]:
     yield expect_that("they're hashes of the password", hashed, "they are", belong, MORE)
 
 
-def _form_trials(one: str, first: str, second: str) -> list[Trial]:
+def _mixed(one: str) -> str:
+    """Return a password with both forms in it: its last letters as two characters."""
+    half = one.index("C")
+    return one[:half] + unicodedata.normalize("NFD", one[half:])
+
+
+def _form_trials(one: str, first: str, second: str, *_: str) -> list[Trial]:
     """Return the sign-ins to try with the hashes of a password's two forms."""
     two = unicodedata.normalize("NFD", one)
     bare = two.encode("ascii", "ignore").decode()
@@ -76,8 +83,12 @@ def _form_trials(one: str, first: str, second: str) -> list[Trial]:
         (about, (each, kept), SIGN_INS[about][0])
         for about, each, kept in zip(SIGN_INS, typed, stored, strict=True)
     ]
-    spaces = (f"{one} ", f" {one}", one.replace(" ", "  "))
-    return [*trials, *((trials[-1][0], (each, first), False) for each in spaces)]
+    spaces = (f"{one} ", f" {one}", one.replace(" ", "  "), one.replace(" ", "\t"), f"{one}\u00a0")
+    trials += [(trials[-1][0], (each, first), False) for each in spaces]
+    return [
+        *trials,
+        *((trials[2][0], (each, first), False) for each in (one.swapcase(), one.title())),
+    ]
 
 
 # NIST recommends NFKC or NFKD for passwords, RFC 8265 NFC: each of the four is right.

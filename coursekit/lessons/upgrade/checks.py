@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,10 +17,13 @@ from coursekit.lessons.upgrade.trial import EXTRA, MISSING, NONE, ROWS, outcome,
 NICKNAME = ("column", "users.nickname")
 MODELS = "models.py"
 ADVICE = "def upgrade() in it: one column, with the name and type from the exercise"
+OTHERS = "models.py and def upgrade(): everything else stays as 0001 created it"
 # What an upgrade did besides adding the column, or in its place, and what to look at.
 ADDED = (
     ("nickname character varying(50), default", "server_default: the exercise asks for no default"),
     *EXTRA,
+    ("changed column users.", OTHERS),
+    ("removed ", OTHERS),
     ("nickname", ADVICE),
     ("added column users.", "the column's name, in models.py and in the revision: nickname"),
 )
@@ -168,6 +172,6 @@ def _upgrade_advice(did: str) -> str:
             "def upgrade() in it: it does nothing. Did you change models.py before you ran "
             "--autogenerate, and the database only afterwards?"
         )
-    if "nickname" in did and "not null" in did:
+    if re.search(r"users\.nickname [^+~-]*not null", did):
         return "nullable: the nickname may be NULL. In a model, that's Mapped[str | None]"
     return next((says for words, says in ADDED if words in did), ADVICE)

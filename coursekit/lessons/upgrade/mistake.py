@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 from coursekit.exercises import draws
-from coursekit.exercises.database import Database
+from coursekit.exercises.database import Database, Row
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.migrations import advice, earlier_revisions, in_step, initial_env
+from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.upgrade.trial import EXTRA, MISSING, NONE, outcome, state_of
 
@@ -53,16 +55,17 @@ def forward(submission: Submission) -> Iterator[CheckItem]:
     where = "what a downgrade or a drop does to rows; begin again, and only upgrade"
     if price not in (WHOLE, CENTS, MISSING):
         where = "the type of the price: fix that first"
+    elif {name for name, _ in three} <= {name for name, _ in stock}:
+        where = "def upgrade() in the new revision, or an UPDATE: 24 becomes 24.00. Begin again"
     yield expect_that("your three products kept their prices", kept, str(three), stock, where)
 
 
 def _elsewhere(submission: Submission, price: str) -> Iterator[CheckItem]:
     """Report what the new revision does to another database at 0002."""
-    more = dict(zip(draws.names(submission.random), _prices(submission.random), strict=False))
-    submission.fill("products", [{"name": name, "price": more[name]} for name in more])
+    submission.fill("products", _more(submission.random))
     submission.fill("users", draws.users(submission.random))
     fresh = submission.new_database()
-    before, wanted_stock = state_of(fresh), _stock(fresh)
+    before, stock = state_of(fresh), _stock(fresh, "id")
     did = outcome(submission, "upgrade head", before, files=initial_env(submission))
     wanted = f"~ changed column products.price {WHOLE} before, {CENTS} after"
     where = "def upgrade() in the new revision: one column gets another type"
@@ -74,21 +77,42 @@ def _elsewhere(submission: Submission, price: str) -> Iterator[CheckItem]:
         )
     yield expect_equal("another database gets the new type, and nothing else", did, wanted, where)
     if did == wanted:
-        stock = _stock(submission.copied_database)
-        what = "the products in that database kept their prices"
-        where = "def upgrade() in the new revision: 24 becomes 24.00, and a free product stays free"
-        yield expect_that(what, stock == wanted_stock, str(wanted_stock), stock, where)
+        yield from _kept(submission, stock)
         yield in_step(submission)
 
 
-def _prices(random: Random) -> list[int]:
-    """Return prices as 0002 stores them: two plain ones, then what is easily lost."""
-    return [random.randrange(2, 90), random.randrange(100, 900), 0, 1, 999_999, -7]
+def _kept(submission: Submission, stock: list[Row]) -> Iterator[CheckItem]:
+    """Report whether the products of the other database are as they were, and can be added to."""
+    copy = submission.copied_database
+    now = _stock(copy, "id")
+    lost = [row for row in stock if row not in now] or stock
+    got = [row for row in now if row not in stock] or now
+    what = "the products in that database kept their ids and prices"
+    where = "def upgrade() in the new revision: 24 becomes 24.00, and a free product stays free"
+    if [row[0] for row in stock] != [row[0] for row in now]:
+        where = "def upgrade() in the new revision: every row is kept, with the id that it has"
+    yield expect_that(what, now == stock, str(lost), got, where)
+    if now == stock:
+        added = copy.attempt(insert("products", name=draws.word(submission.random), price=0.5))
+        where = "the id's sequence: in a table you create, it starts at 1. setval continues it"
+        what = "a product can be added there"
+        yield expect_that(what, not added.error, "a new row", added, where)
 
 
-def _stock(database: Database) -> list[tuple[str, str]]:
+def _more(random: Random) -> list[dict[str, Any]]:
+    """Return products as 0002 stores them: plain ones, then what is easily lost."""
+    prices = [random.randrange(2, 90), random.randrange(100, 900), 0, 1, 999_999, -7]
+    rows = [
+        {"name": name, "price": price}
+        for name, price in zip(draws.names(random), prices, strict=False)
+    ]
+    # The same name with another price, and an id that isn't the next one.
+    return [*rows, {"name": rows[0]["name"], "price": prices[0] + 1}, {**rows[1], "id": 10_000}]
+
+
+def _stock(database: Database, *columns: str) -> list[Row]:
     """Return the products with their prices in cents, by id."""
-    found = database.rows("products", "name", "price", by="id")
+    found = database.rows("products", *columns, "name", "price", by="id")
     return [
-        (name, f"{price:.2f}" if hasattr(price, "real") else str(price)) for name, price in found
+        (*row, f"{price:.2f}" if hasattr(price, "real") else str(price)) for *row, price in found
     ]
