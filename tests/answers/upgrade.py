@@ -143,7 +143,9 @@ WRONG = {
         Wrong(
             "another column changed in the model",
             _model().replace(
-                "name: Mapped[str] = mapped_column(String(50))", "name: Mapped[str]", 1
+                "name: Mapped[str] = mapped_column(String(50))",
+                "name: Mapped[str] = mapped_column(String(100))",
+                1,
             )
             + AUTO
             + "%alembic upgrade head",
