@@ -8,8 +8,8 @@ from random import Random
 
 from coursekit.exercises import draws
 from coursekit.exercises.checked_out import WHERE as RETURNED
-from coursekit.exercises.checked_out import left_as_it_was
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.left_behind import left_as_it_was
 from coursekit.exercises.sql_errors import about_sql
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.passwords.attempts import QUOTE, Attempts, where_to_look
@@ -54,7 +54,7 @@ def log_in(submission: Submission) -> Iterator[CheckItem]:
     yield from failing(attempts, emails[0], password)
     out, what = attempts.not_returned, "every connection is returned to the pool"
     yield expect_that(what, not out, "all of them", f"not returned: {out}", RETURNED)
-    yield left_as_it_was(sorted(attempts.left))
+    yield left_as_it_was(attempts.left)
     yield from kept
 
 
