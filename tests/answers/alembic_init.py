@@ -33,6 +33,13 @@ import subprocess, sys
 _ = subprocess.run([sys.executable, "-m", "alembic", "init", "migrations"], check=True)
 """,
     "%alembic init migrations\nimport time\ntime.sleep(2)\n",
+    """
+from pathlib import Path
+%alembic init migrations
+ini = Path("alembic.ini")
+url = "postgresql+psycopg2://%(DB_USER)s:%(DB_PASSWORD)s@localhost/shop"
+_ = ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", url))
+""",
 )
 FOLDER_WRONG = (
     Wrong("the name of the lesson", "%alembic init alembic\n", "your folder is called alembic"),

@@ -301,6 +301,13 @@ each = "transaction_per_migration=True, compare_type"
 env.write_text(env.read_text().replace("compare_type", each))
 %alembic revision --autogenerate
 """,
+    IMPORT
+    + """
+online = env.read_text().rpartition("else:")[0]
+own = "else:\\n    try:\\n        run_migrations_online()\\n    except Exception as error:\\n"
+env.write_text(online + own + "        raise SystemExit('The migration failed.') from error\\n")
+%alembic revision --autogenerate
+""",
 )
 
 RENAME_RIGHT = (

@@ -10,6 +10,8 @@ from coursekit.exercises.items import CheckItem, expect_that
 from coursekit.exercises.submission import Submission
 
 PLACEHOLDER = "driver://user:pass@localhost/dbname"  # init writes it into alembic.ini
+# What another program replaces with a value.
+VARIABLE = re.compile(r"%\(\w+\)s|\$\{\w+\}|\$[A-Z_]{2,}\b")
 IN_URL = re.compile(r"://[^\s:/@'\"{}]*:(?!\*+@)[^\s@'\"{}]+@")
 
 
@@ -37,7 +39,8 @@ def _files_with_passwords(submission: Submission) -> list[str]:
 def _contains(name: str, text: str, secret: str) -> bool:
     values = _python_values(text) if name.endswith(".py") else _lines(text)
     return any(
-        bool(IN_URL.search(value.replace(PLACEHOLDER, ""))) or value == secret != ""
+        bool(IN_URL.search(VARIABLE.sub("", value.replace(PLACEHOLDER, ""))))
+        or value == secret != ""
         for value in values
     )
 

@@ -31,8 +31,8 @@ ENV, MODELS = "alembic/env.py", "models.py"
 BOOKS = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
 NOTHING_ELSE = "def upgrade: it creates the table of the model, and nothing else"
 CHANGED = "models.py: it has changed since you began; begin again"
-# It fails, so nothing of it is kept, whichever database it runs in.
-FAILING = """
+# It always fails in another database, so nothing of it is kept there.
+PROBE = """
 from alembic import op
 
 revision, down_revision = {name!r}, None
@@ -40,7 +40,8 @@ revision, down_revision = {name!r}, None
 
 def upgrade():
     found = op.get_bind().exec_driver_sql("SELECT pg_catalog.current_database()").scalar()
-    raise RuntimeError(f"{name} in {{found}}")
+    if {fails} or found != {wanted!r}:
+        raise RuntimeError(f"{name} in {{found}}")
 """
 
 
@@ -117,18 +118,24 @@ def _right_database(submission: Submission) -> CheckItem:
 
     Otherwise the check itself would change another database.
     """
-    name, wanted = draws.word(submission.random), submission.scratch_engine.url.database
-    files = {f"alembic/versions/{name}.py": FAILING.format(name=name)}
-    result = submission.alembic(f"upgrade {name}", go_on=True, files=files)
+    name, wanted = draws.word(submission.random), str(submission.scratch_engine.url.database)
+    result = _probe(submission, name, wanted, fails=True)
     what = "alembic/env.py uses the project's database"
-    _, failed, found = result.error.partition(f"{name} in ")
+    _, named, found = result.error.partition(f"{name} in ")
     if not result.error:
         where = "alembic/env.py: if a revision fails, the command must fail as well"
         return expect_that(what, False, "the error of a revision that fails", result, where)
-    if not failed:
+    if not named:  # env.py may raise an error of its own
+        result = _probe(submission, name, wanted, fails=False)
         return runs(what, result, "alembic/env.py: what does the error say?")
     where = "get_url in alembic/env.py: project_url returns the URL of the project's database"
-    return expect_that(what, found.startswith(str(wanted)), str(wanted), found, where)
+    return expect_that(what, found.startswith(wanted), wanted, found, where)
+
+
+def _probe(submission: Submission, name: str, wanted: str, *, fails: bool) -> ProbeResult:
+    source = PROBE.format(name=name, wanted=wanted, fails=fails)
+    files = {f"alembic/versions/{name}.py": source}
+    return submission.alembic(f"upgrade {name}", go_on=True, files=files)
 
 
 def _out_of_step(submission: Submission, got: str) -> str:
