@@ -298,7 +298,7 @@ sa.Table("books", target_metadata, key, title)
         "needs target_metadata; define it under this name",
     ),
     Wrong(
-        "the variable misspelt",
+        "the variable misspelled",
         _env(ADDRESS + MODELS.replace("target_metadata", "target_metdata")),
         "needs target_metadata; define it under this name",
     ),

@@ -94,7 +94,7 @@ class ErrorSummary:
 class WorkloadReport:
     """The calls of all workers; it grows while they run.
 
-    A method that's asked for a worker that isn't one raises WorkloadError: a misspelt name would
+    A method that's asked for a worker that isn't one raises WorkloadError: a misspelled name would
     otherwise make every assertion about it pass.
     """
 

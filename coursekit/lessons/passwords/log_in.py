@@ -101,7 +101,7 @@ def _one_refused(attempts: Attempts, email: str, typed: str, where: str) -> Iter
     same = attempts.stored() == before
     got = "nothing" if same else "something"
     where = "log_in: the table may change only after a right password"
-    yield expect_that("it changes nothing in the table", same, "nothing", got, where)
+    yield expect_that("a wrong password changes nothing in the table", same, "nothing", got, where)
 
 
 def _strangers(attempts: Attempts, email: str, password: str) -> Iterator[CheckItem]:
@@ -123,7 +123,7 @@ def _strangers(attempts: Attempts, email: str, password: str) -> Iterator[CheckI
     yield _no_account(attempts, what, injected | wildcards, password)
     other_form = unicodedata.normalize("NFD", email)
     typed = dict.fromkeys((email.upper(), f" {email}", f"{email} ", other_form), EXACT)
-    what = "nor does an account's e-mail in other capitals, spaces or Unicode forms"
+    what = "an account's e-mail in other capitals, spaces or Unicode forms opens none"
     yield _no_account(attempts, what, typed, password)
 
 

@@ -27,7 +27,7 @@ EXERCISES = (
     ),
     Exercise(
         "both-or-none",
-        "Both cards, or none",
+        "Both cards, or neither",
         both_or_none,
         names=("move",),
         initial_state=InitialState("sessions", sql=CARDS),
