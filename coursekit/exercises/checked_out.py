@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from coursekit.exercises.left_behind import connection_state, disposals, engine_state
+from coursekit.exercises.left_behind import connection_state, watching
 
 WHERE = (
     "A `with` block returns the connection to the pool, even after an error. Without it, close() "
@@ -33,7 +33,6 @@ def counted(engine: Engine) -> Iterator[CheckedOut]:
     out = CheckedOut()
     records: list[Any] = []
     states: list[set[str]] = []
-    options = engine_state(engine)
 
     def checkout(connection: Any, record: Any, fairy: Any) -> None:
         out.append(fairy)
@@ -41,7 +40,6 @@ def counted(engine: Engine) -> Iterator[CheckedOut]:
         states.append(connection_state(connection))
 
     def checkin(connection: Any, record: Any) -> None:
-        out.left |= engine_state(engine) - options
         if record in records:
             place = records.index(record)
             out.left |= connection_state(connection) - states[place]
@@ -50,7 +48,7 @@ def counted(engine: Engine) -> Iterator[CheckedOut]:
     event.listen(engine, "checkout", checkout)
     event.listen(engine, "checkin", checkin)
     try:
-        with disposals(engine, out.left):
+        with watching(engine, out.left):
             yield out
     finally:
         event.remove(engine, "checkout", checkout)

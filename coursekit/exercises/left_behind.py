@@ -5,8 +5,8 @@ A rollback, which is what a pool does with a returned connection, undoes none of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -14,79 +14,149 @@ from sqlalchemy import Engine, event
 from coursekit.exercises.items import CheckItem, expect_equal
 
 STATE = """
-SELECT 'the setting ' || name || ' = ' || setting FROM pg_catalog.pg_settings
-WHERE source = 'session' AND name NOT LIKE 'transaction%'
-UNION ALL SELECT 'the setting ' || name || ' = ' || pg_catalog.current_setting(name)
-FROM pg_catalog.unnest(ARRAY['transaction_isolation', 'transaction_read_only']) AS own (name)
-WHERE pg_catalog.current_setting(name) <> 'off'
-UNION ALL SELECT 'the role ' || pg_catalog.current_setting('role')
+SELECT pg_catalog.concat('the setting ', name, ' = ', setting) FROM pg_catalog.pg_settings
+    WHERE source OPERATOR(pg_catalog.=) 'session'
+    AND name OPERATOR(pg_catalog.!~~) 'transaction%'
+UNION ALL SELECT pg_catalog.concat('the setting ', name, ' = ', pg_catalog.current_setting(name))
+    FROM pg_catalog.unnest(ARRAY['transaction_isolation', 'transaction_read_only']) AS own (name)
+    WHERE pg_catalog.current_setting(name) OPERATOR(pg_catalog.<>) 'off'
+UNION ALL SELECT pg_catalog.concat('the role ', pg_catalog.current_setting('role'))
+UNION ALL SELECT pg_catalog.concat('LISTEN ', channel)
+    FROM pg_catalog.pg_listening_channels() AS channel
+UNION ALL SELECT pg_catalog.concat('the prepared statement ', name)
+    FROM pg_catalog.pg_prepared_statements WHERE from_sql
+UNION ALL SELECT pg_catalog.concat('the open cursor ', name)
+    FROM pg_catalog.pg_cursors WHERE is_holdable
 UNION ALL SELECT 'an advisory lock' FROM pg_catalog.pg_locks
-WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'advisory'
-UNION ALL SELECT 'the temporary table ' || relname FROM pg_catalog.pg_class
-WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind = 'r'
+    WHERE locktype OPERATOR(pg_catalog.=) 'advisory'
+    AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+UNION ALL SELECT pg_catalog.concat('the temporary table ', relname) FROM pg_catalog.pg_class
+    WHERE relkind OPERATOR(pg_catalog.=) 'r'
+    AND relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
 """
+DRIVER = ("autocommit", "cursor_factory", "deferrable", "isolation_level", "readonly")
 UNCHANGED = "the connection and the engine are as they were before"
+IN_TRANSACTION = "an open transaction"
+DISPOSED, CLOSED = "a pool that was disposed of", "a connection that was closed"
+CLOSING = {
+    "engine_disposed": DISPOSED,
+    "detach": CLOSED,
+    "invalidate": CLOSED,
+    "soft_invalidate": CLOSED,
+}
+CONVERTS = "how the driver converts values"
+OF_CONNECTION, OF_ENGINE = "the connection's ", "the engine's "
 LEFT_WHERE = (
     "A rollback doesn't undo it, so the next one to use this connection gets it. You need no "
     "setting, lock or table of your own here; SET LOCAL and pg_advisory_xact_lock end with the "
     "transaction."
 )
-
-
 POOL_WHERE = (
     "Leave the engine and its pool as they are. Other functions use them, too: return the "
-    "connection to the pool, and don't call dispose() or invalidate()."
+    "connection to the pool, and don't call dispose(), detach() or invalidate()."
 )
-IN_TRANSACTION = "an open transaction"
-DISPOSED, CLOSED = "a pool that was disposed of", "a connection that was closed"
+# The first that begins one of the things left says what to look at.
+ADVICE = {
+    DISPOSED: POOL_WHERE,
+    CLOSED: POOL_WHERE,
+    OF_ENGINE: (
+        "It changes the engine for everyone: execution_options() returns another one, and echo "
+        "and hide_parameters are set where the engine is created."
+    ),
+    CONVERTS: "register_type(): the rest of the program gets other values, too, or the next user.",
+    OF_CONNECTION: (
+        "set_session() and the driver's attributes last, and the next user of the connection "
+        "gets them: use execution_options(), which SQLAlchemy undoes."
+    ),
+    "": LEFT_WHERE,
+}
 
 
 def connection_state(connection: Any) -> set[str]:
-    """Return what a driver's connection keeps after a rollback; nothing if it's closed."""
+    """Return what psycopg2's connection keeps after a rollback; nothing if it's closed."""
+    from psycopg2.extensions import cursor as usual
+
     with suppress(Exception):
         # An autocommit connection sends no ROLLBACK, so a BEGIN of its user's is still open.
         found = {IN_TRANSACTION} if connection.info.transaction_status else set()
-        found.add(f"the connection's autocommit = {connection.autocommit}")
-        with connection.cursor() as cursor:
+        with closing(connection.cursor(cursor_factory=usual)) as cursor:
             cursor.execute(STATE)
             rows = cursor.fetchall()
         connection.rollback()
-        return found | {str(row[0]) for row in rows}
+        return found | {str(row[0]) for row in rows} | _driver_state(connection)
     return set()
 
 
-def engine_state(engine: Engine) -> set[str]:
-    """Return the options that apply to all connections of an engine, and how it logs them."""
-    options = {f"the engine's option {name}" for name in engine.get_execution_options()}
-    logs = {
-        f"the engine's {name} = {bool(getattr(engine, name))}"
-        for name in ("echo", "hide_parameters")
+def _driver_state(connection: Any) -> set[str]:
+    """Return what's set in the driver's connection itself; its defaults aren't."""
+    from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+
+    values = {name: getattr(connection, name) for name in DRIVER}
+    if values["isolation_level"] == ISOLATION_LEVEL_READ_COMMITTED:
+        values["isolation_level"] = None
+    converters = getattr(connection, "string_types", {})
+    found = {f"{CONVERTS}: {one.name} of type {code}" for code, one in converters.items()}
+    return found | {f"{OF_CONNECTION}{name} = {value}" for name, value in values.items() if value}
+
+
+@contextmanager
+def watching(engine: Engine, left: set[str]) -> Iterator[None]:
+    """Note in `left` what changes in an engine, or in its driver, and which connections it loses.
+
+    How the driver converts values is restored at the end.
+    """
+    before = _engine_state(engine)
+    notes: dict[str, Callable[..., None]] = {
+        "checkin": lambda *_: left.update(_engine_state(engine) - before),
+        **{name: lambda *_, found=found: left.add(found) for name, found in CLOSING.items()},
     }
+    for name, note in notes.items():
+        event.listen(engine, name, note)
+    try:
+        with _same_types(left):
+            yield
+    finally:
+        left |= _engine_state(engine) - before
+        for name, note in notes.items():
+            event.remove(engine, name, note)
+
+
+def _engine_state(engine: Engine) -> set[str]:
+    """Return the options that apply to all connections of an engine, and how it logs them."""
+    options = {f"{OF_ENGINE}option {name}" for name in engine.get_execution_options()}
+    names = ("echo", "hide_parameters")
+    logs = {f"{OF_ENGINE}{name} = {bool(getattr(engine, name))}" for name in names}
     return options | logs
 
 
 @contextmanager
-def disposals(engine: Engine, left: set[str]) -> Iterator[None]:
-    """Note in `left` if an engine's pool is disposed of, or a connection closed that it uses."""
+def _same_types(left: set[str]) -> Iterator[None]:
+    """Restore how psycopg2 converts values; add it to what's left if it has changed."""
+    from psycopg2 import extensions
 
-    def disposed(_: Engine) -> None:
-        left.add(DISPOSED)
-
-    def invalidated(*_: object) -> None:
-        left.add(CLOSED)
-
-    event.listen(engine, "engine_disposed", disposed)
-    event.listen(engine, "invalidate", invalidated)
-    event.listen(engine, "soft_invalidate", invalidated)
+    before = dict(extensions.string_types)
     try:
         yield
     finally:
-        event.remove(engine, "engine_disposed", disposed)
-        event.remove(engine, "invalidate", invalidated)
-        event.remove(engine, "soft_invalidate", invalidated)
+        if _identities(extensions.string_types) != _identities(before):
+            left.add(CONVERTS)
+            extensions.string_types.clear()
+            extensions.string_types.update(before)
+
+
+def _identities(converters: dict[int, Any]) -> set[tuple[int, int]]:
+    """Return which converter each type has; psycopg2 takes two for equal if they share a type."""
+    return {(code, id(one)) for code, one in converters.items()}
+
+
+def about_left(left: Collection[str]) -> str:
+    """Return what to look at if something is left behind."""
+    return next(
+        advice for begins, advice in ADVICE.items() if any(one.startswith(begins) for one in left)
+    )
 
 
 def left_as_it_was(left: Collection[str]) -> CheckItem:
     """Report whether the engine and its connections are as they were."""
-    where = POOL_WHERE if {DISPOSED, CLOSED} & {*left} else LEFT_WHERE
+    where = about_left(left) if left else LEFT_WHERE
     return expect_equal(UNCHANGED, ", ".join(sorted(left)) or "unchanged", "unchanged", where)

@@ -47,10 +47,10 @@ def _in_session(line: str) -> str:
 
 # Lines that change a session, not only its transaction, each with a piece of the message.
 LEFT_BEHIND = {
-    'connection.execute(text("LISTEN users"))': "leave in the session",
-    'connection.execute(text("SELECT pg_advisory_lock(7)"))': "leave in the session",
-    'connection.execute(text("CREATE TEMP TABLE seen (id int)"))': "leave in the session",
-    'connection.execute(text("PREPARE one AS SELECT 1"))': "leave in the session",
+    'connection.execute(text("LISTEN users"))': "A rollback doesn't undo it",
+    'connection.execute(text("SELECT pg_advisory_lock(7)"))': "A rollback doesn't undo it",
+    'connection.execute(text("CREATE TEMP TABLE seen (id int)"))': "A rollback doesn't undo it",
+    'connection.execute(text("PREPARE one AS SELECT 1"))': "A rollback doesn't undo it",
     'connection.execute(text("SET ROLE pg_read_all_data"))': "SET LOCAL",
     "connection.connection.set_session(readonly=True)": "use execution_options()",
     "connection.connection.dbapi_connection.autocommit = True": "use execution_options()",
@@ -223,7 +223,7 @@ WRONG = {
                 "finally:",
                 "    engine.dispose()",
             ),
-            "aren't yours to close",
+            "don't call dispose()",
         ),
         Wrong(
             "K10 the driver converts strings in another way",

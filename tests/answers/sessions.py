@@ -612,7 +612,7 @@ with engine.begin() as connection:
     connection.execute(text("SET lock_timeout = '10s'"))
     change(connection, TAKE, less)
     change(connection, ADD, more)
---- an option of the engine -> A rollback doesn't undo it
+--- an option of the engine -> execution_options() returns another
 engine.update_execution_options(isolation_level="SERIALIZABLE")
 with engine.begin() as connection:
     change(connection, TAKE, less)

@@ -12,7 +12,7 @@ from sqlalchemy import NullPool
 from coursekit.exercises import draws
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
-from coursekit.exercises.left_behind import disposals, engine_state, left_as_it_was
+from coursekit.exercises.left_behind import left_as_it_was, watching
 from coursekit.exercises.submission import Submission
 from tutorial_lib.db import make_engine
 
@@ -29,17 +29,15 @@ def _who(
     from coursekit.lessons.connect.disguised import Misdirected
 
     misdirected = Misdirected(engine, user, shown)
-    before = engine_state(misdirected.engine)
     try:
-        with disposals(misdirected.engine, misdirected.left):
+        with watching(misdirected.engine, misdirected.left):
             said = names["server_identity"](misdirected.engine)
-        left = misdirected.left | (engine_state(misdirected.engine) - before)
         kept = misdirected.kept
     finally:
         misdirected.close()
     three = isinstance(said, Sequence) and not isinstance(said, str) and len(said) == 3
     plain = [_plain(one) for one in said] if three else repr(said)
-    return {"said": plain, "three": three, "kept": kept, "left": sorted(left)}
+    return {"said": plain, "three": three, "kept": kept, "left": sorted(misdirected.left)}
 
 
 def _who_fails(

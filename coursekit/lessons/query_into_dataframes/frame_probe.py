@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import Engine
 
 from coursekit.exercises import schema
+from coursekit.exercises.checked_out import counted
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
+from coursekit.exercises.left_behind import about_left
 from coursekit.exercises.migrations import session_defaults
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
 from coursekit.exercises.surroundings import surroundings
-from coursekit.lessons.query_into_dataframes.checkouts import about_left, checkouts, count_open
 
 PANDAS = "pandas.DataFrame"
 NOWHERE = "no such database"
@@ -42,14 +43,14 @@ class FrameReader:
         self._open = 0
         self.database = Database(self._engine.url)
         self._before = self._state()
-        self._left: list[str] = []
+        self._left: set[str] = set()
 
     def read(self, *values: Any) -> ProbeResult:
         """Call the function; return the DataFrame as plain data, or the error."""
         result = self._submission.call(call_with, self._function, self._engine, *values)
         if not result.error:
             self._open += result.value["open"]
-            self._left += result.value["left"]
+            self._left |= set(result.value["left"])
         return result
 
     def rows(self, *values: Any) -> Any:
@@ -129,7 +130,7 @@ class FrameReader:
             what, where = f"{what}, even if the query fails", "a `with` block closes it in any case"
         still_open = self._open or failed["open"]
         if self._left and not still_open:
-            left = sorted({*self._left})
+            left = sorted(self._left)
             return expect_equal(f"{what} as it was", left, [], about_left(left))
         return expect_equal(what, still_open, 0, where)
 
@@ -180,9 +181,10 @@ def call_with(names: dict[str, Any], function: str, engine: Engine, *values: Any
 
     How precisely decimals are computed is restored afterwards. Options of pandas may change.
     """
-    with localcontext(), checkouts(engine) as (taken, left):
+    with localcontext(), counted(engine) as out:
         found = _table(names[function](engine, *values))
-        return {**found, "open": count_open(taken), "left": left}
+        still_open = len(out)
+    return {**found, "open": still_open, "left": sorted(out.left)}
 
 
 def fail_with(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
@@ -194,14 +196,14 @@ def fail_with(names: dict[str, Any], function: str, engine: Engine, *values: Any
 
     seen: list[BaseException | None] = []
     event.listen(engine, "handle_error", lambda context: seen.append(context.original_exception))
-    with localcontext(), checkouts(engine) as (taken, _):
+    with localcontext(), counted(engine) as out:
         raised, rows = "no error", 0
         try:
             rows = len(_table(names[function](engine, *values)).get("rows", ""))
         except Exception as error:
             other = error in seen or _is_from(error, names[function])
             raised = f"another error, {type(error).__name__}" if other else "error"
-        return {"raised": raised, "rows": rows, "open": count_open(taken)}
+        return {"raised": raised, "rows": rows, "open": len(out)}
 
 
 def _is_from(error: BaseException, function: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column, Integer, MetaData, Pool, Table, text
 from sqlalchemy.orm import registry
 
-from coursekit.exercises.left_behind import connection_state, disposals
+from coursekit.exercises.left_behind import connection_state, watching
 
 
 class _Bug(Exception):
@@ -86,7 +86,7 @@ def watch(names: dict[str, Any]) -> None:
     release(names)  # a check that was interrupted may have left a request
     factory, engine = names.get(FACTORY), getattr(names.get("exercise"), "engine", None)
     if engine is not None:
-        _watching.enter_context(disposals(engine, _left))
+        _watching.enter_context(watching(engine, _left))
     if isinstance(getattr(factory, "kw", None), dict):
         settings = factory.kw = _Settings(factory.kw)  # type: ignore[union-attr]
         _watching.callback(lambda: setattr(factory, "kw", dict(settings)))
