@@ -13,7 +13,7 @@ from typing import Any
 
 from coursekit.course.cell_names import Cell, slug_in
 
-START = re.compile(r"""\bstart\(\s*["']\d\d["']""")
+START = re.compile(r"""\b(?:start|begin)\(\s*["'][\d.]+["']""")
 MAGICS = ("%alembic", "%pytest", "%squawk")
 LINE = 60  # characters of a cell's first line; the rest isn't needed to find it
 
@@ -101,7 +101,7 @@ def _first_line(cell: Cell) -> str:
 
 
 def _run_first(name: str, found: str, in_lesson: bool) -> str:
-    advice = f"{name} is defined in another cell, which hasn't run in this kernel: `{found}`"
+    advice = f"{name} is defined by another cell, which hasn't succeeded in this kernel: `{found}`"
     if not in_lesson:
         return f"{advice}\nRun that cell, then this one again."
     return f"{advice}\nRun that cell first, or choose Run, Run All Above Selected Cell."

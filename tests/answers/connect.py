@@ -147,7 +147,7 @@ return URL.create("postgresql+psycopg2", user.strip(), password, host, port, dat
 --- K5: composed letters -> The function changes the Unicode form
 password = unicodedata.normalize("NFC", password)
 return URL.create("postgresql+psycopg2", user, password, host, port, database)
---- K5: composed letters in the user name -> another user name
+--- K5: composed letters in the user name -> a different user name that looks the same
 user = unicodedata.normalize("NFKC", user)
 return URL.create("postgresql+psycopg2", user, password, host, port, database)
 --- K5: the user name in small letters -> changes upper and lower case

@@ -25,7 +25,7 @@ CELLS = {
     "begin-toy": 'exercise = begin("05.1")',
     "answer-toy": "print(exercise)",
 }
-HAS_NOT_RUN = "is defined in another cell, which hasn't run in this kernel: "
+HAS_NOT_RUN = "is defined by another cell, which hasn't succeeded in this kernel: "
 ABOVE = "Run that cell first, or choose Run, Run All Above Selected Cell."
 
 
@@ -86,6 +86,11 @@ def test_a_name_from_a_cell_below_is_found_too(said: Any) -> None:
 def test_a_magic_of_a_restarted_kernel_needs_the_start(said: Any) -> None:
     advice = said("tables", "%alembic current")
     assert f"%alembic {HAS_NOT_RUN}`from coursekit import start`" in advice
+
+
+def test_a_magic_in_an_answer_needs_the_beginning_of_the_exercise(said: Any) -> None:
+    advice = said("answer-toy", "%alembic upgrade head")
+    assert f'%alembic {HAS_NOT_RUN}`exercise = begin("05.1")`' in advice
 
 
 def test_an_answer_needs_cells_of_the_exercises_only(said: Any) -> None:
