@@ -78,7 +78,7 @@ def get_password_hash(password: str) -> HashedPassword:
     if isinstance(password, HashedPassword):
         return password
     if not password:
-        raise ValueError("An empty password cannot be hashed; ask for one.")
+        raise ValueError("The password is empty; ask the user for one.")
     return pwd_context.hash(password)
 
 

@@ -82,7 +82,7 @@ class Lesson(Card):
     @property
     def rows(self) -> dict[str, str]:
         """What is shown, label and value."""
-        state = "continued where you left it" if self.resumed else "at its beginning"
+        state = "continued where you left it" if self.resumed else "in its initial state"
         return {
             "exercise" if "." in self.number else "lesson": f"{self.number}, {state}",
             "database": str(self.url.database),

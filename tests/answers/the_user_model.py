@@ -120,7 +120,7 @@ BOOK_WRONG = wrong(
 --- K6: a subtitle is made up -> without a subtitle, it's NULL
     title: Mapped[str] = mapped_column(String(120))
     subtitle: Mapped[str | None] = mapped_column(String(200), default="")
---- K6: a title that is too long is cut -> isn't cut
+--- K6: a title that is too long is cut -> isn't truncated
     title: Mapped[str] = mapped_column(String(120))
     subtitle: Mapped[str | None] = mapped_column(String(200))
     _short = validates("title")(lambda self, key, value: value[:120])

@@ -37,7 +37,7 @@ def test_arguments_in_the_wrong_order_are_reported() -> None:
 
 
 def test_an_empty_password_is_refused() -> None:
-    with pytest.raises(ValueError, match="An empty password cannot be hashed; ask for one"):
+    with pytest.raises(ValueError, match="The password is empty; ask the user for one"):
         hashing.get_password_hash("")
 
 

@@ -19,7 +19,7 @@ from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal
 from coursekit.exercises.submission import Submission
 
 PARTS = ("drivername", "username", "password", "host", "port", "database", "query")
-LAST = "a password with spaces and other letters"
+LAST = "a password with spaces and other special characters"
 BARE = "no password, and two hosts"
 BY_FUNCTION = "make_config"
 # What an error of make_config says, and where to look: the first that fits.

@@ -119,11 +119,11 @@ def _strangers(attempts: Attempts, email: str, password: str) -> Iterator[CheckI
     yield expect_that(what, same, "nothing", got, where)
     injected = dict.fromkeys((f"' UNION SELECT '{own}' --", "' OR true --", "50%s :x"), QUOTE)
     wildcards = dict.fromkeys((email.replace("'", "_"), "%"), "the WHERE: compare with =")
-    what = "SQL or wildcards that are typed as an e-mail open no account, and change none"
+    what = "SQL or wildcards typed as an e-mail address match no account and change nothing"
     yield _no_account(attempts, what, injected | wildcards, password)
     other_form = unicodedata.normalize("NFD", email)
     typed = dict.fromkeys((email.upper(), f" {email}", f"{email} ", other_form), EXACT)
-    what = "an account's e-mail in other capitals, spaces or Unicode forms opens none"
+    what = "an e-mail address that differs in case, spaces or Unicode form is rejected"
     yield _no_account(attempts, what, typed, password)
 
 

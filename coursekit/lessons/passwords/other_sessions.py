@@ -109,5 +109,5 @@ def failing(attempts: Attempts, _email: str, password: str) -> Iterator[CheckIte
         if not own:
             break
     got = result if result.error else result.value["got"]
-    what = "log_in lets an error of the database through as it is"
+    what = "log_in lets a database error through unchanged"
     yield expect_that(what, own, "PostgreSQL's error, a CheckViolation", got, HIDDEN)

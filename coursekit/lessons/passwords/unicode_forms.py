@@ -22,7 +22,7 @@ SIGN_INS = {
     "lower case instead of capitals: refused": (False, MORE),
     "without the accents: refused": (False, MORE),
     "without the space in front: refused": (False, MORE),
-    "with another space, or without the end: refused": (False, MORE),
+    "with extra or different spaces, or cut off at the end: refused": (False, MORE),
 }
 
 

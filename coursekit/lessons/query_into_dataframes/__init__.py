@@ -56,6 +56,6 @@ EXERCISES = (
         ),
         why="`coerce_float=False` keeps the Decimals that the driver returns. `dtype_backend` "
         "would turn them into strings, so only `items` gets another dtype, one for integers "
-        'with missing values. frames.read(query, engine, dtype_backend="pyarrow") is right, too.',
+        'with missing values. frames.read(query, engine, dtype_backend="pyarrow") also works.',
     ),
 )

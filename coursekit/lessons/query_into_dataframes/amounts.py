@@ -48,10 +48,10 @@ def orders(submission: Submission) -> Iterator[CheckItem]:
         where = "ORDER BY id"
     elif not all(isinstance(one, int) for one in ids):
         where = "the type of id: it has to stay an integer"
-    yield expect_equal("it has every order, by id", ids, every, where)
+    yield expect_equal("it has every order, ordered by id", ids, every, where)
     if ids != every:
         return
-    what = "items are integers, and a missing one is missing"
+    what = "items are integers, and a NULL is a missing value"
     good = repr(items) == repr(whole)  # 2.0 is equal to 2
     yield expect_that(what, good, str(whole), items, _about_items(items))
     good = [_decimal(one) for one in amounts] == exact

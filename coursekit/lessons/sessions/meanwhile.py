@@ -75,6 +75,6 @@ def none_lost(submission: Submission, engine: Engine, pair: tuple[str, str]) -> 
         got = got or result.error
         if not got and total() != before:
             got = f"{total()} points on both cards"
-    what = "if a card gets another name in the meantime, no points are lost or added"
+    what = "if a card is renamed in the meantime, no points are lost or added"
     wanted = f"{before} points on both cards"
     return expect_equal(what, got or wanted, wanted, VANISHED)

@@ -188,7 +188,7 @@ def _nothing_else(submission: Submission, fresh: Database) -> CheckItem:
     if not key or copy.attempt(insert("books", title="-")).error:
         found |= {"no primary key that numbers the books"}
         where = "def upgrade: the column id, and sa.PrimaryKeyConstraint, as Alembic wrote them"
-    return expect_equal("it's the table of the model, with nothing else", sorted(found), [], where)
+    return expect_equal("it's exactly the model's table", sorted(found), [], where)
 
 
 def _goes_on(submission: Submission) -> Iterator[CheckItem]:
@@ -208,7 +208,7 @@ def _goes_on(submission: Submission) -> Iterator[CheckItem]:
         steps = {"a new column": "pages", "a new table": name, "a changed type": "modify_type"}
         wanted = [each for each in steps if longer or each != "a changed type"]
         noticed = [each for each in wanted if steps[each] in result.error]
-        what = "Alembic notices later changes to models.py"
+        what = "Alembic detects later changes to models.py"
         where = _not_noticed(submission, noticed)
         yield expect_equal(what, noticed if noticed else result, wanted, where)
 

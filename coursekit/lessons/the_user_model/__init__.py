@@ -11,7 +11,7 @@ from coursekit.lessons.the_user_model.readers import reader
 EXERCISES = (
     Exercise(
         "nullable-columns",
-        "A column that may be empty, and one that may not",
+        "A column that can be NULL, and one that can't",
         book,
         names=("Book",),
         initial_state=InitialState("the-user-model"),
@@ -22,11 +22,11 @@ EXERCISES = (
             "the subtitle.",
         ),
         why="`Mapped[str]` promises a string, so the column is NOT NULL. `Mapped[str | None]` "
-        "allows NULL. `String(n)` sets the maximum length; PostgreSQL refuses longer strings.",
+        "allows NULL. `String(n)` sets the maximum length; PostgreSQL rejects longer strings.",
     ),
     Exercise(
         "unique-email",
-        "One e-mail, one reader",
+        "One e-mail address, one reader",
         reader,
         names=("Reader",),
         initial_state=InitialState("the-user-model"),
@@ -37,7 +37,7 @@ EXERCISES = (
             'Index("uq_readers_email_lower", text("lower(email)"), unique=True), '
             "in __table_args__, which is a tuple.",
         ),
-        why="The index contains each e-mail in lower case, and each may occur only once. The "
+        why="The index contains each address in lowercase, and each may occur only once. The "
         "column keeps the original spelling. You choose the name, so a migration can rely on it.",
     ),
     Exercise(

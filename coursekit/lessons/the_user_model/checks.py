@@ -239,13 +239,13 @@ def _through_class(submission: Submission, engine: Engine, word: str) -> Iterato
 
 
 def _through_update(submission: Submission, engine: Engine) -> Iterator[CheckItem]:
-    """Check that an attribute that's set isn't cut, and that the other one stays as it is."""
+    """Check that an attribute that's set isn't truncated, and that the other one stays as it is."""
     for column, limit in (("title", 120), ("subtitle", 200)):
         long = draws.text(submission.random, limit + 1)
         result = submission.call(_set, "Book", engine, column, long)
         where = f"@validates, or the type: a {column} that's too long is refused, not cut"
         refused = REFUSED if result.error else ACCEPTED
-        yield items.expect_equal(f"book.{column} isn't cut", refused, REFUSED, where)
+        yield items.expect_equal(f"book.{column} isn't truncated", refused, REFUSED, where)
     database, word = Database(engine.url), draws.word(submission.random)
     result = submission.call(_set, "Book", engine, "title", word)
     found = [

@@ -27,7 +27,7 @@ EXERCISES = (
         hints=(
             "What does `head` stand for, and do you want to upgrade that far?",
             "`upgrade` and `downgrade` take any revision's ID, not only `head` and `base`.",
-            "The word after `upgrade` is where to stop: 0003.",
+            "The argument of `upgrade` is the revision to stop at: 0003.",
         ),
         why="`upgrade` runs every revision between the current one and the one you name, and "
         "stops there. So the folder may contain a revision that isn't ready.",

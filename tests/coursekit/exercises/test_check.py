@@ -169,7 +169,7 @@ def test_an_exercise_begins_with_its_own_database(notes: Any) -> None:
     with notes.engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM notes")) == 0
     assert notes.url.database.startswith("tutorial_exercise_notes")
-    assert notes.rows["exercise"] == "01.8, at its beginning"
+    assert notes.rows["exercise"] == "01.8, in its initial state"
 
 
 def test_what_is_not_committed_is_not_seen(notes: Any) -> None:

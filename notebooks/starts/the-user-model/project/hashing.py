@@ -28,7 +28,7 @@ def get_password_hash(password):
     if isinstance(password, HashedPassword):
         return password  # a hash of a hash would lock the user out
     if not password:
-        raise ValueError("An empty password cannot be hashed; ask for one.")
+        raise ValueError("The password is empty; ask the user for one.")
     return pwd_context.hash(password)
 
 
