@@ -8,7 +8,7 @@ from db import Base
 
 
 class PasswordHash(TypeDecorator):
-    """A column type that hashes every plain password, in whatever statement it's bound to."""
+    """A column type that hashes every plain password before it's sent to the database."""
 
     impl = String
     cache_ok = True
