@@ -25,6 +25,7 @@ VENV = ROOT / ".venv"
 STAMP = "installed"  # a file in the environment, written last: what it was built from
 DEV = "[dev]"
 SCRIPTS = ROOT / "coursekit" / "environment"  # run, never imported
+SETTINGS = ROOT / "coursekit" / "course" / "jupyter_config"  # copied into the environment
 TUTORIAL = "from coursekit.cli import main; main()"
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
@@ -64,10 +65,11 @@ def ready(folder: Path) -> bool:
 
 
 def wanted() -> str:
-    """Return a digest of the requirements and of the environment's path."""
+    """Return a digest of what's installed in the environment, and of its path."""
     tables = f"\n{read('pyproject.toml')}".split("\n[")
     texts = [text for text in tables if text.startswith(("build-system", "project", "tool.hatch"))]
     texts += [os.path.normcase(str(ROOT)), read("constraints.txt")]
+    texts += [read(str(path)) for path in sorted(SETTINGS.rglob("*.json"))]
     return hashlib.sha256(os.fsencode("\n".join(texts))).hexdigest()
 
 

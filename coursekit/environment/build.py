@@ -153,10 +153,8 @@ def requirements() -> list[str]:
 def finish() -> None:
     """Prepare the new environment for its final path, check that it works, and stamp it."""
     contents = str(Path(__file__).with_name("contents.py"))
-    call("Compiling", [python(NEW), "-I", "-S", "-B", contents, "finish"], stdout=-3)
-    say("Building the font cache for plots ...")  # if it fails, the first plot takes longer
-    fonts = "from coursekit.course.fonts import build_font_cache; build_font_cache()"
-    child([python(NEW), "-c", fonts], **QUIET).wait()
+    call("Finishing", [python(NEW), "-I", "-S", "-B", contents, "finish"], stdout=-3)
+    compile_what_comes_first()
     # From a folder where the kit is found only if it's installed.
     look = child([python(NEW), "-m", "coursekit.course.packages"], cwd=NEW)
     if look.wait() or not start.whole(NEW):
@@ -164,6 +162,16 @@ def finish() -> None:
     if hasattr(os, "sync"):  # otherwise a power cut could keep only the stamp
         os.sync()
     (NEW / STAMP).write_text(start.wanted() + start.extras(), encoding="utf-8")
+
+
+def compile_what_comes_first() -> None:
+    """Let two processes import what the first lesson does. If one fails, the first start is slower."""
+    say("Compiling what the first lesson uses ...")
+    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
+    first = [python(NEW), "-m", "coursekit.course.first_imports"]
+    halves = [child([*first, half], env=environment, **QUIET) for half in ("jupyterlab", "kernel")]
+    for half in halves:
+        half.wait()
 
 
 def put_in_place() -> None:

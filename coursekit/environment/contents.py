@@ -8,17 +8,13 @@ It works without any package, so it needs only the standard library.
 
 from __future__ import annotations
 
-import compileall
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 FINAL = ".venv"
 PACKAGES = "packages"  # a file in the environment: the names of what's installed in it
-NO_TESTS = re.compile(r"site-packages.*[/\\]tests?[/\\]")
 Infos = dict[str, Path]
 
 
@@ -36,9 +32,6 @@ def finish(folder: Path) -> None:
     site = site_packages(folder)
     make_relative(folder.parent, site)
     rename_in_scripts(folder)
-    # Without compiled files, every first import would be four times slower; no one imports tests.
-    with suppress(OSError, RuntimeError):  # where processes can't share memory
-        compileall.compile_dir(site, quiet=2, workers=0, rx=NO_TESTS)
     (folder / PACKAGES).write_text("\n".join(sorted(installed(site))), "utf-8")
 
 

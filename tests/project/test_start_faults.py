@@ -123,7 +123,7 @@ def test_a_changed_requirement_is_installed(clone: Path) -> None:
     code, lines = stand_in.run(clone)
     assert code == 0
     done = "The environment is ready. If JupyterLab is running, restart it."
-    assert lines == [BUILD, "Building the font cache for plots ...", done, "ran 2 hello"]
+    assert lines == [BUILD, "Compiling what the first lesson uses ...", done, "ran 2 hello"]
     assert repaired(clone, "2")
 
 

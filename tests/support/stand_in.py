@@ -86,7 +86,7 @@ def make(clone: Path, version: str = "1") -> Path:
         "coursekit/settings.py": f"from pathlib import Path\nAPP = {APP!r}\n"
         "ROOT = Path(__file__).parents[1]\n",
         "coursekit/course/__init__.py": "",
-        "coursekit/course/fonts.py": "def build_font_cache(): pass\n",
+        "coursekit/course/first_imports.py": "",
         "bin/uv": UV,
     }
     for name, text in stubs.items():
