@@ -39,7 +39,7 @@ CHANGE = (
     *("tests", "lint", "refresh", "answers", "runners", "slow_tests"),
     *("browser", "containers", "external_servers"),
 )
-WEEKLY = (*CHANGE, "newest_python", "default_kernels", "devcontainer", "unpinned")
+WEEKLY = (*CHANGE, "newest_python", "default_kernels", "devcontainer", "unpinned", "pins")
 ANSWERS = tuple(f"tests/coursekit/exercises/test_{name}_answers.py" for name in ("right", "wrong"))
 RUNNERS = (
     "tests/coursekit/exercises/test_nbgrader.py",
@@ -231,6 +231,12 @@ def newest_python(session: nox.Session) -> None:
 def unpinned(session: nox.Session) -> None:
     """Run the lessons with the newest version of every package; name the one that breaks any."""
     tutorial(session, "verify", "--unpinned", "--jobs", "2")
+
+
+@nox.session(python=False)
+def pins(session: nox.Session) -> None:
+    """Ask the resolver: constraints.txt is up to date, and has wheels for every system and Python."""
+    session.run(PYTHON, ".ci/pins.py", *session.posargs)
 
 
 @nox.session(python=False)

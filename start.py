@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Iterator, NoReturn  # noqa: UP035  Python 3.7 reads this
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -27,6 +27,14 @@ DEV = "[dev]"
 SCRIPTS = ROOT / "coursekit" / "environment"  # run, never imported
 SETTINGS = ROOT / "coursekit" / "course" / "jupyter_config"  # copied into the environment
 TUTORIAL = "from coursekit.cli import main; main()"
+# For these, every package has wheels. `nox -s pins` asks the resolver.
+SYSTEMS = re.compile(r"linux-(x86_64|aarch64)|macosx-.*-(x86_64|arm64|universal2)|win-amd64")
+INSTEAD = {
+    "win-arm64": "Install the 64-bit Python for x86 from python.org, which runs on Windows on Arm "
+    "too, then use it to run this file.",
+    "linux-x86_64-musl": "Use a Linux with glibc, such as Debian or Ubuntu, or the dev container.",
+    "linux-aarch64-musl": "Use a Linux with glibc, such as Debian or Ubuntu, or the dev container.",
+}
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -113,6 +121,8 @@ def unsuitable() -> str:
         return f"This is {this}; {needs}."
     if free_threaded():
         return f"This is a free-threaded build of {this}; {needs}, in a standard build."
+    if not SYSTEMS.fullmatch(system()):
+        return f"This is {this} for {system()}; the course needs packages that aren't built for it."
     return ""
 
 
@@ -123,12 +133,21 @@ def free_threaded() -> bool:
     return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
+def system() -> str:
+    """Return the system and the processor that this Python was built for."""
+    import sysconfig
+
+    musl = "musl" in str(sysconfig.get_config_var("HOST_GNU_TYPE"))
+    return sysconfig.get_platform() + ("-musl" if musl else "")
+
+
 def another_python(problem: str) -> int:
     """Run this file with a suitable Python, or print which versions are supported."""
-    for major, minor in supported():
-        for command in ([f"python{major}.{minor}"], ["py", f"-{major}.{minor}"]):
-            if shutil.which(command[0]) and works(command, (major, minor)):
-                return wait([*command, str(ROOT / "start.py"), *sys.argv[1:]])
+    for command in others():
+        if works(command):
+            return wait([*command, str(ROOT / "start.py"), *sys.argv[1:]])
+    if system() in INSTEAD:
+        stop(problem, INSTEAD[system()])
     newest = "python{}.{}".format(*supported()[0])
     stop(
         problem,
@@ -137,11 +156,25 @@ def another_python(problem: str) -> int:
     )
 
 
-def works(command: "list[str]", version: "tuple[int, int]") -> bool:
-    """Return whether a command runs that version. A name on PATH may be an empty shim."""
-    ask = f"import sys, sysconfig; raise SystemExit(sys.version_info[:2] != {version}"
-    ask += " or bool(sysconfig.get_config_var('Py_GIL_DISABLED')))"
-    return subprocess.call([*command, "-c", ask], **QUIET) == 0
+def others() -> "Iterator[list[str]]":
+    """Yield commands that may run a supported Python; the last one, uv downloads."""
+    versions = ["{}.{}".format(*version) for version in supported()]
+    for version in versions:
+        for command in ([f"python{version}"], ["py", f"-{version}"]):
+            if shutil.which(command[0]):
+                yield command
+    uv = shutil.which("uv")
+    if uv and system() not in INSTEAD:
+        print(f"There's no suitable Python here. uv downloads Python {versions[0]} ...", flush=True)
+        if wait([uv, "python", "install", versions[0]]) == 0:
+            find = [uv, "python", "find", "--no-project", versions[0]]
+            yield [subprocess.check_output(find).decode().strip()]
+
+
+def works(command: "list[str]") -> bool:
+    """Return whether a command runs a suitable Python. A name on PATH may be an empty shim."""
+    ask = "import start; raise SystemExit(bool(start.unsuitable()))"
+    return subprocess.call([*command, "-B", "-c", ask], cwd=str(ROOT), **QUIET) == 0
 
 
 # Programs, files and messages --------------------------------------------------------------------

@@ -99,8 +99,8 @@ def wheel_version() -> str:
     except PackageNotFoundError:
         raise ServerError(
             f"The package {WHEEL} isn't installed.",
-            "It contains PostgreSQL; it has no wheel for Windows on Arm or for musl Linux, such as "
-            "Alpine.",
+            "It contains PostgreSQL; it has no wheel for Windows on Arm or for a Linux with musl, "
+            "such as Alpine.",
             "Run start.py again, or set DATABASE_* to your own server, or set "
             "TUTORIAL_POSTGRES=container to use Docker.",
         ) from None

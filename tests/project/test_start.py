@@ -109,6 +109,65 @@ def test_a_free_threaded_python_is_refused(
     )
 
 
+@pytest.mark.parametrize(
+    ("platform", "libc", "instead"),
+    [
+        ("win-arm64", "", "Install the 64-bit Python for x86 from python.org"),
+        ("linux-x86_64", "x86_64-alpine-linux-musl", "Use a Linux with glibc"),
+        ("linux-aarch64", "aarch64-alpine-linux-musl", "Use a Linux with glibc"),
+        ("linux-riscv64", "riscv64-linux-gnu", "Install one of these versions"),
+    ],
+)
+def test_a_system_without_packages_is_told_before_anything_is_installed(
+    start: types.ModuleType, monkeypatch: pytest.MonkeyPatch, platform: str, libc: str, instead: str
+) -> None:
+    monkeypatch.setattr("sysconfig.get_platform", lambda: platform)
+    monkeypatch.setattr("sysconfig.get_config_var", {"HOST_GNU_TYPE": libc}.get)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SystemExit) as stopped:
+        start.main()
+    assert "aren't built for it" in str(stopped.value)
+    assert instead in str(stopped.value)
+
+
+def test_these_systems_have_packages(start: types.ModuleType) -> None:
+    known = ("linux-x86_64", "linux-aarch64", "macosx-11.0-arm64", "macosx-10.13-universal2")
+    assert all(start.SYSTEMS.fullmatch(name) for name in (*known, "win-amd64"))
+
+
+def test_uv_brings_a_python_if_there_is_none(tmp_path: Path) -> None:
+    clone = stand_in.make(tmp_path / "clone")
+    old = next(filter(None, map(old_python, range(6, 11))), None)
+    if old is None:
+        pytest.skip("this machine has no old Python")
+    code, lines = stand_in.run(clone, python=old, PATH=str(clone / "bin"))
+    assert (code, lines[-1]) == (0, "ran 1 hello")
+    assert lines[0] == "There's no suitable Python here. uv downloads Python 3.15 ..."
+
+
+def test_if_uv_cannot_download_one_it_says_what_to_install(tmp_path: Path) -> None:
+    clone = stand_in.make(tmp_path / "clone")
+    old = next(filter(None, map(old_python, range(6, 11))), None)
+    if old is None:
+        pytest.skip("this machine has no old Python")
+    code, lines = stand_in.run(clone, python=old, PATH=str(clone / "bin"), FAULT="network")
+    assert (code, lines[1]) == (1, "error: no network")
+    assert lines[-1].endswith("for example: python3.15 start.py")
+
+
+def test_changed_jupyterlab_settings_are_installed(
+    start: types.ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = tmp_path / "etc" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text("{}")
+    before = start.wanted()
+    monkeypatch.setattr(start, "SETTINGS", tmp_path)
+    seen = {before, start.wanted()}
+    settings.write_text("[]")
+    assert len({*seen, start.wanted()}) == 3
+
+
 def test_another_list_of_requirements_installs_again(
     start: types.ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -60,6 +60,11 @@ from support import stand_in
 step, fault = sys.argv[1], os.environ.get("FAULT", "")
 if step == "venv":
     raise SystemExit(subprocess.call([sys.executable, "-m", "venv", "--without-pip", sys.argv[-1]]))
+if step == "python":
+    if fault == "network":
+        raise SystemExit("error: no network")
+    print(sys.executable if sys.argv[2] == "find" else "installed")
+    raise SystemExit()
 clone = pathlib.Path.cwd()
 if fault == "wait":
     (clone / "waiting").touch()
