@@ -235,7 +235,7 @@ def unpinned(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def pins(session: nox.Session) -> None:
-    """Ask the resolver: constraints.txt is up to date, and has wheels for every system and Python."""
+    """Ask the resolver whether constraints.txt is up to date, with wheels for every system."""
     session.run(PYTHON, ".ci/pins.py", *session.posargs)
 
 

@@ -1,4 +1,4 @@
-"""Ask uv's resolver about constraints.txt: is it what pyproject.toml resolves to, and do wheels fit?
+"""Ask uv's resolver whether constraints.txt is up to date, with wheels for every system.
 
     python .ci/pins.py            compare, then resolve for each system and Python, wheels only
     python .ci/pins.py --write    write constraints.txt again; pins that still fit stay as they are
@@ -81,7 +81,7 @@ def without_wheels(uv: str, system: str, version: str) -> list[str]:
     """Return why the pins can't be installed from wheels on a system, and print the result."""
     command = [uv, "pip", "compile", "-q", "pyproject.toml", "--constraint", str(PINS)]
     command += ["--only-binary", ":all:", "--python-version", version]
-    command += ["--python-platform", SYSTEMS[system], "-o", "-"]
+    command += ["--python-platform", SYSTEMS[system]]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     print(f"{system}, Python {version}: {'NO' if done.returncode else 'ok'}", flush=True)
     cause = re.sub(r"\s+", " ", done.stderr).strip()

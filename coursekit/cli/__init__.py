@@ -9,6 +9,7 @@ from rich.console import Console
 
 from coursekit.cli import database, learner
 from coursekit.cli.refresh import refresh
+from coursekit.cli.remove import remove
 from coursekit.cli.verify import verify
 from tutorial_lib.errors import Problem
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they'd print local variables, passwords included
     rich_markup_mode=None,
 )
-for command in (*learner.COMMANDS, verify, refresh):
+for command in (*learner.COMMANDS, remove, verify, refresh):
     app.command()(command)
 app.add_typer(database.app, name="db")
 

@@ -144,6 +144,12 @@ def made_by_the_kit(connection: Connection) -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
+def of_workspace(connection: Connection, key: str) -> list[str]:
+    """Return the databases that the kit has made for the workspace with this identity."""
+    marks = {name: mark_of(connection, name) or "" for name in made_by_the_kit(connection)}
+    return [name for name, mark in marks.items() if mark.endswith(f" workspace {key}")]
+
+
 def _create(connection: Connection, server: Server, label: str) -> str:
     """Create an empty database under a temporary name, with the same collation everywhere."""
     fresh = FRESH + secrets.token_hex(4)

@@ -165,7 +165,7 @@ def finish() -> None:
 
 
 def compile_what_comes_first() -> None:
-    """Let two processes import what the first lesson does. If one fails, the first start is slower."""
+    """Let two processes import what the first lesson does. Without it, the first start is slow."""
     say("Compiling what the first lesson uses ...")
     environment = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
     first = [python(NEW), "-m", "coursekit.course.first_imports"]

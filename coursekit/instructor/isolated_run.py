@@ -122,9 +122,8 @@ def _drop_databases(folder: Path, settings: Settings) -> None:
     for workspace in (folder / "workspaces").glob("*"):
         key = identity(workspace)
         with admin(server.url) as connection:
-            for name in databases.made_by_the_kit(connection):
-                if (databases.mark_of(connection, name) or "").endswith(f"workspace {key}"):
-                    databases.drop(connection, name)
+            for name in databases.of_workspace(connection, key):
+                databases.drop(connection, name)
 
 
 def _remove(folder: Path) -> None:
