@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator, NoReturn  # noqa: UP035  Python 3.7 reads this
+from typing import Any, Iterator, NoReturn  # noqa: UP035  Python 3.7 reads this
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -35,7 +35,7 @@ INSTEAD = {
     "linux-x86_64-musl": "Use a Linux with glibc, such as Debian or Ubuntu, or the dev container.",
     "linux-aarch64-musl": "Use a Linux with glibc, such as Debian or Ubuntu, or the dev container.",
 }
-QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+QUIET: "dict[str, Any]" = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 
 
 def main() -> int:
