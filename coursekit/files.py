@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
 # Set for an isolated run, which is deleted at the end, so its files needn't be synced.
 THROWAWAY_VARIABLE = "TUTORIAL_THROWAWAY"
+WINDOWS = os.name == "nt"
+# Seconds between attempts on Windows, where a virus scanner may hold a file that was just written.
+DELAYS = (0.05, 0.1, 0.2, 0.5, 1, 2)
 
 
 def throwaway() -> bool:
@@ -42,8 +45,29 @@ def write_atomic(path: Path, text: str, *, private: bool = False, lasting: bool 
         file.write(text)
     # Otherwise a power cut can keep the new name and lose the text.
     sync([part], lasting=lasting)
-    part.replace(path)
+    patiently(part.replace, path)
     sync([path.parent], lasting=lasting)
+
+
+def patiently(rename: Callable[[Path], object], path: Path) -> None:
+    """Rename a file or folder, with retries on Windows while another program holds it.
+
+    Args:
+        rename: The `rename` or `replace` of its path.
+        path: Its new path.
+
+    Raises:
+        OSError: It can't be renamed, even after several seconds.
+
+    """
+    for delay in DELAYS if WINDOWS else ():
+        try:
+            rename(path)
+        except PermissionError:
+            time.sleep(delay)
+        else:
+            return
+    rename(path)
 
 
 def free_name(folder: Path, name: str, suffix: str = "") -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from coursekit import files
 from coursekit.files import THROWAWAY_VARIABLE, sync, write_atomic
 
 
@@ -67,3 +68,35 @@ def test_a_file_that_cannot_be_replaced_keeps_its_text(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="file"):
         write_atomic(tmp_path / "file", "text")
     assert (tmp_path / "file").is_dir()
+
+
+@pytest.mark.parametrize("refusals", [1, len(files.DELAYS)])
+def test_on_windows_it_waits_for_a_virus_scanner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusals: int
+) -> None:
+    replace, waited = os.replace, list[float]()
+
+    def held(old: Path, new: Path) -> None:
+        if len(waited) < refusals:
+            raise PermissionError(13, "The process cannot access the file")
+        replace(old, new)
+
+    monkeypatch.setattr(files, "WINDOWS", True)
+    monkeypatch.setattr(files.time, "sleep", waited.append)
+    monkeypatch.setattr(os, "replace", held)
+    write_atomic(tmp_path / "progress.json", "new")
+    assert (tmp_path / "progress.json").read_text() == "new"
+    assert waited == list(files.DELAYS[:refusals])
+
+
+def test_in_the_end_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def held(old: Path, new: Path) -> None:
+        raise PermissionError(13, "The process cannot access the file")
+
+    monkeypatch.setattr(files, "WINDOWS", True)
+    monkeypatch.setattr(files.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(os, "replace", held)
+    (tmp_path / "progress.json").write_text("old")
+    with pytest.raises(PermissionError):
+        write_atomic(tmp_path / "progress.json", "new")
+    assert (tmp_path / "progress.json").read_text() == "old"

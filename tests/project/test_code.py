@@ -16,6 +16,7 @@ from coursekit.settings import ROOT
 PACKAGES = ("tutorial_lib", "coursekit")
 MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 LINES, LONGEST_FUNCTION = 300, 40
+LONGEST_PATH = 95
 HEAVY = "pandas", "nbformat", "alembic", "testcontainers", "sqlalchemy", "IPython"
 SHOW_REFUSED_PATHS = ("test_gates.py", "test_code.py")  # they contain what is refused
 
@@ -72,6 +73,11 @@ def test_no_file_contains_an_absolute_path_of_a_machine() -> None:
         if file.name not in SHOW_REFUSED_PATHS
     }
     assert {name: paths for name, paths in found.items() if paths} == {}
+
+
+def test_no_path_is_too_long_for_windows() -> None:
+    """Its limit is 260 characters, and a clone's own path has to fit, too."""
+    assert [name for name in map(name_of, tracked()) if len(name) > LONGEST_PATH] == []
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
