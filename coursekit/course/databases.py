@@ -24,14 +24,42 @@ FRESH = f"{PREFIX}new_"
 LONGEST_NAME = 63  # bytes
 # The key of the advisory lock that all processes of the kit share.
 LOCK = 0x7475746F
+LOCK_TIMEOUT = 300  # seconds; building a template takes a few
+HOLDER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = %s LIMIT 1"
 
 
 @contextmanager
 def building(server: Server) -> Iterator[Connection]:
-    """Hold the kit's advisory lock, and yield the administrative connection that holds it."""
+    """Hold the kit's advisory lock, and yield the administrative connection that holds it.
+
+    Raises:
+        LessonError: Another session holds it for minutes.
+
+    """
     with admin(server.url) as connection:
-        _run(connection, SQL("SELECT pg_advisory_lock({})").format(Literal(LOCK)))
+        _acquire(connection)
         yield connection  # closing the connection releases the lock
+
+
+def _acquire(connection: Connection) -> None:
+    _ask(connection, SQL("SET lock_timeout = {}").format(Literal(1000 * LOCK_TIMEOUT)))
+    try:
+        _ask(connection, SQL("SELECT pg_advisory_lock({})").format(Literal(LOCK)))
+    except psycopg2.errors.LockNotAvailable:
+        raise LessonError(
+            f"Another session{_holder(connection)} holds the course's advisory lock.",
+            f"It creates lesson databases, one at a time; {LOCK_TIMEOUT} seconds weren't enough.",
+            "Wait until it has finished; if it hangs, end the notebook or program it belongs to.",
+        ) from None
+    _ask(connection, SQL("RESET lock_timeout"))
+
+
+def _holder(connection: Connection) -> str:
+    """Return which server process holds the lock, if it still does."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLDER, [LOCK])
+        row = cursor.fetchone()
+    return f" (server process {row[0]})" if row else ""
 
 
 def ensure_template(
@@ -71,6 +99,8 @@ def clone(connection: Connection, template: str, name: str, label: str) -> None:
     fresh = FRESH + secrets.token_hex(4)
     _run(connection, SQL("CREATE DATABASE {} TEMPLATE {}").format(*_names(fresh, template)))
     _mark(connection, fresh, label)
+    # A school's server has other users, and a template's privileges aren't copied.
+    _run(connection, SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(Identifier(fresh)))
     _run(connection, SQL("ALTER DATABASE {} RENAME TO {}").format(*_names(fresh, name)))
 
 

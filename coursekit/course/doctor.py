@@ -14,6 +14,7 @@ from coursekit import servers
 from coursekit.course.packages import UNPINNED, supported_minors, wrong_packages
 from coursekit.course.progress_file import ProgressFile
 from coursekit.course.requirements import lacks_consent
+from coursekit.course.server_needs import shortcomings
 from coursekit.servers.server import Server, admin
 from coursekit.settings import ROOT, Settings, read_settings
 from tutorial_lib.display import Card
@@ -161,6 +162,9 @@ def _server(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis("server", f"PostgreSQL {server.release}, {server.origin}, at {server.netloc}")
     fix = "Lessons need TUTORIAL_POSTGRES=external to use it, or =embedded to use the kit's."
     yield Diagnosis("why this server", server.why, fix if lacks_consent(settings) else "")
+    if server.origin == "external":
+        for lacking in shortcomings(server):
+            yield Diagnosis(*lacking)
     yield from _session_defaults(server)
 
 

@@ -313,3 +313,32 @@ def test_a_full_disk_of_the_server_is_reported(
         "The server's disk is full: could not extend file: No space left on device. Each lesson "
         "has its own database. Free some disk space on the server's machine, then try again."
     )
+
+
+def test_no_other_user_may_connect_to_a_lesson_database(
+    server: Server, label: str, template: str
+) -> None:
+    name, stranger = fresh_name(), f"stranger_{secrets.token_hex(4)}"
+    with databases.building(server) as connection:
+        databases.clone(connection, template, name, label)
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE ROLE {stranger} LOGIN")
+            cursor.execute("SELECT has_database_privilege(%s, %s, 'CONNECT')", [stranger, name])
+            assert cursor.fetchone() == (False,)
+            cursor.execute(f"DROP ROLE {stranger}")
+    with admin(server.url.set(database=name)):
+        pass  # its owner may
+
+
+def test_a_lock_that_another_session_keeps_ends_in_a_message(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "LOCK_TIMEOUT", 1)
+    monkeypatch.setattr(databases, "LOCK", secrets.randbelow(2**31))  # not that of other tests
+    with databases.building(server) as holder:
+        pid = holder.info.backend_pid
+        with pytest.raises(LessonError) as caught, databases.building(server):
+            pass
+    assert f"(server process {pid})" in caught.value.what
+    with databases.building(server):  # now it's free
+        pass
