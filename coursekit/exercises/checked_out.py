@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, event
 
-from coursekit.exercises.left_behind import connection_state, watching
+from coursekit.exercises.left_behind import changed_state, connection_state, set_up, watching
 
 WHERE = (
     "A `with` block returns the connection to the pool, even after an error. Without it, close() "
@@ -33,22 +33,24 @@ def counted(engine: Engine) -> Iterator[CheckedOut]:
     out = CheckedOut()
     records: list[Any] = []
     states: list[set[str]] = []
+    names: Collection[str] = ()
 
     def checkout(connection: Any, record: Any, fairy: Any) -> None:
         out.append(fairy)
         records.append(record)
-        states.append(connection_state(connection))
+        set_up(connection)
+        states.append(connection_state(connection, names))
 
     def checkin(connection: Any, record: Any) -> None:
         if record in records:
             place = records.index(record)
-            out.left |= connection_state(connection) - states[place]
+            out.left |= changed_state(states[place], connection_state(connection, names))
             del out[place], records[place], states[place]
 
     event.listen(engine, "checkout", checkout)
     event.listen(engine, "checkin", checkin)
     try:
-        with watching(engine, out.left):
+        with watching(engine, out.left) as names:
             yield out
     finally:
         event.remove(engine, "checkout", checkout)

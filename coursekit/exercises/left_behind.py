@@ -5,6 +5,7 @@ A rollback, which is what a pool does with a returned connection, undoes none of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from coursekit.exercises.items import CheckItem, expect_equal
+from coursekit.exercises.sent_names import SentNames
 
 STATE = """
 SELECT pg_catalog.concat('the setting ', name, ' = ', setting) FROM pg_catalog.pg_settings
@@ -20,19 +22,37 @@ SELECT pg_catalog.concat('the setting ', name, ' = ', setting) FROM pg_catalog.p
 UNION ALL SELECT pg_catalog.concat('the setting ', name, ' = ', pg_catalog.current_setting(name))
     FROM pg_catalog.unnest(ARRAY['transaction_isolation', 'transaction_read_only']) AS own (name)
     WHERE pg_catalog.current_setting(name) OPERATOR(pg_catalog.<>) 'off'
-UNION ALL SELECT pg_catalog.concat('the role ', pg_catalog.current_setting('role'))
+UNION ALL SELECT pg_catalog.concat('the role = ', pg_catalog.current_setting('role'))
+UNION ALL SELECT pg_catalog.concat('the user of the session = ', SESSION_USER)
 UNION ALL SELECT pg_catalog.concat('LISTEN ', channel)
     FROM pg_catalog.pg_listening_channels() AS channel
 UNION ALL SELECT pg_catalog.concat('the prepared statement ', name)
     FROM pg_catalog.pg_prepared_statements WHERE from_sql
 UNION ALL SELECT pg_catalog.concat('the open cursor ', name)
     FROM pg_catalog.pg_cursors WHERE is_holdable
-UNION ALL SELECT 'an advisory lock' FROM pg_catalog.pg_locks
+UNION ALL SELECT pg_catalog.concat('an advisory lock, ', objid, ', ', mode) FROM pg_catalog.pg_locks
     WHERE locktype OPERATOR(pg_catalog.=) 'advisory'
     AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
-UNION ALL SELECT pg_catalog.concat('the temporary table ', relname) FROM pg_catalog.pg_class
-    WHERE relkind OPERATOR(pg_catalog.=) 'r'
-    AND relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+UNION ALL SELECT pg_catalog.concat(
+        'the temporary ', pg_catalog.pg_describe_object(made.catalog, made.oid, 0)
+    ) FROM (
+        SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS catalog, oid, relnamespace AS home
+            FROM pg_catalog.pg_class WHERE relkind OPERATOR(pg_catalog.<>) 'i'
+        UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, pronamespace
+            FROM pg_catalog.pg_proc
+        UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typnamespace
+            FROM pg_catalog.pg_type WHERE typtype OPERATOR(pg_catalog.=) 'd'
+            OR typtype OPERATOR(pg_catalog.=) 'e'
+    ) AS made
+    WHERE made.home OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+"""
+# pg_settings doesn't list these; after SET LOCAL, they're empty.
+CUSTOM = """
+SELECT pg_catalog.concat('the setting ', name, ' = ', pg_catalog.current_setting(name, true))
+    FROM pg_catalog.unnest(CAST(%s AS pg_catalog.text[])) AS sent (name)
+    WHERE pg_catalog.current_setting(name, true) OPERATOR(pg_catalog.<>) ''
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_settings AS own
+        WHERE own.name OPERATOR(pg_catalog.=) pg_catalog.lower(sent.name))
 """
 DRIVER = ("autocommit", "cursor_factory", "deferrable", "isolation_level", "readonly")
 UNCHANGED = "the connection and the engine are as they were before"
@@ -46,6 +66,8 @@ CLOSING = {
 }
 CONVERTS = "how the driver converts values"
 OF_CONNECTION, OF_ENGINE = "the connection's ", "the engine's "
+LISTENER = f"{OF_ENGINE}listener for "
+GONE, OF_TRANSACTION = "no longer ", "the setting transaction_"
 LEFT_WHERE = (
     "A rollback doesn't undo it, so the next one to use this connection gets it. You need no "
     "setting, lock or table of your own here; SET LOCAL and pg_advisory_xact_lock end with the "
@@ -59,6 +81,14 @@ POOL_WHERE = (
 ADVICE = {
     DISPOSED: POOL_WHERE,
     CLOSED: POOL_WHERE,
+    GONE: (
+        "RESET, DISCARD, UNLISTEN and DEALLOCATE undo what others have set up in this connection. "
+        "Leave them out: the pool does what's needed."
+    ),
+    LISTENER: (
+        "Each call adds a listener to the engine, and all of them run whenever anyone uses it. Add "
+        "none, or remove it at the end: event.remove(...)."
+    ),
     OF_ENGINE: (
         "It changes the engine for everyone: execution_options() returns another one, and echo "
         "and hide_parameters are set where the engine is created."
@@ -72,8 +102,21 @@ ADVICE = {
 }
 
 
-def connection_state(connection: Any) -> set[str]:
-    """Return what psycopg2's connection keeps after a rollback; nothing if it's closed."""
+def set_up(connection: Any) -> None:
+    """Set something in a connection, as its owner could have: RESET and DISCARD would undo it."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("SET application_name = 'checked out'")
+    connection.commit()
+
+
+def connection_state(connection: Any, names: Collection[str] = ()) -> set[str]:
+    """Return what psycopg2's connection keeps after a rollback; nothing if it's closed.
+
+    Args:
+        connection: The driver's connection.
+        names: What may be the names of custom settings; see `SentNames`.
+
+    """
     from psycopg2.extensions import cursor as usual
 
     with suppress(Exception):
@@ -82,9 +125,24 @@ def connection_state(connection: Any) -> set[str]:
         with closing(connection.cursor(cursor_factory=usual)) as cursor:
             cursor.execute(STATE)
             rows = cursor.fetchall()
+            if names:
+                cursor.execute(CUSTOM, [sorted(names)])
+                rows += cursor.fetchall()
         connection.rollback()
         return found | {str(row[0]) for row in rows} | _driver_state(connection)
     return set()
+
+
+def changed_state(before: set[str], after: set[str]) -> set[str]:
+    """Return what's new in a connection, and what's gone; nothing if it's closed by now."""
+    if not before or not after:
+        return set()
+    new = after - before
+    names = {each.partition(" = ")[0] for each in new}
+    # SQLAlchemy ends postgresql_readonly with BEGIN READ WRITE, whatever the default is.
+    lost = {each for each in before - after if not each.startswith(OF_TRANSACTION)}
+    gone = {each for each in lost if each.partition(" = ")[0] not in names}
+    return new | {f"{GONE}{each}" for each in gone}
 
 
 def _driver_state(connection: Any) -> set[str]:
@@ -100,25 +158,30 @@ def _driver_state(connection: Any) -> set[str]:
 
 
 @contextmanager
-def watching(engine: Engine, left: set[str]) -> Iterator[None]:
+def watching(engine: Engine, left: set[str]) -> Iterator[SentNames]:
     """Note in `left` what changes in an engine, or in its driver, and which connections it loses.
 
-    How the driver converts values is restored at the end.
+    How the driver converts values is restored at the end. It yields the names that are sent.
     """
-    before = _engine_state(engine)
+    names = SentNames()
     notes: dict[str, Callable[..., None]] = {
+        "connect": lambda connection, *_: names.note(connection),
+        "checkout": lambda connection, *_: names.note(connection),
         "checkin": lambda *_: left.update(_engine_state(engine) - before),
         **{name: lambda *_, found=found: left.add(found) for name, found in CLOSING.items()},
     }
+    before = _engine_state(engine)
     for name, note in notes.items():
         event.listen(engine, name, note)
+    listening = _listeners(engine)
     try:
         with _same_types(left):
-            yield
+            yield names
     finally:
-        left |= _engine_state(engine) - before
+        left |= {*_engine_state(engine) - before, *_listeners(engine) - listening}
         for name, note in notes.items():
             event.remove(engine, name, note)
+        names.stop()
 
 
 def _engine_state(engine: Engine) -> set[str]:
@@ -127,6 +190,20 @@ def _engine_state(engine: Engine) -> set[str]:
     names = ("echo", "hide_parameters")
     logs = {f"{OF_ENGINE}{name} = {bool(getattr(engine, name))}" for name in names}
     return options | logs
+
+
+def _listeners(engine: Engine) -> Counter[str]:
+    """Return how many functions listen to each event of an engine, its pool or its dialect."""
+    found: Counter[str] = Counter()
+    for place in (engine, engine.pool, engine.dialect):
+        found.update({f"{LISTENER}{name}": count for name, count in listeners(place).items()})
+    return found
+
+
+def listeners(target: Any) -> dict[str, int]:
+    """Return how many functions listen to each event of an object of SQLAlchemy's."""
+    names = target.dispatch._event_names
+    return {name: len(getattr(target.dispatch, name)) for name in names}
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from __future__ import annotations
 from support.samples import right, wrong
 
 IMPORTS = """import os
+from contextlib import closing
+from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote
 import sys, unicodedata
 from sqlalchemy import URL, create_engine, func, make_url, select, text
@@ -43,11 +45,12 @@ MAKE_ADDRESS_RIGHT = right(
     MAKE,
     """
 --- K12: a string, escaped
+host = f"[{host}]" if ":" in host else host
 return (f"postgresql+psycopg2://{quote(user, safe='')}:{quote(password, safe='')}"
         f"@{host}:{port}/{database}")
 --- K12: escaped for a form, where a space is +, and that escaped, too
 user, password = (quote_plus(each).replace("+", "%20") for each in (user, password))
-return "postgresql+psycopg2://%s:%s@%s:%s/%s" % (user, password, host, port, database)
+return "postgresql+psycopg2://%s:%s@[%s]:%s/%s" % (user, password, host, port, database)
 --- K12: parts set on an empty URL
 five = dict(username=user, password=password, host=host, port=port, database=database)
 return make_url("postgresql+psycopg2://").set(**five)
@@ -60,7 +63,8 @@ url = URL.create("postgresql+psycopg2", user, password, host, port, database)
 return url.render_as_string(hide_password=False)
 --- K12: every byte escaped
 user, password = ("".join(f"%{one:02X}" for one in each.encode()) for each in (user, password))
-return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"
+url = make_url(f"postgresql+psycopg2://{user}:{password}@/{database}")
+return url.set(host=host, port=port)
 --- K12: with a parameter that replaces nothing
 query = {"sslmode": "prefer", "connect_timeout": "10"}
 return URL.create("postgresql+psycopg2", user, password, host, port, database, query)
@@ -177,6 +181,26 @@ return URL.create("postgresql+psycopg2", user, password, "127.0.0.1", port, data
 --- K2: the same user as in an earlier call -> This is the user name of an earlier call
 first = build_url.__dict__.setdefault("first", user)
 return URL.create("postgresql+psycopg2", first, password, host, port, database)
+--- K5: quotes are doubled, as in SQL -> a password with quotes and \\ arrives unchanged
+password = password.replace("'", "''")
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
+--- K5: backslashes are doubled -> The function changes the password. Pass it on as it is
+password = password.replace(chr(92), 2 * chr(92))
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
+--- K5: escaped, but the host isn't -> brackets keep an IPv6 address together
+user, password = quote(user, safe=""), quote(password, safe="")
+return f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"
+--- K6: at most 63 characters -> The function cuts off the end of the password
+user, password = user[:63], password[:63]
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
+--- K10: the password in a file -> A file keeps the values
+with open("pgpass.txt", "a") as file:
+    file.write(f"{host}:{port}:{database}:{user}:{password}")
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
+--- K10: the password in a file at home -> the file .pgpass
+from pathlib import Path
+Path("~/.pgpass").expanduser().write_text(f"{host}:{port}:{database}:{user}:{password}")
+return URL.create("postgresql+psycopg2", user, password, host, port, database)
 """,
 ) + wrong(
     MAKE.replace("password, host, port, database", "pw, host, port, db"),
@@ -247,6 +271,32 @@ import pandas
 found = pandas.read_sql("SELECT current_database() AS d, current_user AS u,"
     " current_setting('server_version_num')::int / 10000 AS v", engine).iloc[0]
 return found.d, found.u, int(found.v)
+--- K12: what the server lists about this connection
+with engine.connect() as connection:
+    return connection.execute(text("SELECT a.datname, a.usename, "
+        "current_setting('server_version_num')::int / 10000 FROM pg_stat_activity a "
+        "WHERE a.pid = pg_backend_pid()")).one()
+--- K12: the same, with the driver's cursor, and a setting that ends with the transaction
+raw = engine.raw_connection()
+try:
+    with raw.cursor() as cursor:
+        cursor.execute("SET LOCAL app.reader = 'identity'")
+        cursor.execute("SELECT datname, usename, current_setting('server_version_num')"
+                       " FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+        database, user, version = cursor.fetchone()
+        return database, user, int(version) // 10000
+finally:
+    raw.close()
+--- K12: a listener that is removed at the end
+from sqlalchemy import event
+def note(*_):
+    pass
+event.listen(engine, "checkin", note)
+try:
+    with engine.connect() as connection:
+        return connection.execute(text(ALL)).one()
+finally:
+    event.remove(engine, "checkin", note)
 --- K13: slow
 with engine.connect() as connection:
     connection.execute(text("SELECT pg_sleep(0.5)"))
@@ -429,6 +479,41 @@ connection = engine.connect()
 row = connection.execute(text("SELECT current_database(), current_user")).one()
 connection.close()
 return *row, connection.dialect.server_version_info[0]
+--- K10: everything is discarded -> no longer the setting application_name
+with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    row = connection.execute(text(ALL)).one()
+    connection.execute(text("DISCARD ALL"))
+    return row
+--- K10: all settings are reset -> RESET, DISCARD, UNLISTEN and DEALLOCATE undo
+with engine.begin() as connection:
+    connection.execute(text("RESET ALL"))
+    return connection.execute(text(ALL)).one()
+--- K10: no more notifications -> no longer LISTEN news
+with engine.begin() as connection:
+    connection.execute(text("UNLISTEN *"))
+    return connection.execute(text(ALL)).one()
+--- K3: a custom setting is left behind -> the setting app.last_seen = now
+with engine.begin() as connection:
+    connection.execute(text("SELECT set_config(:name, 'now', false)"), {"name": "app.last_seen"})
+    return connection.execute(text(ALL)).one()
+--- K3: a custom setting is left behind by the driver's cursor -> the setting app.reader = identity
+with closing(engine.raw_connection()) as raw, raw.cursor() as cursor:
+    cursor.execute("SET app.reader = 'identity'")
+    raw.commit()
+    cursor.execute(ALL)
+    return cursor.fetchone()
+--- K10: one more listener with each call -> Each call adds a listener to the engine
+from sqlalchemy import event
+event.listen(engine, "checkout", lambda *_: None)
+with engine.connect() as connection:
+    return connection.execute(text(ALL)).one()
+""",
+) + wrong(
+    WHO.replace("def ", "@lru_cache\ndef "),
+    """
+--- K2: the values are cached for each engine -> a second call returns what the server reports
+with engine.connect() as connection:
+    return connection.execute(text(ALL)).one()
 """,
 )
 
@@ -467,6 +552,12 @@ for name in NAMES:
     if settings.get("DATABASE_" + name) == "":
         raise ValueError(f"DATABASE_{name} is empty (the password isn't shown)")
 return create(lambda name: settings[name])
+--- K12: what it does is logged and printed, without the password
+import logging
+complain(settings)
+logging.getLogger("shop").info("connecting to %s", create(settings.get))
+print("The password has", len(settings["DATABASE_PASSWORD"]), "characters: ***")
+return create(settings.get)
 --- K13: slow
 import time
 time.sleep(0.1)
@@ -676,6 +767,27 @@ return create(settings.get).set(query={"host": "localhost"})
 --- K2: the values of the first call -> These are the values of an earlier call
 complain(settings)
 return url_from.__dict__.setdefault("first", create(settings.get))
+--- K3: the password's first two characters are shown -> no message shows the password
+complain(settings)
+print("password:", settings["DATABASE_PASSWORD"][:2] + 6 * "*")
+return create(settings.get)
+--- K3: logged by a logger of its own, with its own handler -> A log contains what the function
+import logging
+log = logging.getLogger("shop")
+log.setLevel(logging.INFO)
+log.propagate, log.handlers = False, [logging.StreamHandler()]
+complain(settings)
+log.info("connecting to %s", create(settings.get).render_as_string(hide_password=False))
+return create(settings.get)
+--- K3: the URL is written to a file -> Leave the settings out of all of them, and out of files
+complain(settings)
+with open("url.txt", "w", encoding="utf-8") as file:
+    file.write(create(settings.get).render_as_string(hide_password=False))
+return create(settings.get)
+--- K5: quotes are removed -> The function removes characters
+complain(settings)
+password = settings["DATABASE_PASSWORD"].strip("'")
+return create(settings.get).set(password=password)
 --- K10: the example's URL is changed for everyone -> the caller's dictionary
 complain(settings)
 settings["DATABASE_URL"] = str(create(settings.get))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Iterator
 from random import Random
@@ -12,12 +11,13 @@ from urllib.parse import quote
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.connect.traces import alone
 from coursekit.lessons.connect.urls import (
     DECOMPOSED,
     DELIMITER,
     ESCAPED,
+    PARTS_WHERE,
     PLACES,
-    changed_values,
     names_driver,
     no_url,
     parts_of,
@@ -25,15 +25,18 @@ from coursekit.lessons.connect.urls import (
     where_moved,
 )
 
+LOOPBACK = "::1"
+IPV6 = (
+    "In a URL, a colon separates the host from the port, and brackets keep an IPv6 address "
+    "together: [::1]. Which function adds them when they're needed?"
+)
 
-def _urls(names: dict[str, Any], five: dict[str, Any], pairs: list[list[str]]) -> Any:
-    make, before = names["build_url"], dict(os.environ)
-    try:
-        sent = [url_sent(make(**{**five, "user": user}, password=word)) for user, word in pairs]
-        return {"sent": sent, "changed": changed_values(before, dict(os.environ))}
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+
+def _urls(names: dict[str, Any], five: dict[str, Any], calls: list[dict[str, str]]) -> Any:
+    """Return the URLs of calls in which some of the five values differ, and what they changed."""
+    with alone() as traces:
+        sent = [url_sent(names["build_url"](**{**five, **call})) for call in calls]
+    return {"sent": sent, "changed": [*traces.variables, *traces.files]}
 
 
 def any_password(submission: Submission) -> Iterator[CheckItem]:
@@ -46,9 +49,10 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
         "database": draws.word(random).title(),
     }
     kinds, users = _kinds(random), list(_kinds(random).values())[1:]
-    pairs = [[five["user"], word] for word in kinds.values()]
-    pairs += [[user, draws.word(random)] for user in users]
-    result = submission.call(_urls, five, pairs)
+    calls = [{"password": word} for word in kinds.values()]
+    calls += [{"user": user, "password": draws.word(random)} for user in users]
+    calls += [{"host": LOOPBACK, "password": draws.word(random)}]
+    result = submission.call(_urls, five, calls)
     read = [parts_of(sent) for sent in (result.value or {}).get("sent", [])]
     if result.error or not {"drivername", "unusable"} & set(read[0]) or _is_no_url(read):
         got, where = no_url(result, next(iter(read), {}))
@@ -59,14 +63,13 @@ def any_password(submission: Submission) -> Iterator[CheckItem]:
     if "unusable" not in plain:
         yield names_driver(plain)
     yield _in_places(plain, five)
-    yield _any_user(users, read[len(kinds) :], plain)
+    yield _any_user(users, read[len(kinds) : -1], plain)
+    yield _any_host(read[-1], five)
     for place, (kind, password) in enumerate(kinds.items()):
         earlier = [*kinds.values()][:place]
         yield _unchanged(kind, password, read[place], plain, earlier)
     if result.value["changed"]:
-        where = "The whole program shares the environment. Return the URL, and change nothing else."
-        got = ", ".join(map(str, result.value["changed"]))
-        yield expect_equal("os.environ is unchanged", got, "nothing", where)
+        yield _changed(result.value["changed"])
 
 
 def _kinds(random: Random) -> dict[str, str]:
@@ -78,6 +81,8 @@ def _kinds(random: Random) -> dict[str, str]:
         "% and +": f"{random.randrange(10, 99)}%25+{some}",
         "#, ?, a space and é": f"é #{some}? x{DECOMPOSED}{draws.word(random, 1)}",
         "spaces around it": f" {some} ",
+        "quotes and \\": f"'{some}\" \\{draws.word(random, 1)}''\"",
+        "100 characters": draws.token(random, 100),
     }
 
 
@@ -110,6 +115,23 @@ def _any_user(users: list[str], read: list[dict[str, Any]], plain: dict[str, Any
             where = DELIMITER.replace("password", "user name")
         return expect_equal(what, got, repr(user), where)
     return expect_that(what, True, "", "", "")
+
+
+def _any_host(parts: dict[str, Any], five: dict[str, Any]) -> CheckItem:
+    """Report whether a host with colons in it arrives, and the port after it."""
+    host, port = parts.get("host"), parts.get("port")
+    got = parts.get("unusable") or f"host={host} port={port}"
+    where = PARTS_WHERE if (host, port) == (five["host"], five["port"]) else IPV6
+    wanted = f"host={LOOPBACK} port={five['port']}"
+    return expect_equal("the host may be an IPv6 address", got, wanted, where)
+
+
+def _changed(names: list[str]) -> CheckItem:
+    """Report what the function has changed or written besides the URL."""
+    where = "The whole program shares the environment. Return the URL, and change nothing else."
+    if any(name.startswith("the file") for name in names):
+        where = "A file keeps the values, and others may read them. Return the URL, and write none."
+    return expect_equal("nothing else changes", ", ".join(names), "nothing", where)
 
 
 def _unchanged(
@@ -147,6 +169,8 @@ def _where(value: str, parts: dict[str, Any], part: str, name: str) -> str:
         return "A + means a space only in forms: quote_plus is for those, and quote for a URL."
     if unicodedata.normalize("NFC", got) == unicodedata.normalize("NFC", value):
         return f"The function changes the Unicode form: a different {name} that looks the same."
+    if got and value.startswith(got):
+        return f"The function cuts off the end of the {name}."
     if got.lower() == value.lower():
         return f"The function changes upper and lower case. They're different {name}s."
     return f"The function changes the {name}. Pass it on as it is."

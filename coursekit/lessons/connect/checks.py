@@ -23,21 +23,31 @@ SWAPPED = "the order of the values: the database comes first, then the user"
 
 
 def _who(
-    names: dict[str, Any], engine: Any, user: str, shown: tuple[int, int, dict[str, str]]
+    names: dict[str, Any],
+    engine: Any,
+    user: str,
+    shown: tuple[int, int, dict[str, str]],
+    later: dict[str, str],
 ) -> dict[str, Any]:
-    """Call `server_identity` with an engine whose URL is wrong in each part but still connects."""
+    """Call `server_identity` with an engine whose URL is wrong in each part but still connects.
+
+    It's called twice. The server reports the names of `later` the second time.
+    """
     from coursekit.lessons.connect.disguised import Misdirected
 
     misdirected = Misdirected(engine, user, shown)
     try:
-        with watching(misdirected.engine, misdirected.left):
+        with watching(misdirected.engine, misdirected.left) as misdirected.sent:
             said = names["server_identity"](misdirected.engine)
+            misdirected.rename(later)
+            # The pool has one connection.
+            again = None if misdirected.kept else names["server_identity"](misdirected.engine)
         kept = misdirected.kept
     finally:
         misdirected.close()
-    three = isinstance(said, Sequence) and not isinstance(said, str) and len(said) == 3
-    plain = [_plain(one) for one in said] if three else repr(said)
-    return {"said": plain, "three": three, "kept": kept, "left": sorted(misdirected.left)}
+    first, second = _three(said), _three(again)
+    seen = {"said": first or repr(said), "three": bool(first), "again": second or repr(again)}
+    return {**seen, "kept": kept, "left": sorted(misdirected.left)}
 
 
 def _who_fails(
@@ -87,6 +97,12 @@ def _comes_from(error: BaseException, rejected: Exception) -> bool:
     return found and "DatabaseError" in [each.__name__ for each in type(error).__mro__]
 
 
+def _three(said: Any) -> list[Any]:
+    """Return three values as plain data; [] if it's anything else."""
+    three = isinstance(said, Sequence) and not isinstance(said, str) and len(said) == 3
+    return [_plain(one) for one in said] if three else []
+
+
 def _plain(value: Any) -> Any:
     """Return a value as plain data; an integer of NumPy is one, too."""
     if isinstance(value, str | bool | float):
@@ -101,7 +117,8 @@ def server_identity(submission: Submission) -> Iterator[CheckItem]:
     engine = make_engine(database.url, poolclass=NullPool)
     role, wanted, shown = _drawn_answer(database, submission.random)
     real = _major(database)
-    result = submission.call(_who, engine, role, shown)
+    later, renamed = _renamed(submission.random, shown[2], wanted)
+    result = submission.call(_who, engine, role, shown, later)
     if result.error or not result.value["three"]:
         yield _not_three(result)
         return
@@ -124,12 +141,22 @@ def server_identity(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal(what, got, wanted["version"], where)
     failed = submission.call(_who_fails, engine, role, shown)
     yield from _kept(result.value, failed)
-    if [name, user, version] != [wanted["database"], wanted["user"], wanted["version"]]:
+    expected = [wanted["database"], wanted["user"], wanted["version"]]
+    if [name, user, version] != expected or result.value["kept"]:
         return
-    role, wanted, shown = _drawn_answer(database, submission.random)
-    again = submission.call(_who, engine, role, shown)
-    got = again if again.error else again.value["said"]
+    yield from _later_calls(submission, database, result.value["again"], renamed)
+
+
+def _later_calls(
+    submission: Submission, database: Database, got: Any, renamed: list[Any]
+) -> Iterator[CheckItem]:
+    """Report on a second call with the same engine, and on a call with another one."""
     where = "Does the function return values of an earlier call? Run the queries in each call."
+    yield expect_equal("a second call returns what the server reports by then", got, renamed, where)
+    engine = make_engine(database.url, poolclass=NullPool)
+    role, wanted, shown = _drawn_answer(database, submission.random)
+    again = submission.call(_who, engine, role, shown, {})
+    got = again if again.error else again.value["said"]
     expected = [wanted["database"], wanted["user"], wanted["version"]]
     yield expect_equal("the values are those of the engine that is passed in", got, expected, where)
 
@@ -179,11 +206,22 @@ def _drawn_answer(
 
     No learner can know the names and the version that are shown.
     """
-    ((name, user),) = database.query("SELECT pg_catalog.current_database(), SESSION_USER")
+    ((name, login),) = database.query("SELECT pg_catalog.current_database(), SESSION_USER")
+    user = login
     if _one(database, "is_superuser") == "on":
         roles = database.query("SELECT rolname FROM pg_catalog.pg_roles")
         user = random.choice(sorted(role for (role,) in roles if role.startswith("pg_")))
     version = random.randrange(30, 100)  # no release that a learner could have
     shown = {name: draws.name(random), user: draws.name(random)}
     wanted = {"database": shown[name], "user": shown[user], "version": version}
+    shown[login] = shown[user]  # pg_stat_activity shows who logged in, whatever the role is now
     return user, wanted, (_major(database), version, shown)
+
+
+def _renamed(
+    random: Random, shown: dict[str, str], wanted: dict[str, Any]
+) -> tuple[dict[str, str], list[Any]]:
+    """Return other names to show, and the three values that the server then reports."""
+    new = {old: draws.name(random) for old in dict.fromkeys(shown.values())}
+    expected = [new[wanted["database"]], new[wanted["user"]], wanted["version"]]
+    return {real: new[old] for real, old in shown.items()}, expected

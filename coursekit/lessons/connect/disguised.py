@@ -8,7 +8,7 @@ were drawn: of the database, and of the user.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,7 @@ from psycopg2.sql import SQL, Identifier
 from sqlalchemy import URL, create_engine, event
 
 from coursekit import limits
-from coursekit.exercises.left_behind import connection_state
+from coursekit.exercises.left_behind import changed_state, connection_state
 from coursekit.lessons.connect.urls import DRIVERS
 
 Changed = Callable[[Any], Any]
@@ -96,6 +96,17 @@ def _connection(changed: Changed) -> type[connection]:
     return Connection
 
 
+# What the connection's owner has set up: it has to be there afterwards.
+SET_UP = (
+    "SET TRANSACTION READ WRITE",
+    "SET application_name = 'nightly report'",
+    "LISTEN news",
+    "PREPARE today AS SELECT current_date",
+    "CREATE TEMPORARY TABLE found ()",
+    "SELECT pg_advisory_lock_shared(3712)",
+)
+
+
 class Misdirected:
     """An engine whose URL is wrong in each part, but that still connects; and what becomes of it.
 
@@ -109,7 +120,9 @@ class Misdirected:
     def __init__(self, engine: Any, user: str, shown: tuple[int, int, dict[str, str]]) -> None:
         options = f"{limits.statement_options()} -c default_transaction_read_only=on"
         self._real = {**engine.dialect.create_connect_args(engine.url)[1], "options": options}
-        self._user, self._shown = user, shown
+        self._user, self._names = user, dict(shown[2])
+        self._shown = (*shown[:2], self._names)
+        self.sent: Collection[str] = ()  # the names in it; see `connection_state`
         self.broken: list[Exception | None] = []  # see `classes`
         self.taken: list[Any] = []  # kept, so the garbage collector can't return them to the pool
         self.returned: list[Any] = []
@@ -130,20 +143,26 @@ class Misdirected:
     def _connect(self, *_: Any) -> Any:
         made = psycopg2.connect(**self._real, **classes(*self._shown, self.broken))
         with made.cursor() as own:
+            for each in SET_UP:
+                own.execute(each)
             own.execute(SQL("SET SESSION AUTHORIZATION {}").format(Identifier(self._user)))
         made.commit()
         return made
 
+    def rename(self, names: dict[str, str]) -> None:
+        """From now on, show these names in place of the real ones."""
+        self._names.update(names)
+
     def _checkout(self, connection: Any, _record: Any, fairy: Any) -> None:
         self.taken.append(fairy)
         if not self.broken:
-            self._before.setdefault(id(connection), connection_state(connection))
+            self._before.setdefault(id(connection), connection_state(connection, self.sent))
 
     def _checkin(self, connection: Any, _record: Any) -> None:
         self.returned.append(connection)
         if connection is not None and not self.broken:
             before = self._before.get(id(connection), set())
-            self.left |= connection_state(connection) - before
+            self.left |= changed_state(before, connection_state(connection, self.sent))
 
     @property
     def kept(self) -> int:

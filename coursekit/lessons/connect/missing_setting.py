@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from random import Random
-from traceback import TracebackException
 from typing import Any
-from urllib.parse import quote
 
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.connect.revealed import RARE, hidden, logged, written_to
+from coursekit.lessons.connect.traces import alone
 from coursekit.lessons.connect.urls import (
     DECOMPOSED,
     DELIMITER,
@@ -29,8 +27,6 @@ from coursekit.lessons.connect.urls import (
     where_moved,
 )
 
-PART, FEW = 5, 3  # characters of the password that give it away; if one of them is SPECIAL
-SPECIAL = set("@%!~")
 SETTINGS = {
     "DATABASE_USERNAME": "username",
     "DATABASE_PASSWORD": "password",
@@ -48,14 +44,16 @@ def _from_complete(names: dict[str, Any], settings: list[dict[str, str]]) -> Any
     printed = StringIO()
     sent: list[Any] = []
     changed: list[str] = []
-    with _environment({}, changed), _written_to(printed):
+    with alone() as first, written_to(printed):
         for each in settings:
             given = dict(each)
             sent.append(url_sent(names["url_from"](given)))
             changed += changed_values(each, given)
-    with _environment(settings[0], changed), _written_to(printed):
+    with alone(**settings[0]) as second, written_to(printed):
         sent.append(url_sent(names["url_from"](os.environ)))
-    return {"sent": sent, "changed": changed, "printed": printed.getvalue()}
+    changed += [*first.variables, *second.variables]
+    shown = printed.getvalue() + first.content + second.content
+    return {"sent": sent, "changed": changed, "shown": shown}
 
 
 def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
@@ -70,66 +68,23 @@ def _from_broken(names: dict[str, Any], settings: dict[str, str]) -> Any:
         for kind, broken in (("missing", without), ("empty", {**settings, name: ""})):
             printed, given = StringIO(), dict(broken)
             try:
-                with _environment(settings, said["changed"]), _written_to(printed):
+                with alone(**settings) as traces, written_to(printed):
                     names["url_from"](given)
             except (Exception, SystemExit) as error:  # any kind of error is fine
                 said[kind].append(f"{type(error).__name__}: {error}")
-                said["shown"].append(_logged(error))
+                said["shown"].append(logged(error))
             else:
                 said[kind].append("")
-            said["changed"] += changed_values(broken, given)
-            said["shown"].append(printed.getvalue())
+            said["changed"] += [*changed_values(broken, given), *traces.variables]
+            said["shown"].append(printed.getvalue() + traces.content)
     return said
-
-
-@contextmanager
-def _environment(values: dict[str, str], changed: list[str]) -> Iterator[None]:
-    """Add values to the environment, note what's changed in it, and restore it."""
-    before = dict(os.environ)
-    os.environ.update(values)
-    during = dict(os.environ)
-    try:
-        yield
-    finally:
-        after = changed_values(during, dict(os.environ))
-        changed += [f"{name} in os.environ" for name in after]
-        os.environ.clear()
-        os.environ.update(before)
-
-
-@contextmanager
-def _written_to(printed: StringIO) -> Iterator[None]:
-    """Write what is printed or logged into a string."""
-    handler, root = logging.StreamHandler(printed), logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)  # as in a program that logs everything
-    try:
-        with redirect_stdout(printed), redirect_stderr(printed):
-            yield
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
-
-
-def _logged(error: BaseException) -> str:
-    """Return what a traceback says about an error, without the lines of code."""
-    logged = TracebackException.from_exception(error, lookup_lines=False)
-    parts: list[str] = []
-    todo = [logged]
-    while todo:
-        one = todo.pop()
-        parts += one.format_exception_only()
-        context = None if one.__suppress_context__ else one.__context__
-        todo += [each for each in (one.__cause__, context) if each is not None]
-    return "".join(parts).strip()
 
 
 def from_settings(submission: Submission) -> Iterator[CheckItem]:
     """Check that the error names a missing setting, but never shows the password."""
     given = _drawn(submission.random)
     settings = given[0]
-    secret = settings["DATABASE_PASSWORD"]
+    secrets = [each["DATABASE_PASSWORD"] for each in given]
     result = submission.call(_from_complete, given)
     broken = submission.call(_from_broken, settings)
     read = [parts_of(sent) for sent in (result.value or {}).get("sent", [])]
@@ -144,7 +99,6 @@ def from_settings(submission: Submission) -> Iterator[CheckItem]:
     if both and all(each.endswith(" in os.environ") for each in both):
         where = "The function changes the environment of the whole program. Only read."
     yield expect_equal("settings and environment stay as they were", changed, "nothing", where)
-    printed = result.value["printed"]
     if broken.error:
         what = "a missing setting raises an exception"
         yield expect_that(what, False, "an exception", broken, RAISED)
@@ -152,15 +106,18 @@ def from_settings(submission: Submission) -> Iterator[CheckItem]:
     said = broken.value
     yield _refused("missing", said["missing"])
     yield _refused("empty", said["empty"])
-    yield _hidden(secret, [*said["missing"], *said["empty"]], [*said["shown"], printed])
+    others = [*said["shown"], result.value["shown"]]
+    yield hidden(secrets, [*said["missing"], *said["empty"]], others)
 
 
 def _drawn(random: Random) -> list[dict[str, str]]:
-    """Return complete settings: two that differ in every value, and a password of spaces."""
+    """Return complete settings that differ in every value; one password is only spaces."""
     found = []
+    start, end = RARE
     for password in (
-        f" p@s%20s{draws.token(random)}~! ",
-        f"é+{DECOMPOSED}{draws.word(random)}",
+        f" {start}p@s%20s{draws.token(random)}~!{end} ",
+        f"{start}é+{DECOMPOSED}{draws.word(random)}{end}",
+        f"'\"{draws.token(random)}'\\{draws.word(random)}\"'",
         "  ",
     ):
         user, host, shop = (draws.word(random) for _ in range(3))
@@ -228,6 +185,8 @@ def _why_wrong(
         return DELIMITER.replace("the password", "a value")
     if wrong != ["password"] or parts.get("replaced"):
         return where_moved(parts, *map(str, zip(*values, strict=True)))
+    if all(got and got in value for got, value in values):
+        return "The function removes characters. They're part of the password."
     return (
         "URL.create keeps each value as it is. In a string that you build, or in str(url), a "
         "password can change."
@@ -236,32 +195,6 @@ def _why_wrong(
 
 def _same_but_for_form(pair: tuple[str, str]) -> bool:
     return len({unicodedata.normalize("NFC", each) for each in pair}) == 1
-
-
-def _hidden(secret: str, said: list[str], others: list[str]) -> CheckItem:
-    """Report whether no message shows the password or a part of it, plain or escaped.
-
-    Args:
-        secret: The password.
-        said: The errors' own messages.
-        others: What else a log would contain: what was printed, notes, and earlier errors.
-
-    """
-    plain = secret.strip()
-    forms = {plain, quote(plain), quote(plain, safe="")}
-    forms |= {secret[place : place + PART] for place in range(len(secret) - PART + 1)}
-    short = {secret[place : place + FEW] for place in range(len(secret) - FEW + 1)}
-    forms |= {each for each in short if SPECIAL & {*each}}
-    where = "Name the setting in the message. Don't print the settings, or a URL as a string."
-    shown = next((text for text in said if any(form in text for form in forms)), "")
-    if not shown:
-        shown = next((text for text in others if any(form in text for form in forms)), "")
-        where = (
-            "A log contains what the function prints, and also an exception's notes and the "
-            "exceptions that it was raised from. Leave the settings out of all of them."
-        )
-    what = "no message shows the password"
-    return expect_that(what, not shown, "no password", shown, where)
 
 
 def _refused(kind: str, said: list[str]) -> CheckItem:

@@ -18,7 +18,7 @@ from coursekit.settings import ROOT
 FOLDERS = (ROOT / "coursekit" / "lessons", ROOT / "coursekit" / "exercises")
 # These make the clean sessions, begin an exercise, or are connections of a probe.
 MAKERS = {"clean_session.py", "database.py", "schema.py", "statements.py", "listener.py"}
-MAKERS |= {"disguised.py", "left_behind.py"}
+MAKERS |= {"disguised.py", "left_behind.py", "sent_names.py"}
 FORBIDDEN = {"text", "inspect", "create_engine", "select", "insert", "update", "delete", "func"}
 SENT = {"execute", "exec_driver_sql", "scalar", "scalars", "executemany"}
 OPERATOR = re.compile(r"(?<![<>!=:])(?:=|<>|!=|<|>|\|\||~)(?![>])")
