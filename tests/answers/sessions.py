@@ -136,7 +136,7 @@ with Session(engine) as session:
 with Session(engine) as session:
     session.execute(text(f"INSERT INTO users (name) VALUES ('{name}')"))
     session.commit()
---- the quotes doubled, and the rest inside the SQL -> A name may contain a quote or a colon
+--- the quotes doubled, and the rest inside the SQL -> A name may contain a quote, a colon or a %
 with Session(engine) as session:
     quoted = name.replace("'", "''")
     session.execute(text(f"INSERT INTO users (name) VALUES ('{quoted}')"))
@@ -245,6 +245,52 @@ session = Session(engine)
 session.add(User(name=name))
 session.commit()
 session.close()
+--- a view of its own that stays -> the temporary view mine
+with engine.begin() as connection:
+    connection.execute(text("CREATE OR REPLACE TEMP VIEW mine AS SELECT name FROM users"))
+    connection.execute(ADD, {"name": name})
+--- a function of its own that stays -> the temporary function
+with engine.begin() as connection:
+    connection.execute(text("CREATE OR REPLACE FUNCTION pg_temp.mine() RETURNS int RETURN 1"))
+    connection.execute(ADD, {"name": name})
+--- a custom setting that stays -> the setting app.reader = me
+with engine.begin() as connection:
+    connection.execute(text("SET app.reader = 'me'"))
+    connection.execute(ADD, {"name": name})
+--- everything is discarded -> no longer the setting application_name
+with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    connection.execute(ADD, {"name": name})
+    connection.execute(text("DISCARD ALL"))
+--- one more listener with each call -> Each call adds a listener to the engine
+from sqlalchemy import event
+event.listen(engine, "before_cursor_execute", lambda *_: None)
+with engine.begin() as connection:
+    connection.execute(ADD, {"name": name})
+--- a column for the time -> added column users.added
+with engine.begin() as connection:
+    connection.execute(text("ALTER TABLE users ADD COLUMN IF NOT EXISTS added timestamptz"))
+    connection.execute(ADD, {"name": name})
+--- an index -> A change to the table is there for every program
+with engine.begin() as connection:
+    connection.execute(text("CREATE INDEX IF NOT EXISTS users_name ON users (name)"))
+    connection.execute(ADD, {"name": name})
+--- always the same name, even for None -> Which name does the function add
+with engine.begin() as connection:
+    connection.execute(text("INSERT INTO users (name) VALUES ('Ben')"))
+--- None as a string -> Which name does the function add
+with engine.begin() as connection:
+    connection.execute(ADD, {"name": str(name)})
+--- added later -> Each call adds its row, and commits it before it returns
+kept = save_user.__dict__.setdefault("kept", [])
+kept.append(name)
+if not name:
+    with engine.begin() as connection:
+        while kept:
+            connection.execute(ADD, {"name": kept.pop()})
+--- escaped for the driver, where a % is a placeholder -> A name may contain a quote, a colon or a %
+quoted = "NULL" if name is None else "'" + name.replace("'", "''") + "'"
+with engine.begin() as connection:
+    connection.exec_driver_sql(f"INSERT INTO users (name) VALUES ({quoted})")
 """,
 ) + wrong(
     SAVE_USER.replace("(engine, name)", "(engine)"),
@@ -279,9 +325,10 @@ MOVE_RIGHT = right(
     MOVE,
     """
 --- objects that the database changes, and a block that commits
-if giver == taker:
-    return
 with Session(engine) as session, session.begin():
+    if giver == taker:
+        session.get_one(Card, giver)
+        return
     session.get_one(Card, taker).points = Card.points + points
     session.get_one(Card, giver).points = Card.points - points
 --- objects that are locked
@@ -373,6 +420,24 @@ with Session(engine) as session:
     session.execute(text(f"{TAKE} RETURNING name"), less).one()
     session.execute(text(f"{ADD} RETURNING name"), more).one()
     session.commit()
+--- a card that's in use is an error
+with Session(engine) as session, session.begin():
+    nowait = {"nowait": True}
+    session.get_one(Card, giver, with_for_update=nowait).points -= points
+    session.get_one(Card, taker, with_for_update=nowait).points += points
+--- tried again while a card is in use
+import time
+from sqlalchemy.exc import OperationalError
+for _ in range(100):
+    try:
+        with Session(engine) as session, session.begin():
+            session.get_one(Card, giver, with_for_update={"nowait": True}).points -= points
+            session.get_one(Card, taker, with_for_update={"nowait": True}).points += points
+        return
+    except OperationalError as error:
+        last = error
+        time.sleep(0.01)
+raise last
 --- the driver's own connection
 with closing(engine.raw_connection()) as raw, raw.cursor() as cursor:
     for sign, name in ((-1, giver), (1, taker)):
@@ -692,6 +757,67 @@ with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connect
     change(connection, TAKE, less)
     change(connection, ADD, more)
     connection.execute(text("COMMIT"))
+--- nothing to do if the giver is the taker -> there's no such card. Look for it before you return
+if giver == taker:
+    return
+with Session(engine) as session:
+    change(session, TAKE, less)
+    change(session, ADD, more)
+    session.commit()
+--- the giver is the taker if only capitals differ -> their names differ in capital letters
+if giver.lower() == taker.lower():
+    with Session(engine) as session:
+        session.get_one(Card, giver)
+    return
+with Session(engine) as session:
+    change(session, TAKE, less)
+    change(session, ADD, more)
+    session.commit()
+--- the giver is the taker if only spaces differ -> points move between cards with similar names
+if giver.strip() == taker.strip():
+    with Session(engine) as session:
+        session.get_one(Card, giver)
+    return
+with Session(engine) as session:
+    change(session, TAKE, less)
+    change(session, ADD, more)
+    session.commit()
+--- a locked card is skipped -> SKIP LOCKED leaves out a row that exists
+with engine.begin() as connection:
+    for name, added in ((giver, -points), (taker, points)):
+        locked = text("SELECT points FROM cards WHERE name = :name FOR UPDATE SKIP LOCKED")
+        found = connection.scalar(locked, {"name": name})
+        if found is not None:
+            sent = text("UPDATE cards SET points = :points WHERE name = :name")
+            connection.execute(sent, {"name": name, "points": found + added})
+        else:
+            there = text("SELECT FROM cards WHERE name = :name")
+            connection.execute(there, {"name": name}).one()
+--- a column for a version -> added column cards.version
+with engine.begin() as connection:
+    connection.execute(text("ALTER TABLE cards ADD COLUMN IF NOT EXISTS version int"))
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
+--- a larger type -> changed column cards.points
+with engine.begin() as connection:
+    connection.execute(text("ALTER TABLE cards ALTER COLUMN points TYPE bigint"))
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
+--- no NOT NULL -> changed column cards.points
+with engine.begin() as connection:
+    connection.execute(text("ALTER TABLE cards ALTER COLUMN points DROP NOT NULL"))
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
+--- an unlogged table -> privileges, storage or row security of cards
+with engine.begin() as connection:
+    connection.execute(text("ALTER TABLE cards SET UNLOGGED"))
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
+--- an index -> A change to the table is there for every program
+with engine.begin() as connection:
+    connection.execute(text("CREATE INDEX IF NOT EXISTS cards_n ON cards (name)"))
+    change(connection, TAKE, less)
+    change(connection, ADD, more)
 --- closed only if all goes well -> every connection is returned to the pool
 session = Session(engine)
 change(session, TAKE, less)

@@ -18,7 +18,9 @@ from coursekit.exercises.sql_errors import about_sql
 from coursekit.exercises.statements import statement
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.sessions.checks import NOT_KEPT, QUOTE, outside
-from coursekit.lessons.sessions.meanwhile import none_lost, not_lost, only, to_itself
+from coursekit.lessons.sessions.definition import Definition
+from coursekit.lessons.sessions.itself import nearly_itself, nobody_to_itself, to_itself
+from coursekit.lessons.sessions.meanwhile import in_use, none_lost, not_lost, only
 from coursekit.lessons.sessions.moves import EXIT, moved_points
 
 CARDS = """
@@ -75,6 +77,7 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
     engine = submission.scratch()
     database = Database(engine.url)
     database.commit(*map(statement, OBSERVER))
+    definition = Definition(database)
     nobody = f"Nobody {draws.word(submission.random)}"
     pairs = [
         *((role["giver"], role["taker"]), (role["last"], role["room"])),
@@ -100,12 +103,17 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
     yield _one_transaction(database, pairs, {n for n in cards if found.get(n) == cards[n]})
     yield _others(found, cards, {name for pair in pairs for name in pair})
     yield to_itself(submission, engine, role["giver"], points)
-    yield not_lost(submission, engine, (role["busy"], role["eager"]), cards)
-    yield none_lost(submission, engine, (role["busy"], role["eager"]))
+    yield nobody_to_itself(submission, engine, nobody, points)
+    yield nearly_itself(submission, engine, (role["loud"], role["taker"]), points)
+    pair = role["busy"], role["eager"]
+    yield not_lost(submission, engine, pair, cards)
+    yield none_lost(submission, engine, pair)
+    yield in_use(submission, engine, pair)
     got = f"{result.value['kept']} checked out"
     what = "every connection is returned to the pool"
     yield expect_equal(what, got, "0 checked out", RETURNED_WHERE)
     yield left_as_it_was(result.value["left"])
+    yield definition.kept()
 
 
 def _drawn(random: Random, points: int) -> tuple[dict[str, str], dict[str, int]]:

@@ -20,6 +20,7 @@ from coursekit.exercises.left_behind import left_as_it_was
 from coursekit.exercises.sql_errors import about_sql
 from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.sessions.definition import Definition
 
 USERS = """
 CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL);
@@ -29,9 +30,15 @@ NOT_KEPT = (
     "Nothing was committed, and closing a session rolls back what wasn't. (A flush isn't a commit.)"
 )
 ELSEWHERE = "The change went elsewhere: use the engine that is passed in, not exercise.engine."
-QUOTE = "A name may contain a quote or a colon. Pass it as a bound parameter, as in the statement."
+QUOTE = (
+    "A name may contain a quote, a colon or a %. Pass it as a bound parameter, as in the statement."
+)
 EMPTY = "An empty string is a name, too: the database accepts it. Send every name, unchanged."
+WHICH = "Which name does the function add: the one that is passed in, unchanged?"
+BEFORE_RETURN = "Each call adds its row, and commits it before it returns."
 LONG = 300  # characters: the column's type has no limit
+# What the driver says about a % in a statement that it takes for a placeholder.
+PLACEHOLDER = ("immutabledict", "format string", "format character", "index out of range")
 NOT_NULL_VIOLATION = "23502"
 
 
@@ -63,7 +70,7 @@ def _add(names: dict[str, Any], engine: Engine, users: list[str]) -> dict[str, A
             refused = [each.__name__ for each in type(error).__mro__]
         own = bool(held) and _from_server(held[0])
         seen = {"refused": refused, "own": own, "success": after_success, "all": len(out)}
-        return {**seen, "left": sorted(out.left)}
+    return {**seen, "left": sorted(out.left)}
 
 
 def _from_server(error: BaseException) -> bool:
@@ -79,6 +86,7 @@ def kept_user(submission: Submission) -> Iterator[CheckItem]:
     others = [draws.name(submission.random) for _ in range(2)]
     submission.fill("users", [{"name": name} for name in others])
     engine = submission.scratch()
+    definition = Definition(Database(engine.url))
     # The first one's name is taken. Another is long enough to show its quote. The last ones have
     # the characters that SQL may run, or that `text` takes for a parameter.
     added = [others[1], f"Ben {draws.word(submission.random)}"]
@@ -87,15 +95,21 @@ def kept_user(submission: Submission) -> Iterator[CheckItem]:
     added += [draws.text(submission.random, LONG), added[1]]
     result = submission.call(_add, engine, added)
     if result.error:
-        where = "The last line of the error says what's wrong."
-        if "'str' object has no attribute" in result.error:
-            where = "the order of the parameters: the engine comes first, and then the name"
-        else:
-            where = about_sql(result.error, added, QUOTE) or where
+        where = _about_error(result.error, added)
         yield expect_that("save_user runs without an error", False, "no error", result, where)
         return
     yield from _rows(submission, Database(engine.url), ["Ann", *others], [*added, ""])
     yield from _rejected(result.value)
+    yield definition.kept()
+
+
+def _about_error(error: str, added: list[str]) -> str:
+    """Return where to look after an error of a name that the database accepts."""
+    if "'str' object has no attribute" in error:
+        return "the order of the parameters: the engine comes first, and then the name"
+    if error.startswith(("TypeError", "ValueError")) and any(one in error for one in PLACEHOLDER):
+        return QUOTE
+    return about_sql(error, added, QUOTE) or "The last line of the error says what's wrong."
 
 
 def _rows(
@@ -125,17 +139,19 @@ def _why_not(new: list[str], added: list[str], own: ProbeResult) -> str:
     """Return where to look if the new names aren't those that were added."""
     if not new:
         return ELSEWHERE if (added[1],) in (own.value or []) else NOT_KEPT
-    if len(new) > len(added):
+    if len(new) > len(added) + 1:  # the name None may have added one, too
         return "How many times does the function add the name?"
     missing = Counter(added) - Counter(new)
     extra = Counter(new) - Counter(added)
-    if not extra and {*missing} == {""}:
-        return EMPTY
-    if not extra and {*missing} <= {added[0], added[-2]}:
-        return "Two users may have the same name. Each call adds a row."
-    if list(map(_composed, new)) == list(map(_composed, added)):
+    if extra and list(map(_composed, new)) == list(map(_composed, added)):
         return "The function changes the Unicode form: a different name that looks the same."
-    return "Which name does the function add: the one that is passed in, unchanged?"
+    if extra:
+        return WHICH
+    if {*missing} == {""}:
+        return EMPTY
+    if missing and {*missing} <= {added[0], added[-2]}:
+        return "Two users may have the same name. Each call adds a row."
+    return BEFORE_RETURN
 
 
 def _composed(name: str) -> str:

@@ -1,13 +1,16 @@
-"""The checks of moves between two cards that another session changes, or from a card to itself."""
+"""The checks of moves between two cards that another session changes at the same time."""
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from sqlalchemy import Engine
 
 from coursekit.exercises.database import Database
-from coursekit.exercises.items import CheckItem, expect_equal, expect_that
+from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.statements import update
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.sessions.checks import outside
@@ -18,11 +21,16 @@ LOST = (
     "gone. Let the database calculate, as the two statements do, or lock the rows when you read."
 )
 FAILED = "The last line of the error says what's wrong: here, another session uses the same cards."
-ITSELF = "Here, the giver is the taker. The second change must start from the first one's result."
 VANISHED = (
     "The function looked for the card first, and another session renamed it before the UPDATE. "
     "Each UPDATE's own rowcount shows whether it found the card."
 )
+SKIPPED = (
+    "Another session holds the lock on one of the cards, and commits its change later. Wait for "
+    "the lock, as an UPDATE does, or raise an exception. SKIP LOCKED leaves out a row that exists."
+)
+WAITING = "SELECT datname, wait_event_type FROM pg_catalog.pg_stat_activity"
+LONGEST = 2.0  # seconds until the other session commits, if the function doesn't wait for its lock
 MEANWHILE = 3  # points that another session adds to both cards
 
 
@@ -52,16 +60,6 @@ def not_lost(
     return expect_equal(what, only(dict(after.value or []), pair), wanted, LOST)
 
 
-def to_itself(submission: Submission, engine: Engine, name: str, points: int) -> CheckItem:
-    """Report whether a card that's both the giver's and the taker's keeps its points."""
-    database = Database(engine.url)
-    database.commit(update("cards", {"points": 50}, name=name))
-    submission.call(moved_points, engine, [[name, name, points]])  # it may raise an exception
-    after = outside(database, "cards", "name", "points", by="name")
-    what = "a move from a card to itself leaves its points as they were"
-    return expect_equal(what, only(dict(after.value or []), [name]), {name: 50}, ITSELF)
-
-
 def none_lost(submission: Submission, engine: Engine, pair: tuple[str, str]) -> CheckItem:
     """Report whether points are kept if another session renames a card meanwhile."""
 
@@ -78,3 +76,48 @@ def none_lost(submission: Submission, engine: Engine, pair: tuple[str, str]) -> 
     what = "if a card is renamed in the meantime, no points are lost or added"
     wanted = f"{before} points on both cards"
     return expect_equal(what, got or wanted, wanted, VANISHED)
+
+
+def in_use(submission: Submission, engine: Engine, pair: tuple[str, str]) -> CheckItem:
+    """Report whether a move does all or nothing while another session holds a card's lock."""
+    what = "if another session holds the lock on a card, its change and the points are kept"
+    database = Database(engine.url)
+    for card in pair:
+        database.commit(*(update("cards", {"points": 50}, name=name) for name in pair))
+        result = _moved_while_locked(submission, engine, pair, card)
+        if result.error:
+            return expect_that(what, False, "no error", result, FAILED)
+        added = {name: 50 + MEANWHILE * (name == card) for name in pair}
+        moved = not result.value["errors"][0]
+        wanted = {pair[0]: added[pair[0]] - moved, pair[1]: added[pair[1]] + moved}
+        after = outside(database, "cards", "name", "points", by="name")
+        got = only(dict(after.value or []), pair)
+        if got != wanted:
+            overwritten = abs(got.get(card, 0) - 50) <= 1
+            return expect_equal(what, got, wanted, LOST if overwritten else SKIPPED)
+    return expect_that(what, True, "", "", "")
+
+
+def _moved_while_locked(
+    submission: Submission, engine: Engine, pair: tuple[str, str], card: str
+) -> ProbeResult:
+    """Move one point while another session has changed a card, but not committed it.
+
+    The other session commits once the function waits for its lock, or has ended.
+    """
+    database, changed = Database(engine.url), update("cards", {"points": 50 + MEANWHILE}, name=card)
+    with ThreadPoolExecutor(1) as threads, database.session(keep=True) as other:
+        other(changed)
+        call = copy_context().run
+        moving = threads.submit(call, submission.call, moved_points, engine, [[*pair, 1]])
+        _wait_for(database, moving)
+    return moving.result()
+
+
+def _wait_for(database: Database, moving: Future[ProbeResult]) -> None:
+    """Wait until a move waits for a lock or has ended; it may also try again and again."""
+    latest = time.monotonic() + LONGEST
+    while not moving.done() and time.monotonic() < latest:
+        if (database.url.database, "Lock") in database.query(WAITING):
+            return
+        time.sleep(0.02)

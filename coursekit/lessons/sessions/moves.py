@@ -34,7 +34,8 @@ def moved_points(names: dict[str, Any], engine: Engine, moves: list[list[Any]]) 
                 said.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
             else:
                 said.append("")
-        return {"errors": said, "kept": len(out), "left": sorted(out.left)}
+        kept = len(out)
+    return {"errors": said, "kept": kept, "left": sorted(out.left)}
 
 
 def moved_meanwhile(
