@@ -1057,6 +1057,29 @@ try:
 finally:
     db.flush()
     db.close()
+--- flushed at the end of a block -> it lets the request's exception through if an object can't
+with ExerciseSession() as db:
+    try:
+        yield db
+    finally:
+        db.flush()
+--- flushed when it's closed early -> closing the generator of such a request raises no exception
+with ExerciseSession() as db:
+    try:
+        yield db
+    except GeneratorExit:
+        db.flush()
+        raise
+--- one more listener with each request -> Each call adds a listener to the engine
+from sqlalchemy import event
+event.listen(exercise.engine, "checkin", lambda *_: None)
+with ExerciseSession() as db:
+    yield db
+--- a custom setting that stays -> the setting app.request = mine
+with ExerciseSession() as db:
+    db.execute(text("SET app.request = 'mine'"))
+    db.commit()
+    yield db
 --- committed, and not closed -> a request that has added an object that can't be saved
 db = ExerciseSession()
 try:
@@ -1150,6 +1173,27 @@ SAVE_USER_WRONG += wrong(
 with Session(engine) as session:
     session.execute(ADD, {"name": name})
     session.commit()
+""",
+)
+CHANGED = """
+from sqlalchemy import event
+def save(session, _):
+    session.connection().connection.dbapi_connection.commit()
+
+"""
+GET_DB_WRONG += wrong(
+    GET_DB.replace("def ", "ExerciseSession.configure(expire_on_commit=False)\ndef "),
+    """
+--- another setting for all sessions, from the beginning -> configure() changes all later sessions
+with ExerciseSession() as db:
+    yield db
+""",
+) + wrong(
+    GET_DB.replace("def ", f"{CHANGED}event.listen(ExerciseSession, 'after_flush', save)\ndef "),
+    """
+--- a listener that commits -> runs in the sessions of all requests
+with ExerciseSession() as db:
+    yield db
 """,
 )
 GET_DB_WRONG += wrong(

@@ -11,7 +11,13 @@ from typing import Any
 from sqlalchemy import Column, Integer, MetaData, Pool, Table, text
 from sqlalchemy.orm import registry
 
-from coursekit.exercises.left_behind import connection_state, watching
+from coursekit.exercises.left_behind import (
+    changed_state,
+    connection_state,
+    listeners,
+    watching,
+)
+from coursekit.exercises.sent_names import SentNames
 
 
 class _Bug(Exception):
@@ -34,6 +40,8 @@ AFTER, ERROR = "after the request", "after an error in the request"
 CANCELLED, CLOSED = "when the request is cancelled", "when the generator is closed early"
 REJECTED = "after the database has rejected a change"
 UNSAVED = "after a request that has added an object that can't be saved"
+UNSAVED_ERROR = "after an error in such a request"
+UNSAVED_CLOSED = "when the generator of such a request is closed early"
 ENDINGS: dict[str, Callable[[Any, BaseException], Any]] = {
     AFTER: lambda request, _bug: next(request),
     ERROR: lambda request, bug: request.throw(bug),
@@ -41,6 +49,8 @@ ENDINGS: dict[str, Callable[[Any, BaseException], Any]] = {
     CLOSED: lambda request, _bug: request.close(),
     REJECTED: lambda request, bug: request.throw(bug),
     UNSAVED: lambda request, _bug: next(request),
+    UNSAVED_ERROR: lambda request, bug: request.throw(bug),
+    UNSAVED_CLOSED: lambda request, _bug: request.close(),
 }
 SECOND = "a second value"
 FACTORY = "ExerciseSession"
@@ -77,6 +87,7 @@ class _Request:
 
 _held: list[_Request] = []
 _left: set[str] = set()
+_sent: list[SentNames] = []  # one, while requests are watched
 _own_pools: list[Pool] = []  # of engines that aren't the exercise's, with open connections
 _watching = ExitStack()
 
@@ -86,11 +97,28 @@ def watch(names: dict[str, Any]) -> None:
     release(names)  # a check that was interrupted may have left a request
     factory, engine = names.get(FACTORY), getattr(names.get("exercise"), "engine", None)
     if engine is not None:
-        _watching.enter_context(watching(engine, _left))
+        _sent[:] = [_watching.enter_context(watching(engine, _left))]
+        _left.update(_changed_before(factory, engine))
     if isinstance(getattr(factory, "kw", None), dict):
         settings = factory.kw = _Settings(factory.kw)  # type: ignore[union-attr]
         _watching.callback(lambda: setattr(factory, "kw", dict(settings)))
         _watching.callback(lambda: _left.update(settings.changed))
+
+
+def _changed_before(factory: Any, engine: Any) -> set[str]:
+    """Return what differs in the factory from the one that the exercise has created."""
+    from sqlalchemy.orm import sessionmaker
+
+    if not isinstance(factory, sessionmaker):
+        return set()
+    usual = sessionmaker(bind=engine)
+    names = {*usual.kw, *factory.kw} - {"bind"}  # after another `begin`, the engine is a new one
+    settings = {name for name in names if factory.kw.get(name) != usual.kw.get(name)}
+    own, others = listeners(factory()), listeners(usual())
+    listened = {name for name in own if own[name] > others[name]}
+    return {f"{FACTORY}'s setting {name}" for name in settings} | {
+        f"{FACTORY}'s listener for {name}" for name in listened
+    }
 
 
 def start(names: dict[str, Any], mark: str) -> str:
@@ -136,7 +164,7 @@ def unused(names: dict[str, Any], message: str) -> str:
 def _ended(generator: Any, ending: str, bug: BaseException, message: str) -> str:
     try:
         ENDINGS[ending](generator, bug)
-        return "nothing" if ending == CLOSED else SECOND
+        return "nothing" if ending in (CLOSED, UNSAVED_CLOSED) else SECOND
     except StopIteration:
         return "nothing"
     except BaseException as error:  # also what isn't an Exception
@@ -145,7 +173,7 @@ def _ended(generator: Any, ending: str, bug: BaseException, message: str) -> str
 
 def _bug(session: Any, ending: str, message: str) -> BaseException:
     """Return the exception that ends a request."""
-    if ending in (REJECTED, UNSAVED):
+    if ending in (REJECTED, UNSAVED, UNSAVED_ERROR, UNSAVED_CLOSED):
         session.add(_Unsaved())
     if ending == REJECTED:
         try:
@@ -165,7 +193,9 @@ def _note_left(names: dict[str, Any], request: _Request) -> None:
     new = request.pool.recreate()
     fresh = new.connect()
     try:
-        _left.update(connection_state(request.driver) - connection_state(fresh.driver_connection))
+        sent = {name for names in _sent for name in names}
+        states = (connection_state(one, sent) for one in (fresh.driver_connection, request.driver))
+        _left.update(changed_state(*states))
     finally:
         fresh.close()
         new.dispose()

@@ -25,6 +25,8 @@ from coursekit.lessons.sessions.endings import (
     REJECTED,
     SECOND,
     UNSAVED,
+    UNSAVED_CLOSED,
+    UNSAVED_ERROR,
     end,
     release,
     returned,
@@ -37,7 +39,14 @@ THROUGH = {
     ERROR: "safe_get_db lets the request's own exception through",
     CANCELLED: "it lets the exception that cancels a request through",
     REJECTED: "it lets the database's error through",
+    UNSAVED_ERROR: "it lets the request's exception through if an object can't be saved",
 }
+# Those whose generator must raise nothing of its own.
+SILENT = (AFTER, CLOSED)
+LEAVE_OUT = (
+    "If a method after the `yield` raises it, leave that method out: close() works in every state "
+    "of the session."
+)
 UNUSED = "the request's exception gets through even if the session wasn't used"
 # The epoch of transaction ids is in their upper half; pg_stat_activity shows the lower one.
 ACTIVITY = """
@@ -110,20 +119,20 @@ def _request(submission: Submission, ending: str) -> Iterator[CheckItem]:
         yield expect_that(what, False, "an open transaction", "none", where)
         return
     came = submission.call(end, ending, message)
-    raises = ending in (ERROR, CANCELLED, REJECTED)
-    silent = ending in (AFTER, CLOSED)
-    if came.error or came.value == SECOND or (silent and came.value != "nothing"):
+    if came.error or came.value == SECOND or (ending in SILENT and came.value != "nothing"):
         what, where = "safe_get_db yields one session", "What comes after the `yield`?"
         yield expect_that(what, False, "a generator of one Session", came, where)
         return
     where = "Which lines always run? Think of `finally`, and of `with`."
-    if ending in (REJECTED, UNSAVED):
+    if ending in (REJECTED, UNSAVED, UNSAVED_ERROR, UNSAVED_CLOSED):
         where = "Here, a statement of the session fails. close() has to run even then."
     kept = _is_open(database, transaction) or submission.call(returned).value is not True
     got = "it's still checked out" if kept else "it's returned"
     yield expect_equal(f"the connection is returned {ending}", got, "it's returned", where)
     committed = _is_committed(database, transaction)
-    if raises:
+    if ending == UNSAVED_CLOSED:
+        yield _closed_quietly(came)
+    if ending in THROUGH:
         yield _raised_again(came, message, THROUGH[ending])
     if ending in (ERROR, CANCELLED, CLOSED):
         yield _not_committed(committed, ending)
@@ -154,6 +163,9 @@ def _unchanged(left: list[str]) -> CheckItem:
     item = left_as_it_was(left)
     if ENGINES in left:
         return replace(item, where="One engine is enough: requests share its pool.")
+    if any(each.startswith(f"{FACTORY}'s listener") for each in left):
+        where = "A listener of ExerciseSession runs in the sessions of all requests. Add none."
+        return replace(item, where=where)
     if any(each.startswith(FACTORY) for each in left):
         where = "configure() changes all later sessions. Pass the setting to ExerciseSession(...)."
         return replace(item, where=where)
@@ -168,15 +180,21 @@ def _raised_again(came: ProbeResult, message: str, what: str) -> CheckItem:
     )
     if came.value != "nothing":
         where = "FastAPI gets a different exception. Raise the request's own again: a bare `raise`."
-        if what in (UNUSED, THROUGH[REJECTED]):
+        if what in (UNUSED, THROUGH[REJECTED], THROUGH[UNSAVED_ERROR]):
             where = (
                 "FastAPI gets a different exception. If you raise it, raise the request's own "
-                "instead: a bare `raise`. If a method after the `yield` raises it, leave that "
-                "method out: close() works in every state of the session."
+                f"instead: a bare `raise`. {LEAVE_OUT}"
             )
     got = "no exception" if came.value == "nothing" else came
     wanted = "the exception that the request raised"
     return expect_that(what, came.value == message, wanted, got, where)
+
+
+def _closed_quietly(came: ProbeResult) -> CheckItem:
+    """Report whether closing the generator raises nothing, whatever the session has added."""
+    what = "closing the generator of such a request raises no exception"
+    good = came.value == "nothing"
+    return expect_that(what, good, "no exception", "no exception" if good else came, LEAVE_OUT)
 
 
 def _not_committed(committed: bool, ending: str) -> CheckItem:
