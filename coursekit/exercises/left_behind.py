@@ -66,7 +66,7 @@ CLOSING = {
 }
 CONVERTS = "how the driver converts values"
 OF_CONNECTION, OF_ENGINE = "the connection's ", "the engine's "
-LISTENER = f"{OF_ENGINE}listener for "
+LISTENER, OPTION = f"{OF_ENGINE}listener for ", f"{OF_ENGINE}option "
 GONE, OF_TRANSACTION = "no longer ", "the setting transaction_"
 LEFT_WHERE = (
     "A rollback doesn't undo it, so the next one to use this connection gets it. You need no "
@@ -77,6 +77,10 @@ POOL_WHERE = (
     "Leave the engine and its pool as they are. Other functions use them, too: return the "
     "connection to the pool, and don't call dispose(), detach() or invalidate()."
 )
+ENGINE_WHERE = (
+    "It changes the engine for everyone: execution_options() returns another one, and echo "
+    "and hide_parameters are set where the engine is created."
+)
 # The first that begins one of the things left says what to look at.
 ADVICE = {
     DISPOSED: POOL_WHERE,
@@ -85,14 +89,12 @@ ADVICE = {
         "RESET, DISCARD, UNLISTEN and DEALLOCATE undo what others have set up in this connection. "
         "Leave them out: the pool does what's needed."
     ),
+    OPTION: ENGINE_WHERE,  # SQLAlchemy adds a listener for some options
     LISTENER: (
         "Each call adds a listener to the engine, and all of them run whenever anyone uses it. Add "
         "none, or remove it at the end: event.remove(...)."
     ),
-    OF_ENGINE: (
-        "It changes the engine for everyone: execution_options() returns another one, and echo "
-        "and hide_parameters are set where the engine is created."
-    ),
+    OF_ENGINE: ENGINE_WHERE,
     CONVERTS: "register_type(): the rest of the program gets other values, too, or the next user.",
     OF_CONNECTION: (
         "set_session() and the driver's attributes last, and the next user of the connection "
@@ -186,7 +188,7 @@ def watching(engine: Engine, left: set[str]) -> Iterator[SentNames]:
 
 def _engine_state(engine: Engine) -> set[str]:
     """Return the options that apply to all connections of an engine, and how it logs them."""
-    options = {f"{OF_ENGINE}option {name}" for name in engine.get_execution_options()}
+    options = {f"{OPTION}{name}" for name in engine.get_execution_options()}
     names = ("echo", "hide_parameters")
     logs = {f"{OF_ENGINE}{name} = {bool(getattr(engine, name))}" for name in names}
     return options | logs
