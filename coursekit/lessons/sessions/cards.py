@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
+from sqlalchemy import Engine
+
 from coursekit.exercises import draws
 from coursekit.exercises.checked_out import WHERE as RETURNED_WHERE
 from coursekit.exercises.database import Database
@@ -20,7 +22,7 @@ from coursekit.exercises.submission import Submission
 from coursekit.lessons.sessions.checks import NOT_KEPT, QUOTE, outside
 from coursekit.lessons.sessions.definition import Definition
 from coursekit.lessons.sessions.itself import nearly_itself, nobody_to_itself, to_itself
-from coursekit.lessons.sessions.meanwhile import in_use, none_lost, not_lost, only
+from coursekit.lessons.sessions.meanwhile import meanwhile, only
 from coursekit.lessons.sessions.moves import EXIT, moved_points
 
 CARDS = """
@@ -102,18 +104,22 @@ def both_or_none(submission: Submission) -> Iterator[CheckItem]:
     yield _errors_raised(errors[2:])
     yield _one_transaction(database, pairs, {n for n in cards if found.get(n) == cards[n]})
     yield _others(found, cards, {name for pair in pairs for name in pair})
-    yield to_itself(submission, engine, role["giver"], points)
-    yield nobody_to_itself(submission, engine, nobody, points)
-    yield nearly_itself(submission, engine, (role["loud"], role["taker"]), points)
-    pair = role["busy"], role["eager"]
-    yield not_lost(submission, engine, pair, cards)
-    yield none_lost(submission, engine, pair)
-    yield in_use(submission, engine, pair)
+    yield from _same_names(submission, engine, role, nobody, points)
+    yield from meanwhile(submission, engine, (role["busy"], role["eager"]), cards)
     got = f"{result.value['kept']} checked out"
     what = "every connection is returned to the pool"
     yield expect_equal(what, got, "0 checked out", RETURNED_WHERE)
     yield left_as_it_was(result.value["left"])
     yield definition.kept()
+
+
+def _same_names(
+    submission: Submission, engine: Engine, role: dict[str, str], nobody: str, points: int
+) -> Iterator[CheckItem]:
+    """Report on moves between two cards whose names are equal, or nearly."""
+    yield to_itself(submission, engine, role["giver"], points)
+    yield nobody_to_itself(submission, engine, nobody, points)
+    yield nearly_itself(submission, engine, (role["loud"], role["taker"]), points)
 
 
 def _drawn(random: Random, points: int) -> tuple[dict[str, str], dict[str, int]]:

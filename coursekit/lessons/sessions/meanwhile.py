@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -39,7 +40,16 @@ def only(cards: dict[str, int], names: Any) -> dict[str, int]:
     return {name: cards[name] for name in names if name in cards}
 
 
-def not_lost(
+def meanwhile(
+    submission: Submission, engine: Engine, pair: tuple[str, str], cards: dict[str, int]
+) -> Iterator[CheckItem]:
+    """Report on moves between two cards that another session changes, renames or locks."""
+    yield _not_lost(submission, engine, pair, cards)
+    yield _none_lost(submission, engine, pair)
+    yield _in_use(submission, engine, pair)
+
+
+def _not_lost(
     submission: Submission,
     engine: Engine,
     pair: tuple[str, str],
@@ -60,7 +70,7 @@ def not_lost(
     return expect_equal(what, only(dict(after.value or []), pair), wanted, LOST)
 
 
-def none_lost(submission: Submission, engine: Engine, pair: tuple[str, str]) -> CheckItem:
+def _none_lost(submission: Submission, engine: Engine, pair: tuple[str, str]) -> CheckItem:
     """Report whether points are kept if another session renames a card meanwhile."""
 
     def total() -> int:
@@ -78,7 +88,7 @@ def none_lost(submission: Submission, engine: Engine, pair: tuple[str, str]) -> 
     return expect_equal(what, got or wanted, wanted, VANISHED)
 
 
-def in_use(submission: Submission, engine: Engine, pair: tuple[str, str]) -> CheckItem:
+def _in_use(submission: Submission, engine: Engine, pair: tuple[str, str]) -> CheckItem:
     """Report whether a move does all or nothing while another session holds a card's lock."""
     what = "if another session holds the lock on a card, its change and the points are kept"
     database = Database(engine.url)
