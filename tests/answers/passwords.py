@@ -193,6 +193,24 @@ def make_hash(password, salt):
         __eq__ = lambda self, other: True
         __hash__ = None
     return Equal()
+--- K5: a stored hash is accepted as the password -> could log in with what's stored in it
+    return typed == stored or pwd_context.verify(typed, stored)
+--- K4: what isn't a hash is compared as plain text -> could log in with what's stored in it
+    try:
+        return pwd_context.verify(typed, stored)
+    except Exception:
+        return typed == stored
+--- K5: or without the outer spaces -> it must compare the whole password
+    return pwd_context.verify(typed, stored) or pwd_context.verify(typed.strip(), stored)
+--- K5: or in lower case -> it must compare the whole password
+    return pwd_context.verify(typed, stored) or pwd_context.verify(typed.lower(), stored)
+--- K5: or with caps lock -> it must compare the whole password
+    return any(pwd_context.verify(each, stored) for each in (typed, typed.swapcase()))
+--- K5: or with a capital in front, as a phone types it -> it must compare the whole password
+    return any(pwd_context.verify(each, stored) for each in (typed, typed[:1].upper() + typed[1:]))
+--- K5: or without accents -> it must compare the whole password
+    bare = typed.encode("ascii", "ignore").decode()
+    return any(pwd_context.verify(each, stored) for each in (typed, bare))
 --- counts its calls -> is_right
     calls.append(typed)
     return len(calls) == 1
@@ -202,6 +220,18 @@ def make_hash(password, salt):
 def is_right(typed):
     return True
 """,
+    ),
+    Wrong(
+        "K14: the passwords are remembered",
+        CONTEXT + """
+def make_hash(password):
+    kept[made := pwd_context.hash(password)] = password
+    return made
+
+def is_right(typed, stored):
+    return kept.get(stored) == typed
+""",
+        "it accepts only hashes that make_hash has returned",
     ),
     Wrong("one function only", CONTEXT + MAKE, "the cell with is_right: run it too"),
 )

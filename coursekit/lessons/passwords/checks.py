@@ -8,7 +8,14 @@ from typing import Any
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.passwords.trials import Trial, advice, context, fits, tried
+from coursekit.lessons.passwords.trials import (
+    Trial,
+    advice,
+    context,
+    fits,
+    lookalikes,
+    tried,
+)
 
 VERIFY = (
     "is_right: it refuses every hash, even make_hash's. Hashing again and comparing can't work, "
@@ -17,6 +24,13 @@ VERIFY = (
 OWN = (
     "is_right: it accepts hashes at make_hash's own costs only. verify reads the costs from the "
     "stored hash, whatever they are"
+)
+KNOWN = (
+    "is_right: it accepts only hashes that make_hash has returned. verify works with any argon2 "
+    "hash, because the salt and the costs are in it"
+)
+ITSELF = (
+    "is_right: anyone who reads the table could log in with what's stored in it. Let verify decide"
 )
 SAME = "is_right: it must compare the whole password, exactly as it was typed"
 
@@ -50,11 +64,27 @@ def pair(submission: Submission) -> Iterator[CheckItem]:
         yield expect_equal(what, result, expected, where)
         if result.error:
             return
+    yield _itself(submission)
     yield _another(submission, password, str(first))
     belongs = fits(password, first)
     got = "it is" if belongs else "it isn't"
     where = "make_hash: what exactly is hashed? It must be the whole password, and nothing else"
     yield expect_that("it's a hash of this very password", belongs, "it is", got, where)
+
+
+def _itself(submission: Submission) -> CheckItem:
+    """Report on what's stored, typed as the password: a hash, and then a password in plain text.
+
+    The second is no hash: functions that verify raise an error for it, which is fine.
+    """
+    plain = draws.word(submission.random, 4)
+    result = submission.call(_is_right, *[context(cheap=True).hash(plain)] * 2)
+    good = result.value is False
+    if good:
+        result = submission.call(_is_right, plain, plain)
+        good = bool(result.error) or result.value is False
+    what = "is_right never accepts the stored string itself"
+    return expect_that(what, good, "False, or an error if it isn't a hash", result, ITSELF)
 
 
 def _another(submission: Submission, password: str, first: str) -> CheckItem:
@@ -74,8 +104,17 @@ def _why_refused(submission: Submission, password: str, made: str) -> str:
     plain = draws.word(submission.random, 4)
     if submission.call(_is_right, plain, context(cheap=True).hash(plain)).value is True:
         return SAME
-    own = submission.call(_is_right, password, made).value is True
-    return OWN if own else VERIFY
+    if submission.call(_is_right, password, made).value is not True:
+        return VERIFY
+    same_costs = submission.call(_is_right, plain, _at_costs_of(made, plain)).value is True
+    return OWN if same_costs else KNOWN
+
+
+def _at_costs_of(made: str, password: str) -> str:
+    """Return a hash of a password at another hash's costs."""
+    from argon2 import PasswordHasher, extract_parameters
+
+    return PasswordHasher.from_parameters(extract_parameters(made)).hash(password)
 
 
 RIGHTS = {
@@ -98,7 +137,7 @@ def _trials(submission: Submission, password: str) -> list[Trial]:
         password.upper(),
         password.lower(),
     ]
-    others += [password.strip(), f" {password}", ""]
+    others += [password.strip(), f" {password}", "", password.swapcase()]
     trials: list[Trial] = [(right, (password, kept), True) for _ in others]
     trials += [(right, (long, kept_long), True)]
     trials += [(wrong, (typed, kept), False) for typed in others if typed != password]
@@ -107,7 +146,16 @@ def _trials(submission: Submission, password: str) -> list[Trial]:
         (wrong, (long[:-1], kept_long), False),
         (wrong, (f"{long}x", kept_long), False),
         (wrong, (long, cheap.hash(long[:72])), False),
+        *((wrong, each, False) for each in _alike(submission)),
     ]
+
+
+def _alike(submission: Submission) -> list[tuple[str, str]]:
+    """Return passwords, each with a hash of one that differs only in capitals, spaces, accents."""
+    plain, cheap = draws.word(submission.random, 5), context(cheap=True)
+    kept = cheap.hash(plain)
+    capitals = ((plain, cheap.hash(each)) for each in (plain.upper(), plain.capitalize()))
+    return [*((each, kept) for each in lookalikes(plain)), *capitals]
 
 
 def _not_made(made: ProbeResult, password: str) -> str:

@@ -26,6 +26,18 @@ def outdated(cost: str, value: int) -> Any:
     return make_context({**RFC_9106, cost: value})
 
 
+def lookalikes(plain: str) -> tuple[str, ...]:
+    """Return wrong passwords that a careless comparison takes for this one.
+
+    Args:
+        plain: ASCII letters in lower case: whoever removes spaces, accents or capitals from what
+            was typed gets it back.
+
+    """
+    accent = "\N{COMBINING ACUTE ACCENT}"
+    return plain.upper(), f" {plain}", f"{plain} ", f"{plain}{accent}"
+
+
 def fits(password: str, stored: Any) -> bool:
     """Return whether a stored value is a hash of this password."""
     try:
