@@ -223,7 +223,8 @@ def is_right(typed):
     ),
     Wrong(
         "K14: the passwords are remembered",
-        CONTEXT + """
+        CONTEXT
+        + """
 def make_hash(password):
     kept[made := pwd_context.hash(password)] = password
     return made

@@ -89,11 +89,15 @@ FORMS_WRONG = (
         _forms("unicodedata.normalize('NFKC', password)", NFC.format("typed")),
         "which form does sign_up hash",
     ),
-    Wrong("K5: a tab is a space", _both(f"' '.join({NFC}.split('\t'))"), "with another space"),
+    Wrong(
+        "K5: a tab is a space",
+        _both(f"' '.join({NFC}.split('\t'))"),
+        "with extra or different spaces",
+    ),
     Wrong(
         "K5: what can't be printed doesn't count",
         _both(f"''.join(c for c in {NFC} if c.isprintable())"),
-        "with another space",
+        "with extra or different spaces",
     ),
     Wrong(
         "K5: with caps lock, too",
@@ -102,6 +106,33 @@ FORMS_WRONG = (
             "', typed), stored) or practice_context.verify(typed.swapcase(), stored)",
         ),
         "lower case instead of capitals",
+    ),
+    *(
+        Wrong(
+            f"K5: or {name}",
+            _both(NFC).replace(
+                "', typed), stored)",
+                f"', typed), stored) or practice_context.verify({changed}, stored)",
+            ),
+            says,
+        )
+        for name, changed, says in (
+            ("without outer spaces", "typed.strip()", "with extra or different spaces"),
+            ("with a space at the end", "typed + ' '", "cut off at the end: refused"),
+            ("in lower case", "typed.lower()", "lower case instead of capitals, or the reverse"),
+            ("without accents", WITHOUT_ACCENTS.format("typed"), "or with one more: refused"),
+        )
+    ),
+    *(
+        Wrong(f"K6: {name}", _both(NFC + changed), says)
+        for name, changed, says in (
+            ("a newline at the end", ".rstrip('\\r\\n')", "with extra or different spaces"),
+            ("no-break spaces", ".replace('\u00a0', ' ')", "with extra or different spaces"),
+            ("ß is ss", ".replace('ß', 'ss')", "they're hashes of the password"),
+            ("what can't be seen", ".replace('\u200b', '')", "they're hashes of the password"),
+            ("digits", ".replace('²', '2')", "they're hashes of the password"),
+            ("the first 200 characters", "[:200]", "cut off at the end: refused"),
+        )
     ),
     Wrong("as before", _forms("password", "typed"), "signed up with one character"),
     Wrong("sign_in only", _forms("password", NFC.format("typed")), "signed in with one"),
@@ -134,7 +165,7 @@ FORMS_WRONG = (
     Wrong(
         "K1: accepts everyone",
         _both(NFC).replace("return practice_context.verify", "return True or "),
-        "lower case instead of capitals: refused",
+        "lower case instead of capitals",
     ),
     Wrong(
         "K5: capitals don't count",
@@ -144,18 +175,22 @@ FORMS_WRONG = (
     Wrong(
         "K5: accents are left out",
         _both("unicodedata.normalize('NFD', {}).encode('ascii', 'ignore')"),
-        "without the accents: refused",
+        "without the accents, or with one more: refused",
     ),
-    Wrong("K5: accents are removed", _both(WITHOUT_ACCENTS), "without the accents: refused"),
+    Wrong(
+        "K5: accents are removed",
+        _both(WITHOUT_ACCENTS),
+        "without the accents, or with one more: refused",
+    ),
     Wrong(
         "K5: spaces are left out", _both(f"{NFC}.strip()"), "without the space in front: refused"
     ),
     Wrong(
         "K5: two spaces count as one",
         _both("__import__('re').sub(' +', ' ', unicodedata.normalize('NFC', {}))"),
-        "with another space",
+        "with extra or different spaces",
     ),
-    Wrong("K6: the first 40 characters", _both(f"{NFC}[:40]"), "without the end: refused"),
+    Wrong("K6: the first 40 characters", _both(f"{NFC}[:40]"), "cut off at the end: refused"),
     Wrong(
         "K14: a string that begins with anything",
         "class Hash(str):\n    startswith = lambda self, *_: True\n\n"
@@ -168,7 +203,7 @@ FORMS_WRONG = (
             "def sign_up",
             "practice_context.verify = lambda typed, stored: True\n\ndef sign_up",
         ),
-        "lower case instead of capitals: refused",
+        "lower case instead of capitals",
     ),
     Wrong(
         "K14: an object that's equal to everything",

@@ -94,6 +94,29 @@ with contextlib.closing(psycopg.connect(url)) as closing, closing as connection:
         replaced = "UPDATE accounts SET password = %s WHERE (email, password) = (%s, %s)"
         connection.execute(replaced, [new, email, row[0]])
     return accepted
+--- K12: the row is replaced
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        gone = text("DELETE FROM accounts WHERE email = :email AND password = :old")
+        if connection.execute(gone, {"email": email, "old": stored}).rowcount:
+            added = text("INSERT INTO accounts (email, password) VALUES (:email, :new)")
+            connection.execute(added, {"email": email, "new": new})
+    return accepted
+--- K12: xmin, the version of a row
+with engine.connect() as connection:
+    query = text("SELECT password, CAST(xmin AS text) AS seen FROM accounts WHERE email = :email")
+    row = connection.execute(query, {"email": email}).one_or_none()
+    accepted, new = pwd_context.verify_and_update(typed, row and row.password)
+    if new:
+        query = text(
+            "UPDATE accounts SET password = :new "
+            "WHERE email = :email AND CAST(xmin AS text) = :seen"
+        )
+        connection.execute(query, {"new": new, "email": email, "seen": row.seen})
+        connection.commit()
+    return accepted
 --- K12: another session's change is an error
 with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
     stored = connection.scalar(SELECT, {"email": email})
@@ -558,6 +581,66 @@ with engine.begin() as connection:
                 change(connection, new, email)
             return True
     return False
+--- K5: the e-mail is a pattern in the table -> compare with =, because LIKE takes
+with engine.begin() as connection:
+    query = text("SELECT email, password FROM accounts WHERE :email LIKE email")
+    found, stored = connection.execute(query, {"email": email}).first() or (email, None)
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, found, stored)
+    return accepted
+--- K6: the e-mail is cut off -> whether it takes both strings as they were typed
+with engine.begin() as connection:
+    query = text("SELECT password FROM accounts WHERE email = CAST(:email AS varchar(40))")
+    stored = connection.scalar(query, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- K6: the e-mail is cut off at the column's length -> compare it exactly as it was typed
+email = email[:255]
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- K5: the stored hash is accepted -> it accepts the stored hash as the password
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    if stored is not None and typed == stored:
+        return True
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- K5: or without spaces, in lower case -> must verify the whole password
+with engine.begin() as connection:
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    for other in (typed.strip(), typed.lower()):
+        accepted = accepted or pwd_context.verify(other, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- K4: an error of the SELECT is a no -> it hides an error of the SELECT
+with engine.begin() as connection:
+    try:
+        stored = connection.scalar(SELECT, {"email": email})
+    except Exception:
+        return False
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
+--- K10: a column is added -> the table may change only after a right password
+with engine.begin() as connection:
+    connection.execute(text("ALTER TABLE accounts ADD COLUMN IF NOT EXISTS last_login timestamptz"))
+    stored = connection.scalar(SELECT, {"email": email})
+    accepted, new = pwd_context.verify_and_update(typed, stored)
+    if new:
+        replace(connection, new, email, stored)
+    return accepted
 --- the parameter has another name -> its key is the name after the colon
 with engine.begin() as connection:
     return pwd_context.verify(typed, connection.scalar(SELECT, {"mail": email}))

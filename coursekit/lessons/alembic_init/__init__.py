@@ -17,7 +17,8 @@ EXERCISES = (
         hints=(
             "Which command sets up Alembic, and what does its argument mean?",
             "In the lesson, that argument is `alembic`. If you've already run the command with "
-            "another one, delete the folder and the alembic.ini that it created, then run it again.",
+            "another one, delete the folder and the alembic.ini that it created, then run it "
+            "again.",
             "%alembic init, followed by the name of the folder",
         ),
         why="`init` takes the folder's name, and writes it into alembic.ini "

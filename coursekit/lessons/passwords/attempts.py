@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from coursekit.exercises.checked_out import counted
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import ProbeResult
+from coursekit.exercises.schema import Schema
 from coursekit.exercises.sql_errors import about_sql
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.passwords.trials import advice
@@ -30,11 +31,18 @@ def _entered(names: dict[str, Any], engine: Engine, email: str, typed: str) -> d
 
 
 class Attempts:
-    """Logins to a scratch database, and what they left behind."""
+    """Logins to a scratch database, and what they left behind.
 
-    def __init__(self, submission: Submission, emails: list[str]) -> None:
+    Args:
+        submission: The submission.
+        emails: Accounts that share a password.
+        simple: The e-mail of one more account, and its password, which is in lower case.
+
+    """
+
+    def __init__(self, submission: Submission, emails: list[str], simple: tuple[str, str]) -> None:
         self.submission, self.engine = submission, submission.scratch()
-        self.emails = emails
+        self.emails, self.simple = emails, simple
         self.database = Database(self.engine.url)
         self.not_returned = 0
         self.left: set[str] = set()
@@ -51,6 +59,10 @@ class Attempts:
     def stored(self) -> dict[str, str]:
         """Return the hash of each account."""
         return dict(self.database.rows("accounts", "email", "password"))
+
+    def state(self) -> tuple[dict[str, str], Schema]:
+        """Return the hash of each account, and the tables and columns of the database."""
+        return self.stored(), self.database.snapshot()
 
 
 def where_to_look(result: ProbeResult, email: str, otherwise: str) -> str:

@@ -10,14 +10,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from coursekit.exercises import draws
 from coursekit.exercises.checked_out import WHERE as RETURNED
 from coursekit.exercises.checked_out import counted
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_that
 from coursekit.exercises.statements import statement, update
 from coursekit.lessons.passwords.attempts import Attempts, where_to_look
-from coursekit.lessons.passwords.trials import context, outdated
+from coursekit.lessons.passwords.trials import context, one_form, outdated
 
 KEPT = "another session's new password is kept"
 OVERWRITTEN = (
@@ -26,25 +25,39 @@ OVERWRITTEN = (
 )
 CACHED = "log_in: each login has to read the stored hash, and to verify what was typed"
 WAITING = "SELECT datname, wait_event_type FROM pg_catalog.pg_stat_activity"
-# The first one refuses the new hash at the COMMIT, the second one at the UPDATE.
+WRITING, READING = "the UPDATE or the COMMIT", "the SELECT"
+# The first one refuses the new hash at the COMMIT, the second one at the UPDATE. The third one
+# puts a view in place of the table: it has the same columns, and no one can read the hash.
 FORBID = (
     (
+        WRITING,
         "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "'BEGIN RAISE check_violation; END'",
-        "CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON public.accounts "
+        "CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON public.accounts "
         "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse()",
     ),
-    ("ALTER TABLE public.accounts ADD CONSTRAINT frozen CHECK (password IN ({}))",),
+    (
+        WRITING,
+        "ALTER TABLE public.accounts ADD CONSTRAINT frozen CHECK (password IN ({}))",
+    ),
+    (
+        READING,
+        "CREATE FUNCTION public.refuse(varchar) RETURNS varchar LANGUAGE plpgsql AS "
+        "'BEGIN RAISE check_violation; END'",
+        "ALTER TABLE public.accounts RENAME TO unreadable",
+        "CREATE VIEW public.accounts AS "
+        "SELECT email, public.refuse(password) AS password FROM public.unreadable",
+    ),
 )
-CHECK_VIOLATION = "23514"
-HIDDEN = (
-    "log_in: it hides an error of the UPDATE or the COMMIT. Catch only the errors that you expect"
-)
+# A view has no system columns, such as xmin, which tells a row's versions apart.
+CHECK_VIOLATION, UNDEFINED_COLUMN = "23514", "42703"
+CODES = {WRITING: (CHECK_VIOLATION,), READING: (CHECK_VIOLATION, UNDEFINED_COLUMN)}
+HIDDEN = "log_in: it hides an error of {}. Catch only the errors that you expect"
 
 
 def meanwhile(attempts: Attempts, email: str, password: str) -> Iterator[CheckItem]:
     """Report on a login during which another session changes the password, and on later ones."""
-    new = f"{draws.password(attempts.submission.random)}."
+    new = f"{one_form(attempts.submission.random)}."
     hashed = context(cheap=True).hash(new)
     old = outdated("memory_cost", 1024).hash(password)
     changed = attempts.database.commit(update("accounts", {"password": old}, email=email))
@@ -82,21 +95,21 @@ def _wait_for(database: Database, login: Future[ProbeResult]) -> None:
 
 
 def _failed(names: dict[str, Any], engine: Engine, email: str, typed: str) -> dict[str, Any]:
-    """Log in where the change fails; return what came out, and whether it's PostgreSQL's error."""
+    """Log in where a statement fails; return what came out, and whether it's PostgreSQL's error."""
     with counted(engine) as out:
         try:
-            got, own = f"no error, but {names['log_in'](engine, email, typed)!r}", False
+            got, code = f"no error, but {names['log_in'](engine, email, typed)!r}", ""
         except Exception as error:
             cause = getattr(error, "orig", None) or error
-            code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-            got, own = f"{type(error).__name__}: {error}".splitlines()[0], code == CHECK_VIOLATION
-        return {"got": got, "own": own, "out": len(out)}
+            code = str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None))
+            got = f"{type(error).__name__}: {error}".splitlines()[0]
+        return {"got": got, "code": code, "out": len(out)}
 
 
 def failing(attempts: Attempts, _email: str, password: str) -> Iterator[CheckItem]:
-    """Report on a right password whose new hash the database refuses."""
+    """Report on a right password whose new hash can't be stored, or whose old one can't be read."""
     hashes = ", ".join(f"'{each}'" for each in attempts.stored().values())
-    for forbid in FORBID:
+    for part, *forbid in FORBID:
         statements = [statement(each.format(hashes)) for each in forbid]
         forbidden = attempts.database.commit(*statements)
         if forbidden.error:
@@ -105,9 +118,9 @@ def failing(attempts: Attempts, _email: str, password: str) -> Iterator[CheckIte
             return
         result = attempts.submission.call(_failed, attempts.engine, attempts.emails[-1], password)
         attempts.not_returned += 0 if result.error else result.value["out"]
-        own = not result.error and result.value["own"]
+        own = not result.error and result.value["code"] in CODES[part]
         if not own:
             break
     got = result if result.error else result.value["got"]
     what = "log_in lets a database error through unchanged"
-    yield expect_that(what, own, "PostgreSQL's error, a CheckViolation", got, HIDDEN)
+    yield expect_that(what, own, "PostgreSQL's error, a CheckViolation", got, HIDDEN.format(part))

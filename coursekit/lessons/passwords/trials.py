@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+from random import Random
 from typing import Any
 
+from coursekit.exercises import draws
 from coursekit.exercises.items import ProbeResult
 from coursekit.exercises.submission import Probe, Submission
 
@@ -24,6 +27,14 @@ def outdated(cost: str, value: int) -> Any:
     from tutorial_lib.hashing import RFC_9106, make_context
 
     return make_context({**RFC_9106, cost: value})
+
+
+def one_form(random: Random) -> str:
+    """Return a password that's the same in all Unicode forms: a function may normalize it."""
+    password = draws.password(random)
+    while not unicodedata.is_normalized("NFKD", password):
+        password = draws.password(random)
+    return password
 
 
 def lookalikes(plain: str) -> tuple[str, ...]:

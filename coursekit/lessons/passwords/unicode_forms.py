@@ -10,17 +10,26 @@ from typing import Any
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.passwords.trials import Trial, advice, context, fits, tried
+from coursekit.lessons.passwords.trials import (
+    Trial,
+    advice,
+    context,
+    fits,
+    lookalikes,
+    tried,
+)
 
 FORM = (
     "which form does sign_up hash, and which one does sign_in verify? Many letters have two forms"
 )
 MORE = "what else is changed, apart from the form?"
+# NFKC changes the first two, NFC neither; no form changes the other two.
+ODD = "ﬁ ² ß \u200b"
 SIGN_INS = {
     "signed up with one character, signed in with two: accepted": (True, FORM),
     "signed up with two characters, signed in with one: accepted": (True, FORM),
-    "lower case instead of capitals: refused": (False, MORE),
-    "without the accents: refused": (False, MORE),
+    "lower case instead of capitals, or the reverse: refused": (False, MORE),
+    "without the accents, or with one more: refused": (False, MORE),
     "without the space in front: refused": (False, MORE),
     "with extra or different spaces, or cut off at the end: refused": (False, MORE),
 }
@@ -37,10 +46,8 @@ def _signed_in(names: dict[str, Any], typed: str, stored: str) -> Any:
 def forms(submission: Submission) -> Iterator[CheckItem]:
     """Check that both Unicode forms of a password are accepted as the same."""
     random = submission.random
-    # With a ligature: NFKC changes it, NFC doesn't.
-    one = unicodedata.normalize(
-        "NFC", f" Rosé {draws.token(random)} Crệme ﬁ {draws.word(random, 40)}"
-    )
+    start = f" Rosé {draws.token(random)} Crệme {ODD} \u00a0"
+    one = unicodedata.normalize("NFC", f"{start} {draws.word(random, 140)}")
     result = submission.call(_signed_up, one, unicodedata.normalize("NFD", one), _mixed(one))
     hashes = result.value or []
     good = bool(hashes) and all(str(each).startswith("$argon2") for each in hashes)
@@ -54,7 +61,8 @@ def forms(submission: Submission) -> Iterator[CheckItem]:
     yield expect_that("sign_up returns argon2 hashes", good, expected, got, where)
     if not good:
         return
-    trials = [*_form_trials(one, *hashes), *_others(submission, one, hashes[0])]
+    form = _form(one, hashes[0])
+    trials = [*_form_trials(form, one, *hashes), *_others(submission, form)]
     trials += [(next(iter(SIGN_INS)), (typed, hashes[2]), True) for typed in (one, _mixed(one))]
     found = tried(submission, _signed_in, trials)
     for what, (expected_value, place) in SIGN_INS.items():
@@ -73,22 +81,26 @@ def _mixed(one: str) -> str:
     return one[:half] + unicodedata.normalize("NFD", one[half:])
 
 
-def _form_trials(one: str, first: str, second: str, *_: str) -> list[Trial]:
+def _form_trials(form: str, one: str, first: str, second: str, *_: str) -> list[Trial]:
     """Return the sign-ins to try with the hashes of a password's two forms."""
     two = unicodedata.normalize("NFD", one)
     bare = two.encode("ascii", "ignore").decode()
-    typed = (two, one, one.lower(), bare, one.strip(), one[:-1])
+    typed = (two, one, one.lower(), bare, one.lstrip(), one[:-1])
     stored = (first, second, first, first, first, first)
     trials: list[Trial] = [
         (about, (each, kept), SIGN_INS[about][0])
         for about, each, kept in zip(SIGN_INS, typed, stored, strict=True)
     ]
-    spaces = (f"{one} ", f" {one}", one.replace(" ", "  "), one.replace(" ", "\t"), f"{one}\u00a0")
+    spaces = [one.replace(" ", each) for each in ("  ", "\t", "\u00a0")]
+    spaces += [f"{one} ", f" {one}", f"{one}\u00a0", f"{one}\n"]
     trials += [(trials[-1][0], (each, first), False) for each in spaces]
-    return [
-        *trials,
-        *((trials[2][0], (each, first), False) for each in (one.swapcase(), one.title())),
-    ]
+    trials += [(trials[2][0], (each, first), False) for each in (one.swapcase(), one.title())]
+    return [trial for trial in trials if trial[2] or not _same(form, one, trial[1][0])]
+
+
+def _same(form: str, one: str, typed: str) -> bool:
+    """Return whether a form makes two passwords equal: to NFKC, a no-break space is a space."""
+    return bool(form) and FORMS[form](one) == FORMS[form](typed)
 
 
 # NIST recommends NFKC or NFKD for passwords, RFC 8265 NFC: each of the four is right.
@@ -105,14 +117,21 @@ def _form(password: str, stored: str) -> str:
     return next((form for form in FORMS if fits(FORMS[form](password), stored)), "")
 
 
-def _others(submission: Submission, one: str, stored: str) -> list[Trial]:
+def _others(submission: Submission, form: str) -> list[Trial]:
     """Return sign-ins with hashes that sign_up hasn't made, in the form in which it hashes.
 
     Their letters are from several alphabets: a table of the most common ones isn't enough.
     """
-    form, trials = _form(one, stored), []
-    for _ in range(2 if form else 0):
-        other = unicodedata.normalize("NFC", f" Zoë {draws.token(submission.random)} Fa한ade ő")
-        kept = context(cheap=True).hash(FORMS[form](other))
-        trials += _form_trials(other, kept, kept)
-    return trials
+    if not form:
+        return []
+    random, cheap, trials = submission.random, context(cheap=True), []
+    for _ in range(2):
+        other = unicodedata.normalize("NFC", f" Zoë {draws.token(random)} Fa한ade ő ")
+        kept = cheap.hash(FORMS[form](other))
+        trials += _form_trials(form, other, kept, kept)
+    plain = draws.word(random, 5)
+    kept = cheap.hash(plain)
+    _, _, capitals, accents, _, spaces = SIGN_INS
+    about = (capitals, spaces, spaces, accents)
+    alike = zip(about, lookalikes(plain), strict=True)
+    return [*trials, *((each, (typed, kept), False) for each, typed in alike)]
