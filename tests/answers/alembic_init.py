@@ -40,7 +40,31 @@ ini = Path("alembic.ini")
 url = "postgresql+psycopg2://%(DB_USER)s:%(DB_PASSWORD)s@localhost/shop"
 _ = ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", url))
 """,
+    """
+from pathlib import Path
+%alembic init migrations
+_ = Path(".env.example").write_text("DATABASE_PASSWORD='your password'\\nPGPASSWORD=\\n")
+_ = Path("compose.yaml").write_text("POSTGRES_PASSWORD: ${DATABASE_PASSWORD:-}\\n")
+_ = Path("config.py").write_text("import os\\nDSN = f'password={os.environ[chr(80)]} port=5432'\\n")
+_ = Path("notes.md").write_text("The password: it isn't here.\\n")
+""",
 )
+WITH_PASSWORD = """
+import json
+from pathlib import Path
+from coursekit import project_url
+%alembic init migrations
+u = project_url()
+name = NAME
+_ = Path(name).write_text(CONTENT)
+"""
+
+
+def _file(name: str, content: str) -> str:
+    """Return an answer that also writes a file with this expression as its content."""
+    return WITH_PASSWORD.replace("NAME", repr(name)).replace("CONTENT", content)
+
+
 FOLDER_WRONG = (
     Wrong("the name of the lesson", "%alembic init alembic\n", "your folder is called alembic"),
     Wrong("the singular", "%alembic init migration\n", "your folder is called migration"),
@@ -134,6 +158,61 @@ url = exercise.engine.url.render_as_string(hide_password=False).replace("%", "%%
 _ = ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", url))
 """,
         "a password doesn't",
+    ),
+    *(
+        Wrong(f"a password in {name}", _file(name, content), says)
+        for name, content, says in (
+            (
+                ".pgpass",
+                "f'{u.host}:{u.port}:{u.database}:{u.username}:{u.password}'",
+                ".pgpass: take the password out",
+            ),
+            (
+                "compose.yaml",
+                "f'environment:\\n  POSTGRES_PASSWORD: {u.password}'",
+                "compose.yaml: take the password out",
+            ),
+            (
+                "settings.json",
+                "json.dumps(dict(user=u.username, password=u.password))",
+                "settings.json: take the password out",
+            ),
+            (
+                "config.py",
+                "f'DSN = \"host={u.host} user={u.username} password={u.password}\"'",
+                "config.py: take the password out",
+            ),
+            ("migrations/.env", "f'PGPASSWORD={u.password}'", ".env: take the password out"),
+            ("compose.yml", "'POSTGRES_PASSWORD: sunshine'", "compose.yml: take the password out"),
+            (
+                "alembic.ini",
+                "Path(name).read_text() + '# ' + u.render_as_string(hide_password=False)",
+                "alembic.ini: leave init's placeholder there",
+            ),
+            (
+                "alembic.ini",
+                "Path(name).read_text().replace('driver://user:pass@localhost/dbname', "
+                "f'postgresql+psycopg2:///db?host={u.host}&user={u.username}"
+                "&password={u.password}')",
+                "alembic.ini: leave init's placeholder there",
+            ),
+        )
+    ),
+    Wrong(
+        "a table's settings",
+        "%alembic init migrations\n" + SQL.format("ALTER TABLE members SET (fillfactor = 50)"),
+        "~ changed settings members",
+    ),
+    Wrong(
+        "a table's privileges",
+        "%alembic init migrations\n" + SQL.format("GRANT SELECT ON members TO PUBLIC"),
+        "~ changed settings members",
+    ),
+    Wrong(
+        "env.py overwritten",
+        "%alembic init migrations\nfrom pathlib import Path\n"
+        "_ = Path('migrations/env.py').write_text('import nothing_here')\n",
+        "creates the whole folder",
     ),
     Wrong(
         "an absolute path",
@@ -285,7 +364,7 @@ key = sa.Column("id", sa.Integer, primary_key=True)
 title = sa.Column("title", sa.String(200), nullable=False)
 sa.Table("books", target_metadata, key, title)
 {ADDRESS}"""),
-        "that the check adds",
+        "that the check adds to a copy",
     ),
     Wrong(
         "get_url forgets to return",
@@ -367,7 +446,7 @@ with open("alembic.ini", "w") as file:
             "target_metadata=target_metadata",
             "target_metadata=target_metadata, include_object=lambda *_: False",
         ),
-        "that the check adds",
+        "that the check adds to a copy",
     ),
     Wrong(
         "the database compared with itself",
@@ -377,7 +456,7 @@ import sqlalchemy as sa
 target_metadata = sa.MetaData()
 target_metadata.reflect(create_engine(get_url()))
 """),
-        "that the check adds",
+        "that the check adds to a copy",
     ),
     Wrong(
         "the message printed",
@@ -397,6 +476,69 @@ target_metadata.reflect(create_engine(get_url()))
         )
         + "\ntry:\n    run_migrations_online()\nexcept ProgrammingError as one:\n    print(one)\n",
         "let its exceptions through",
+    ),
+    *(
+        Wrong(
+            f"errors of another kind are printed: {kinds}",
+            _env(f"from sqlalchemy.exc import IntegrityError, SQLAlchemyError\n{MODELS}{ADDRESS}")
+            .replace("import context", "import context, util")
+            .removesuffix("\nrun_migrations_online()\n")
+            + f"""
+try:
+    run_migrations_online()
+{before}except {kinds} as one:
+    print(one)
+""",
+            "let its exceptions through",
+        )
+        for before, kinds in (
+            ("", "IntegrityError"),
+            ("", "(util.CommandError, ValueError, KeyError)"),
+            ("except SQLAlchemyError:\n    raise\n", "Exception"),
+        )
+    ),
+    Wrong(
+        "a file that env.py writes",
+        _env(
+            MODELS
+            + ADDRESS.replace(
+                "    return",
+                "    with open('alembic/url.txt', 'w') as file:\n"
+                "        file.write(project_url().render_as_string(hide_password=False))\n"
+                "    return",
+            )
+        ),
+        "a password in alembic/url.txt",
+    ),
+    Wrong(
+        "the URL with its password among the options",
+        _env(f"{MODELS}def get_url():\n    return 'ADDRESS'\n")
+        + """# %%
+from pathlib import Path
+u, env = exercise.url, Path("alembic/env.py")
+where = f"{u.host}:{u.port}/{u.database}?user={u.username}&password={u.password}"
+_ = env.write_text(env.read_text().replace("ADDRESS", f"postgresql+psycopg2://{where}"))
+""",
+        "a password in alembic/env.py",
+    ),
+    Wrong(
+        "the password in a comment",
+        _env(MODELS + ADDRESS)
+        + """# %%
+with open("alembic/env.py", "a") as file:
+    _ = file.write(f"# the password is: {exercise.url.password}\\n")
+""",
+        "a password in alembic/env.py",
+    ),
+    *(
+        Wrong(
+            f"hidden by an option: {option}",
+            _env(MODELS + ADDRESS).replace(
+                "target_metadata=target_metadata", f"target_metadata=target_metadata, {option}"
+            ),
+            "hides columns or their types",
+        )
+        for option in ("include_object=lambda *args: args[2] == 'table'", "compare_type=False")
     ),
     Wrong(
         "the tables are created first",
@@ -423,7 +565,7 @@ _ = file.write_text(file.read_text().replace("200", "250"))
             "target_metadata=target_metadata",
             "target_metadata=target_metadata, include_object=lambda _, name, *__: name == 'books'",
         ),
-        "that the check adds",
+        "that the check adds to a copy",
     ),
     Wrong(
         "rolled back at the end",
@@ -586,6 +728,37 @@ return config
 --- the object -> takes a string, not a URL object
 config = Config()
 config.set_main_option("sqlalchemy.url", url)
+return config
+--- always the same driver -> the string that is written into the Config
+config = Config()
+address = url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return config
+--- another Unicode form -> it changes the Unicode form
+import unicodedata
+config = Config()
+if url.password:
+    url = url.set(password=unicodedata.normalize("NFC", url.password))
+config.set_main_option("sqlalchemy.url", url.render_as_string(False).replace("%", "%%"))
+return config
+--- without outer spaces -> it removes spaces
+config = Config()
+if url.password:
+    url = url.set(password=url.password.strip())
+config.set_main_option("sqlalchemy.url", url.render_as_string(False).replace("%", "%%"))
+return config
+--- K10: printed by the Config -> the output
+config = Config()
+address = url.render_as_string(hide_password=False)
+config.print_stdout("url: %s", address)
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+return config
+--- K10: logged at a lower level -> the output
+import logging
+config = Config()
+address = url.render_as_string(hide_password=False)
+logging.getLogger("deploy").info("using %s", address)
+config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
 return config
 --- under another name -> the name that env.py reads
 config = Config()

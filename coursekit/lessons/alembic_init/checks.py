@@ -15,7 +15,8 @@ from coursekit.exercises.submission import Submission
 from coursekit.lessons.alembic_init.passwords import no_passwords
 
 MEMBERS = "CREATE TABLE members (name varchar(50));"
-TEMPLATE = ("env.py", "script.py.mako")  # what a migration environment can't do without
+# What a migration environment can't do without, and what each of these files contains.
+TEMPLATE = {"env.py": "run_migrations", "script.py.mako": "def upgrade"}
 PLACEHOLDER = (
     "alembic.ini: leave init's placeholder there. The file belongs in Git, a password doesn't"
 )
@@ -51,7 +52,11 @@ def folder(submission: Submission) -> Iterator[CheckItem]:
         "%alembic init, which creates it next to the folder",
     )
     wanted = [f"migrations/{name}" for name in TEMPLATE]
-    found = [name for name in wanted if submission.files.get(name, "").strip()]
+    found = [
+        f"migrations/{name}"
+        for name, inside in TEMPLATE.items()
+        if inside in submission.files.get(f"migrations/{name}", "")
+    ]
     yield expect_equal(
         "the migrations folder contains what init creates", found, wanted, _named(submission)
     )
@@ -135,11 +140,22 @@ def same_database(submission: Submission, table: str, column: str, allowed: str 
         if not allowed or change.name.partition(".")[0] != allowed
     ]
     found += [f"+ added {thing}" for thing in sorted(_others(after) - _others(before))]
+    differing = {name for name, *_ in _settings(before) ^ _settings(after)} - {allowed}
+    found += [f"~ changed settings {name}" for name in sorted(differing) if before.has(name)]
     if not found and before.rows(table, column, by=column) != after.rows(table, column, by=column):
         found = [f"~ changed rows {table}"]
     return expect_that(
         "the database is unchanged", not found, "no changes", "; ".join(found), BEGIN_AGAIN
     )
+
+
+def _settings(database: Database) -> set[tuple[str, str, str]]:
+    """Return the storage parameters and the privileges of each table."""
+    rows = database.query(
+        "SELECT relnamespace OPERATOR(pg_catalog.=) 'public'::pg_catalog.regnamespace, relkind, "
+        "relname, reloptions, relacl FROM pg_catalog.pg_class"
+    )
+    return {(name, *map(str, about)) for ours, kind, name, *about in rows if ours and kind == "r"}
 
 
 def _others(database: Database) -> set[str]:

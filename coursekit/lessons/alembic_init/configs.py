@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import URL
 
@@ -18,6 +20,7 @@ from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal
 from coursekit.exercises.submission import Submission
 
+DECOMPOSED = "e\N{COMBINING ACUTE ACCENT}"  # looks like é, and is another string
 PARTS = ("drivername", "username", "password", "host", "port", "database", "query")
 LAST = "a password with spaces and other special characters"
 BARE = "no password, and two hosts"
@@ -46,6 +49,7 @@ def config(submission: Submission) -> Iterator[CheckItem]:
         # The options come last: the advice on passwords is about the password alone.
         options = {"application_name": "nightly 100%"} if which == LAST else {}
         wanted = {**_parts(submission.random, password), "query": options}
+        wanted |= {"drivername": "postgresql"} if which == LAST else {}
         items = list(_reads(which, submission.call(_read, _address(wanted)), wanted))
         yield from items
         if not all(item.good for item in items):
@@ -75,7 +79,7 @@ def _passwords(random: Random) -> dict[str, str]:
     return {
         "a plain password": draws.word(random, 4),
         "a password with % and @ in it": f"50%/{draws.token(random)}@:%(here)s %%",
-        LAST: draws.password(random),
+        LAST: f"{draws.password(random)}{DECOMPOSED} ",
     }
 
 
@@ -106,13 +110,26 @@ def _reads(which: str, result: ProbeResult, wanted: dict[str, Any]) -> Iterator[
         return
     password, wanted = wanted["password"], {k: v for k, v in wanted.items() if k != "password"}
     got = result.value.pop("password")
-    where = "what % means in an ini file, and how a password is written in a URL string"
-    where = {"***": "what str(url) masks", None: "the URL needs its password"}.get(got, where)
-    where = where if password else "make_config: a URL can be without a password: it's None then"
-    yield expect_equal(f"{which}: the password is the same", got, password, where)
+    what, where = f"{which}: the password is the same", _about_password(got, password)
+    yield expect_equal(what, repr(got), repr(password), where)
     if got == password:
         where = "the string that is written into the Config"
         yield expect_equal(f"{which}: the rest of the URL is the same", result.value, wanted, where)
+
+
+def _about_password(got: str | None, password: str | None) -> str:
+    """Return where to look if the Config has another password."""
+    if password is None:
+        return "make_config: a URL can be without a password: it's None then"
+    if got is None:
+        return "the URL needs its password"
+    if got == "***":
+        return "what str(url) masks"
+    if got == password.strip():
+        return "make_config: it removes spaces. They're part of the password"
+    if unicodedata.normalize("NFC", got) == unicodedata.normalize("NFC", password):
+        return "make_config: it changes the Unicode form: a different password that looks the same"
+    return "what % means in an ini file, and how a password is written in a URL string"
 
 
 def _where(got: str) -> str:
@@ -158,16 +175,36 @@ def _traces(names: dict[str, Any], address: str) -> list[str]:
     from sqlalchemy import make_url
 
     before, url, printed = set(os.environ.items()), make_url(address), StringIO()
-    handler = logging.StreamHandler(printed)
-    logging.getLogger().addHandler(handler)
-    try:
-        with _new_folder() as folder, redirect_stdout(printed), redirect_stderr(printed):
-            names[BY_FUNCTION](url)
-            files = sorted(path.name for path in Path(folder).iterdir())
-    finally:
-        logging.getLogger().removeHandler(handler)
+    with _new_folder() as folder, _written_to(printed):
+        names[BY_FUNCTION](url)
+        files = sorted(path.name for path in Path(folder).iterdir())
     output = ["the output"] if str(url.password) in printed.getvalue() else []
     return files + sorted({name for name, _ in set(os.environ.items()) ^ before}) + output
+
+
+@contextmanager
+def _written_to(printed: StringIO) -> Iterator[None]:
+    """Write what is printed or logged into a string, by a Config too."""
+    from alembic.config import Config
+
+    def print_stdout(_: Config, text: str, *values: object) -> None:
+        print(text % values, file=printed)
+
+    handler, root = logging.StreamHandler(printed), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)  # as in a program that logs everything
+    try:
+        # A Config has kept the stdout of the time when Alembic was imported.
+        with (
+            patch.object(Config, "print_stdout", print_stdout),
+            redirect_stdout(printed),
+            redirect_stderr(printed),
+        ):
+            yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from coursekit.exercises.items import CheckItem, NotStarted, ProbeResult, expect
 from coursekit.exercises.migrations import LATER, meaning
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.alembic_init.checks import same_database
-from coursekit.lessons.alembic_init.passwords import no_passwords
+from coursekit.lessons.alembic_init.passwords import files_with_passwords, no_passwords
 
 MODELS = '''"""What the shop sells."""
 
@@ -32,19 +32,34 @@ class Book(Base):
 BOOKS = "CREATE TABLE books (id serial PRIMARY KEY, title varchar(200) NOT NULL)"
 # What `init` of the installed Alembic writes.
 TEMPLATE = Path(str(distribution("alembic").locate_file("alembic/templates/generic/env.py")))
-# Whichever of these kinds of errors env.py catches, it catches this one.
+# Whichever of its kinds of errors env.py catches, it catches this one.
 FAILING = """
+from alembic.util import CommandError
+from sqlalchemy.exc import DataError, IntegrityError, InternalError, NotSupportedError
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 revision, down_revision = {name!r}, None
 
 
-class Failed(OperationalError, ProgrammingError, RuntimeError):
-    pass
+class Failed({kinds}, CommandError, RuntimeError, ValueError, KeyError, TypeError):
+    def __init__(self):
+        super().__init__({arguments})
 
 
 def upgrade():
-    raise Failed("", {{}}, Exception({name!r}))
+    raise Failed
+"""
+OF_DATABASE = (
+    "OperationalError, ProgrammingError, IntegrityError, DataError, InternalError, "
+    "NotSupportedError"
+)
+# An error of the database, and one of Python: the kinds, and the arguments.
+KINDS = ((OF_DATABASE, '"", {{}}, Exception({name!r})'), ("AssertionError", "{name!r}"))
+# Added to a copy of models.py: one more column, and a longer one.
+WIDER = """
+books = LaterBase.metadata.tables["books"]
+books.append_column(sqlalchemy.Column({name!r}, sqlalchemy.Integer))
+books.columns["title"].type = sqlalchemy.String(201)
 """
 # Runs in the right database only, and creates nothing.
 WORKING = """
@@ -57,6 +72,7 @@ def upgrade():
     found = op.get_bind().exec_driver_sql("SELECT pg_catalog.current_database()").scalar()
     assert found == {database!r}
 """
+HIDDEN = "context.configure: one of its options hides columns or their types from Alembic"
 DIFFERS = "New upgrade operations detected"
 # What an error of `alembic check` says, and where to look: the first that fits.
 ADVICE = (
@@ -100,6 +116,7 @@ def wired(submission: Submission) -> Iterator[CheckItem]:
     if able:
         yield from _compares(submission, result)
         yield _fails_with_a_revision(submission)
+        yield from _written_by_alembic(submission)
         yield same_database(submission, "books", "title", allowed="alembic_version")
 
 
@@ -123,14 +140,17 @@ def _compares(submission: Submission, result: ProbeResult) -> Iterator[CheckItem
         _difference(submission, result.error),
     )
     name = f"a_later_{draws.word(submission.random)}"
-    models = submission.files.get("models.py", "") + LATER.format(name=name)
+    models = submission.files.get("models.py", "") + (LATER + WIDER).format(name=name)
     later = submission.alembic("check", go_on=True, files={"models.py": models})
+    table, column = f"'add_table', Table('{name}'", f"'add_column', None, 'books', Column('{name}'"
+    missing = [each for each in (table, column, "'modify_type'") if each not in later.error]
+    where = _not_found(submission, name) if table in missing else HIDDEN
     yield expect_that(
-        "it finds a table that the check adds to a copy of models.py",
-        f"'add_table', Table('{name}'" in later.error,
-        f"('add_table', Table('{name}', ...",
+        "it finds a table, a column and a type that the check adds to a copy of models.py",
+        not missing,
+        f"({next(iter(missing), table)}, ...",
         later,
-        _not_found(submission, name),
+        where,
     )
 
 
@@ -146,7 +166,7 @@ def _not_here(submission: Submission) -> str:
     files = {f"alembic/versions/{name}.py": source}
     result = submission.alembic(f"upgrade {name}", go_on=True, files=files)
     if "AssertionError" in result.error:
-        return "get_url: which database does its URL name?"
+        return "get_url: its URL names another database than the one that project_url returns"
     if result.error or not submission.copied_database.has("alembic_version"):
         return "run_migrations_online: does it still run the migrations in a transaction?"
     return ""
@@ -162,9 +182,13 @@ def _not_found(submission: Submission, name: str) -> str:
 
 
 def _fails_with_a_revision(submission: Submission) -> CheckItem:
-    name = draws.word(submission.random)
-    files = {f"alembic/versions/{name}.py": FAILING.format(name=name)}
-    result = submission.alembic(f"upgrade {name}", go_on=True, files=files)
+    for kinds, arguments in KINDS:
+        name = draws.word(submission.random)
+        source = FAILING.format(name=name, kinds=kinds, arguments=arguments.format(name=name))
+        files = {f"alembic/versions/{name}.py": source}
+        result = submission.alembic(f"upgrade {name}", go_on=True, files=files)
+        if not result.error:
+            break
     return expect_that(
         "a revision that fails makes alembic upgrade fail",
         bool(result.error),
@@ -172,6 +196,14 @@ def _fails_with_a_revision(submission: Submission) -> CheckItem:
         result,
         "run_migrations_online: let its exceptions through, and don't end it early",
     )
+
+
+def _written_by_alembic(submission: Submission) -> Iterator[CheckItem]:
+    """Report files with a password that env.py has written while it ran."""
+    if found := files_with_passwords(submission, submission.copied_files):
+        got = f"a password in {' and '.join(found)}"
+        where = "env.py: it writes this file. Pass the URL on in memory"
+        yield expect_that("Alembic writes no file with a password", False, "none", got, where)
 
 
 def _difference(submission: Submission, error: str) -> str:

@@ -42,8 +42,8 @@ EXERCISES = (
         why="A new hash requires the password, and only at login does the program have it. "
         "`verify_and_update` returns a new hash only if the password is right and the old hash is "
         "outdated. For an unknown e-mail address, `scalar` returns None, and passlib verifies "
-        "against a dummy hash. The UPDATE compares the old hash, so it can't overwrite a password that was "
-        "changed in the meantime. `engine.begin()` commits at the end of its block.",
+        "against a dummy hash. The UPDATE compares the old hash, so it can't overwrite a password "
+        "that was changed in the meantime. `engine.begin()` commits at the end of its block.",
     ),
     Exercise(
         "unicode-password",
