@@ -38,6 +38,9 @@ BOOK_RIGHT = (
     from typing import Optional
     title: Mapped[str] = mapped_column(String(120), comment="on the cover")
     subtitle: Mapped[Optional[str]] = mapped_column(VARCHAR(200), default=None)
+--- K12: strings that are empty are refused
+    title: Mapped[str] = mapped_column(String(120), CheckConstraint("title <> ''"))
+    subtitle: Mapped[str | None] = mapped_column(String(200), CheckConstraint("subtitle <> ''"))
 --- K12: one more column, which may be missing
     title: Mapped[str] = mapped_column(String(120))
     subtitle: Mapped[str | None] = mapped_column(String(200))
@@ -161,6 +164,43 @@ event.listen(Book, "init", lambda book, args, values: values.setdefault("title",
 --- K6: an update makes up a subtitle -> leaves the subtitle alone
     title: Mapped[str] = mapped_column(String(120))
     subtitle: Mapped[str | None] = mapped_column(String(200), onupdate="")
+--- K6: an update of the subtitle makes up a title -> a new subtitle leaves the title alone
+    title: Mapped[str] = mapped_column(String(120), onupdate="Untitled")
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+--- K6: short subtitles are refused -> the CHECK long_enough: it refuses a value
+    title: Mapped[str] = mapped_column(String(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+    __table_args__ = (CheckConstraint("length(subtitle) >= 3", name="long_enough"),)
+--- K6: cut when it's read -> it changes what's read
+    class Short(TypeDecorator):
+        impl, cache_ok = String, True
+        def process_result_value(self, value, dialect):
+            return value and value[:80]
+
+    title: Mapped[str] = mapped_column(Short(120))
+    subtitle: Mapped[str | None] = mapped_column(Short(200))
+--- K6: outer spaces are removed -> it changes a string before it's stored
+    class Stripped(TypeDecorator):
+        impl, cache_ok = String, True
+        def process_bind_param(self, value, dialect):
+            return value and value.strip()
+
+    title: Mapped[str] = mapped_column(Stripped(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+--- K6: an empty subtitle becomes NULL -> it changes a string before it's stored
+    class Filled(TypeDecorator):
+        impl, cache_ok = String, True
+        def process_bind_param(self, value, dialect):
+            return value or None
+
+    title: Mapped[str] = mapped_column(String(120))
+    subtitle: Mapped[str | None] = mapped_column(Filled(200))
+--- K6: an event cuts titles -> an event or the type: a title that's too long is refused
+    title: Mapped[str] = mapped_column(String(120))
+    subtitle: Mapped[str | None] = mapped_column(String(200))
+@event.listens_for(Book, "before_update")
+def _cut(mapper, connection, book):
+    book.title = book.title[:100]
 --- K6: spaces aren't counted -> title holds 120
     title: Mapped[str] = mapped_column(Text, CheckConstraint("length(trim(title)) <= 120"))
     subtitle: Mapped[str | None] = mapped_column(String(200))

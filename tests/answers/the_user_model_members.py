@@ -144,6 +144,14 @@ def _hash(mapper, connection, member):
         return hasher.hash(__import__("unicodedata").normalize("NFKC", value))
 --- K5: what looks like a hash stays -> it must not go by what a password looks like
         return value if hasher.identify(value) else hasher.hash(value)
+--- K5: what looks like bcrypt stays -> it must not go by what a password looks like
+        return value if value.startswith("$2") else hasher.hash(value)
+--- K5: hexadecimal digits stay -> it must not go by what a password looks like
+        return value if len(value) == 64 and value.isalnum() else hasher.hash(value)
+--- K5: another kind of argon2 stays -> it must not go by what a password looks like
+        return value if value.startswith("$argon2i$") else hasher.hash(value)
+--- K5: long hashes stay -> it must not go by what a password looks like
+        return value if value[:7] == "$argon2" and len(value) > 97 else hasher.hash(value)
 --- K7: a hash is used again -> don't reuse an earlier hash
         return globals().setdefault(value, hasher.hash(value))
 --- K1: a constant salt -> don't reuse an earlier hash
@@ -180,6 +188,32 @@ def _hash(mapper, connection, member):
     def _keep(self, key, value):
         self.hint = value
         return value
+--- K6: the password is kept in another encoding -> in another form, in the column backup
+    password: Mapped[str] = mapped_column(PasswordHash(255))
+    backup: Mapped[str | None] = mapped_column(String)
+    @validates("password")
+    def _keep(self, key, value):
+        self.backup = __import__("base64").b64encode((value or "").encode()).decode()
+        return value
+--- K6: the password is kept reversed, as bytes -> in another form, in the column backup
+    password: Mapped[str] = mapped_column(PasswordHash(255))
+    backup: Mapped[bytes | None]
+    @validates("password")
+    def _keep(self, key, value):
+        self.backup = (value or "")[::-1].encode()
+        return value
+--- K5: names in lower case -> it's stored as another string
+    password: Mapped[str] = mapped_column(PasswordHash(255))
+    _lower = validates("name")(lambda self, key, name: name.strip().lower())
+--- K5: its own hashes stay -> a hash that's in the table is a password like any other
+    password: Mapped[str] = mapped_column(PasswordHash(255))
+MADE = set()
+def _hash_once(self, value, dialect):
+    if value not in MADE:
+        value = hasher.hash(value)
+        MADE.add(value)
+    return value
+PasswordHash.process_bind_param = _hash_once
 --- K8: hashed again when it's read -> reading must return what's stored
     password: Mapped[str] = mapped_column(PasswordHash(255))
 PasswordHash.process_result_value = lambda self, value, dialect: hasher.hash(value)

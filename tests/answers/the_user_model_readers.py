@@ -172,7 +172,48 @@ READER_WRONG = wrong(
     __table_args__ = (
         Index("uq_readers_email_lower", text('lower(email COLLATE "C")'), unique=True),
     )
---- K7: a trigger -> a trigger or rule can't keep it
+--- K6: about a hash -> two different e-mails can have the same hash
+    __table_args__ = (
+        Index("uq_readers_email_lower", text("hashtext(lower(email))"), unique=True),
+    )
+--- K6: about a hash of capitals -> two different e-mails can have the same hash
+    __table_args__ = (
+        Index("uq_readers_email_lower", text("hashtext(upper(email))"), unique=True),
+    )
+--- K5: digits don't count -> they differ only in case
+    __table_args__ = (
+        Index(
+            "uq_readers_email_lower", unique=True,
+            *[text("regexp_replace(lower(email), '[0-9]', '', 'g')")],
+        ),
+    )
+--- K5: a type stores one form of a letter -> store an e-mail as it was typed
+    __table_args__ = (Index("uq_readers_email_lower", text("lower(email)"), unique=True),)
+    class Composed(TypeDecorator):
+        impl, cache_ok = String, True
+        def process_bind_param(self, value, dialect):
+            return value and __import__("unicodedata").normalize("NFC", value)
+
+    email: Mapped[str] = mapped_column(Composed(255))
+--- K6: lower case when it's read -> it changes what's read
+    __table_args__ = (Index("uq_readers_email_lower", text("lower(email)"), unique=True),)
+    class Lower(TypeDecorator):
+        impl, cache_ok = String, True
+        def process_result_value(self, value, dialect):
+            return value and value.lower()
+
+    email: Mapped[str] = mapped_column(Lower(255))
+--- K6: a CHECK that knows ASCII only -> the CHECK ascii: it refuses a value
+    __table_args__ = (
+        Index("uq_readers_email_lower", text("lower(email)"), unique=True),
+        CheckConstraint("email ~ '^[A-Za-z0-9.@]+$'", name="ascii"),
+    )
+--- K7: a trigger with a lock, and the message of an index, for INSERT only -> it must cover UPDATE
+for each in TRIGGER:
+    each = each.replace("twice", LIKE_AN_INDEX)
+    each = each.replace("BEGIN ", "BEGIN LOCK TABLE public.readers IN SHARE ROW EXCLUSIVE MODE; ")
+    event.listen(Reader.__table__, "after_create", DDL(each))
+--- K7: a trigger -> its error doesn't name what was violated
 for each in TRIGGER:
     event.listen(Reader.__table__, "after_create", DDL(each))
 --- K7: a trigger with the message of an index -> two sessions at the same time

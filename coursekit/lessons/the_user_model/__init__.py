@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
-from coursekit.lessons.the_user_model.checks import book
+from coursekit.lessons.the_user_model.books import book
 from coursekit.lessons.the_user_model.members import member
 from coursekit.lessons.the_user_model.readers import reader
 

@@ -14,11 +14,14 @@ from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
 from coursekit.exercises.statements import insert as insert_row
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.the_user_model.checks import insert_values, made
+from coursekit.lessons.the_user_model.lookalikes import hash_lookalikes
+from coursekit.lessons.the_user_model.password_copies import column_with
+from coursekit.lessons.the_user_model.trials import insert_values, made
 from tutorial_lib import hashing
 
 HASH, HASH_LENGTH = "a hash of it", 97
 PLAIN = "the password itself, in plain text"
+NOBODY = "no member with this name, or no password"
 OBJECT = "an object"  # the first of the ways in which passwords are stored
 SECTIONS = 'sections "Hash when the attribute is set" and "Hash in the column\'s type" in lesson 05'
 NO_OBJECT = (
@@ -31,7 +34,11 @@ LOOKS = (
     "could use it as a password"
 )
 SALT = "the salt: hash each password when it's stored, and don't reuse an earlier hash"
-BESIDE = "the columns of Member: the password itself must not be stored anywhere"
+BESIDE = "the columns of Member: the password must not be stored anywhere, not even encoded"
+COPIED = (
+    "the type: a hash that's in the table is a password like any other. Someone who copies it "
+    "could use it as a password"
+)
 WAYS = {
     OBJECT: "Member(name=..., password=...) stores a hash",
     "set later": "a password that's set later is stored as a hash",
@@ -58,6 +65,14 @@ def _store(names: dict[str, Any], engine: Engine, way: str, name: str, password:
         session.commit()
 
 
+def _store_all(names: dict[str, Any], engine: Engine, passwords: dict[str, str]) -> None:
+    """Store new members, each of them with a password."""
+    rows = [{"name": name, "password": password} for name, password in passwords.items()]
+    with Session(engine) as session:
+        session.execute(insert(names["Member"]), rows)
+        session.commit()
+
+
 def _rename(names: dict[str, Any], engine: Engine, before: str, after: str) -> str:
     """Load a member, set the name, and commit; return the password that was loaded."""
     member = names["Member"]
@@ -76,7 +91,7 @@ def _passwords(engine: Engine) -> dict[str, str]:
 def _described(password: str, stored: str | None) -> str:
     """Describe how a stored value relates to a password."""
     if stored is None:
-        return "no such member, or no password"
+        return NOBODY
     if stored == password:
         return PLAIN
     try:
@@ -102,27 +117,40 @@ def member(submission: Submission) -> Iterator[CheckItem]:
         yield item
         if item.got not in (HASH, PLAIN):
             return
-    yield from _unusual(submission, engine, names[OBJECT])
+    yield from _unusual(submission, engine, names[OBJECT], names["many"])
     yield _missing(submission, engine, draws.name(random))
     yield _renamed(submission, engine, names[OBJECT], draws.name(random))
 
 
-def _unusual(submission: Submission, engine: Engine, name: str) -> Iterator[CheckItem]:
+def _unusual(submission: Submission, engine: Engine, name: str, other: str) -> Iterator[CheckItem]:
     """Report whether the whole password is hashed, and one that looks like a hash, too."""
     random, what = submission.random, "a long password is hashed, with all of its characters"
     plain = draws.password(random)
     long = f"{plain}\ufb01e\u0301{draws.text(random, 1200)}{plain}"
     yield _stored_by(submission, engine, "set later", what, name, long)
-    salt, digest = (draws.token(random, size) for size in (22, 43))
-    looks = f"$argon2id$v=19$m=65536,t=3,p=4${salt}${digest}"  # as long as the lesson's hashes
-    what = "a password that looks like a hash is hashed"
-    item = _stored_by(submission, engine, "set later", what, name, looks)
-    yield item if item.got != PLAIN else expect_equal(what, PLAIN, HASH, LOOKS)
+    yield _looking_like_hashes(submission, engine, other)
     what = "an empty password is hashed, if it's accepted at all"
     result = submission.call(_store, engine, "set later", name, "")
     got = HASH if result.error else _described("", _passwords(engine).get(name))
     where = 'the type: "" is a string, too. Only None stays as it is, so compare with `is None`'
     yield expect_equal(what, got, HASH, where)
+
+
+def _looking_like_hashes(submission: Submission, engine: Engine, other: str) -> CheckItem:
+    """Report whether hashes are hashed: of many kinds, and the one of another member."""
+    copied = _passwords(engine)[other]
+    kinds = [*hash_lookalikes(submission.random), copied]
+    by_name = {f"{draws.name(submission.random)} {place}": each for place, each in enumerate(kinds)}
+    what = "a password that looks like a hash is hashed"
+    result = submission.call(_store_all, engine, by_name)
+    if result.error:
+        where = LOOKS if "value too long" in result.error else _about(result.error, engine)
+        return expect_that(what, False, HASH, result, where)
+    found = _passwords(engine)
+    described = {each: _described(each, found.get(name)) for name, each in by_name.items()}
+    kept = [each for each in kinds if described[each] != HASH]
+    got = described[kept[0]] if kept else HASH
+    return expect_equal(what, got, HASH, COPIED if kept == [copied] else LOOKS)
 
 
 def _missing(submission: Submission, engine: Engine, name: str) -> CheckItem:
@@ -156,26 +184,20 @@ def _stored_by(
     where = SECTIONS if way in (OBJECT, "set later") else NO_OBJECT
     if got == HASH and len({found[each] for each in kept}) < len(kept):
         got, where = "the same hash for two members with this password", SALT
-    if got == HASH and (column := _column_of(engine, password)):
-        got, where = f"the password itself, in the column {column}", BESIDE
+    if got == HASH and (column := column_with(password, Database(engine.url))):
+        got, where = column, BESIDE
     if got == "a hash, but of something else":
         where = TWICE
-    elif got.startswith("no such member"):
-        where = "the name: only the password is hashed"
+    elif got == NOBODY:
+        where = _about_name(set(found))
     return expect_equal(what, got, HASH, where)
 
 
-def _column_of(engine: Engine, password: str) -> str:
-    """Return the column that contains a password as it was typed, or ""."""
-    columns = [each.partition(":")[0] for each in Database(engine.url).columns("members")]
-    rows = Database(engine.url).rows("members", *columns)
-    found = [
-        column
-        for row in rows
-        for column, value in zip(columns, row, strict=True)
-        if password in str(value)
-    ]
-    return found[0] if found else ""
+def _about_name(names: set[str]) -> str:
+    """Return where to look if no member has the name that was stored."""
+    if any(name.startswith("$argon2") for name in names):
+        return "the name: only the password is hashed"
+    return "the name: it's stored as another string, or not at all. Only the password is hashed"
 
 
 def _about(error: str, engine: Engine) -> str:

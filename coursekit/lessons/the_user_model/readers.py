@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy import insert as insert_into
+from sqlalchemy import select as select_from
 from sqlalchemy.orm import Session
 
 from coursekit.exercises import draws, items
 from coursekit.exercises.database import Database
 from coursekit.exercises.items import CheckItem
-from coursekit.exercises.statements import insert, statement
+from coursekit.exercises.statements import insert, statement, update
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.the_user_model.checks import (
+from coursekit.lessons.the_user_model.trials import (
     ACCEPTED,
     AT_ONCE,
     EITHER,
     REFUSED,
-    TRIGGER,
     Row,
     insert_values,
     length,
@@ -29,11 +30,23 @@ from coursekit.lessons.the_user_model.checks import (
 )
 
 NAMED = f"{REFUSED} by uq_readers_email_lower"
+TRIGGER = (
+    "a trigger or rule can't keep it: it doesn't see what other sessions haven't committed yet. "
+    "A unique index does"
+)
 WHOLE = "the expression: two e-mails are the same only if they differ only in case"
 UNIQUE = (
     'section "Unique regardless of case" in lesson 05: the index is unique, and covers every '
     "e-mail, with letters of every language"
 )
+# Two pairs with the same hashtext(), the first one in lowercase, the second one in uppercase.
+SAME_HASH = (
+    "ann.50149@example.com",
+    "ann.102291@example.com",
+    "ann.865@example.com",
+    "ann.27482@example.com",
+)
+HASHED = "the expression: two different e-mails can have the same hash"
 DETERMINISTIC = (
     "SELECT collisdeterministic FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_attribute a "
     "ON c.oid OPERATOR(pg_catalog.=) a.attcollation WHERE attname OPERATOR(pg_catalog.=) 'email'"
@@ -50,7 +63,8 @@ def reader(submission: Submission) -> Iterator[CheckItem]:
     first = f"{name}@{host}.example"
     keeps = "which of your constraints refuses or changes it?"
     database = Database(engine.url)
-    different = _different(random, name, host) + _pairs(database, random, name, host)
+    different = [*_different(random, name, host), *SAME_HASH]
+    different += _pairs(database, random, name, host)
     again = {"email": f"{name.lower()}@{host.upper()}.Example"}
     capitals = [again, *({"email": each.upper()} for each in different[-2:])]
     same = [(each, REFUSED) for each in capitals]
@@ -77,22 +91,34 @@ def reader(submission: Submission) -> Iterator[CheckItem]:
             length(random, "email", 255, {}),
         )
     )
-    yield from tried
+    yield from (
+        replace(item, where=HASHED) if any(each in item.got for each in SAME_HASH) else item
+        for item in tried
+    )
     if all(item.good for item in tried):
+        yield _changed(database, first, again["email"])
         yield _at_once(database, {"email": first}, again)
-        yield from _through_class(submission, engine, (f" {first} ", f"{host}@{name}"))
+        emails = (f" {first} ", f"{host}@{name}", f"e\u0301{name}@{host}.\ufb01")
+        yield from _through_class(submission, engine, emails)
 
 
-def _keep(names: dict[str, Any], engine: Engine, one: str, other: str) -> None:
-    """Store two e-mails, one of an object, and the other one with insert()."""
+def _keep(names: dict[str, Any], engine: Engine, first: str, *others: str) -> None:
+    """Store e-mails, the first one of an object, and the others with insert()."""
     with Session(engine) as session:
-        session.add(names["Reader"](email=one))
-        session.execute(insert_into(names["Reader"]).values(email=other))
+        session.add(names["Reader"](email=first))
+        for email in others:
+            session.execute(insert_into(names["Reader"]).values(email=email))
         session.commit()
 
 
+def _read(names: dict[str, Any], engine: Engine) -> list[str]:
+    """Return the e-mails that a new session reads."""
+    with Session(engine) as session:
+        return sorted(reader.email for reader in session.scalars(select_from(names["Reader"])))
+
+
 def _through_class(
-    submission: Submission, engine: Engine, emails: tuple[str, str]
+    submission: Submission, engine: Engine, emails: tuple[str, ...]
 ) -> Iterator[CheckItem]:
     """Report whether the class supplies no e-mail, and leaves e-mails as they were typed."""
     result = submission.call(insert_values, "Reader", engine, {})
@@ -104,7 +130,24 @@ def _through_class(
     where = "@validates, or the type: the index ignores the case, and the column keeps it"
     what = "Reader(email=...) and insert(Reader) store an e-mail as it was typed"
     found: Any = result if result.error else sorted(each for each in stored if each)
-    yield items.expect_equal(what, found, sorted(emails), where)
+    kept = items.expect_equal(what, found, sorted(emails), where)
+    yield kept
+    if kept.good and got == REFUSED:
+        where = "process_result_value, or an event: it changes what's read"
+        result = submission.call(_read, engine)
+        yield items.expect_equal("a new session reads it as it was typed", result, found, where)
+
+
+def _changed(database: Database, first: str, again: str) -> CheckItem:
+    """Report whether an UPDATE can make an e-mail the same as another one."""
+    with database.session() as run:
+        run(AT_ONCE)
+        run(insert("readers", email=first))
+        run(insert("readers", email=f"x{first}"))
+        result = run(update("readers", {"email": again}, email=f"x{first}"))
+    what = "an UPDATE can't set another reader's e-mail"
+    where = "a trigger or rule: it must cover UPDATE, too. A unique index does"
+    return items.expect_equal(what, REFUSED if result.error else ACCEPTED, REFUSED, where)
 
 
 def _at_once(database: Database, first: Row, again: Row) -> CheckItem:
@@ -143,6 +186,6 @@ def _different(random: Random, name: str, host: str) -> list[str]:
     first, end = f"{name}@{host}.example", draws.text(random, 30)
     longer = f"{name}@{host}.example.{end}"
     others = [longer, f"{longer}x", f"x{first}", f" {first}", f"{first} "]
-    others.append(f"{name}@{host}s.example")
+    others += [f"{name}@{host}s.example", f"{name}-7@{host}.example", f"{name}-8@{host}.example"]
     tagged = [f"{name}+{draws.word(random)}@{host}.example", first.replace("Ann.", "Ann")]
     return [*others, *tagged, first.replace(".example", ".exam_le"), first.replace("Ann", "Ánn")]

@@ -1,4 +1,4 @@
-"""The checks of the exercises about columns and about e-mails."""
+"""Create the table of an exercise's model, and try rows in it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 
 from sqlalchemy import Engine, Executable, inspect
 from sqlalchemy import insert as insert_into
-from sqlalchemy import select as select_from
-from sqlalchemy.orm import Session
 
 from coursekit.exercises import draws, items
 from coursekit.exercises.database import Database
@@ -27,10 +25,11 @@ CONSTANT = (
     "the expression: it's the same for every e-mail. It has to use the column, as in "
     'text("lower(email)"); in func.lower("email"), "email" is only a string'
 )
-TRIGGER = (
-    "a trigger or rule can't keep it: it doesn't see what other sessions haven't committed yet. "
-    "A unique index does"
+NAMELESS = (
+    "a trigger or rule: its error doesn't name what was violated, so a program can't tell. A "
+    "unique index names itself"
 )
+CHECK = "the CHECK "
 AT_ONCE = statement("SET CONSTRAINTS ALL IMMEDIATE")
 REQUIRED = re.compile(r'null value in column "([^"]+)"')
 RULE = re.compile(r'constraint "([^"]+)"$')
@@ -54,23 +53,6 @@ def insert_values(names: dict[str, Any], model: str, engine: Engine, row: Row) -
     """Insert a row through the model's table, with the defaults that Python supplies."""
     with engine.begin() as connection:
         connection.execute(insert_into(inspect(names[model]).local_table).values(row))
-
-
-def _add(names: dict[str, Any], model: str, engine: Engine, row: Row) -> None:
-    """Store an object with these attributes."""
-    with Session(engine) as session:
-        session.add(names[model](**row))
-        session.commit()
-
-
-def _set(names: dict[str, Any], model: str, engine: Engine, column: str, value: str) -> None:
-    """Set an attribute of a stored object, and commit."""
-    mapper = inspect(names[model])
-    key = mapper.get_property_by_column(mapper.local_table.columns[column]).key
-    with Session(engine) as session:
-        one = session.scalars(select_from(names[model])).first()
-        setattr(one, key, value)
-        session.commit()
 
 
 def made(
@@ -104,7 +86,8 @@ def _tried(run: Callable[[Executable], ProbeResult], table: str, row: Row) -> st
     if not result.error:
         return f"changed to {kept}"
     rule = RULE.search(result.error)
-    return f"{REFUSED} by {rule[1]}" if rule else f"{REFUSED}: {result.error}"
+    kind = CHECK if "violates check constraint" in result.error else ""
+    return f"{REFUSED} by {kind}{rule[1]}" if rule else f"{REFUSED}: {result.error}"
 
 
 def _fits(got: str, wanted: str) -> bool:
@@ -138,7 +121,8 @@ def _judged(what: str, where: str, rows: list[tuple[Row, str]], said: list[str])
             got = f"{', '.join(map(repr, missed[0][0].values()))}: {missed[0][1]}"
     if missed:
         where = _advice(missed[0][1], missed[0][2], where)
-    if len(missed) == len(rows) > 2 and all(each.startswith(f"{REFUSED} by") for each in said):
+    by_index = (each.startswith(f"{REFUSED} by") and CHECK not in each for each in said)
+    if len(missed) == len(rows) > 2 and all(by_index):
         where = CONSTANT
     return items.expect_that(what, not missed, expected, got, where)
 
@@ -159,8 +143,10 @@ def _advice(got: str, wanted: str, where: str) -> str:
         return "Computed: the value is the one that the INSERT supplies"
     if where == LENGTH and wanted == ACCEPTED and got.startswith(f"{REFUSED} by"):
         return "the constraint that refuses it: the string isn't too long"
+    if wanted == ACCEPTED and got.startswith(f"{REFUSED} by {CHECK}"):
+        return f"{got.removeprefix(f'{REFUSED} by ')}: it refuses a value that's allowed"
     named_only = wanted.startswith(f"{REFUSED} by") and got.startswith(f"{REFUSED}: ")
-    return TRIGGER if named_only else where
+    return NAMELESS if named_only else where
 
 
 def length(random: Random, name: str, limit: int, others: Row) -> Trial:
@@ -172,85 +158,3 @@ def length(random: Random, name: str, limit: int, others: Row) -> Trial:
         LENGTH,
         [(row, ACCEPTED), (row | {name: f" {draws.text(random, limit)}"}, REFUSED)],
     )
-
-
-def book(submission: Submission) -> Iterator[CheckItem]:
-    """Check that one column is required, one may be NULL, both have a length."""
-    engine, random = submission.scratch(), submission.random
-    word, other = draws.word(random), f" {draws.text(random, 7)} "
-    yield (created := made(submission, "Book", engine, {"id"}, {"title", "subtitle"}))
-    if not created.good:
-        return
-    where = 'the types in Mapped[...]: section "The smallest model" in lesson 05'
-    default = "the column allows NULL, or a default supplies a title if the INSERT doesn't"
-    same = "unique: nothing here has to be"
-    tried = list(
-        trials(
-            Database(engine.url),
-            "books",
-            ("a book must have a title", where, [({"title": None, "subtitle": word}, REFUSED)]),
-            ("an INSERT that names no title is refused", default, [({"subtitle": word}, REFUSED)]),
-            ("a subtitle may be missing", where, [({"title": word, "subtitle": None}, ACCEPTED)]),
-            (
-                "two books may have the same title",
-                same,
-                [({"title": word, "subtitle": each}, ACCEPTED) for each in (other, None)],
-            ),
-            (
-                "two books may have the same subtitle",
-                same,
-                [({"title": each, "subtitle": other}, ACCEPTED) for each in (other, word)],
-            ),
-            length(random, "title", 120, {"subtitle": word}),
-            length(random, "subtitle", 200, {"title": word}),
-        )
-    )
-    yield from tried
-    if all(item.good for item in tried):
-        yield from _through_class(submission, engine, word)
-
-
-def _through_class(submission: Submission, engine: Engine, word: str) -> Iterator[CheckItem]:
-    """Check what Python adds: no title is made up, no subtitle either, and none is changed."""
-    database, title = Database(engine.url), f"{word} II"
-    where = "a default, a constructor or the type: it supplies a title if there is none"
-    ways: dict[str, tuple[Any, list[Row]]] = {
-        "insert(Book)": (insert_values, [{"subtitle": word}, {"title": None, "subtitle": word}]),
-        "Book(...)": (_add, [{"subtitle": word}, {"title": None, "subtitle": word}]),
-    }
-    for way, (store, rows) in ways.items():
-        results = [submission.call(store, "Book", engine, row) for row in rows]
-        refused = REFUSED if all(each.error for each in results) else ACCEPTED
-        yield items.expect_equal(f"{way} without a title is refused", refused, REFUSED, where)
-    done = [database.commit(statement("DELETE FROM public.books"), insert("books", title=title))]
-    done.append(submission.call(insert_values, "Book", engine, {"title": title}))
-    done += [
-        submission.call(_add, "Book", engine, row)
-        for row in ({"title": title}, {"title": title, "subtitle": None})
-    ]
-    failed = next((each for each in done if each.error), None)
-    found = [list(row) for row in database.rows("books", "title", "subtitle")]
-    where = "a default, a constructor, @validates or the type: it supplies or changes a value"
-    what = "without a subtitle, it's NULL"
-    stored = items.expect_equal(what, failed or found, [[title, None]] * len(done), where)
-    yield stored
-    if stored.good:
-        yield from _through_update(submission, engine)
-
-
-def _through_update(submission: Submission, engine: Engine) -> Iterator[CheckItem]:
-    """Check that an attribute that's set isn't truncated, and that the other one stays as it is."""
-    for column, limit in (("title", 120), ("subtitle", 200)):
-        long = draws.text(submission.random, limit + 1)
-        result = submission.call(_set, "Book", engine, column, long)
-        where = f"@validates, or the type: a {column} that's too long is refused, not cut"
-        refused = REFUSED if result.error else ACCEPTED
-        yield items.expect_equal(f"book.{column} isn't truncated", refused, REFUSED, where)
-    database, word = Database(engine.url), draws.word(submission.random)
-    result = submission.call(_set, "Book", engine, "title", word)
-    found = [
-        subtitle for title, subtitle in database.rows("books", "title", "subtitle") if title == word
-    ]
-    where = "onupdate, or an event: it changes a subtitle that isn't set"
-    what = "a new title leaves the subtitle alone"
-    yield items.expect_equal(what, result if result.error else found, [None], where)
