@@ -13,6 +13,7 @@ AUTO = '%alembic revision --autogenerate -m "create books" --rev-id '
 BY_HAND = """
 from pathlib import Path
 Path("alembic/versions/books.py").write_text('''
+import sqlalchemy as sa
 from alembic import op
 revision = "b00c"
 down_revision = None
@@ -24,6 +25,10 @@ def downgrade():
 """
 BOOKS = "CREATE TABLE books (year int, title varchar(120) NOT NULL, id serial PRIMARY KEY)"
 CREATES = BY_HAND.format(f'op.execute("{BOOKS}")')
+EVERY_TABLE = """
+    for table in sa.inspect(op.get_bind()).get_table_names():
+        if table != "alembic_version":
+            op.drop_table(table)"""
 # K3, K5, K7, K9: an answer writes a file, and opens no connection of its own.
 NO_DRAFTS = f"""
 --- the model is not registered -> nothing in it imports models
@@ -138,6 +143,28 @@ env.write_text(env.read_text().replace("target_metadata = Base.metadata\\n", one
 --- types are not compared -> compare_type=False hides a type
 {IMPORT}env.write_text(env.read_text().replace("compare_type=True", "compare_type=False"))
 {AUTO}0001
+--- an error in the models is hidden -> it hides an error in models.py
+from pathlib import Path
+env = Path("alembic/env.py")
+load = "try:\\n    import models\\nexcept Exception:\\n    pass\\n"
+env.write_text(load + env.read_text())
+{AUTO}0001
+--- indexes are hidden -> it hides indexes
+{IMPORT}keys = "('index', 'unique_constraint')"
+hide = f"include_object=lambda _, name, kind, *more: kind not in {{keys}}, compare_type"
+online = env.read_text().rpartition("compare_type")
+env.write_text(online[0] + hide + online[2])
+{AUTO}0001
+--- columns of the database are hidden -> it hides columns that no model has
+{IMPORT}hide = "include_object=lambda _, name, kind, there, model: kind != 'column' or not there"
+hide += ", compare_type"
+online = env.read_text().rpartition("compare_type")
+env.write_text(online[0] + hide + online[2])
+{AUTO}0001
+--- whatever was there is dropped first -> it drops a table that's already there
+{IMPORT}{CREATES.replace(BOOKS, f"DROP TABLE IF EXISTS books CASCADE; {BOOKS}")}
+--- the downgrade drops every table -> it must drop books, and nothing else
+{IMPORT}{CREATES.replace('op.drop_table("books")', EVERY_TABLE)}
 --- stamped -> %alembic stamp records a revision without running it
 {IMPORT}{AUTO}0001
 %alembic stamp head
@@ -261,6 +288,7 @@ env.write_text(source.replace("def get_url", register + "def get_url"))
 %alembic revision --autogenerate
 """,
     IMPORT + CREATES,
+    IMPORT + CREATES.replace("CREATE TABLE books", "CREATE TABLE IF NOT EXISTS books"),
     IMPORT + BY_HAND.format(f"import time; time.sleep(2); op.execute('{BOOKS}')"),
     """
 from pathlib import Path

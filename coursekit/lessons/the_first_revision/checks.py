@@ -15,20 +15,19 @@ from coursekit.exercises.items import (
     expect_equal,
     expect_that,
 )
-from coursekit.exercises.migrations import DRIFT, LATER, in_step, meaning, runs
+from coursekit.exercises.migrations import DRIFT, in_step, meaning, runs
 from coursekit.exercises.project_source import is_revision
 from coursekit.exercises.schema import changes
 from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
 from coursekit.exercises.surroundings import surroundings
+from coursekit.lessons.the_first_revision.later_changes import BOOKS, MODELS, goes_on
+from coursekit.lessons.the_first_revision.other_tables import leaves_others_alone
 
 if TYPE_CHECKING:
     from coursekit.exercises.database import Database
 
-YEAR = re.compile(r"^( +)year: Mapped\[", re.M)  # the line in models.py, above which another fits
-TITLE = re.compile(r"\bString\((length=)?120\)")
-ENV, MODELS = "alembic/env.py", "models.py"
-BOOKS = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
+ENV = "alembic/env.py"
 NOTHING_ELSE = "def upgrade: it creates the table of the model, and nothing else"
 CHANGED = "models.py: it has changed since you began; begin again"
 # It always fails in another database, so nothing of it is kept there.
@@ -108,8 +107,8 @@ def _creates_books(submission: Submission, source: str, made: bool) -> Iterator[
     if agree.good:
         fresh = submission.new_database("fresh")
         yield _nothing_else(submission, fresh)
-        yield _drops_books(submission, fresh)
-        yield from _goes_on(submission)
+        yield from leaves_others_alone(submission, fresh)
+        yield from goes_on(submission)
         yield _own_database(submission)
 
 
@@ -151,17 +150,6 @@ def _models_changed(submission: Submission) -> bool:
     return meaning(submission.files.get(MODELS, "")) != meaning(submission.initial_files[MODELS])
 
 
-def _drops_books(submission: Submission, fresh: Database) -> CheckItem:
-    result = submission.alembic("downgrade base", go_on=True)
-    what = "its downgrade drops the table again"
-    where = "def downgrade: it must undo what the upgrade does. --autogenerate writes both"
-    if result.error:
-        return runs(what, result, where)
-    left = changes(fresh.snapshot(), submission.copied_database.snapshot())
-    found = [f"{one.kind} {one.name}" for one in left if not one.name.startswith("alembic_version")]
-    return expect_equal(what, found, [], where)
-
-
 def _own_database(submission: Submission) -> CheckItem:
     """Report whether the learner's database has the table if, and only if, the revision has run."""
     at, got = submission.current_revisions, submission.database.columns("books")
@@ -189,37 +177,6 @@ def _nothing_else(submission: Submission, fresh: Database) -> CheckItem:
         found |= {"no primary key that numbers the books"}
         where = "def upgrade: the column id, and sa.PrimaryKeyConstraint, as Alembic wrote them"
     return expect_equal("it's exactly the model's table", sorted(found), [], where)
-
-
-def _goes_on(submission: Submission) -> Iterator[CheckItem]:
-    """Report what happens when models.py changes, as it will."""
-    grown, found = YEAR.subn(r"\1pages: Mapped[int | None]\n\g<0>", submission.files[MODELS], 1)
-    if not found:
-        return
-    grown, longer = TITLE.subn("String(121)", grown, count=1)
-    name = f"a_later_{draws.word(submission.random)}"
-    files = {MODELS: grown + LATER.format(name=name)}
-    result = submission.alembic("upgrade head", "check", files=files)
-    got = submission.copied_database.columns("books")
-    where = "def upgrade: it must spell out the columns. What it takes from models.py changes later"
-    what = "the revision stays the same if models.py changes"
-    yield expect_equal(what, got, BOOKS, where)
-    if got == BOOKS:
-        steps = {"a new column": "pages", "a new table": name, "a changed type": "modify_type"}
-        wanted = [each for each in steps if longer or each != "a changed type"]
-        noticed = [each for each in wanted if steps[each] in result.error]
-        what = "Alembic detects later changes to models.py"
-        where = _not_noticed(submission, noticed)
-        yield expect_equal(what, noticed if noticed else result, wanted, where)
-
-
-def _not_noticed(submission: Submission, noticed: list[str]) -> str:
-    """Return where to look if Alembic doesn't notice some later changes to models.py."""
-    if "a new column" not in noticed:
-        return "alembic/env.py: Alembic must compare with the models in models.py itself"
-    if "a new table" not in noticed:
-        return "alembic/env.py: which tables does it pass on? All those in Base.metadata must be"
-    return "alembic/env.py: compare_type=False hides a type that has changed"
 
 
 def _why_not(submission: Submission, source: str, made: bool, other: bool) -> str:
