@@ -189,6 +189,9 @@ DROP = 'op.drop_column("users", "name")'
 THERE = 'op.alter_column("users", "name", new_column_name="full_name")'
 BACK = 'op.alter_column("users", "full_name", new_column_name="name")'
 COPY = 'op.execute("UPDATE users SET full_name = name")'
+HIDDEN = (
+    'op.execute("DO $$ BEGIN ALTER TABLE users RENAME {}; EXCEPTION WHEN OTHERS THEN NULL; END $$")'
+)
 NO_NAMES = f"""
 --- the draft as it is -> What renames that one?
     {ADD.format(", nullable=False")}; {DROP}
@@ -222,7 +225,7 @@ NO_NAMES = f"""
         op.execute("SELECT 1")
 --- K6 outer spaces are lost -> the upgrade keeps all names
     {THERE}; op.execute("UPDATE users SET full_name = substr(full_name, 1, 20)")
---- K6 other ids -> the upgrade keeps all names
+--- K6 other ids -> the users' ids must not change
     {THERE}; op.execute("UPDATE users SET id = id + 1000")
 --- K14 a view of the old names -> the upgrade changes nothing else
     {THERE}; op.execute("CREATE VIEW names AS SELECT full_name AS name FROM users")
@@ -251,6 +254,18 @@ NO_NAMES = f"""
     {THERE}; op.execute("UPDATE users SET full_name = lower(full_name)")
 --- K15 the index is gone as well -> which line is missing in upgrade()
     {THERE}; op.drop_index("uq_users_email_lower", "users")
+--- K4 the error is hidden by SQL -> Alembic then records that the upgrade
+    {HIDDEN.format("name TO full_name")}
+--- K4 the error is hidden by a savepoint -> Alembic then records that the upgrade
+    try:
+        with op.get_bind().begin_nested():
+            {THERE}
+    except Exception:
+        pass
+--- users without a name are deleted -> it deletes users
+    op.execute("DELETE FROM users WHERE name = ''"); {THERE}
+--- the e-mails are changed -> the upgrade changes nothing else
+    {THERE}; op.execute("UPDATE users SET email = lower(email)")
 --- K15 wider than the model -> the columns' types
     op.alter_column("users", "name", new_column_name="full_name", type_=sa.String(80))
 """
@@ -262,6 +277,10 @@ NO_WAY_BACK = f"""
     {LOST.format("sa.String(50)" + DEFAULT)}
 --- K8 some names -> the downgrade keeps all names
     {BACK}; op.execute("UPDATE users SET name = '?' WHERE id > 3")
+--- K4 the error of the downgrade is hidden -> Alembic then records that the downgrade
+    {HIDDEN.format("full_name TO name")}
+--- K8 the e-mails are changed -> the downgrade changes nothing else
+    {BACK}; op.execute("UPDATE users SET email = lower(email)")
 --- K8 next to it -> full_name is still there
     op.add_column("users", sa.Column("name", sa.String(50)))
     op.execute("UPDATE users SET name = full_name")
@@ -356,6 +375,16 @@ RENAME_RIGHT = (
     op.get_bind().exec_driver_sql("ALTER TABLE users RENAME full_name TO name")""",
     ),
     revision_file(f"    import time; time.sleep(2)\n    {THERE}", f"    {BACK}"),
+    revision_file(
+        f"""
+    columns = sa.inspect(op.get_bind()).get_columns("users")
+    if "full_name" not in [column["name"] for column in columns]:
+        {THERE}""",
+        f"""
+    columns = sa.inspect(op.get_bind()).get_columns("users")
+    if "name" not in [column["name"] for column in columns]:
+        {BACK}""",
+    ),
     revision_file(f"    {THERE}", f"    {BACK}")
     + """
 # %%

@@ -45,6 +45,13 @@ LEFT_OVER = f"""
 --- only while there are no tickets -> even when there are tickets
     assert not op.get_bind().execute(sa.text("SELECT FROM tickets")).all()
     {TICKETS}; {TYPE}
+--- only while no ticket is closed -> even when there are tickets
+    assert not op.get_bind().execute(sa.text("SELECT FROM tickets WHERE state = 'closed'")).all()
+    {TICKETS}; {TYPE}
+--- every enum is dropped -> nothing is missing or changed
+    {TICKETS}
+    for enum in sa.inspect(op.get_bind()).get_enums():
+        op.execute(f"DROP TYPE {{enum['name']}} CASCADE")
 --- a copy is kept -> it must not create or set anything
     op.execute("CREATE TABLE old_tickets AS SELECT id FROM tickets"); {TICKETS}; {TYPE}
 --- another name instead -> it must not create or set anything

@@ -19,7 +19,7 @@ from coursekit.exercises.migrations import (
     runs,
 )
 from coursekit.exercises.schema import Change, changes
-from coursekit.exercises.statements import insert, update
+from coursekit.exercises.statements import insert, statement, update
 from coursekit.exercises.submission import Submission
 from coursekit.exercises.surroundings import surroundings
 
@@ -35,7 +35,8 @@ def back(submission: Submission) -> Iterator[CheckItem]:
         raise NotStarted
     yield earlier_revisions(submission)
     submission.fill("users", draws.users(submission.random))
-    fresh = submission.new_database()
+    fresh, other = submission.new_database(), draws.word(submission.random)
+    _add_other(fresh, other)
     before, users, others = fresh.snapshot(), _rows(fresh), surroundings(fresh)
     result = submission.alembic("upgrade head", files=initial_env(submission))
     ran = runs("the upgrade runs", result, "def upgrade: begin again; it was complete")
@@ -43,6 +44,7 @@ def back(submission: Submission) -> Iterator[CheckItem]:
     if not ran.good:
         return
     copy = submission.copied_database
+    _add_other(copy, other)
     made = changes(before, copy.snapshot())
     where = "def upgrade: begin again; it was complete"
     yield expect_that("the upgrade has changed something", bool(made), "a change", "none", where)
@@ -61,16 +63,34 @@ def back(submission: Submission) -> Iterator[CheckItem]:
             yield expect_that("the next id is the same", False, "the next id", "another", where)
             return
         yield from undone
+        _drop_other(copy, other)
         if all(item.good for item in undone):
             yield from _upgrades_again(submission, users)
 
 
+def _add_other(database: Database, name: str) -> None:
+    """Add an enum, and a table that uses it: the downgrade must leave them alone."""
+    database.commit(
+        statement(f"CREATE TYPE public.{name}_kind AS ENUM ('a', 'b')"),
+        statement(f"CREATE TABLE public.{name}s (kind public.{name}_kind)"),
+        insert(f"{name}s", kind="a"),
+    )
+
+
+def _drop_other(database: Database, name: str) -> None:
+    """Drop them again, because models.py doesn't describe them."""
+    database.commit(
+        statement(f"DROP TABLE IF EXISTS public.{name}s"),
+        statement(f"DROP TYPE IF EXISTS public.{name}_kind"),
+    )
+
+
 def _use_tickets(copy: Database, users: list[tuple[object, ...]]) -> None:
-    """Add a ticket, and give the first user some, as a service does after the upgrade.
+    """Add tickets of both states, and give a user some, as a service does after the upgrade.
 
     It fails if the upgrade isn't the one that was given, which is reported later.
     """
-    copy.commit(insert("tickets", state="open"))
+    copy.commit(insert("tickets", state="open"), insert("tickets", state="closed"))
     copy.commit(update("users", {"tickets_left": 3}, id=users[0][0]))
 
 

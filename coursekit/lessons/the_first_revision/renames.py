@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from coursekit.exercises import draws
-from coursekit.exercises.items import CheckItem, NotStarted, expect_equal
+from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.migrations import (
     earlier_revisions,
     ignored_options,
@@ -17,7 +17,7 @@ from coursekit.exercises.migrations import (
     runs,
 )
 from coursekit.exercises.project_source import is_revision
-from coursekit.exercises.statements import insert, update
+from coursekit.exercises.statements import insert, statement, update
 from coursekit.exercises.submission import Submission
 from coursekit.exercises.surroundings import surroundings
 
@@ -32,10 +32,22 @@ EMPTY = (
 )
 
 
-def _kept(database: Database, column: str, wanted: list[Row]) -> str:
-    """Count the users who are as they were, with the name in this column."""
-    found = database.rows("users", "id", "email", "password", column)
-    return f"{sum(found.count(each) == 1 for each in wanted)} of {len(found)}"
+def _names_kept(database: Database, step: str, column: str, users: list[Row]) -> tuple[str, str]:
+    """Return how many users have their name in this column, and where to look for the others."""
+    found: dict[object, object] = dict(database.rows("users", "id", column))
+    named = {number: name for number, _, _, name in users}
+    kept = sum(found.get(number) == name for number, name in named.items())
+    if len(found) < len(named):
+        where = f"def {step}: it deletes users. All of them must be kept, whatever their names are"
+    elif found.keys() != named.keys():
+        where = f"def {step}: the users' ids must not change"
+    elif all(str(found[number]).strip() == str(name).strip() for number, name in named.items()):
+        where = f"def {step}: some names were changed. Are there spaces around them?"
+    elif kept:
+        where = f"def {step}: some names were lost or changed"
+    else:
+        where = f"def {step}: a column that is dropped takes its values with it"
+    return f"{kept} of {len(named)}", where
 
 
 def _users(column: str) -> list[str]:
@@ -66,12 +78,13 @@ def renamed(submission: Submission) -> Iterator[CheckItem]:
     for step, to, column in (("upgrade", "head", "full_name"), ("downgrade", "0001", "name")):
         items = list(_renames(submission, step, to, column, users))
         if all(item.good for item in items):
-            items.append(_nothing_else(submission, step, others, column))
+            items.append(_nothing_else(submission, step, others, column, users))
         yield from items
         if not all(item.good for item in items):
             return
         if step == "upgrade":
             users = _renamed_since(submission.copied_database, users, draws.name(submission.random))
+    yield from _failures(submission)
 
 
 def _others(database: Database) -> list[str]:
@@ -87,12 +100,16 @@ def _others(database: Database) -> list[str]:
     return sorted([*named, *columns, *surroundings(database)])
 
 
-def _nothing_else(submission: Submission, step: str, others: list[str], column: str) -> CheckItem:
+def _nothing_else(
+    submission: Submission, step: str, others: list[str], column: str, users: list[Row]
+) -> CheckItem:
     """Report what else a step has changed."""
     copy = submission.copied_database
     now = _others(copy)
     found = [f"added: {one}" for one in now if one not in others]
     found += [f"missing: {one}" for one in others if one not in now]
+    values = {row[:3] for row in users} ^ {*copy.rows("users", "id", "email", "password")}
+    found += ["changed: e-mails or passwords"] if values else []
     user: dict[str, Any] = {"email": "-", "password": "-", column: "-"}
     if not found and (error := copy.attempt(insert("users", **user)).error):
         found = [f"no user can be added: {error}"]
@@ -124,10 +141,8 @@ def _renames(
     yield expect_equal(f"after the {step}, the column is called {column}", got, wanted, where)
     if got != wanted:
         return
-    kept, every = _kept(submission.copied_database, column, users), f"{len(users)} of {len(users)}"
-    where = f"def {step}: a column that is dropped takes its values with it"
-    if not kept.startswith("0 "):
-        where = f"def {step}: some names were lost or changed. Are there spaces around them?"
+    every = f"{len(users)} of {len(users)}"
+    kept, where = _names_kept(submission.copied_database, step, column, users)
     if back:
         where += ". Names that were changed after the upgrade count, too"
     yield expect_equal(f"the {step} keeps all names", kept, every, where)
@@ -135,6 +150,31 @@ def _renames(
         agree = in_step(submission)
         more = "'remove_table'" in agree.got or "'remove_index'" in agree.got
         yield replace(agree, where=MORE.format(step)) if more else agree
+
+
+def _failures(submission: Submission) -> Iterator[CheckItem]:
+    """Report whether each direction fails if the column can't be renamed."""
+    upgrade = _failure(submission, "upgrade", "head", "name", "full_name")
+    yield upgrade
+    if upgrade.good:
+        submission.alembic("upgrade head", go_on=True)
+        yield _failure(submission, "downgrade", "0001", "full_name", "name")
+
+
+def _failure(submission: Submission, step: str, to: str, old: str, new: str) -> CheckItem:
+    """Run a step while PostgreSQL neither renames nor drops the column: it's inherited."""
+    copy, parent = submission.copied_database, draws.word(submission.random)
+    make = f"CREATE TABLE public.{parent} ({old} varchar(50) NOT NULL)"
+    inherit = f"ALTER TABLE public.users INHERIT public.{parent}"
+    copy.commit(statement(make), statement(inherit))
+    result = submission.alembic(f"{step} {to}", go_on=True)
+    good = bool(result.error) or copy.columns("users") == _users(new)
+    got = "an error" if good else f"no error, although the column isn't called {new}"
+    where = f"def {step}: it hides an error. Alembic then records that the {step} has run"
+    copy.commit(statement(f"ALTER TABLE public.users NO INHERIT public.{parent}"))
+    copy.commit(statement(f"DROP TABLE public.{parent}"))
+    what = f"if the column can't be renamed, the {step} fails"
+    return expect_that(what, good, "an error", got, where)
 
 
 def _column_advice(submission: Submission, step: str, got: list[str], column: str) -> str:
