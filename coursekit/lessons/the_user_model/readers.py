@@ -77,11 +77,7 @@ def reader(submission: Submission) -> Iterator[CheckItem]:
             "readers",
             ("an e-mail stays as it was typed", keeps, [({"email": first}, ACCEPTED)]),
             ("another e-mail is accepted", WHOLE, [({"email": e}, ACCEPTED) for e in different]),
-            (
-                "the same e-mail in a different case is refused",
-                UNIQUE,
-                same,
-            ),
+            ("the same e-mail in a different case is refused", UNIQUE, same),
             ("the constraint or index has its name", "the name you gave it", [(again, NAMED)]),
             (
                 "a reader must have an e-mail",
@@ -91,15 +87,17 @@ def reader(submission: Submission) -> Iterator[CheckItem]:
             length(random, "email", 255, {}),
         )
     )
-    yield from (
-        replace(item, where=HASHED) if any(each in item.got for each in SAME_HASH) else item
-        for item in tried
-    )
+    yield from map(_about_hash, tried)
     if all(item.good for item in tried):
         yield _changed(database, first, again["email"])
         yield _at_once(database, {"email": first}, again)
         emails = (f" {first} ", f"{host}@{name}", f"e\u0301{name}@{host}.\ufb01")
         yield from _through_class(submission, engine, emails)
+
+
+def _about_hash(item: CheckItem) -> CheckItem:
+    """Name the mistake if e-mails with the same hash are taken for the same one."""
+    return replace(item, where=HASHED) if any(each in item.got for each in SAME_HASH) else item
 
 
 def _keep(names: dict[str, Any], engine: Engine, first: str, *others: str) -> None:
