@@ -12,13 +12,14 @@ from support.samples import Wrong
 
 IMPORTS = """
 import decimal
+import functools
 import re
 import time
 from io import StringIO
 from decimal import Decimal
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import MetaData, Table, create_engine, func, or_, select, text, union
+from sqlalchemy import MetaData, Table, create_engine, func, inspect, or_, select, text, union
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from tutorial_lib import frames
@@ -293,6 +294,43 @@ WRONG = {
                 "return contacts.found",
             ),
             "the result of an earlier call",
+        ),
+        Wrong(
+            "K2 cached",
+            _contacts(f"return pd.read_sql({NAMES}, engine)").replace(
+                "def ", "@functools.cache\ndef "
+            ),
+            "functools.cache",
+        ),
+        Wrong(
+            "K3 the table locked",
+            _in_session('connection.execute(text("LOCK TABLE users"))'),
+            "a plain SELECT waits for no one",
+        ),
+        Wrong(
+            "K3 rows locked",
+            _contacts(
+                "with engine.begin() as connection:",
+                f"    return pd.read_sql(text({PEOPLE!r} ' ORDER BY name FOR SHARE'), connection)",
+            ),
+            "a plain SELECT waits for no one",
+        ),
+        Wrong(
+            "K4 no table, no users",
+            _contacts(
+                'if not inspect(engine).has_table("users"):',
+                '    return pd.DataFrame(columns=["name", "email"])',
+                f"return pd.read_sql({NAMES}, engine)",
+            ),
+            "such as has_table()",
+        ),
+        Wrong(
+            "K6 the first thousand",
+            _contacts(
+                "with engine.connect() as connection:",
+                f"    return next(pd.read_sql({NAMES}, connection, chunksize=1000))",
+            ),
+            "LIMIT, head() and chunksize",
         ),
         Wrong(
             "K6 names that a CSV file can't hold",

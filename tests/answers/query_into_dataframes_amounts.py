@@ -59,7 +59,8 @@ RIGHT = {
         ),
         _read(
             "pd.set_option('display.precision', 2)",
-            "decimal.getcontext().prec = 6",
+            "with decimal.localcontext(prec=60):",
+            "    orders['amount'] = [+amount for amount in orders['amount']]",
             "return orders",
             coerce_float="False",
             dtype='{"items": "Int64"}',
@@ -159,6 +160,38 @@ WRONG = {
                 "return orders",
             ),
             "created from floats",
+        ),
+        Wrong(
+            "K10 the decimal context changed",
+            _read(
+                "decimal.getcontext().prec = 60",
+                WHOLE,
+                "return orders",
+                coerce_float="False",
+            ),
+            "the decimal context is as it was",
+        ),
+        Wrong(
+            "K6 the sign lost",
+            _read(
+                WHOLE,
+                'orders["amount"] = orders["amount"].map(abs)',
+                "return orders",
+                coerce_float="False",
+            ),
+            "the sign",
+        ),
+        Wrong(
+            "K2 cached",
+            _read(WHOLE, "return orders", coerce_float="False").replace(
+                "def ", "@functools.cache\ndef "
+            ),
+            "functools.cache",
+        ),
+        Wrong(
+            "K6 the first thousand",
+            _read(WHOLE, "return orders.head(1000)", coerce_float="False"),
+            "LIMIT, head() and chunksize",
         ),
         Wrong(
             "K6 rounded to six digits",

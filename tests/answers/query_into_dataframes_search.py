@@ -301,6 +301,45 @@ WRONG = {
             "changed work_mem",
         ),
         Wrong("K6 one at most", _bound(f"{BOTH} LIMIT 1"), "LIMIT, head() and fetchone()"),
+        Wrong("K6 ten at most", _bound(f"({BOTH}) ORDER BY id LIMIT 10"), "LIMIT, head()"),
+        *(
+            Wrong(
+                f"K5 a list separated by {mark!r}",
+                _bound(
+                    f"{USER} OR lower(email) = lower(:wanted)".replace(
+                        "lower(:wanted)", f"ANY(string_to_array(lower(:wanted), '{mark}'))"
+                    )
+                ),
+                "not a list of them",
+            )
+            for mark in (",", "|")
+        ),
+        Wrong(
+            "K5 upper in Python",
+            _find(
+                'users = pd.read_sql(text("SELECT id, name, email FROM users"), engine)',
+                'same = users["name"].map(str.upper) == wanted.upper()',
+                'return users[same | (users["email"].map(str.upper) == wanted.upper())]',
+            ),
+            "Python's upper()",
+        ),
+        Wrong(
+            "K2 cached",
+            _bound(BOTH).replace("def ", "@functools.cache\ndef "),
+            "functools.cache",
+        ),
+        Wrong(
+            "K2 all users kept",
+            _find(
+                "global everyone",
+                'if "everyone" not in globals():',
+                '    query = "SELECT id, name, email FROM users"',
+                "    everyone = pd.read_sql(text(query), engine)",
+                "names, emails = everyone['name'].str.lower(), everyone['email'].str.lower()",
+                "return everyone[(names == wanted.lower()) | (emails == wanted.lower())]",
+            ),
+            "the result of an earlier call",
+        ),
         Wrong("K6 twice", _bound(f"{USER} UNION ALL {MAIL}"), "which repeats them"),
         Wrong(
             "K6 the e-mail only if no name fits",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from coursekit.exercises.exercise import Exercise
 from coursekit.exercises.initial_state import InitialState
 from coursekit.lessons.query_into_dataframes.amounts import orders
-from coursekit.lessons.query_into_dataframes.checks import ORDERS, USERS, contacts, search
+from coursekit.lessons.query_into_dataframes.checks import ORDERS, USERS, contacts
+from coursekit.lessons.query_into_dataframes.search import search
 
 EXERCISES = (
     Exercise(

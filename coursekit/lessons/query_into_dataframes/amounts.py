@@ -11,7 +11,12 @@ from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.submission import Submission
 from coursekit.lessons.query_into_dataframes.checks import ARGUMENT
-from coursekit.lessons.query_into_dataframes.frame_probe import FrameReader, all_rows
+from coursekit.lessons.query_into_dataframes.frame_reader import MANY, FrameReader, all_rows
+
+MORE = f"""
+INSERT INTO public.orders (id, items, amount)
+    SELECT n + 1000, 1, n FROM pg_catalog.generate_series(1, {MANY}) AS n
+"""  # noqa: S608
 
 
 def _orders(random: Random) -> list[dict[str, Any]]:
@@ -57,10 +62,11 @@ def orders(submission: Submission) -> Iterator[CheckItem]:
     good = [_decimal(one) for one in amounts] == exact
     shown = str([repr(one) for one in exact])
     yield expect_that(
-        "amounts are exact, each a Decimal", good, shown, amounts, _about_amounts(amounts)
+        "amounts are exact, each a Decimal", good, shown, amounts, _about_amounts(amounts, exact)
     )
-    yield from reader.without_rows("orders", columns)
+    yield from reader.with_other_rows(MORE, len(wanted) + MANY, "orders", columns)
     yield from reader.aftermath("orders", wanted, columns)
+    yield from reader.same_decimals()
 
 
 def _columns(rows: list[list[Any]]) -> tuple[list[Any], ...]:
@@ -78,14 +84,17 @@ def _about_items(items: list[Any]) -> str:
     return "the type of one value: type(orders['items'][0])"
 
 
-def _about_amounts(amounts: list[Any]) -> str:
+def _about_amounts(amounts: list[Any], exact: list[Decimal]) -> str:
     """Return what to look at if amounts aren't exact Decimals."""
     if any(isinstance(one, float) for one in amounts):
         return (
             "these are floats: use a SELECT with coerce_float=False (read_sql_table ignores that "
             "option), or frames.read with Arrow dtypes"
         )
-    if all(_decimal(one) is not None for one in amounts):
+    found = [one for one in map(_decimal, amounts) if one is not None]
+    if list(map(abs, found)) == list(map(abs, exact)):
+        return "the sign: a negative amount has to stay negative"
+    if len(found) == len(amounts):
         return "these Decimals were created from floats, or rounded: they've lost digits"
     if any(isinstance(one, str) and _decimal(one) is None for one in amounts):
         return (

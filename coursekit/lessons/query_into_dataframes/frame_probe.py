@@ -1,190 +1,52 @@
-"""Call a learner's function that reads a DataFrame, and report what the call returned."""
+"""Call a learner's function that reads a DataFrame, where the learner's code is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from decimal import localcontext
+from decimal import getcontext, localcontext
 from typing import Any
 
 from sqlalchemy import Engine
 
-from coursekit.exercises import schema
 from coursekit.exercises.checked_out import counted
-from coursekit.exercises.database import Database
-from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal, expect_that
-from coursekit.exercises.left_behind import about_left
-from coursekit.exercises.migrations import session_defaults
 from coursekit.exercises.statements import statement
-from coursekit.exercises.submission import Submission
-from coursekit.exercises.surroundings import surroundings
 
 PANDAS = "pandas.DataFrame"
-NOWHERE = "no such database"
-EMPTY = (
-    "what you return if there are no rows: read_sql's own DataFrame has the columns, and "
-    "pd.DataFrame(rows) needs columns=[...]"
-)
-SEQUENCES = "SELECT sequencename, last_value FROM pg_catalog.pg_sequences"
-
-
-class FrameReader:
-    """A learner's function with an engine of the check, and what its calls left behind.
-
-    Attributes:
-        database: The scratch database that the engine connects to.
-
-    """
-
-    def __init__(self, submission: Submission, function: str) -> None:
-        """Create a scratch database for `function`, which takes an engine and other values."""
-        self._submission, self._function = submission, function
-        self._engine = submission.scratch()
-        self._open = 0
-        self.database = Database(self._engine.url)
-        self._before = self._state()
-        self._left: set[str] = set()
-
-    def read(self, *values: Any) -> ProbeResult:
-        """Call the function; return the DataFrame as plain data, or the error."""
-        result = self._submission.call(call_with, self._function, self._engine, *values)
-        if not result.error:
-            self._open += result.value["open"]
-            self._left |= set(result.value["left"])
-        return result
-
-    def rows(self, *values: Any) -> Any:
-        """Call the function; return its rows, or the error."""
-        result = self.read(*values)
-        return result if result.error else result.value.get("rows", f"a {result.value['type']}")
-
-    def shape(self, result: ProbeResult, columns: list[str]) -> Iterator[CheckItem]:
-        """Report whether a result is a DataFrame with these columns."""
-        what = "the function returns a DataFrame"
-        if result.error:
-            where = "what the error says; call your function with exercise.engine to see all of it"
-            yield expect_that(what, False, PANDAS, result, where)
-            return
-        kind = result.value["type"]
-        yield expect_equal(what, kind, PANDAS, "the line with `return`")
-        if kind == PANDAS:
-            got = result.value["columns"]
-            where = _about_columns(got, columns, result.value["index"])
-            yield expect_equal("it has the requested columns", got, columns, where)
-
-    def without_rows(self, table: str, columns: list[str]) -> Iterator[CheckItem]:
-        """Report a result that lacks columns, or an error, if the table is empty."""
-        engine = self._submission.scratch("without")
-        Database(engine.url).commit(statement(f"TRUNCATE public.{table} CASCADE"))
-        result = self._submission.call(call_with, self._function, engine)
-        for item in self.shape(result, columns):
-            if not item.good:
-                yield replace(item, what=f"{item.what}, even if the table is empty", where=EMPTY)
-                return
-
-    def aftermath(
-        self, table: str, rows: Sequence[Any], columns: Sequence[str], *values: Any
-    ) -> Iterator[CheckItem]:
-        """Report what the calls left open or changed, and whether a failing call raises an error.
-
-        Args:
-            table: The table that the function reads.
-            rows: Its rows before the first call, as lists, ordered by id.
-            columns: The columns of `rows`.
-            *values: What to pass to the failing call after the engine.
-
-        """
-        gone, missing = self._fail(table, *values), self._fail("", *values)
-        yield self._all_returned(gone)
-        yield _about_errors(gone, missing)
-        found = [str(one) for one in schema.changes(self._before[0], self.database.snapshot())]
-        found += [f"~ changed {name}" for name in sorted(self._state()[1] ^ self._before[1])]
-        if not found and all_rows(self.database, table, *columns) != rows:
-            found = [f"~ changed rows {table}"]
-        where = "the statements that your function runs: it should only read"
-        yield expect_equal("the database is unchanged", found, [], where)
-
-    def _state(self) -> tuple[schema.Schema, set[str]]:
-        """Return the schema; settings for later sessions, where sequences are, what else exists."""
-        here = self.database
-        last = [f"{name}: {value}" for name, value in here.query(SEQUENCES)]
-        others = {one for one in surroundings(here) if not one.startswith("setting ")}
-        return here.snapshot(), {*session_defaults(here), *last, *others}
-
-    def _fail(self, table: str, *values: Any) -> dict[str, Any]:
-        """Call the function with a database in which its table is missing, or without any."""
-        if table:
-            engine = self._submission.scratch("without")
-            Database(engine.url).commit(statement(f"DROP TABLE public.{table} CASCADE"))
-        else:
-            from tutorial_lib.db import make_engine
-
-            engine = make_engine(self._engine.url.set(database=NOWHERE))
-        result = self._submission.call(fail_with, self._function, engine, *values)
-        return {"raised": "error", "open": 0} if result.error else dict(result.value)
-
-    def _all_returned(self, failed: dict[str, Any]) -> CheckItem:
-        what = "every connection is returned to the pool"
-        where = "use `with engine.connect()`, or pass the engine itself to read_sql"
-        if failed["open"] and not self._open:
-            what, where = f"{what}, even if the query fails", "a `with` block closes it in any case"
-        still_open = self._open or failed["open"]
-        if self._left and not still_open:
-            left = sorted(self._left)
-            return expect_equal(f"{what} as it was", left, [], about_left(left))
-        return expect_equal(what, still_open, 0, where)
-
-
-def _about_errors(gone: dict[str, Any], missing: dict[str, Any]) -> CheckItem:
-    """Report whether the error is raised if the table is gone, or the database is missing."""
-    what = "if the query fails, the function raises the error"
-    where = (
-        "`except`, or `return` under `finally`: the caller of your function has to see that the "
-        "query failed. If you have neither, "
-        "does your function use the engine that's passed to it?"
-    )
-    if gone["raised"] == "no error" and gone["rows"]:
-        where = (
-            "where these rows come from: this database has no such table. Does your function keep "
-            "the result of an earlier call, or use another engine?"
-        )
-        return expect_that(what, False, "an error", f"{gone['rows']} rows", where)
-    if gone["raised"] == "error" != missing["raised"]:
-        what, gone = f"{what}, even if there's no connection", missing
-    if gone["raised"] not in ("error", "no error"):
-        where = "`except`: leave it out, or end it with `raise` alone, which passes the error on"
-    good = gone["raised"] == "error"
-    return expect_that(what, good, "the query's own error", gone["raised"], where)
-
-
-def _about_columns(got: list[str], wanted: list[str], index: list[str]) -> str:
-    """Return what to look at if a DataFrame has other columns than the wanted ones."""
-    if hidden := [name for name in wanted if name in index]:
-        return (
-            f"{hidden[0]} is the index of your DataFrame, not a column: leave out index_col, "
-            "or call reset_index()"
-        )
-    if sorted(got) == sorted(wanted):
-        return "the order of the columns"
-    if extra := [name for name in got if name not in wanted]:
-        return f"the columns of your SELECT: no one asked for {extra[0]}"
-    return "the columns of your SELECT"
-
-
-def all_rows(database: Database, table: str, *columns: str) -> list[list[Any]]:
-    """Return a table's rows as lists, ordered by id."""
-    return [list(row) for row in database.rows(table, *columns, by="id")]
+CONTEXT = ("prec", "rounding", "traps", "Emin", "Emax", "capitals", "clamp")
 
 
 def call_with(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
     """Call the function; return its result, its open connections, and the settings it left.
 
-    How precisely decimals are computed is restored afterwards. Options of pandas may change.
+    How decimals are computed is restored afterwards. Options of pandas may change.
     """
     with localcontext(), counted(engine) as out:
+        before = _context()
         found = _table(names[function](engine, *values))
-        still_open = len(out)
-    return {**found, "open": still_open, "left": sorted(out.left)}
+        still_open, changed = len(out), _context() - before
+    return {**found, "open": still_open, "left": sorted(out.left), "decimals": sorted(changed)}
+
+
+def _context() -> set[str]:
+    """Return how decimals are computed."""
+    return {f"{name} = {getattr(getcontext(), name)}" for name in CONTEXT}
+
+
+def call_twice(
+    names: dict[str, Any], function: str, engine: Engine, table: str, *values: Any
+) -> dict[str, Any]:
+    """Call the function, empty the table, and call it again.
+
+    Both calls get the same engine, so a cache finds the first result.
+
+    Returns:
+        The second result, with the first one's number of rows in `many`.
+
+    """
+    from coursekit.exercises.database import Database
+
+    many = len(call_with(names, function, engine, *values).get("rows", ()))
+    Database(engine.url).commit(statement(f"TRUNCATE public.{table} CASCADE"))
+    return {**call_with(names, function, engine, *values), "many": many}
 
 
 def fail_with(names: dict[str, Any], function: str, engine: Engine, *values: Any) -> dict[str, Any]:
