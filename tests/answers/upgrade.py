@@ -71,6 +71,19 @@ class User(Base):
 DEFAULTS = """DO $$ BEGIN
     EXECUTE format('ALTER DATABASE %I SET work_mem = 9999', current_database());
 END $$"""
+HIDDEN = (
+    "op.execute('DO $$ BEGIN ALTER TABLE users ADD nickname varchar(50); "
+    "EXCEPTION WHEN OTHERS THEN NULL; END $$')"
+)
+OTHERS = """DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
+        AND tablename NOT IN ('users', 'alembic_version')
+    LOOP EXECUTE format('DROP TABLE %I CASCADE', name); END LOOP;
+END $$"""
+TRIGGER = """
+CREATE FUNCTION nick() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER nick BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION nick();
+"""
 
 RIGHT = {
     "column-round-trip": (
@@ -103,6 +116,15 @@ with open("models.py", "a") as file:
         + filled(NICK, ADD, DROP, "")
         + by_hand("ALTER TABLE users ADD nickname varchar(50)")
         + "%alembic stamp head",
+        edited(
+            "models.py",
+            "class User(Base)",
+            "class Nick:\n"
+            "    nickname: Mapped[str | None] = mapped_column(String(50))\n\n\n"
+            "class User(Nick, Base)",
+        )
+        + AUTO
+        + "%alembic upgrade head",
         _model()
         + AUTO
         + """
@@ -226,6 +248,47 @@ WRONG = {
             "a random id",
             _model() + AUTO.replace(" --rev-id 0002", "") + "%alembic upgrade head",
             "add --rev-id 0002",
+        ),
+        Wrong(
+            "K4 the upgrade's error hidden",
+            _model() + filled(NICK, HIDDEN, DROP),
+            "they hide the error",
+        ),
+        Wrong(
+            "K8 other tables are dropped",
+            _model() + filled(NICK, ADD, f"{DROP}; op.execute({OTHERS!r})"),
+            "removed table letters",
+        ),
+        Wrong(
+            "K10 a trigger left behind",
+            _model() + filled(NICK, f"{ADD}; op.execute({TRIGGER!r})", DROP),
+            "CREATE FUNCTION in it",
+        ),
+        Wrong(
+            "K14 privileges for everyone",
+            _model() + filled(NICK, f"{ADD}; op.execute('GRANT ALL ON users TO PUBLIC')", DROP),
+            "GRANT, row security",
+        ),
+        Wrong(
+            "K8 ids start again",
+            _model()
+            + filled(NICK, f"{ADD}; op.execute('ALTER SEQUENCE users_id_seq RESTART')", DROP),
+            "the next user needs an unused id",
+        ),
+        Wrong(
+            "K15 more by hand",
+            _model()
+            + AUTO
+            + "%alembic upgrade head"
+            + by_hand("ALTER TABLE users ALTER name TYPE text"),
+            "what you changed by hand",
+        ),
+        Wrong(
+            "K15 another name in Python",
+            _model('nick: Mapped[str | None] = mapped_column("nickname", String(50))')
+            + AUTO
+            + "%alembic upgrade head",
+            "the attribute's name in models.py",
         ),
         Wrong(
             "K8 users with a nickname are deleted",

@@ -212,6 +212,34 @@ leaked.execute(text("LOCK TABLE products"))
             "models.py and the database agree",
         ),
         Wrong(
+            "K4 the upgrade's error hidden",
+            filled(
+                CENT,
+                'op.execute("DO $$ BEGIN ALTER TABLE products ALTER price TYPE numeric(8, 2); "\n'
+                '               "EXCEPTION WHEN OTHERS THEN NULL; END $$")',
+            ),
+            "fails if a price doesn't fit",
+        ),
+        Wrong(
+            "K6 large prices cut off",
+            filled(
+                CENT,
+                'op.execute("ALTER TABLE products ALTER price TYPE numeric(8, 2) "\n'
+                '               "USING least(price, 999999.99)")',
+            ),
+            "fails if a price doesn't fit",
+        ),
+        Wrong(
+            "K6 names trimmed",
+            filled(CENT, f"{ALTER}; op.execute('UPDATE products SET name = trim(name)')"),
+            "and names stay",
+        ),
+        Wrong(
+            "K15 the primary key dropped by hand",
+            filled(CENT, ALTER) + by_hand("ALTER TABLE products DROP CONSTRAINT pk_products"),
+            "what you changed by hand",
+        ),
+        Wrong(
             "K6 free products are deleted",
             filled(CENT, f"{ALTER}; op.execute('DELETE FROM products WHERE price = 0')"),
             "UPDATE, DELETE and TRUNCATE",

@@ -90,6 +90,20 @@ WRONG = {
             "carts created by hand",
         ),
         Wrong(
+            "K11 0004 ran, and its table is moved away",
+            "%alembic upgrade head\n"
+            + by_hand(
+                "CREATE SCHEMA attic; ALTER TABLE carts SET SCHEMA attic;"
+                "UPDATE alembic_version SET version_num = '0003'"
+            ),
+            "0004 has not run",
+        ),
+        Wrong(
+            "K10 a table that a crash empties",
+            "%alembic upgrade 0003\n" + by_hand("ALTER TABLE products SET UNLOGGED"),
+            "did you create something by hand",
+        ),
+        Wrong(
             "K15 two rows in the version table",
             "%alembic upgrade 0003\n" + by_hand("INSERT INTO alembic_version VALUES ('0001')"),
             "the rows of alembic_version",

@@ -9,13 +9,36 @@ from typing import Any
 from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expect_that
 from coursekit.exercises.migrations import advice, earlier_revisions, in_step, initial_env
-from coursekit.exercises.statements import update
+from coursekit.exercises.statements import statement, update
 from coursekit.exercises.submission import Submission
+from coursekit.exercises.surroundings import surroundings
 from coursekit.lessons.upgrade.starters import PENDING
-from coursekit.lessons.upgrade.trial import EXTRA, MISSING, NONE, ROWS, outcome, state_of
+from coursekit.lessons.upgrade.trial import (
+    EXTRA,
+    MISSING,
+    NONE,
+    ROWS,
+    only_by_revisions,
+    outcome,
+    state_of,
+)
 
 NICKNAME = ("column", "users.nickname")
 MODELS = "models.py"
+# A table that no revision of the exercise is about.
+UNRELATED = (
+    "CREATE TABLE public.letters (id integer PRIMARY KEY)",
+    "INSERT INTO public.letters VALUES (1)",
+)
+# Added to models.py, it raises an AttributeError if the column has another name in Python.
+USES = """
+
+from db import Base as CheckedBase
+
+for checked in CheckedBase.registry.mappers:
+    if "nickname" in checked.local_table.columns:
+        checked.class_.nickname
+"""
 ADVICE = "def upgrade() in it: one column, with the name and type from the exercise"
 OTHERS = "models.py and def upgrade(): everything else stays as 0001 created it"
 # What an upgrade did besides adding the column, or in its place, and what to look at.
@@ -34,6 +57,7 @@ def pending(submission: Submission) -> Iterator[CheckItem]:
     things = submission.database.snapshot().objects
     made = {"0002": NICKNAME, "0003": ("table", "products"), "0004": ("table", "carts")}
     ran = {number: thing in things for number, thing in made.items()}
+    ran["0004"] = ran["0004"] or _are_left("carts", submission)
     if submission.untouched and submission.current_revisions == ["0001"] and not any(ran.values()):
         raise NotStarted
     current = submission.current_revisions
@@ -51,6 +75,12 @@ def pending(submission: Submission) -> Iterator[CheckItem]:
     if all(has == (number != "0004") for number, has in ran.items()):
         yield _as_the_files_make_it(submission, things)
     yield _same_files(submission)
+
+
+def _are_left(table: str, submission: Submission) -> bool:
+    """Return whether a table, or its index or sequence, is in any schema."""
+    names = submission.database.query("SELECT relname FROM pg_catalog.pg_class")
+    return any(str(name).startswith(table) for (name,) in names)
 
 
 def _about_revision(current: list[str]) -> str:
@@ -103,6 +133,8 @@ def _as_the_files_make_it(submission: Submission, things: Mapping[Any, str]) -> 
         for (kind, name), about in made.items()
         if kind != "rows" and things.get((kind, name)) != about
     )
+    added = surroundings(submission.database) - surroundings(submission.copied_database)
+    wrong += sorted(one for one in added if one.startswith(("trigger ", "rule ", "privileges")))
     got = ", ".join(wrong) or NONE
     what = "the tables are what 0001 to 0003 create"
     where = "did the revisions run, or did you create something by hand? Begin again"
@@ -143,6 +175,8 @@ def nickname(submission: Submission) -> Iterator[CheckItem]:
     yield expect_equal(
         "your database has the nickname column", found, "character varying(50)", where
     )
+    if good:
+        yield from only_by_revisions(submission, submission.new_database().snapshot(), NICKNAME)
 
 
 def _up_and_down(submission: Submission) -> Iterator[CheckItem]:
@@ -154,16 +188,52 @@ def _up_and_down(submission: Submission) -> Iterator[CheckItem]:
     where = advice(did, _upgrade_advice(did))
     yield expect_equal("its upgrade adds the column, and nothing else", did, wanted, where)
     if did == wanted:
-        yield in_step(submission)
+        model = list(_model_in_step(submission))
+        yield from model
+        if len(model) > 1:  # models.py can't be imported any more
+            return
         first = before.users[0][0]
-        submission.copied_database.commit(update("users", {"nickname": "Annie"}, id=first))
-        left = outcome(submission, "downgrade 0001", before)
+        unrelated = [*map(statement, UNRELATED)]
+        submission.copied_database.commit(
+            update("users", {"nickname": "Annie"}, id=first), *unrelated
+        )
+        other = submission.new_database("other")
+        other.commit(*unrelated)
+        left = outcome(submission, "downgrade 0001", state_of(other))
         what = "its downgrade removes the column, and nothing else"
         where = "def downgrade() in it: the opposite of its upgrade, and no more"
         if "changed rows" in left or "changed values" in left:
             where = f"def downgrade() in it: the column goes, and nothing else. {ROWS}"
         where = advice(left, where)
         yield expect_that(what, left == NONE, "the database as it was before 0002", left, where)
+        if left == NONE:
+            yield from _fails_without_users(submission)
+
+
+def _fails_without_users(submission: Submission) -> Iterator[CheckItem]:
+    """Report an upgrade that hides its error, and leaves a database at 0002 without the column."""
+    submission.copied_database.commit(statement("ALTER TABLE public.users RENAME TO members"))
+    result = submission.alembic("upgrade 0002", go_on=True)
+    if not result.error:
+        what = "its upgrade fails if it can't add the column"
+        where = (
+            "EXCEPTION in a DO block, except and IF EXISTS: they hide the error, and the database "
+            "counts as upgraded"
+        )
+        yield expect_that(what, False, "an error", "no error", where)
+
+
+def _model_in_step(submission: Submission) -> Iterator[CheckItem]:
+    """Report whether models.py and the database agree, and what the model calls the column."""
+    item = in_step(submission)
+    yield item
+    if item.good:
+        models = {MODELS: submission.files[MODELS] + USES}
+        used = submission.alembic("current", go_on=True, files=models)
+        if used.error:
+            what = "User has the attribute nickname"
+            where = "the attribute's name in models.py: the program uses it, not the column's"
+            yield expect_that(what, False, "an attribute", used, where)
 
 
 def _upgrade_advice(did: str) -> str:

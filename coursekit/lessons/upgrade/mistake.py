@@ -13,7 +13,14 @@ from coursekit.exercises.items import CheckItem, NotStarted, expect_equal, expec
 from coursekit.exercises.migrations import advice, earlier_revisions, in_step, initial_env
 from coursekit.exercises.statements import insert
 from coursekit.exercises.submission import Submission
-from coursekit.lessons.upgrade.trial import EXTRA, MISSING, NONE, outcome, state_of
+from coursekit.lessons.upgrade.trial import (
+    EXTRA,
+    MISSING,
+    NONE,
+    only_by_revisions,
+    outcome,
+    state_of,
+)
 
 PRICE = ("column", "products.price")
 WHOLE, CENTS = "integer, not null", "numeric(8,2), not null"
@@ -58,6 +65,8 @@ def forward(submission: Submission) -> Iterator[CheckItem]:
     elif {name for name, _ in three} <= {name for name, _ in stock}:
         where = "def upgrade() in the new revision, or an UPDATE: 24 becomes 24.00. Begin again"
     yield expect_that("your three products kept their prices", kept, str(three), stock, where)
+    if follows and price == CENTS:
+        yield from only_by_revisions(submission, submission.initial_database.snapshot(), PRICE)
 
 
 def _elsewhere(submission: Submission, price: str) -> Iterator[CheckItem]:
@@ -79,6 +88,20 @@ def _elsewhere(submission: Submission, price: str) -> Iterator[CheckItem]:
     if did == wanted:
         yield from _kept(submission, stock)
         yield in_step(submission)
+        yield from _fails_if_too_large(submission)
+
+
+def _fails_if_too_large(submission: Submission) -> Iterator[CheckItem]:
+    """Report an upgrade that goes on without a price that the new type can't hold."""
+    submission.fill("products", [{"name": draws.word(submission.random), "price": 1_000_000}])
+    result = submission.alembic("upgrade head", files=initial_env(submission))
+    if not result.error:
+        where = (
+            "EXCEPTION in a DO block, and whatever changes large prices or deletes their rows: "
+            "without it, PostgreSQL stops the upgrade, and nothing is lost"
+        )
+        what = "the upgrade fails if a price doesn't fit"
+        yield expect_that(what, False, "an error", "no error", where)
 
 
 def _kept(submission: Submission, stock: list[Row]) -> Iterator[CheckItem]:
@@ -91,6 +114,8 @@ def _kept(submission: Submission, stock: list[Row]) -> Iterator[CheckItem]:
     where = "def upgrade() in the new revision: 24 becomes 24.00, and a free product stays free"
     if [row[0] for row in stock] != [row[0] for row in now]:
         where = "def upgrade() in the new revision: every row is kept, with the id that it has"
+    elif [row[1] for row in stock] != [row[1] for row in now]:
+        where = "UPDATE in the new revision: only the price gets another type, and names stay"
     yield expect_that(what, now == stock, str(lost), got, where)
     if now == stock:
         added = copy.attempt(insert("products", name=draws.word(submission.random), price=0.5))
@@ -106,7 +131,8 @@ def _more(random: Random) -> list[dict[str, Any]]:
         {"name": name, "price": price}
         for name, price in zip(draws.names(random), prices, strict=False)
     ]
-    # The same name with another price, and an id that isn't the next one.
+    # A name with outer spaces, one with two prices, and an id that isn't the next one.
+    rows.append({"name": f" {draws.word(random)} ", "price": prices[0]})
     return [*rows, {"name": rows[0]["name"], "price": prices[0] + 1}, {**rows[1], "id": 10_000}]
 
 

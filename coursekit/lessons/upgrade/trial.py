@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from coursekit.exercises.database import Database, Row
-from coursekit.exercises.migrations import schemas, session_defaults
-from coursekit.exercises.schema import Schema, changes
+from coursekit.exercises.items import CheckItem, expect_that
+from coursekit.exercises.migrations import session_defaults
+from coursekit.exercises.schema import Key, Schema, changes
 from coursekit.exercises.submission import Submission
+from coursekit.exercises.surroundings import surroundings
 
 NONE = "nothing has changed"
 MISSING = "no such column"
+BY_HAND = "what you changed by hand: begin again, and let the revision make all changes"
 NICKNAME = "users.nickname"
 ROWS = "UPDATE, DELETE and TRUNCATE in it: rows and values stay as they are"
 # What a revision changed that neither exercise asks for, and what to look at.
@@ -20,6 +23,12 @@ EXTRA = (
     ("changed values", ROWS),
     ("changed setting", "ALTER ROLE and ALTER DATABASE in it: they change every later session"),
     ("added view", "CREATE VIEW in it: a view that only your revision needs has to go again"),
+    ("added function", "CREATE FUNCTION in it: the exercise asks for the column alone"),
+    ("added trigger", "CREATE TRIGGER in it: the exercise asks for the column alone"),
+    ("added rule", "CREATE RULE in it: the exercise asks for the column alone"),
+    ("added statistics", "CREATE STATISTICS in it: the exercise asks for the column alone"),
+    ("added privileges", "GRANT, row security and UNLOGGED in it: they stay as they are"),
+    ("added position of", "setval and RESTART in it: the next user needs an unused id"),
     ("added index", "index=True or create_index: the exercise asks for the column alone"),
     ("added constraint", "unique=True or a constraint: the exercise asks for the column alone"),
 )
@@ -27,11 +36,10 @@ EXTRA = (
 
 @dataclass(frozen=True)
 class State:
-    """A database before a revision runs: its tables, views, schemas, settings, and users."""
+    """A database before a revision runs: its tables, what else it contains, settings, users."""
 
     schema: Schema
-    views: set[str]
-    schemas: set[str]
+    others: set[str]
     defaults: set[str]
     users: list[Row]
 
@@ -40,13 +48,30 @@ def state_of(database: Database) -> State:
     """Return what a database holds before a revision runs."""
     users = database.rows("users", "id", "name", "email", "password", by="id")
     here = database.snapshot()
-    return State(here, _views(database), schemas(database), session_defaults(database), users)
+    return State(here, _others(database), session_defaults(database), users)
 
 
-def _views(database: Database) -> set[str]:
-    names = database.query("SELECT schemaname, viewname FROM pg_catalog.pg_views")
-    names += database.query("SELECT schemaname, matviewname FROM pg_catalog.pg_matviews")
-    return {name for schema, name in names if schema == "public"}
+def _others(database: Database) -> set[str]:
+    """Return what a database contains besides tables, and where the sequence of users is.
+
+    A new column may have a comment, and a new table another sequence.
+    """
+    found = {one for one in surroundings(database) if not one.startswith(("setting ", "comment "))}
+    places = database.query("SELECT sequencename, last_value FROM pg_catalog.pg_sequences")
+    return found | {f"position of {name}: {at}" for name, at in places if name == "users_id_seq"}
+
+
+def only_by_revisions(submission: Submission, before: Schema, own: Key) -> Iterator[CheckItem]:
+    """Report what in the exercise's database isn't as it was before, except for `own`."""
+    now = submission.database.snapshot().objects
+    changed = sorted(
+        f"{kind} {name}"
+        for (kind, name), about in before.objects.items()
+        if kind != "rows" and (kind, name) != own and now.get((kind, name)) != about
+    )
+    if changed:
+        what = "the rest of your database is as it was"
+        yield expect_that(what, False, NONE, ", ".join(changed), BY_HAND)
 
 
 def outcome(
@@ -58,8 +83,9 @@ def outcome(
         return str(result)
     copy = submission.copied_database
     found = [*map(str, changes(before.schema, copy.snapshot()))]
-    found += [f"+ added view {name}" for name in sorted(_views(copy) - before.views)]
-    found += [f"+ added schema {name}" for name in sorted(schemas(copy) - before.schemas)]
+    others = _others(copy)
+    found += [f"+ added {one}" for one in sorted(others - before.others)]
+    found += [f"- removed {one}" for one in sorted(before.others - others)]
     defaults = session_defaults(copy) - before.defaults
     found += [f"~ changed setting {setting}" for setting in sorted(defaults)]
     names = [f"users.{name}" for name in ("id", "name", "email", "password")]
