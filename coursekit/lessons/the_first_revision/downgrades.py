@@ -79,10 +79,8 @@ def _add_other(database: Database, name: str) -> None:
 
 def _drop_other(database: Database, name: str) -> None:
     """Drop them again, because models.py doesn't describe them."""
-    database.commit(
-        statement(f"DROP TABLE IF EXISTS public.{name}s"),
-        statement(f"DROP TYPE IF EXISTS public.{name}_kind"),
-    )
+    for each in (f"TABLE public.{name}s", f"TYPE public.{name}_kind"):
+        database.commit(statement(f"DROP {each}"))
 
 
 def _use_tickets(copy: Database, users: list[tuple[object, ...]]) -> None:

@@ -9,9 +9,9 @@ from coursekit.exercises import draws
 from coursekit.exercises.items import CheckItem, expect_equal, expect_that
 from coursekit.exercises.migrations import DRIFT, LATER
 from coursekit.exercises.submission import Submission
+from coursekit.lessons.the_first_revision.starters import BOOKS
 
 MODELS = "models.py"
-BOOKS = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
 YEAR = re.compile(r"^( +)year: Mapped\[.*$", re.M)  # the line in models.py, replaced by another
 TITLE = re.compile(r"\bString\((length=)?120\)")
 # Added to models.py, it adds to the table, whatever the module itself imports.

@@ -31,7 +31,7 @@ def leaves_others_alone(submission: Submission, fresh: Database) -> Iterator[Che
         yield runs(what, result, DOWNGRADE)
         return
     kept = copy.snapshot().objects.get(("rows", other), "no table")
-    copy.commit(statement(f"DROP TABLE IF EXISTS public.{other}"))
+    copy.commit(statement(f"DROP TABLE public.{other}"))
     left = changes(fresh.snapshot(), copy.snapshot())
     found = [f"{one.kind} {one.name}" for one in left if not one.name.startswith("alembic_version")]
     dropped = expect_equal(what, found, [], DOWNGRADE)

@@ -19,6 +19,8 @@ BOOK = (
     year: Mapped[int | None]
 """
 )
+# Its columns in the database.
+BOOKS = ["id: integer, not null", "title: character varying(120), not null", "year: integer"]
 USER = """class User(Base):
     __tablename__ = "users"
     __table_args__ = (Index("uq_users_email_lower", text("lower(email)"), unique=True),)
