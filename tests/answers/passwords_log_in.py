@@ -648,7 +648,7 @@ with engine.begin() as connection:
 with engine.begin() as connection:
     query = text("SELEC password FROM accounts WHERE email = :email")
     return pwd_context.verify(typed, connection.scalar(query, {"email": email}))
---- K5: spaces don't count -> whether it takes both strings as they were typed
+--- K5: spaces don't count -> it must verify the whole password, as it was typed
 with engine.begin() as connection:
     stored = connection.scalar(SELECT, {"email": email})
     accepted, new = pwd_context.verify_and_update(typed.strip(), stored)
