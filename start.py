@@ -35,6 +35,7 @@ INSTEAD = {
     "linux-x86_64-musl": "Use a Linux with glibc, such as Debian or Ubuntu, or the dev container.",
     "linux-aarch64-musl": "Use a Linux with glibc, such as Debian or Ubuntu, or the dev container.",
 }
+ELSEWHERE = "Use Linux, macOS or Windows on a 64-bit x86 or Arm processor."
 QUIET: "dict[str, Any]" = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 
 
@@ -146,8 +147,8 @@ def another_python(problem: str) -> int:
     for command in others():
         if works(command):
             return wait([*command, str(ROOT / "start.py"), *sys.argv[1:]])
-    if system() in INSTEAD:
-        stop(problem, INSTEAD[system()])
+    if not SYSTEMS.fullmatch(system()):
+        stop(problem, INSTEAD.get(system(), ELSEWHERE))
     newest = "python{}.{}".format(*supported()[0])
     stop(
         problem,
@@ -164,7 +165,7 @@ def others() -> "Iterator[list[str]]":
             if shutil.which(command[0]):
                 yield command
     uv = shutil.which("uv")
-    if uv and system() not in INSTEAD:
+    if uv and SYSTEMS.fullmatch(system()):
         print(f"There's no suitable Python here. uv downloads Python {versions[0]} ...", flush=True)
         if wait([uv, "python", "install", versions[0]]) == 0:
             find = [uv, "python", "find", "--no-project", versions[0]]

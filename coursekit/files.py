@@ -45,11 +45,11 @@ def write_atomic(path: Path, text: str, *, private: bool = False, lasting: bool 
         file.write(text)
     # Otherwise a power cut can keep the new name and lose the text.
     sync([part], lasting=lasting)
-    patiently(part.replace, path)
+    with_retries(part.replace, path)
     sync([path.parent], lasting=lasting)
 
 
-def patiently(rename: Callable[[Path], object], path: Path) -> None:
+def with_retries(rename: Callable[[Path], object], path: Path) -> None:
     """Rename a file or folder, with retries on Windows while another program holds it.
 
     Args:

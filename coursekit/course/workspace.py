@@ -15,7 +15,7 @@ from coursekit.course.catalog import number_of
 from coursekit.course.former_ids import former_key
 from coursekit.course.starting_state import NOTE
 from coursekit.errors import LessonError
-from coursekit.files import free_name, other_owner, patiently, write_atomic
+from coursekit.files import free_name, other_owner, with_retries, write_atomic
 
 IDENTITY = re.compile("[0-9a-f]{8}")
 IDENTITY_TIMEOUT = 60.0  # seconds in which another kernel has to write the file
@@ -115,7 +115,7 @@ def fresh_project(workspace: Path, slug: str, untouched: Callable[[Path], bool])
     if project.exists() and _has_work(project) and not untouched(project):
         kept = free_name(_usable_folder(workspace / "kept"), slug)
         try:
-            patiently(project.rename, kept)
+            with_retries(project.rename, kept)
         except OSError as error:
             raise unusable_folder(project, error) from None
     for folder in sorted(project.rglob("*/"), reverse=True):

@@ -23,7 +23,7 @@ from coursekit.course.glossary import copy_glossary
 from coursekit.course.notebooks import clear_outputs, dump, load
 from coursekit.errors import NotebookError
 from coursekit.exercises.cells import clear_solutions, source_of
-from coursekit.files import holders, patiently, write_atomic
+from coursekit.files import holders, with_retries, write_atomic
 from coursekit.settings import Settings
 
 
@@ -121,7 +121,7 @@ def _keep(settings: Settings, copy: Path) -> Path | None:
     kept = settings.workspace / "kept" / f"{copy.stem}-{time.strftime('%Y%m%d-%H%M%S')}.ipynb"
     kept.parent.mkdir(parents=True, exist_ok=True)
     free = _free(kept)
-    patiently(copy.replace, free)
+    with_retries(copy.replace, free)
     return free
 
 

@@ -1,6 +1,6 @@
 """Note the dotted names in what connections send: those of custom settings, such as `app.user`.
 
-No view of PostgreSQL's lists these settings, so whoever looks for them needs their names.
+No view of PostgreSQL's lists these settings, so a check needs their names.
 """
 
 from __future__ import annotations

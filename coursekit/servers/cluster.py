@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from coursekit.errors import ServerError
-from coursekit.files import patiently, sync, write_atomic
+from coursekit.files import sync, with_retries, write_atomic
 from coursekit.servers import configuration
 from coursekit.servers.binaries import Programs, find_programs, wheel_version
 from coursekit.servers.credentials import USER, Credentials
@@ -87,7 +87,7 @@ class Cluster:
         finally:
             secret.unlink()
         _require_success(done.returncode == 0, done.stdout)
-        patiently(fresh.rename, self.data)
+        with_retries(fresh.rename, self.data)
         sync([self.area])
 
     def set_password(self, credentials: Credentials) -> None:

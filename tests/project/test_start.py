@@ -115,7 +115,7 @@ def test_a_free_threaded_python_is_refused(
         ("win-arm64", "", "Install the 64-bit Python for x86 from python.org"),
         ("linux-x86_64", "x86_64-alpine-linux-musl", "Use a Linux with glibc"),
         ("linux-aarch64", "aarch64-alpine-linux-musl", "Use a Linux with glibc"),
-        ("linux-riscv64", "riscv64-linux-gnu", "Install one of these versions"),
+        ("linux-riscv64", "riscv64-linux-gnu", "Use Linux, macOS or Windows on a 64-bit x86"),
     ],
 )
 def test_a_system_without_packages_is_told_before_anything_is_installed(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import unicodedata
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from random import Random
@@ -17,6 +16,7 @@ from unittest.mock import patch
 from sqlalchemy import URL
 
 from coursekit.exercises import draws
+from coursekit.exercises.empty_folder import empty_folder
 from coursekit.exercises.items import CheckItem, ProbeResult, expect_equal
 from coursekit.exercises.submission import Submission
 
@@ -142,7 +142,7 @@ def _read(names: dict[str, Any], address: str) -> dict[str, Any]:
     from alembic.config import Config
     from sqlalchemy import engine_from_config, make_url
 
-    with _new_folder():
+    with empty_folder():
         config = names[BY_FUNCTION](make_url(address))
         if not isinstance(config, Config):
             return {"type": type(config).__name__}
@@ -161,7 +161,7 @@ def _first_of_two(names: dict[str, Any], address: str, other: str) -> str | None
     """Return the host in a Config after a second one was made."""
     from sqlalchemy import make_url
 
-    with _new_folder():
+    with empty_folder():
         config = names[BY_FUNCTION](make_url(address))
         again = names[BY_FUNCTION](make_url(address))
         names[BY_FUNCTION](make_url(other))
@@ -175,7 +175,7 @@ def _traces(names: dict[str, Any], address: str) -> list[str]:
     from sqlalchemy import make_url
 
     before, url, printed = set(os.environ.items()), make_url(address), StringIO()
-    with _new_folder() as folder, _written_to(printed):
+    with empty_folder() as folder, _written_to(printed):
         names[BY_FUNCTION](url)
         files = sorted(path.name for path in Path(folder).iterdir())
     output = ["the output"] if str(url.password) in printed.getvalue() else []
@@ -205,15 +205,3 @@ def _written_to(printed: StringIO) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
-
-
-@contextmanager
-def _new_folder() -> Iterator[str]:
-    """Make an empty folder the working directory and the one for temporary files."""
-    usual = tempfile.gettempdir()
-    with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        tempfile.tempdir = folder
-        try:
-            yield folder
-        finally:
-            tempfile.tempdir = usual

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coursekit.exercises.empty_folder import empty_folder
 from coursekit.lessons.connect.urls import changed_values
 
 HOMES = ("HOME", "USERPROFILE")  # where Path.home() looks
@@ -41,7 +41,7 @@ def alone(**variables: str) -> Iterator[Traces]:
 
     """
     found, before = Traces(), dict(os.environ)
-    with _new_folder() as folder:
+    with empty_folder() as folder:
         os.environ.update({**dict.fromkeys(HOMES, folder), **variables})
         during = dict(os.environ)
         try:
@@ -54,14 +54,3 @@ def alone(**variables: str) -> Iterator[Traces]:
             files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
             found.files = [f"the file {path.name}" for path in files]
             found.content = "\n".join(path.read_text(errors="replace") for path in files)
-
-
-@contextmanager
-def _new_folder() -> Iterator[str]:
-    usual = tempfile.tempdir
-    with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        tempfile.tempdir = folder
-        try:
-            yield folder
-        finally:
-            tempfile.tempdir = usual

@@ -41,8 +41,8 @@ def lookalikes(plain: str) -> tuple[str, ...]:
     """Return wrong passwords that a careless comparison takes for this one.
 
     Args:
-        plain: ASCII letters in lower case: whoever removes spaces, accents or capitals from what
-            was typed gets it back.
+        plain: ASCII letters in lower case: a function that removes spaces, accents or capitals from
+            what was typed ends up with it.
 
     """
     accent = "\N{COMBINING ACUTE ACCENT}"
